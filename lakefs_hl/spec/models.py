@@ -1,0 +1,523 @@
+"""The records of lakeFS's API as it writes them in JSON.
+
+Rules of the room: a field that lakeFS always writes has no default, or a factory (written even when empty, tolerated
+when an old server leaves it out); a field that it may leave out is None by default and not written. Unknown fields are
+ignored, words of an enumeration stay strings. Times are Unix seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import field
+
+T = TypeVar("T")
+
+
+def _list() -> list[
+    Any
+]:  # a factory of our own: msgspec writes it even when empty, `list` it would omit
+    return []
+
+
+def _dict() -> dict[str, Any]:
+    return {}
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Base of all records."""
+
+
+class Error(Record):
+    """The body of every refusal."""
+
+    message: str
+
+
+# -- paging -----------------------------------------------------------------------------------------------------------
+
+
+class Pagination(Record):
+    """Where a listing stands; `next_offset` is "" at its end."""
+
+    has_more: bool
+    next_offset: str = field(default_factory=str)
+    results: int = field(default_factory=int)
+    max_per_page: int = field(default_factory=int)
+
+
+# -- repositories -----------------------------------------------------------------------------------------------------
+
+
+class Repository(Record):
+    """A repository."""
+
+    id: str
+    creation_date: int
+    default_branch: str
+    storage_namespace: str
+    storage_id: str = field(default_factory=str)
+    read_only: bool | None = None
+
+
+class RepositoryPage(Record):
+    """One page of repositories."""
+
+    pagination: Pagination
+    results: list[Repository]
+
+
+class RepositoryCreation(Record):
+    """What to create."""
+
+    name: str
+    storage_namespace: str
+    default_branch: str | None = None
+    storage_id: str | None = None
+    sample_data: bool | None = None
+    read_only: bool | None = None
+
+
+class RepositoryMetadataSet(Record):
+    """Keys to set."""
+
+    metadata: dict[str, str]
+
+
+class RepositoryMetadataKeys(Record):
+    """Keys to drop."""
+
+    keys: list[str]
+
+
+class GCBranchRule(Record):
+    """How long one branch keeps its history, days."""
+
+    branch_id: str
+    retention_days: int
+
+
+class GCRules(Record):
+    """How long history is kept, days."""
+
+    default_retention_days: int
+    branches: list[GCBranchRule] | None
+
+
+class BranchProtectionRule(Record):
+    """A pattern of branch names that only merges may change."""
+
+    pattern: str
+
+
+# -- branches, tags, commits ------------------------------------------------------------------------------------------
+
+
+class Ref(Record):
+    """A branch or tag and the commit it points to."""
+
+    id: str
+    commit_id: str
+
+
+class RefPage(Record):
+    """One page of branches or tags."""
+
+    pagination: Pagination
+    results: list[Ref]
+
+
+class BranchCreation(Record):
+    """A branch to create."""
+
+    name: str
+    source: str
+    force: bool | None = None
+    hidden: bool | None = None
+
+
+class TagCreation(Record):
+    """A tag to create."""
+
+    id: str
+    ref: str
+    force: bool | None = None
+
+
+class Commit(Record):
+    """A commit."""
+
+    id: str
+    parents: list[str] = field(default_factory=_list)
+    committer: str = field(default_factory=str)
+    message: str = field(default_factory=str)
+    creation_date: int = field(default_factory=int)
+    meta_range_id: str = field(default_factory=str)
+    metadata: dict[str, str] = field(default_factory=_dict)
+    generation: int | None = None
+    version: int | None = None
+
+
+class CommitPage(Record):
+    """One page of a log."""
+
+    pagination: Pagination
+    results: list[Commit]
+
+
+class CommitCreation(Record):
+    """A commit to make; `date` in Unix seconds."""
+
+    message: str
+    metadata: dict[str, str] | None = None
+    date: int | None = None
+    allow_empty: bool | None = None
+    force: bool | None = None
+
+
+class CommitOverrides(Record):
+    """What to write instead of the original's."""
+
+    message: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class Reset(Record):
+    """Staged changes to drop: `type` is "reset", "common_prefix" or "object"."""
+
+    type: str
+    path: str | None = None
+    force: bool | None = None
+
+
+class Revert(Record):
+    """A commit to undo; `parent_number` counts from 1, 0 means that it is no merge."""
+
+    ref: str
+    parent_number: int
+    commit_overrides: CommitOverrides | None = None
+    force: bool | None = None
+    allow_empty: bool | None = None
+
+
+class CherryPick(Record):
+    """A commit to apply."""
+
+    ref: str
+    parent_number: int | None = None
+    commit_overrides: CommitOverrides | None = None
+    force: bool | None = None
+
+
+class Merge(Record):
+    """How to merge."""
+
+    message: str | None = None
+    metadata: dict[str, str] | None = None
+    strategy: str | None = None
+    force: bool | None = None
+    allow_empty: bool | None = None
+    squash_merge: bool | None = None
+
+
+class MergeResult(Record):
+    """The merge commit's id; "" after a conflict."""
+
+    reference: str
+
+
+class MergeBase(Record):
+    """The commits that a merge would join, and their base."""
+
+    source_commit_id: str
+    destination_commit_id: str
+    base_commit_id: str
+
+
+class RightStats(Record):
+    """The right side of a difference."""
+
+    checksum: str
+    mtime: int
+    content_type: str = field(default_factory=str)
+    metadata: dict[str, str] | None = None
+
+
+class Diff(Record):
+    """One difference: `type` is added, removed, changed, conflict or prefix_changed."""
+
+    type: str
+    path: str
+    path_type: str
+    size_bytes: int | None = None
+    right: RightStats | None = None
+
+
+class DiffPage(Record):
+    """One page of differences."""
+
+    pagination: Pagination
+    results: list[Diff]
+
+
+# -- objects ----------------------------------------------------------------------------------------------------------
+
+
+class ObjectStats(Record):
+    """What lakeFS knows of one object; `path_type` "common_prefix" carries a path only."""
+
+    path: str
+    path_type: str
+    physical_address: str = field(default_factory=str)
+    checksum: str = field(default_factory=str)
+    mtime: int = field(default_factory=int)
+    size_bytes: int | None = None
+    content_type: str | None = None
+    metadata: dict[str, str] | None = None
+    physical_address_expiry: int | None = None
+
+
+class ObjectPage(Record):
+    """One page of a listing."""
+
+    pagination: Pagination
+    results: list[ObjectStats]
+
+
+class PathList(Record):
+    """Paths to act on."""
+
+    paths: list[str]
+
+
+class ObjectError(Record):
+    """Why one object of a bulk call was refused."""
+
+    status_code: int
+    message: str
+    path: str | None = None
+
+
+class ObjectErrors(Record):
+    """The refused objects of a bulk call."""
+
+    errors: list[ObjectError]
+
+
+class ObjectCopy(Record):
+    """An object to copy from."""
+
+    src_path: str
+    src_ref: str | None = None
+    force: bool | None = None
+    shallow: bool | None = None
+
+
+class ObjectStage(Record):
+    """An object to register by its address."""
+
+    physical_address: str
+    checksum: str
+    size_bytes: int
+    mtime: int | None = None
+    metadata: dict[str, str] | None = None
+    content_type: str | None = None
+    force: bool | None = None
+
+
+class UserMetadata(Record):
+    """All of an object's user metadata."""
+
+    set: dict[str, str]
+
+
+class UnderlyingProperties(Record):
+    """What the store knows of an object."""
+
+    storage_class: str | None = None
+
+
+class StagingLocation(Record):
+    """Where to put bytes before they are linked."""
+
+    physical_address: str | None = None
+    presigned_url: str | None = None
+    presigned_url_expiry: int | None = None
+
+
+class StagingLink(Record):
+    """Bytes that were put, to be linked to a path."""
+
+    staging: StagingLocation
+    checksum: str
+    size_bytes: int
+    user_metadata: dict[str, str] | None = None
+    content_type: str | None = None
+    mtime: int | None = None
+    force: bool | None = None
+
+
+# -- imports ----------------------------------------------------------------------------------------------------------
+
+
+class ImportLocation(Record):
+    """One source: `type` is "common_prefix" or "object"."""
+
+    type: str
+    path: str
+    destination: str
+
+
+class ImportCreation(Record):
+    """An import to start."""
+
+    paths: list[ImportLocation]
+    commit: CommitCreation
+    force: bool | None = None
+
+
+class ImportStarted(Record):
+    """The id to ask for."""
+
+    id: str
+
+
+class ImportStatus(Record):
+    """How far an import is; a failed one has `error` and is never completed."""
+
+    completed: bool
+    update_time: str
+    ingested_objects: int | None = None
+    metarange_id: str | None = None
+    commit: Commit | None = None
+    error: Error | None = None
+
+
+# -- the server -------------------------------------------------------------------------------------------------------
+
+
+class VersionConfig(Record):
+    """The server's version."""
+
+    version: str | None = None
+    version_context: str | None = None
+    latest_version: str | None = None
+    upgrade_recommended: bool | None = None
+    upgrade_url: str | None = None
+
+
+class StorageConfig(Record):
+    """The server's block store."""
+
+    blockstore_type: str
+    blockstore_namespace_example: str = field(default_factory=str)
+    namespace_validity_regex: str = field(
+        default_factory=str, name="blockstore_namespace_ValidityRegex"
+    )
+    default_namespace_prefix: str | None = None
+    pre_sign_support: bool = field(default_factory=bool)
+    pre_sign_support_ui: bool = field(default_factory=bool)
+    import_support: bool = field(default_factory=bool)
+    import_validity_regex: str = field(default_factory=str)
+    pre_sign_multipart_upload: bool | None = None
+    blockstore_id: str | None = None
+    blockstore_description: str | None = None
+
+
+class Config(Record):
+    """The server's configuration."""
+
+    version_config: VersionConfig | None = None
+    storage_config: StorageConfig | None = None
+    storage_config_list: list[StorageConfig] | None = None
+    ui_config: dict[str, Any] | None = None
+    capabilities_config: dict[str, Any] | None = None
+
+
+class GCConfig(Record):
+    """How long unreferenced data is safe, seconds."""
+
+    grace_period: int | None = None
+
+
+class Login(Record):
+    """A key pair to log in with."""
+
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        """Shows no secret."""
+        return f"<Login {self.access_key_id}>"
+
+
+class ExternalLogin(Record):
+    """A signed identity to log in with."""
+
+    identity: dict[str, Any] = field(name="identityRequest")
+    token_expiration_duration: int | None = None
+
+    def __repr__(self) -> str:
+        """Shows no secret."""
+        return "<ExternalLogin>"
+
+
+class Token(Record):
+    """The answer of a login; `token_expiration` in Unix seconds."""
+
+    token: str
+    token_expiration: int = field(default_factory=int)
+
+    def __repr__(self) -> str:
+        """Shows no secret."""
+        return "<Token>"
+
+
+class User(Record):
+    """A user."""
+
+    id: str
+    creation_date: int
+    friendly_name: str | None = None
+    email: str | None = None
+
+
+class CurrentUser(Record):
+    """Who asks."""
+
+    user: User
+
+
+class LoginConfig(Record):
+    """How people log in."""
+
+    rbac: str = field(name="RBAC")
+    login_url: str
+    login_cookie_names: list[str]
+    logout_url: str
+
+
+class SetupState(Record):
+    """Whether the server is set up."""
+
+    state: str
+    comm_prefs_missing: bool | None = None
+    login_config: LoginConfig | None = None
+
+
+_DECODERS: Final[dict[type[Any], msgspec.json.Decoder[Any]]] = {}
+encode: Final = msgspec.json.Encoder().encode
+
+
+def decode(kind: type[T], data: bytes) -> T:
+    """Reads a record.
+
+    Raises:
+        msgspec.DecodeError: The data is not JSON, or not of this kind (`msgspec.ValidationError`).
+    """
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    result: T = decoder.decode(data)
+    return result
