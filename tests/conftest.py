@@ -1,0 +1,165 @@
+"""What holds for every test: a random seed that is printed, an empty home, a clean environment, loopback only.
+
+Hypothesis keeps no database and is not derandomised: each run tries new cases, and the printed seed brings them back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import ipaddress
+import os
+import random
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("house", derandomize=False, print_blob=True, database=None, deadline=None)
+settings.load_profile("house")
+
+# Names that would let the machine's own lakeFS or cloud configuration leak into a test. A real lakeFS to test against
+# is named by LAKEFS_HL_TEST_ENDPOINT and its two keys, and these stay.
+_LEAKS = ("LAKECTL_", "LAKEFS_", "AWS_")
+_WANTED = "LAKEFS_HL_TEST_"
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+
+_outer_environ = dict(os.environ)
+
+
+class NetworkForbiddenError(RuntimeError):
+    """A test tried to leave the machine. Not an OSError: the code under test must not take it for a network fault."""
+
+
+# ------------------------------------------------------------------------------------------------------------ the seed
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Chooses this run's seed unless one was given; brings the fixtures in when the package is not installed."""
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+    installed = config.pluginmanager.hasplugin("lakefs_hl")
+    if not installed and importlib.util.find_spec("lakefs_hl.pytest_plugin") is not None:
+        config.pluginmanager.register(importlib.import_module("lakefs_hl.pytest_plugin"), "lakefs_hl")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Prints the seed where every log begins."""
+    return (
+        f"random seed: {config.option.hypothesis_seed} (repeat with --hypothesis-seed={config.option.hypothesis_seed})"
+    )
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Dice for one test: they depend on the run's printed seed and on the test's name, not on the order of tests."""
+    return random.Random(f"{request.config.option.hypothesis_seed}:{request.node.nodeid}")
+
+
+# ----------------------------------------------------------------------------------------------------- the environment
+
+
+@pytest.fixture(scope="session")
+def outer_environ() -> dict[str, str]:
+    """The environment as it was outside, for the few tests that run build tools in a process of their own."""
+    return dict(_outer_environ)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Points home, XDG and temporary folders into this run's own folder and removes what could leak in."""
+    home = tmp_path_factory.mktemp("home")
+    rooms = tmp_path_factory.mktemp("xdg")
+    temporary = tmp_path_factory.mktemp("t")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            leak = name.startswith(_LEAKS) and not name.startswith(_WANTED)
+            if leak or name.lower() in _PROXIES:
+                patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        patch.setenv("USERPROFILE", str(home))
+        for name in ("CONFIG", "CACHE", "DATA", "STATE", "RUNTIME"):
+            room = rooms / name.lower()
+            room.mkdir(mode=0o700)
+            patch.setenv("XDG_RUNTIME_DIR" if name == "RUNTIME" else f"XDG_{name}_HOME", str(room))
+        for name in ("TMPDIR", "TMP", "TEMP"):
+            patch.setenv(name, str(temporary))
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield home
+
+
+@pytest.fixture(autouse=True)
+def _home_stays_empty(_clean_environment: Path) -> Iterator[None]:
+    """Fails the test that wrote to the home folder; one that needs a home sets HOME to a folder of its own."""
+    yield
+    found = list(_clean_environment.iterdir())
+    for path in found:  # moved aside, so that only the test at fault fails
+        path.rename(_clean_environment.parent / f"found-in-home-{secrets.token_hex(4)}-{path.name}")
+    assert not found, f"the test wrote to the home folder: {sorted(path.name for path in found)}"
+
+
+# --------------------------------------------------------------------------------------------------------- the network
+
+
+def _check(address: Any) -> None:
+    """Raises unless the address is on this machine."""
+    if not isinstance(address, tuple):
+        return  # a Unix socket's path
+    if not _is_here(str(address[0]).partition("%")[0]):
+        raise NetworkForbiddenError(f"a test tried to reach {address!r}: tests stay on loopback")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, not a number
+        return host in {"", "localhost"}
+
+
+def _guard(patch: pytest.MonkeyPatch) -> None:
+    connect, connect_ex, sendto, lookup = (
+        socket.socket.connect,
+        socket.socket.connect_ex,
+        socket.socket.sendto,
+        socket.getaddrinfo,
+    )
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        _check(address)
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        _check(address)
+        return connect_ex(self, address)
+
+    def checked_sendto(self: socket.socket, *args: Any) -> int:
+        _check(args[-1])
+        return sendto(self, *args)
+
+    def checked_lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and name.rstrip(".").endswith(".invalid"):
+            # Reserved never to exist (RFC 6761): answered as a resolver would, without asking one.
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if name is not None:
+            _check((name,))
+        return lookup(host, *args, **kwargs)
+
+    patch.setattr(socket.socket, "connect", checked_connect)
+    patch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+    patch.setattr(socket.socket, "sendto", checked_sendto)
+    patch.setattr(socket, "getaddrinfo", checked_lookup)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Makes leaving the machine an error, from the first fixture to the last."""
+    with pytest.MonkeyPatch.context() as patch:
+        _guard(patch)
+        yield

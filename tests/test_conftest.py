@@ -1,0 +1,50 @@
+"""The house rules of the test run hold: they are code too, and can be wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NetworkForbiddenError
+
+
+@pytest.mark.parametrize("address", [("192.0.2.1", 80), ("example.com", 80), ("2001:db8::1", 80, 0, 0)])
+def test_leaving_the_machine_is_an_error(address: tuple[str, int]) -> None:
+    family = socket.AF_INET6 if len(address) == 4 else socket.AF_INET
+    with socket.socket(family) as sock, pytest.raises(Exception, match="tests stay on loopback") as caught:
+        sock.connect(address)
+    assert type(caught.value).__name__ == NetworkForbiddenError.__name__
+    assert not isinstance(caught.value, OSError)
+
+
+def test_names_are_not_looked_up_elsewhere() -> None:
+    with pytest.raises(Exception, match="tests stay on loopback"):
+        socket.create_connection(("example.com", 80))
+    with pytest.raises(socket.gaierror):
+        socket.create_connection(("nowhere.invalid", 80))
+
+
+def test_loopback_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        pass
+
+
+def test_home_and_temporary_folders_are_this_runs_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = tmp_path_factory.getbasetemp()
+    for path in (Path.home(), Path(tempfile.gettempdir()), Path(os.environ["XDG_CONFIG_HOME"])):
+        assert path.is_relative_to(base)
+
+
+def test_nothing_leaks_in_from_outside() -> None:
+    leaks = [name for name in os.environ if name.startswith(("LAKECTL_", "LAKEFS_", "AWS_"))]
+    assert [name for name in leaks if not name.startswith("LAKEFS_HL_TEST_")] == ["AWS_EC2_METADATA_DISABLED"]
+
+
+def test_dice_depend_on_seed_and_test(rng: random.Random, request: pytest.FixtureRequest) -> None:
+    seed = request.config.option.hypothesis_seed
+    assert rng.random() == random.Random(f"{seed}:{request.node.nodeid}").random()
