@@ -1,0 +1,80 @@
+"""What importing costs: the package is wholly lazy, so a script pays for what it uses.
+
+Times are compared within one run, interleaved with a bare interpreter (or with msgspec, which every record needs),
+and the smallest of many: noise only ever adds.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "urllib3",
+    "yaml",
+    "lakefs_sdk",
+    "pydantic",
+    "boto3",
+    "botocore",
+    "apsw",
+    "pycurl",
+    "fsspec",
+    "click",
+    "msgspec",
+    "asyncio",
+    "granian",
+)
+IMPORT_MS, ATTRIBUTE_MS = 15.0, 30.0
+ROUNDS = 15
+
+pytestmark = pytest.mark.xdist_group("alone")  # with the other tests that want a core for themselves
+
+TIMED = "import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def smallest(*codes: str) -> list[float]:
+    """Milliseconds of each code in fresh interpreters, taken in turns; the smallest of each."""
+    best = [float("inf")] * len(codes)
+    for _ in range(ROUNDS):
+        for index, code in enumerate(codes):
+            best[index] = min(best[index], 1000 * float(run(TIMED.format(code=code))))
+    return best
+
+
+def loaded(code: str) -> list[str]:
+    return run(f"{code}\nimport sys\nprint(*[name for name in {HEAVY!r} if name in sys.modules])").split()
+
+
+def test_the_check_can_fail() -> None:
+    assert loaded("import yaml, asyncio") == ["yaml", "asyncio"]
+
+
+@pytest.mark.parametrize("module", ["lakefs_hl", "lakefs_hl.pytest_plugin", "lakefs_hl.exceptions"])
+def test_nothing_heavy_is_loaded_by_the_import(module: str) -> None:
+    allowed = {"msgspec"} if module == "lakefs_hl.exceptions" else set()
+    assert set(loaded(f"import {module}")) <= allowed
+
+
+def test_a_lake_in_process_needs_no_http_stack() -> None:
+    code = "import lakefs_hl\nlakefs_hl.Client('mem://').close()"
+    assert not {"urllib3", "lakefs_sdk", "pydantic", "boto3", "granian"} & set(loaded(code))
+
+
+def test_listing_the_public_names_loads_nothing() -> None:
+    assert loaded("import lakefs_hl\nassert 'repository' in dir(lakefs_hl)") == []
+
+
+def test_import_takes_no_time() -> None:
+    bare, ours = smallest("pass", "import lakefs_hl")
+    assert ours - bare <= IMPORT_MS, f"import lakefs_hl takes {ours - bare:.1f} ms"
+
+
+def test_first_attribute_takes_little_more_than_msgspec() -> None:
+    msgspec, ours = smallest("import msgspec", "import lakefs_hl; lakefs_hl.repository")
+    assert ours - msgspec <= ATTRIBUTE_MS, f"lakefs_hl.repository takes {ours - msgspec:.1f} ms over msgspec"
