@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
 from lakefs_hl.spec.errors import (
+    NotFoundException,
     ObjectNotFoundException,
     ServerException,
-    NotFoundException,
 )
 from lakefs_hl.spec.wire import Endpoint, Pace, Query, Request, RetryClass
 
@@ -45,9 +45,7 @@ def _row(
 
 
 # Setup, login, users
-SETUP_COMM_PREFS: Final = _row(
-    "setupCommPrefs", "POST", "/setup_comm_prefs", "E", public=True
-)
+SETUP_COMM_PREFS: Final = _row("setupCommPrefs", "POST", "/setup_comm_prefs", "E", public=True)
 GET_SETUP_STATE: Final = _row("getSetupState", "GET", "/setup_lakefs", "A", public=True)
 
 # Setup, login, users
@@ -58,9 +56,7 @@ EXTERNAL_PRINCIPAL_LOGIN: Final = _row(
     "externalPrincipalLogin", "POST", "/auth/external/principal/login", "A", public=True
 )
 STS_LOGIN: Final = _row("stsLogin", "POST", "/sts/login", "E", public=True)
-GET_AUTH_CAPABILITIES: Final = _row(
-    "getAuthCapabilities", "GET", "/auth/capabilities", "A", public=True
-)
+GET_AUTH_CAPABILITIES: Final = _row("getAuthCapabilities", "GET", "/auth/capabilities", "A", public=True)
 LIST_USERS: Final = _row("listUsers", "GET", "/auth/users", "A")
 CREATE_USER: Final = _row("createUser", "POST", "/auth/users", "C", 201)
 GET_USER: Final = _row("getUser", "GET", "/auth/users/{user_id}", "A")
@@ -73,15 +69,9 @@ LIST_POLICIES: Final = _row("listPolicies", "GET", "/auth/policies", "A")
 CREATE_POLICY: Final = _row("createPolicy", "POST", "/auth/policies", "C", 201)
 GET_POLICY: Final = _row("getPolicy", "GET", "/auth/policies/{policy_id}", "A")
 UPDATE_POLICY: Final = _row("updatePolicy", "PUT", "/auth/policies/{policy_id}", "B")
-DELETE_POLICY: Final = _row(
-    "deletePolicy", "DELETE", "/auth/policies/{policy_id}", "B", 204
-)
-LIST_GROUP_MEMBERS: Final = _row(
-    "listGroupMembers", "GET", "/auth/groups/{group_id}/members", "A"
-)
-ADD_GROUP_MEMBERSHIP: Final = _row(
-    "addGroupMembership", "PUT", "/auth/groups/{group_id}/members/{user_id}", "B", 201
-)
+DELETE_POLICY: Final = _row("deletePolicy", "DELETE", "/auth/policies/{policy_id}", "B", 204)
+LIST_GROUP_MEMBERS: Final = _row("listGroupMembers", "GET", "/auth/groups/{group_id}/members", "A")
+ADD_GROUP_MEMBERSHIP: Final = _row("addGroupMembership", "PUT", "/auth/groups/{group_id}/members/{user_id}", "B", 201)
 DELETE_GROUP_MEMBERSHIP: Final = _row(
     "deleteGroupMembership",
     "DELETE",
@@ -89,12 +79,8 @@ DELETE_GROUP_MEMBERSHIP: Final = _row(
     "B",
     204,
 )
-LIST_USER_CREDENTIALS: Final = _row(
-    "listUserCredentials", "GET", "/auth/users/{user_id}/credentials", "A"
-)
-CREATE_CREDENTIALS: Final = _row(
-    "createCredentials", "POST", "/auth/users/{user_id}/credentials", "E", 201
-)
+LIST_USER_CREDENTIALS: Final = _row("listUserCredentials", "GET", "/auth/users/{user_id}/credentials", "A")
+CREATE_CREDENTIALS: Final = _row("createCredentials", "POST", "/auth/users/{user_id}/credentials", "E", 201)
 DELETE_CREDENTIALS: Final = _row(
     "deleteCredentials",
     "DELETE",
@@ -102,18 +88,10 @@ DELETE_CREDENTIALS: Final = _row(
     "B",
     204,
 )
-GET_CREDENTIALS: Final = _row(
-    "getCredentials", "GET", "/auth/users/{user_id}/credentials/{access_key_id}", "A"
-)
-LIST_USER_GROUPS: Final = _row(
-    "listUserGroups", "GET", "/auth/users/{user_id}/groups", "A"
-)
-LIST_USER_POLICIES: Final = _row(
-    "listUserPolicies", "GET", "/auth/users/{user_id}/policies", "A"
-)
-ATTACH_POLICY_TO_USER: Final = _row(
-    "attachPolicyToUser", "PUT", "/auth/users/{user_id}/policies/{policy_id}", "B", 201
-)
+GET_CREDENTIALS: Final = _row("getCredentials", "GET", "/auth/users/{user_id}/credentials/{access_key_id}", "A")
+LIST_USER_GROUPS: Final = _row("listUserGroups", "GET", "/auth/users/{user_id}/groups", "A")
+LIST_USER_POLICIES: Final = _row("listUserPolicies", "GET", "/auth/users/{user_id}/policies", "A")
+ATTACH_POLICY_TO_USER: Final = _row("attachPolicyToUser", "PUT", "/auth/users/{user_id}/policies/{policy_id}", "B", 201)
 DETACH_POLICY_FROM_USER: Final = _row(
     "detachPolicyFromUser",
     "DELETE",
@@ -141,12 +119,8 @@ LIST_USER_EXTERNAL_PRINCIPALS: Final = _row(
     "/auth/users/{user_id}/external/principals/ls",
     "A",
 )
-GET_EXTERNAL_PRINCIPAL: Final = _row(
-    "getExternalPrincipal", "GET", "/auth/external/principals", "A"
-)
-LIST_GROUP_POLICIES: Final = _row(
-    "listGroupPolicies", "GET", "/auth/groups/{group_id}/policies", "A"
-)
+GET_EXTERNAL_PRINCIPAL: Final = _row("getExternalPrincipal", "GET", "/auth/external/principals", "A")
+LIST_GROUP_POLICIES: Final = _row("listGroupPolicies", "GET", "/auth/groups/{group_id}/policies", "A")
 ATTACH_POLICY_TO_GROUP: Final = _row(
     "attachPolicyToGroup",
     "PUT",
@@ -161,36 +135,20 @@ DETACH_POLICY_FROM_GROUP: Final = _row(
     "B",
     204,
 )
-SET_GROUP_ACL: Final = _row(
-    "setGroupACL", "POST", "/auth/groups/{group_id}/acl", "B", 201
-)
+SET_GROUP_ACL: Final = _row("setGroupACL", "POST", "/auth/groups/{group_id}/acl", "B", 201)
 GET_GROUP_ACL: Final = _row("getGroupACL", "GET", "/auth/groups/{group_id}/acl", "A")
 
 # Repositories
 LIST_REPOSITORIES: Final = _row("listRepositories", "GET", "/repositories", "A")
-CREATE_REPOSITORY: Final = _row(
-    "createRepository", "POST", "/repositories", "C", 201, pace=SLOW
-)
+CREATE_REPOSITORY: Final = _row("createRepository", "POST", "/repositories", "C", 201, pace=SLOW)
 GET_REPOSITORY: Final = _row("getRepository", "GET", _REPOSITORY, "A")
-DELETE_REPOSITORY: Final = _row(
-    "deleteRepository", "DELETE", _REPOSITORY, "B", 204, pace=SLOW
-)
-GET_REPOSITORY_METADATA: Final = _row(
-    "getRepositoryMetadata", "GET", f"{_REPOSITORY}/metadata", "A"
-)
-SET_REPOSITORY_METADATA: Final = _row(
-    "setRepositoryMetadata", "POST", f"{_REPOSITORY}/metadata", "B", 204
-)
-DELETE_REPOSITORY_METADATA: Final = _row(
-    "deleteRepositoryMetadata", "DELETE", f"{_REPOSITORY}/metadata", "B", 204
-)
+DELETE_REPOSITORY: Final = _row("deleteRepository", "DELETE", _REPOSITORY, "B", 204, pace=SLOW)
+GET_REPOSITORY_METADATA: Final = _row("getRepositoryMetadata", "GET", f"{_REPOSITORY}/metadata", "A")
+SET_REPOSITORY_METADATA: Final = _row("setRepositoryMetadata", "POST", f"{_REPOSITORY}/metadata", "B", 204)
+DELETE_REPOSITORY_METADATA: Final = _row("deleteRepositoryMetadata", "DELETE", f"{_REPOSITORY}/metadata", "B", 204)
 GET_GC_RULES: Final = _row("getGCRules", "GET", f"{_REPOSITORY}/settings/gc_rules", "A")
-SET_GC_RULES: Final = _row(
-    "setGCRules", "PUT", f"{_REPOSITORY}/settings/gc_rules", "B", 204
-)
-DELETE_GC_RULES: Final = _row(
-    "deleteGCRules", "DELETE", f"{_REPOSITORY}/settings/gc_rules", "B", 204
-)
+SET_GC_RULES: Final = _row("setGCRules", "PUT", f"{_REPOSITORY}/settings/gc_rules", "B", 204)
+DELETE_GC_RULES: Final = _row("deleteGCRules", "DELETE", f"{_REPOSITORY}/settings/gc_rules", "B", 204)
 GET_BRANCH_PROTECTION_RULES: Final = _row(
     "getBranchProtectionRules", "GET", f"{_REPOSITORY}/settings/branch_protection", "A"
 )
@@ -201,17 +159,11 @@ SET_BRANCH_PROTECTION_RULES: Final = _row(
     "C",
     204,
 )
-DUMP_REFS: Final = _row(
-    "dumpRefs", "PUT", f"{_REPOSITORY}/refs/dump", "E", 201, pace=SLOW
-)
-RESTORE_REFS: Final = _row(
-    "restoreRefs", "PUT", f"{_REPOSITORY}/refs/restore", "E", pace=SLOW
-)
+DUMP_REFS: Final = _row("dumpRefs", "PUT", f"{_REPOSITORY}/refs/dump", "E", 201, pace=SLOW)
+RESTORE_REFS: Final = _row("restoreRefs", "PUT", f"{_REPOSITORY}/refs/restore", "E", pace=SLOW)
 DUMP_SUBMIT: Final = _row("dumpSubmit", "POST", f"{_REPOSITORY}/dump", "E", 202)
 DUMP_STATUS: Final = _row("dumpStatus", "GET", f"{_REPOSITORY}/dump", "A")
-RESTORE_SUBMIT: Final = _row(
-    "restoreSubmit", "POST", f"{_REPOSITORY}/restore", "E", 202
-)
+RESTORE_SUBMIT: Final = _row("restoreSubmit", "POST", f"{_REPOSITORY}/restore", "E", 202)
 RESTORE_STATUS: Final = _row("restoreStatus", "GET", f"{_REPOSITORY}/restore", "A")
 
 # Tags, branches, commits
@@ -223,21 +175,13 @@ LIST_BRANCHES: Final = _row("listBranches", "GET", f"{_REPOSITORY}/branches", "A
 CREATE_BRANCH: Final = _row("createBranch", "POST", f"{_REPOSITORY}/branches", "C", 201)
 LOG_COMMITS: Final = _row("logCommits", "GET", f"{_REF}/commits", "A")
 COMMIT: Final = _row("commit", "POST", f"{_BRANCH}/commits", "D", 201, pace=SLOW)
-CREATE_COMMIT_RECORD: Final = _row(
-    "CreateCommitRecord", "POST", f"{_REPOSITORY}/commits", "B", 204
-)
+CREATE_COMMIT_RECORD: Final = _row("CreateCommitRecord", "POST", f"{_REPOSITORY}/commits", "B", 204)
 GET_BRANCH: Final = _row("getBranch", "GET", _BRANCH, "A")
 DELETE_BRANCH: Final = _row("deleteBranch", "DELETE", _BRANCH, "B", 204)
 RESET_BRANCH: Final = _row("resetBranch", "PUT", _BRANCH, "W", 204)
-HARD_RESET_BRANCH: Final = _row(
-    "hardResetBranch", "PUT", f"{_BRANCH}/hard_reset", "B", 204, pace=SLOW
-)
-REVERT_BRANCH: Final = _row(
-    "revertBranch", "POST", f"{_BRANCH}/revert", "D", 204, pace=SLOW
-)
-CHERRY_PICK: Final = _row(
-    "cherryPick", "POST", f"{_BRANCH}/cherry-pick", "D", 201, pace=SLOW
-)
+HARD_RESET_BRANCH: Final = _row("hardResetBranch", "PUT", f"{_BRANCH}/hard_reset", "B", 204, pace=SLOW)
+REVERT_BRANCH: Final = _row("revertBranch", "POST", f"{_BRANCH}/revert", "D", 204, pace=SLOW)
+CHERRY_PICK: Final = _row("cherryPick", "POST", f"{_BRANCH}/cherry-pick", "D", 201, pace=SLOW)
 MERGE_INTO_BRANCH: Final = _row(
     "mergeIntoBranch",
     "POST",
@@ -252,12 +196,8 @@ FIND_MERGE_BASE: Final = _row(
     "A",
 )
 DIFF_BRANCH: Final = _row("diffBranch", "GET", f"{_BRANCH}/diff", "A")
-DIFF_REFS: Final = _row(
-    "diffRefs", "GET", f"{_REPOSITORY}/refs/{{left_ref}}/diff/{{right_ref}}", "A"
-)
-GET_COMMIT: Final = _row(
-    "getCommit", "GET", f"{_REPOSITORY}/commits/{{commit_id}}", "A"
-)
+DIFF_REFS: Final = _row("diffRefs", "GET", f"{_REPOSITORY}/refs/{{left_ref}}/diff/{{right_ref}}", "A")
+GET_COMMIT: Final = _row("getCommit", "GET", f"{_REPOSITORY}/commits/{{commit_id}}", "A")
 
 # Objects and staging
 GET_OBJECT: Final = _row(
@@ -309,28 +249,16 @@ UPLOAD_PART_COPY: Final = _row(
     "B",
     204,
 )
-GET_PHYSICAL_ADDRESS: Final = _row(
-    "getPhysicalAddress", "GET", f"{_BRANCH}/staging/backing", "A"
-)
-LINK_PHYSICAL_ADDRESS: Final = _row(
-    "linkPhysicalAddress", "PUT", f"{_BRANCH}/staging/backing", "W"
-)
+GET_PHYSICAL_ADDRESS: Final = _row("getPhysicalAddress", "GET", f"{_BRANCH}/staging/backing", "A")
+LINK_PHYSICAL_ADDRESS: Final = _row("linkPhysicalAddress", "PUT", f"{_BRANCH}/staging/backing", "W")
 IMPORT_STATUS: Final = _row("importStatus", "GET", f"{_BRANCH}/import", "A")
-IMPORT_START: Final = _row(
-    "importStart", "POST", f"{_BRANCH}/import", "D", 202, pace=SLOW
-)
+IMPORT_START: Final = _row("importStart", "POST", f"{_BRANCH}/import", "D", 202, pace=SLOW)
 IMPORT_CANCEL: Final = _row("importCancel", "DELETE", f"{_BRANCH}/import", "B", 204)
-UPLOAD_OBJECT_PREFLIGHT: Final = _row(
-    "uploadObjectPreflight", "GET", f"{_BRANCH}/objects/stage_allowed", "A", 204
-)
+UPLOAD_OBJECT_PREFLIGHT: Final = _row("uploadObjectPreflight", "GET", f"{_BRANCH}/objects/stage_allowed", "A", 204)
 STAGE_OBJECT: Final = _row("stageObject", "PUT", f"{_BRANCH}/objects", "W", 201)
-UPLOAD_OBJECT: Final = _row(
-    "uploadObject", "POST", f"{_BRANCH}/objects", "W", 201, pace=DATA
-)
+UPLOAD_OBJECT: Final = _row("uploadObject", "POST", f"{_BRANCH}/objects", "W", 201, pace=DATA)
 DELETE_OBJECT: Final = _row("deleteObject", "DELETE", f"{_BRANCH}/objects", "B", 204)
-DELETE_OBJECTS: Final = _row(
-    "deleteObjects", "POST", f"{_BRANCH}/objects/delete", "B", pace=SLOW
-)
+DELETE_OBJECTS: Final = _row("deleteObjects", "POST", f"{_BRANCH}/objects/delete", "B", pace=SLOW)
 COPY_OBJECT: Final = _row(
     "copyObject",
     "POST",
@@ -340,9 +268,7 @@ COPY_OBJECT: Final = _row(
     pace=SLOW,
     missing=ObjectNotFoundException,
 )
-STAT_OBJECT: Final = _row(
-    "statObject", "GET", f"{_REF}/objects/stat", "A", missing=ObjectNotFoundException
-)
+STAT_OBJECT: Final = _row("statObject", "GET", f"{_REF}/objects/stat", "A", missing=ObjectNotFoundException)
 UPDATE_OBJECT_USER_METADATA: Final = _row(
     "updateObjectUserMetadata",
     "PUT",
@@ -371,13 +297,9 @@ CREATE_SYMLINK_FILE: Final = _row(
 )
 
 # Actions, metadata, garbage collection, protection, pull requests
-LIST_REPOSITORY_RUNS: Final = _row(
-    "listRepositoryRuns", "GET", f"{_REPOSITORY}/actions/runs", "A"
-)
+LIST_REPOSITORY_RUNS: Final = _row("listRepositoryRuns", "GET", f"{_REPOSITORY}/actions/runs", "A")
 GET_RUN: Final = _row("getRun", "GET", f"{_REPOSITORY}/actions/runs/{{run_id}}", "A")
-LIST_RUN_HOOKS: Final = _row(
-    "listRunHooks", "GET", f"{_REPOSITORY}/actions/runs/{{run_id}}/hooks", "A"
-)
+LIST_RUN_HOOKS: Final = _row("listRunHooks", "GET", f"{_REPOSITORY}/actions/runs/{{run_id}}/hooks", "A")
 GET_RUN_HOOK_OUTPUT: Final = _row(
     "getRunHookOutput",
     "GET",
@@ -391,12 +313,8 @@ GET_METADATA_OBJECT: Final = _row(
     "A",
     pace=DATA,
 )
-GET_META_RANGE: Final = _row(
-    "getMetaRange", "GET", f"{_REPOSITORY}/metadata/meta_range/{{meta_range}}", "A"
-)
-GET_RANGE: Final = _row(
-    "getRange", "GET", f"{_REPOSITORY}/metadata/range/{{range}}", "A"
-)
+GET_META_RANGE: Final = _row("getMetaRange", "GET", f"{_REPOSITORY}/metadata/meta_range/{{meta_range}}", "A")
+GET_RANGE: Final = _row("getRange", "GET", f"{_REPOSITORY}/metadata/range/{{range}}", "A")
 SET_GARBAGE_COLLECTION_RULES_PREFLIGHT: Final = _row(
     "setGarbageCollectionRulesPreflight",
     "GET",
@@ -471,12 +389,8 @@ INTERNAL_DELETE_BRANCH_PROTECTION_RULE: Final = _row(
     204,
 )
 LIST_PULL_REQUESTS: Final = _row("listPullRequests", "GET", f"{_REPOSITORY}/pulls", "A")
-CREATE_PULL_REQUEST: Final = _row(
-    "createPullRequest", "POST", f"{_REPOSITORY}/pulls", "E", 201
-)
-GET_PULL_REQUEST: Final = _row(
-    "getPullRequest", "GET", f"{_REPOSITORY}/pulls/{{pull_request}}", "A"
-)
+CREATE_PULL_REQUEST: Final = _row("createPullRequest", "POST", f"{_REPOSITORY}/pulls", "E", 201)
+GET_PULL_REQUEST: Final = _row("getPullRequest", "GET", f"{_REPOSITORY}/pulls/{{pull_request}}", "A")
 UPDATE_PULL_REQUEST: Final = _row(
     "updatePullRequest",
     "PATCH",
@@ -499,27 +413,17 @@ HEALTH_CHECK: Final = _row("healthCheck", "GET", "/healthcheck", "A", 204, publi
 GET_CONFIG: Final = _row("getConfig", "GET", "/config", "A")
 GET_LAKEFS_VERSION: Final = _row("getLakeFSVersion", "GET", "/config/version", "A")
 GET_STORAGE_CONFIG: Final = _row("getStorageConfig", "GET", "/config/storage", "A")
-GET_GARBAGE_COLLECTION_CONFIG: Final = _row(
-    "getGarbageCollectionConfig", "GET", "/config/garbage-collection", "A"
-)
+GET_GARBAGE_COLLECTION_CONFIG: Final = _row("getGarbageCollectionConfig", "GET", "/config/garbage-collection", "A")
 POST_STATS_EVENTS: Final = _row("postStatsEvents", "POST", "/statistics", "E", 204)
-GET_USAGE_REPORT_SUMMARY: Final = _row(
-    "getUsageReportSummary", "GET", "/usage-report/summary", "A"
-)
-OAUTH_CALLBACK: Final = _row(
-    "oauthCallback", "GET", "/oidc/callback", "E", 302, public=True
-)
+GET_USAGE_REPORT_SUMMARY: Final = _row("getUsageReportSummary", "GET", "/usage-report/summary", "A")
+OAUTH_CALLBACK: Final = _row("oauthCallback", "GET", "/oidc/callback", "E", 302, public=True)
 
 # Not lakeFS's: a pre-signed URL of the object store behind it
-PRESIGNED_GET: Final = Endpoint(
-    "presignedGet", "GET", "", "A", (200, 206), DATA, ObjectNotFoundException
-)
+PRESIGNED_GET: Final = Endpoint("presignedGet", "GET", "", "A", (200, 206), DATA, ObjectNotFoundException)
 PRESIGNED_PUT: Final = Endpoint("presignedPut", "PUT", "", "B", (200, 201), DATA)
 
 _PARAMETER: Final = re.compile(r"\{[a-z_]+\}")
-_FORMATS: Final = {
-    name: BASE + _PARAMETER.sub("%s", row.path) for name, row in ENDPOINTS.items()
-}
+_FORMATS: Final = {name: BASE + _PARAMETER.sub("%s", row.path) for name, row in ENDPOINTS.items()}
 
 
 class _Branching:
@@ -564,9 +468,7 @@ def target(request: Request) -> str:
         if part in ("", ".", ".."):
             msg = f"{request.endpoint.operation}: {part!r} cannot be a repository, reference or name"
             raise ValueError(msg)
-    path = _FORMATS[request.endpoint.operation] % tuple(
-        quote(part, safe="") for part in request.params
-    )
+    path = _FORMATS[request.endpoint.operation] % tuple(quote(part, safe="") for part in request.params)
     return f"{path}?{encode_query(request.query)}" if request.query else path
 
 

@@ -13,7 +13,8 @@ LakeFSException(Exception)
 │   ├── TooManyRequestsException         429
 │   ├── UnsupportedOperationException(NotImplementedError) 501, 405
 │   └── ServerErrorException             5xx
-├── TransportException(ConnectionError)  no answer ── DeadlineExceeded(TimeoutError) · CertificateException · ProtocolException
+├── TransportException(ConnectionError)  no answer
+│   └── DeadlineExceeded(TimeoutError) · CertificateException · ProtocolException
 ├── AmbiguousOutcomeError                the request may have been applied
 ├── IntegrityError · ObjectChangedError  bytes are not what was promised; two versions would have mixed
 ├── TransactionException ── TransactionStartError · TransactionCommitError · TransactionMergeError
@@ -272,9 +273,9 @@ def for_status(status: int) -> type[ServerException]:
     if found is None:
         found = (
             ServerErrorException
-            if status >= 500  # noqa: PLR2004 - the definition of a server error
+            if status >= 500
             else UnsupportedOperationException
-            if status == 405  # noqa: PLR2004
+            if status == 405
             else ServerException
         )
     return found

@@ -15,9 +15,7 @@ from msgspec import field
 T = TypeVar("T")
 
 
-def _list() -> list[
-    Any
-]:  # a factory of our own: msgspec writes it even when empty, `list` it would omit
+def _list() -> list[Any]:  # a factory of our own: msgspec writes it even when empty, `list` it would omit
     return []
 
 
@@ -412,9 +410,7 @@ class StorageConfig(Record):
 
     blockstore_type: str
     blockstore_namespace_example: str = field(default_factory=str)
-    namespace_validity_regex: str = field(
-        default_factory=str, name="blockstore_namespace_ValidityRegex"
-    )
+    namespace_validity_regex: str = field(default_factory=str, name="blockstore_namespace_ValidityRegex")
     default_namespace_prefix: str | None = None
     pre_sign_support: bool = field(default_factory=bool)
     pre_sign_support_ui: bool = field(default_factory=bool)

@@ -135,7 +135,7 @@ class TransportError(Exception):
         kind: "timeout", "certificate", "protocol", "refused", "reset", "dns" or "other".
     """
 
-    def __init__(  # noqa: PLR0913 - a record of one failure, built in one place
+    def __init__(
         self,
         phase: Phase,
         message: str,

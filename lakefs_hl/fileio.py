@@ -1,0 +1,502 @@
+"""Objects as files: `readinto` below and the standard library above; and any data as a body that can be sent twice.
+
+Rules of the room: a reader is a `RawIOBase` under a `BufferedReader` (and a `TextIOWrapper`); a writer fills a spool
+and publishes at `close()` only. An exception inside a `with` block, a finaliser or the end of the interpreter publish
+nothing. No file object of the caller is closed here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+import warnings
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
+
+from lakefs_hl.ops import objects, transfer
+from lakefs_hl.spec.errors import ObjectExistsException
+from lakefs_hl.spec.uri import object_uri
+from lakefs_hl.spec.wire import FileSlice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from typing_extensions import Buffer
+
+    from lakefs_hl.client import Client
+    from lakefs_hl.ops.effects import Op
+    from lakefs_hl.spec.models import ObjectStats
+
+#: What `upload` takes.
+Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[bytes]"
+
+#: The first window of a reader and the last: it doubles while the reading goes straight on.
+WINDOW: Final = 256 << 10
+WINDOW_MOST: Final = 8 << 20
+#: How much of a body is kept in memory before it goes to a temporary file.
+SPOOL: Final = 8 << 20
+BLOCK: Final = 1 << 20
+
+MODES: Final = "'r', 'rb' to read; 'w', 'wb' to write; 'x', 'xb' to create only"
+
+
+class Text(NamedTuple):
+    """How characters become bytes: the arguments of the built-in `open`."""
+
+    encoding: str | None = None
+    errors: str | None = None
+    newline: str | None = None
+
+
+class Place(Protocol):
+    """Where a file is: a reference and the client to ask."""
+
+    _repository_id: str
+    _id: str
+
+    @property
+    def _client(self) -> Client: ...
+
+
+def split_mode(mode: str, *, writable: bool) -> tuple[str, bool]:
+    """Returns the action ("r", "w" or "x") and whether the file is text.
+
+    Raises:
+        ValueError: There is no such mode, or none for this kind of reference.
+    """
+    letters = sorted(mode) if isinstance(mode, str) else []
+    action = "".join(letter for letter in letters if letter not in "bt")
+    if (
+        action not in ("r", "w", "x")
+        or letters.count("b") + letters.count("t") > 1
+        or len(set(letters)) != len(letters)
+    ):
+        msg = f"mode must be {MODES}; not {mode!r}"
+        raise ValueError(msg)
+    if action != "r" and not writable:
+        msg = f"mode {mode!r}: only a branch or a transaction can be written; use 'r' or 'rb' here"
+        raise ValueError(msg)
+    return action, "b" not in letters
+
+
+def open_reader(
+    place: Place, path: str, mode: str, text: Text, *, pre_signed: bool | None, buffering: int
+) -> io.TextIOWrapper | io.BufferedReader:
+    """Opens an object for reading."""
+    _, is_text = split_mode(mode, writable=False)
+    _check_text(text, mode, is_text=is_text)
+    raw = RawReader(place, path, pre_signed=pre_signed)
+    if buffering == 0:
+        if is_text:
+            msg = "buffering=0 is for binary files only"
+            raise ValueError(msg)
+        return raw  # type: ignore[return-value]  # as the built-in open: a raw file on request
+    buffered = io.BufferedReader(raw, buffering if buffering > 1 else WINDOW)
+    if not is_text:
+        return buffered
+    return io.TextIOWrapper(buffered, text.encoding or "utf-8", text.errors, text.newline)
+
+
+def open_writer(
+    place: Place,
+    path: str,
+    mode: str,
+    text: Text,
+    *,
+    pre_signed: bool | None,
+    content_type: str | None,
+    metadata: dict[str, str] | None,
+) -> ObjectWriter | TextWriter:
+    """Opens an object for writing; "x" fails at once if the object exists, and at `close()` if it does by then."""
+    action, is_text = split_mode(mode, writable=True)
+    _check_text(text, mode, is_text=is_text)
+    writer = ObjectWriter(
+        place, path, create_only=action == "x", pre_signed=pre_signed, content_type=content_type, metadata=metadata
+    )
+    if not is_text:
+        return writer
+    return TextWriter(writer, text.encoding or "utf-8", text.errors, text.newline)
+
+
+def _check_text(text: Text, mode: str, *, is_text: bool) -> None:
+    if not is_text:
+        for name, value in text._asdict().items():
+            if value is not None:
+                msg = f"{name}={value!r} has no meaning for the binary mode {mode!r}"
+                raise ValueError(msg)
+
+
+class RawReader(io.RawIOBase):
+    """Ranges of one version of one object; the first answer fixes its ETag and size.
+
+    Small reads are served from a window that doubles while the reading goes straight on and starts anew after a seek; a
+    read as large as the window goes straight into the caller's buffer. In process a window costs a copy and saves
+    nothing but calls, so it stays small.
+    """
+
+    def __init__(self, place: Place, path: str, *, pre_signed: bool | None = None) -> None:
+        super().__init__()
+        self._place = place
+        self._path = path
+        self._pre_signed = pre_signed
+        self._position = 0
+        self._window = bytearray()
+        self._window_at = 0
+        self._span = WINDOW
+        self._etag: str | None = None
+        self._size = 0
+        self.name = object_uri(place._repository_id, place._id, path)
+        self.mode = "rb"
+        self._fetch_window(0)
+
+    @property
+    def size(self) -> int:
+        """The object's size in bytes."""
+        return self._size
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read starts; costs nothing."""
+        self._check_open()
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Moves; never makes a request."""
+        self._check_open()
+        if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
+            msg = f"whence must be 0, 1 or 2, not {whence}"
+            raise ValueError(msg)
+        position = (0, self._position, self._size)[whence] + offset
+        if position < 0:
+            msg = f"negative seek position {position} in {self.name}"
+            raise ValueError(msg)
+        self._position = position
+        return position
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Fills the buffer as far as it can in one go; 0 at the end, without a request."""
+        self._check_open()
+        view = memoryview(buffer).cast("B")
+        left = self._size - self._position
+        if left <= 0 or not view.nbytes:
+            return 0
+        count = self._from_window(view)
+        if not count:
+            if min(view.nbytes, left) >= self._span:
+                count = self._fetch(view[:left], self._position)
+            else:
+                self._next_window()
+                count = self._from_window(view)
+        self._position += count
+        return count
+
+    def readall(self) -> bytes:
+        """The rest of the object, in one request at most."""
+        self._check_open()
+        left = self._size - self._position
+        if left <= 0:
+            return b""
+        content = bytearray(left)
+        view = memoryview(content)
+        count = self._from_window(view)
+        if count < left:
+            count += self._fetch(view[count:], self._position + count)
+        self._position += count
+        return bytes(content) if count == left else bytes(content[:count])
+
+    def close(self) -> None:
+        """Forgets the window."""
+        self._window = bytearray()
+        super().close()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            msg = f"I/O operation on closed file {self.name}"
+            raise ValueError(msg)
+
+    def _from_window(self, view: memoryview) -> int:
+        at = self._position - self._window_at
+        if at < 0 or at >= len(self._window):
+            return 0
+        count = min(view.nbytes, len(self._window) - at)
+        view[:count] = memoryview(self._window)[at : at + count]
+        return count
+
+    def _next_window(self) -> None:
+        straight = self._position == self._window_at + len(self._window)
+        if self._place._client._in_process or not straight:
+            self._span = WINDOW
+        else:
+            self._span = min(WINDOW_MOST, 2 * self._span)
+        self._fetch_window(self._position)
+
+    def _fetch_window(self, start: int) -> None:
+        length = self._span if self._etag is None else min(self._span, self._size - start)
+        window = bytearray(length)
+        count = self._fetch(memoryview(window), start)
+        del window[count:]
+        self._window, self._window_at = window, start
+
+    def _fetch(self, sink: memoryview, start: int) -> int:
+        client, place = self._place._client, self._place
+        part = client._run(
+            transfer.read_into(
+                client._session,
+                place._repository_id,
+                place._id,
+                self._path,
+                start,
+                sink,
+                etag=self._etag,
+                pre_signed=self._pre_signed,
+            )
+        )
+        self._etag, self._size = part.etag, part.size
+        return part.filled
+
+
+class ObjectWriter(io.BufferedIOBase):
+    """Collects what is written, in memory to 8 MiB and then in a temporary file, and publishes it at `close()`."""
+
+    def __init__(
+        self,
+        place: Place,
+        path: str,
+        *,
+        create_only: bool = False,
+        pre_signed: bool | None = None,
+        content_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self._publish: Callable[[bytes | FileSlice], Op[ObjectStats]] | None = None
+        self._spool = tempfile.SpooledTemporaryFile(SPOOL)  # noqa: SIM115 - lives as long as the writer
+        self._place = place
+        self.name = object_uri(place._repository_id, place._id, path)
+        self.mode = "xb" if create_only else "wb"
+        client = place._client
+        if create_only and client._run(objects.exists(client._session, place._repository_id, place._id, path)):
+            self.discard()
+            error = ObjectExistsException(f"{self.name} exists already; mode 'w' replaces it")
+            error.filename = self.name
+            raise error
+
+        def publish(body: bytes | FileSlice) -> Op[ObjectStats]:
+            return transfer.upload(
+                client._session,
+                place._repository_id,
+                place._id,
+                path,
+                body,
+                content_type=content_type,
+                metadata=metadata,
+                create_only=create_only,
+                pre_signed=pre_signed,
+            )
+
+        self._publish = publish
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True: nothing is sent before `close()`."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        """Takes bytes; returns how many."""
+        self._check_open()
+        if isinstance(data, str):
+            msg = f"{self.name} is open for bytes, not str; open it with mode 'w' to write text"
+            raise TypeError(msg)
+        return self._spool.write(memoryview(data).cast("B"))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Moves within what was written."""
+        self._check_open()
+        return self._spool.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where the next write goes."""
+        self._check_open()
+        return self._spool.tell()
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Cuts what was written."""
+        self._check_open()
+        at = self._spool.tell()
+        size = at if size is None else size
+        self._spool.truncate(size)
+        return size
+
+    def discard(self) -> None:
+        """Closes the file and publishes nothing."""
+        self._publish = None
+        self.close()
+
+    def close(self) -> None:
+        """Publishes what was written, once; a second call does nothing, whatever became of the first."""
+        if self.closed:
+            return
+        publish, self._publish = self._publish, None
+        try:
+            if publish is not None:
+                with _body_of(self._spool) as body:
+                    self._place._client._run(publish(body))
+        finally:
+            self._spool.close()
+            super().close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Publishes, unless an exception is on its way."""
+        if kind is not None:
+            self.discard()
+        self.close()
+
+    def __del__(self) -> None:
+        """Publishes nothing: only `close()` does."""
+        if not self.closed:
+            if self._publish is not None:
+                warnings.warn(
+                    f"{self.name} was opened for writing and never closed: nothing was written to the lake",
+                    ResourceWarning,
+                    stacklevel=2,
+                    source=self,
+                )
+            self.discard()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            msg = f"I/O operation on closed file {self.name}"
+            raise ValueError(msg)
+
+
+class TextWriter(io.TextIOWrapper):
+    """A text file for writing that takes `str` and, as in the seed's example, `bytes`."""
+
+    def __init__(self, writer: ObjectWriter, encoding: str, errors: str | None, newline: str | None) -> None:
+        super().__init__(writer, encoding, errors, newline)
+        self._writer = writer
+
+    def write(self, text: str | Buffer, /) -> int:
+        """Takes characters, or bytes as they are; returns how many."""
+        if isinstance(text, str):
+            return super().write(text)
+        self.flush()
+        return self._writer.write(text)
+
+    def discard(self) -> None:
+        """Closes the file and publishes nothing."""
+        self._writer.discard()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Publishes, unless an exception is on its way."""
+        if kind is not None:
+            self.discard()
+        else:
+            self.close()
+
+    def __del__(self) -> None:
+        """Publishes nothing: only `close()` does."""
+        writer = getattr(self, "_writer", None)
+        if writer is not None and not writer.closed:
+            writer.__del__()
+
+
+@contextmanager
+def replayable(data: Data) -> Iterator[bytes | FileSlice]:
+    """Gives any data as a body that can be sent again: bytes, or a slice of an open file.
+
+    A `str` is its UTF-8; a path names a local file; a file object is read from where it stands to its end, and stands
+    there afterwards; an iterable gives blocks of bytes.
+
+    Raises:
+        TypeError: The data is none of these.
+        FileNotFoundError: A path names no file.
+    """
+    if isinstance(data, bytes):
+        yield data
+    elif isinstance(data, str):
+        yield data.encode()
+    elif isinstance(data, bytearray | memoryview):
+        yield bytes(data)
+    elif isinstance(data, os.PathLike):
+        with open(data, "rb") as file:  # noqa: PTH123 - any os.PathLike
+            yield _slice(file.fileno(), 0)
+    elif isinstance(data, io.BytesIO):
+        yield data.read()
+    elif hasattr(data, "read"):
+        with _file(data) as body:
+            yield body
+    elif hasattr(data, "__iter__"):
+        with tempfile.SpooledTemporaryFile(SPOOL) as spool:
+            for block in data:
+                if not isinstance(block, bytes | bytearray | memoryview):
+                    msg = f"an iterable body must give bytes, not {type(block).__name__}: {block!r:.80}"
+                    raise TypeError(msg)
+                spool.write(block)
+            with _body_of(spool) as body:
+                yield body
+    else:
+        msg = f"data must be bytes, str, a path, a file object or an iterable of bytes, not {type(data).__name__}"
+        raise TypeError(msg)
+
+
+@contextmanager
+def _file(file: Any) -> Iterator[bytes | FileSlice]:
+    """A file object from where it stands; a regular binary file is read by position, without its buffer."""
+    fd = _regular(file)
+    if fd is not None:
+        if file.writable():
+            file.flush()
+        body = _slice(fd, file.tell())
+        yield body
+        file.seek(body.offset + body.length)
+        return
+    with tempfile.SpooledTemporaryFile(SPOOL) as spool:
+        while block := file.read(BLOCK):
+            spool.write(block.encode() if isinstance(block, str) else block)
+        with _body_of(spool) as body_:
+            yield body_
+
+
+def _regular(file: Any) -> int | None:
+    if not isinstance(file, io.RawIOBase | io.BufferedReader | io.BufferedRandom) and not (
+        isinstance(getattr(file, "file", None), io.BufferedRandom) and not isinstance(file, io.TextIOBase)
+    ):
+        return None
+    with suppress(OSError, AttributeError, ValueError):  # no descriptor: a reader of an archive, a pipe object
+        fd: int = file.fileno()
+        if stat.S_ISREG(os.fstat(fd).st_mode) and file.seekable():
+            return fd
+    return None
+
+
+def _slice(fd: int, offset: int) -> FileSlice:
+    return FileSlice(fd, offset, max(0, os.fstat(fd).st_size - offset))
+
+
+@contextmanager
+def _body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[bytes | FileSlice]:
+    spool.flush()
+    size = spool.seek(0, os.SEEK_END)
+    if size <= SPOOL:
+        spool.seek(0)
+        yield spool.read()
+    else:
+        yield FileSlice(spool.fileno(), 0, size)

@@ -1,0 +1,431 @@
+"""Objects and common prefixes as handles, and the reading half of every reference.
+
+A handle is where something is and who asks: it holds no connection, is hashable, comparable, picklable, and safe in
+threads and after a fork. Methods are a signature, a docstring and one call; what to do is said in `ops`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from lakefs_hl import fileio
+from lakefs_hl.client import default_client
+from lakefs_hl.ops import objects as ops
+from lakefs_hl.ops import transfer
+from lakefs_hl.spec.uri import object_uri
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterator
+
+    from lakefs_hl.client import Client
+    from lakefs_hl.spec.models import ObjectStats
+
+ReadMode = Literal["r", "rb", "rt"]
+
+
+class ReadIOBase:
+    """What can be read at a reference: a branch, a tag, a commit or an open transaction.
+
+    Args:
+        repository_id: The repository's name.
+        reference_id: A branch, tag or commit id, or an expression of them such as `main~2`.
+        client: Whom to ask; None means the default client of the moment of each call.
+    """
+
+    def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
+        self._repository_id = _name(repository_id, "repository_id")
+        self._id = _name(reference_id, "reference_id")
+        self._given = client
+
+    @property
+    def _client(self) -> Client:
+        return default_client() if self._given is None else self._given
+
+    @property
+    def repository_id(self) -> str:
+        """The repository's name."""
+        return self._repository_id
+
+    @property
+    def id(self) -> str:
+        """The reference as it was named."""
+        return self._id
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository/reference/`."""
+        return object_uri(self._repository_id, self._id)
+
+    def stat_object(self, path: str) -> ObjectInfo:
+        """Returns what the lake knows of an object.
+
+        Args:
+            path: The object's path, not empty.
+
+        Raises:
+            ObjectNotFoundException: There is no such object, or no such reference.
+        """
+        client = self._client
+        return _wrap(self, client._run(ops.stat(client._session, self._repository_id, self._id, path)))
+
+    stat = stat_object
+
+    def exists(self, path: str) -> bool:
+        """Says whether there is an object at a path; a missing repository or reference is an error, not a no."""
+        client = self._client
+        return client._run(ops.exists(client._session, self._repository_id, self._id, path))
+
+    def download(
+        self,
+        path: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        verify: bool = True,
+        pre_signed: bool | None = None,
+    ) -> bytes:
+        """Returns an object's content, its length and checksum verified.
+
+        Args:
+            path: The object's path.
+            start: First byte; negative counts from the end, as in a slice.
+            end: The byte after the last; None means to the end.
+            verify: Compare the MD5 of a whole object with its ETag, where that is an MD5.
+            pre_signed: Whether to read from the object store by a pre-signed URL; None asks the server what it can.
+
+        Raises:
+            ObjectNotFoundException: There is no such object, or no such reference.
+            IntegrityError: What came is not what the lake promised, three times over.
+        """
+        client = self._client
+        return client._run(
+            transfer.download(
+                client._session,
+                self._repository_id,
+                self._id,
+                path,
+                start=start,
+                end=end,
+                verify=verify,
+                pre_signed=pre_signed,
+            )
+        )
+
+    def list_objects(
+        self,
+        max_amount: int | None = None,
+        after: str = "",
+        prefix: str = "",
+        delimiter: str = "/",
+        *,
+        recursive: bool = False,
+    ) -> Iterator[ObjectInfo | CommonPrefix]:
+        """Lists objects and common prefixes in byte order, lazily, in pages of 1,000.
+
+        Args:
+            max_amount: How many to list at most; None means all.
+            after: List what comes after this path.
+            prefix: List what begins with this.
+            delimiter: Fold what follows it into common prefixes; "" folds nothing.
+            recursive: The same as `delimiter=""`.
+
+        Raises:
+            NotFoundException: There is no such repository or reference (raised by the first step of the iteration).
+            ValueError: `max_amount` is negative.
+        """
+        client = self._client
+        page = partial(
+            ops.list_page,
+            client._session,
+            self._repository_id,
+            self._id,
+            prefix=prefix,
+            delimiter="" if recursive else delimiter,
+        )
+        return map(self._entry, client._pages(page, after, max_amount))
+
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: Literal["r", "rt"] = "r",
+        pre_signed: bool | None = None,
+        *,
+        encoding: str | None = "utf-8",
+        errors: str | None = None,
+        newline: str | None = None,
+        buffering: int = -1,
+    ) -> io.TextIOWrapper: ...
+    @overload
+    def open(
+        self, path: str, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
+    ) -> io.BufferedReader: ...
+    def open(
+        self,
+        path: str,
+        mode: ReadMode = "r",
+        pre_signed: bool | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        buffering: int = -1,
+    ) -> io.TextIOWrapper | io.BufferedReader:
+        """Opens an object for reading, as a real `io` object that any library takes.
+
+        The first bytes are fetched at once: a missing object is an error here, a small one costs one request. Later
+        ranges must be of the same version of the object.
+
+        Args:
+            path: The object's path.
+            mode: "r" for text, "rb" for bytes.
+            pre_signed: As for `download`.
+            encoding: Of a text, UTF-8 by default.
+            errors: As for the built-in `open`.
+            newline: As for the built-in `open`.
+            buffering: Size of the buffer, bytes; 0 gives the raw file (binary only).
+
+        Raises:
+            ObjectNotFoundException: There is no such object, or no such reference.
+            ObjectChangedError: The object was replaced while it was read.
+        """
+        how = fileio.Text(encoding, errors, newline)
+        return fileio.open_reader(self, path, mode, how, pre_signed=pre_signed, buffering=buffering)
+
+    def _entry(self, record: ObjectStats) -> ObjectInfo | CommonPrefix:
+        if record.path_type == "object":
+            return _wrap(self, record)
+        return CommonPrefix(self._repository_id, self._id, record.path, self._given)
+
+    def _key(self) -> tuple[Any, ...]:
+        return self._repository_id, self._id, self._given
+
+    def __eq__(self, other: object) -> bool:
+        """Same kind, same place, same client."""
+        return type(self) is type(other) and self._key() == other._key()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((type(self), self._key()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles where it is; the client pickles its recipe."""
+        return type(self), (self._repository_id, self._id, self._given)
+
+    def __repr__(self) -> str:
+        """The kind and the URI."""
+        return f"<{type(self).__name__} {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{type(self).__name__}</b> <code>{escape(self.uri)}</code>"
+
+
+def _name(value: object, argument: str) -> str:
+    if not isinstance(value, str):
+        msg = f"{argument} must be a string, not {type(value).__name__}: {value!r}"
+        raise TypeError(msg)
+    if not value:
+        msg = f"{argument} must not be empty"
+        raise ValueError(msg)
+    return value
+
+
+class ObjectInfo:
+    """An object at a reference; one made by hand is looked up on the first access of a property.
+
+    Args:
+        repository_id: The repository's name.
+        reference_id: The branch, tag or commit.
+        path: The object's path.
+        client: Whom to ask; None means the default client.
+    """
+
+    __slots__ = ("_record", "_reference")
+
+    def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
+        self._reference = ReadIOBase(repository_id, reference_id, client)
+        self._record: ObjectStats | str = path
+
+    def _stats(self) -> ObjectStats:
+        record = self._record
+        if isinstance(record, str):
+            at, client = self._reference, self._reference._client
+            record = self._record = client._run(ops.stat(client._session, at._repository_id, at._id, record))
+        return record
+
+    @property
+    def path(self) -> str:
+        """The object's path."""
+        record = self._record
+        return record if isinstance(record, str) else record.path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository/reference/path`."""
+        return self._reference.uri + self.path
+
+    @property
+    def repository_id(self) -> str:
+        """The repository's name."""
+        return self._reference.repository_id
+
+    @property
+    def reference_id(self) -> str:
+        """The reference that it was found at."""
+        return self._reference.id
+
+    @property
+    def modified_time(self) -> datetime:
+        """When it was written; aware, UTC, whole seconds."""
+        return datetime.fromtimestamp(self._stats().mtime, UTC)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size in bytes."""
+        return self._stats().size_bytes or 0
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type it was stored with."""
+        return self._stats().content_type
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The user metadata; keys are lower-case."""
+        return dict(self._stats().metadata or {})
+
+    @property
+    def physical_address(self) -> str:
+        """Where the bytes lie in the object store."""
+        return self._stats().physical_address
+
+    @property
+    def checksum(self) -> str:
+        """The ETag without its quotes; the MD5 of an object written in one piece."""
+        return self._stats().checksum
+
+    def is_dir(self) -> bool:
+        """False: it is an object."""
+        return False
+
+    def is_file(self) -> bool:
+        """True: it is an object."""
+        return True
+
+    def delete(self) -> None:
+        """Deletes the object from its branch; one that is gone already is no error.
+
+        Raises:
+            NotFoundException: The reference is not a branch.
+        """
+        at, client = self._reference, self._reference._client
+        client._run(ops.delete(client._session, at._repository_id, at._id, self.path))
+
+    def __eq__(self, other: object) -> bool:
+        """Same place, same client; not the same content."""
+        return isinstance(other, ObjectInfo) and (self._reference._key(), self.path) == (
+            other._reference._key(),
+            other.path,
+        )
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((self._reference._key(), self.path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles where it is, and what was known of it."""
+        at = self._reference
+        plain = ReadIOBase(at._repository_id, at._id, at._given)
+        return _wrap, (plain, self._record)
+
+    def __repr__(self) -> str:
+        """The URI, and the size if it is known."""
+        known = "" if isinstance(self._record, str) else f" {self._record.size_bytes or 0:,} bytes"
+        return f"<ObjectInfo {self.uri}{known}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>ObjectInfo</b> <code>{escape(repr(self)[12:-1])}</code>"
+
+
+def _wrap(reference: ReadIOBase, record: ObjectStats | str, _new: Any = object.__new__) -> ObjectInfo:
+    """A handle around a record, without the checks of one made by hand: 1,000 a page."""
+    info: ObjectInfo = _new(ObjectInfo)
+    info._reference = reference
+    info._record = record
+    return info
+
+
+class CommonPrefix:
+    """A prefix that objects share: what a directory is in a lake.
+
+    Args:
+        repository_id: The repository's name.
+        reference_id: The branch, tag or commit.
+        path: The prefix, with its delimiter at the end.
+        client: Whom to ask; None means the default client.
+    """
+
+    __slots__ = ("_path", "_reference")
+
+    def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
+        self._reference = ReadIOBase(repository_id, reference_id, client)
+        self._path = path
+
+    @property
+    def path(self) -> str:
+        """The prefix."""
+        return self._path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, without its delimiter."""
+        return self._path.rstrip("/").rpartition("/")[2]
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository/reference/prefix`."""
+        return self._reference.uri + self._path
+
+    def exists(self) -> bool:
+        """Says whether any object has the prefix."""
+        return next(self._reference.list_objects(1, prefix=self._path, delimiter=""), None) is not None
+
+    def is_dir(self) -> bool:
+        """True: it is a prefix."""
+        return True
+
+    def is_file(self) -> bool:
+        """False: it is a prefix."""
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        """Same place, same client."""
+        return isinstance(other, CommonPrefix) and (self._reference._key(), self._path) == (
+            other._reference._key(),
+            other._path,
+        )
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((self._reference._key(), self._path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles where it is."""
+        at = self._reference
+        return CommonPrefix, (at._repository_id, at._id, self._path, at._given)
+
+    def __repr__(self) -> str:
+        """The URI."""
+        return f"<CommonPrefix {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>CommonPrefix</b> <code>{escape(self.uri)}</code>"

@@ -1,0 +1,239 @@
+"""Repositories: where branches, tags and commits live."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from lakefs_hl.branches import Branch
+from lakefs_hl.client import default_client
+from lakefs_hl.objects import _name
+from lakefs_hl.ops import branches, tags
+from lakefs_hl.ops import repositories as ops
+from lakefs_hl.refs import Reference, Tag
+from lakefs_hl.spec.uri import repository_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from lakefs_hl.client import Client
+    from lakefs_hl.spec import models
+
+
+class Repository:
+    """A repository; making the handle makes no request.
+
+    Args:
+        repository_id: The name: 3 to 63 lower-case letters, digits and dashes.
+        client: Whom to ask; None means the default client of the moment of each call.
+
+    Example:
+        >>> repo = lakefs.repository("example").get_or_create()
+        >>> [branch.id for branch in repo.list_branches()]
+        ['main']
+    """
+
+    def __init__(self, repository_id: str, client: Client | None = None) -> None:
+        self._id = _name(repository_id, "repository_id")
+        self._given = client
+
+    @property
+    def _client(self) -> Client:
+        return default_client() if self._given is None else self._given
+
+    @property
+    def id(self) -> str:
+        """The name."""
+        return self._id
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository`."""
+        return repository_uri(self._id)
+
+    def create(
+        self,
+        storage_namespace: str | None = None,
+        default_branch_id: str = "main",
+        include_samples: bool = False,
+        *,
+        read_only: bool = False,
+        exist_ok: bool = False,
+    ) -> Repository:
+        """Creates the repository and returns it.
+
+        Args:
+            storage_namespace: Where its objects go, such as `s3://bucket/path`; by default the server's own prefix and
+                the repository's name.
+            default_branch_id: The first branch.
+            include_samples: Commit a small set of sample files.
+            read_only: Make a repository that refuses changes.
+            exist_ok: A repository of this name is no error.
+
+        Raises:
+            ConflictException: There is a repository of this name.
+            BadRequestException: The name or the namespace is not allowed, or the namespace is in use.
+        """
+        client = self._client
+        op = ops.create(
+            client._session,
+            self._id,
+            storage_namespace,
+            default_branch_id,
+            include_samples=include_samples,
+            read_only=read_only,
+            exist_ok=exist_ok,
+        )
+        client._run(op)
+        return self
+
+    def get_or_create(
+        self,
+        storage_namespace: str | None = None,
+        default_branch_id: str = "main",
+        include_samples: bool = False,
+    ) -> Repository:
+        """Creates the repository unless it is there, and returns it; two who do so at once both succeed.
+
+        Args:
+            storage_namespace: As for `create`; a warning says if the repository that is there uses another one.
+            default_branch_id: As for `create`.
+            include_samples: As for `create`.
+        """
+        client = self._client
+        op = ops.get_or_create(
+            client._session, self._id, storage_namespace, default_branch_id, include_samples=include_samples
+        )
+        found, created = client._run(op)
+        asked = storage_namespace and storage_namespace.rstrip("/")
+        if not created and asked and asked != found.storage_namespace.rstrip("/"):
+            warnings.warn(
+                f"{self.uri} exists with the storage namespace {found.storage_namespace!r}, "
+                f"not {storage_namespace!r}; it is used as it is",
+                stacklevel=2,
+            )
+        return self
+
+    def exists(self) -> bool:
+        """Says whether there is such a repository."""
+        client = self._client
+        return client._run(ops.exists(client._session, self._id))
+
+    @property
+    def properties(self) -> models.Repository:
+        """What the server knows of the repository; asked each time."""
+        client = self._client
+        return client._run(ops.get(client._session, self._id))
+
+    def delete(self, *, force: bool = False) -> None:
+        """Deletes the repository, if it holds nothing.
+
+        Args:
+            force: Delete it with all that it holds.
+
+        Raises:
+            RepositoryNotEmptyError: It holds objects, commits or tags, and `force` was not given.
+            NotFoundException: There is no such repository.
+        """
+        client = self._client
+        client._run(ops.delete(client._session, self._id, force=force))
+
+    def branch(self, branch_id: str) -> Branch:
+        """Returns a branch; makes no request."""
+        return Branch(self._id, branch_id, self._given)
+
+    def commit(self, commit_id: str) -> Reference:
+        """Returns a commit by its id or the beginning of it; makes no request. It has no methods that write."""
+        return Reference(self._id, commit_id, self._given)
+
+    def tag(self, tag_id: str) -> Tag:
+        """Returns a tag; makes no request."""
+        return Tag(self._id, tag_id, self._given)
+
+    def ref(self, reference_id: str) -> Reference:
+        """Returns a reference by any expression, such as `main~2`; makes no request."""
+        return Reference(self._id, reference_id, self._given)
+
+    def list_branches(
+        self, max_amount: int | None = None, after: str = "", prefix: str = "", *, hidden: bool = False
+    ) -> Iterator[Branch]:
+        """Lists branches by name, lazily.
+
+        Args:
+            max_amount: How many to list at most; None means all.
+            after: List what comes after this name.
+            prefix: List what begins with this.
+            hidden: List hidden ones too, those of open transactions among them.
+        """
+        client = self._client
+        page = partial(branches.page, client._session, self._id, prefix=prefix, hidden=hidden)
+        return (self.branch(row.id) for row in client._pages(page, after, max_amount))
+
+    branches = list_branches
+
+    def list_tags(self, max_amount: int | None = None, after: str = "", prefix: str = "") -> Iterator[Tag]:
+        """Lists tags by name, lazily.
+
+        Args:
+            max_amount: How many to list at most; None means all.
+            after: List what comes after this name.
+            prefix: List what begins with this.
+        """
+        client = self._client
+        page = partial(tags.page, client._session, self._id, prefix=prefix)
+        return (self.tag(row.id) for row in client._pages(page, after, max_amount))
+
+    tags = list_tags
+
+    def metadata(self) -> dict[str, str]:
+        """Returns the repository's metadata."""
+        client = self._client
+        return client._run(ops.metadata(client._session, self._id))
+
+    def set_metadata(self, metadata: Mapping[str, str]) -> None:
+        """Sets some keys of the repository's metadata; the others stay."""
+        client = self._client
+        client._run(ops.set_metadata(client._session, self._id, dict(metadata)))
+
+    def delete_metadata(self, keys: str | Iterable[str]) -> None:
+        """Drops some keys of the repository's metadata; one that is not there is no error."""
+        client = self._client
+        client._run(ops.delete_metadata(client._session, self._id, [keys] if isinstance(keys, str) else list(keys)))
+
+    def __eq__(self, other: object) -> bool:
+        """Same name, same client."""
+        return isinstance(other, Repository) and (self._id, self._given) == (other._id, other._given)
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((Repository, self._id, self._given))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the name; the client pickles its recipe."""
+        return Repository, (self._id, self._given)
+
+    def __repr__(self) -> str:
+        """The URI."""
+        return f"<Repository {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>Repository</b> <code>{escape(self.uri)}</code>"
+
+
+def list_repositories(
+    prefix: str = "", after: str = "", max_amount: int | None = None, *, search: str = "", client: Client | None = None
+) -> Iterator[Repository]:
+    """Lists repositories by name, lazily; public as `lakefs_hl.repositories`.
+
+    Args:
+        prefix: List what begins with this.
+        after: List what comes after this name.
+        max_amount: How many to list at most; None means all.
+        search: List what has this in its name.
+        client: Whom to ask; None means the default client.
+    """
+    asked = default_client() if client is None else client
+    page = partial(ops.page, asked._session, prefix=prefix, search=search)
+    return (Repository(row.id, client) for row in asked._pages(page, after, max_amount))

@@ -1,0 +1,300 @@
+"""The writing half of a branch and of an open transaction."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+
+from lakefs_hl import fileio
+from lakefs_hl.imports import ImportManager
+from lakefs_hl.objects import ObjectInfo, ReadIOBase, _wrap
+from lakefs_hl.ops import objects as ops
+from lakefs_hl.ops import transfer
+from lakefs_hl.refs import reference_name
+from lakefs_hl.spec.errors import PartialFailureError
+from lakefs_hl.spec.models import ObjectError
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterable, Mapping
+
+    from lakefs_hl.fileio import Data, ObjectWriter, TextWriter
+
+WriteMode = Literal["w", "wt", "wb", "x", "xt", "xb"]
+
+
+class DeleteReport(NamedTuple):
+    """What became of a bulk delete.
+
+    Attributes:
+        deleted: How many paths are gone; one that was not there counts too.
+        errors: What the server refused, path by path.
+    """
+
+    deleted: int
+    errors: tuple[ObjectError, ...]
+
+
+class WriteIOBase(ReadIOBase):
+    """What can be written at a branch or in an open transaction; it can be read as well.
+
+    Staged changes are seen by every reader of the branch and become history with a commit.
+    """
+
+    def upload(
+        self,
+        data: Data,
+        path: str,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        if_none_match: bool = False,
+        pre_signed: bool | None = None,
+    ) -> ObjectInfo:
+        r"""Writes an object, verifies its checksum, and returns what the lake stored.
+
+        Args:
+            data: Bytes; a `str` (its UTF-8); a path of a local file (`pathlib.Path`); a file object, read from where it
+                stands and left open; or an iterable of bytes.
+            path: Where to, at most 1,024 bytes of UTF-8.
+            content_type: Media type; `application/octet-stream` by default.
+            metadata: User metadata; keys become lower-case.
+            if_none_match: Create only: an object that is there is an error.
+            pre_signed: Whether to write to the object store by a pre-signed URL; None asks the server what it can.
+
+        Raises:
+            ObjectExistsException: `if_none_match` was given and there is an object.
+            IntegrityError: The lake stored something else; the object is not to be trusted.
+
+        Example:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> branch.upload(b"a,b\n", "data/t.csv").size_bytes
+            4
+        """
+        client = self._client
+        with fileio.replayable(data) as body:
+            op = transfer.upload(
+                client._session,
+                self._repository_id,
+                self._id,
+                path,
+                body,
+                content_type=content_type,
+                metadata=None if metadata is None else dict(metadata),
+                create_only=if_none_match,
+                pre_signed=pre_signed,
+                op_id=uuid.uuid4().hex,
+            )
+            return _wrap(self, client._run(op))
+
+    def import_from(
+        self,
+        object_store_uri: str,
+        destination: str,
+        commit_message: str = "",
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> ImportManager:
+        """Prepares the import of objects that lie in an object store already; `run()` it, or `start()` and `wait()`.
+
+        Args:
+            object_store_uri: An object or a prefix, such as `s3://bucket/path/`; on an embedded lake `local:///folder/`.
+            destination: The path or prefix in the branch; what is there under a prefix is replaced. A prefix ends with
+                `/`; "" is the whole branch.
+            commit_message: Of the commit that the import makes.
+            metadata: Of the same commit.
+        """
+        return ImportManager(
+            self._repository_id,
+            self._id,
+            self._given,
+            sources=[(object_store_uri, destination)],
+            commit_message=commit_message,
+            metadata=metadata,
+        )
+
+    def delete_objects(
+        self,
+        object_paths: str | ObjectInfo | Iterable[str | ObjectInfo],
+        *,
+        on_error: Literal["raise", "return"] = "raise",
+    ) -> DeleteReport:
+        """Deletes objects, 1,000 per request; a path that is not there is no error.
+
+        Args:
+            object_paths: A path, or any number of them.
+            on_error: Whether refusals are raised after all were tried, or only returned.
+
+        Raises:
+            PartialFailureError: The server refused some paths; they are in its `report`.
+            NotFoundException: There is no such branch or repository.
+        """
+        paths = (_path(one) for one in ([object_paths] if isinstance(object_paths, str | ObjectInfo) else object_paths))
+        counted = _Counted(paths)
+        client = self._client
+        errors = client._run(ops.delete_all(client._session, self._repository_id, self._id, counted))
+        report = DeleteReport(counted.count - len(errors), tuple(errors))
+        if errors and on_error == "raise":
+            first = errors[0]
+            failure = PartialFailureError(
+                f"{len(errors)} of {counted.count} objects of {self.uri} were not deleted; "
+                f"the first is {first.path!r}: {first.message} ({first.status_code}); all are in `report.errors`"
+            )
+            failure.report = report
+            raise failure
+        return report
+
+    def copy_object(
+        self, from_reference: str | ReadIOBase, from_path: str, to_path: str | None = None, *, shallow: bool = False
+    ) -> ObjectInfo:
+        """Copies an object of the same repository into this branch, on the server.
+
+        Args:
+            from_reference: Where from: a name, or a reference or branch.
+            from_path: The object's path there.
+            to_path: Where to; the same path by default.
+            shallow: Share the bytes instead of copying them, where the server can.
+
+        Raises:
+            ObjectNotFoundException: There is no such object.
+        """
+        client = self._client
+        op = ops.copy(
+            client._session,
+            self._repository_id,
+            self._id,
+            from_path if to_path is None else to_path,
+            reference_name(from_reference),
+            from_path,
+            shallow=shallow,
+        )
+        return _wrap(self, client._run(op))
+
+    def set_object_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
+        """Replaces all user metadata of an object.
+
+        Args:
+            path: The object's path.
+            metadata: The new metadata; keys become lower-case.
+
+        Raises:
+            ObjectNotFoundException: There is no such object.
+        """
+        client = self._client
+        client._run(ops.set_metadata(client._session, self._repository_id, self._id, path, dict(metadata)))
+
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: Literal["r", "rt"] = "r",
+        pre_signed: bool | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        buffering: int = -1,
+    ) -> io.TextIOWrapper: ...
+    @overload
+    def open(
+        self, path: str, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
+    ) -> io.BufferedReader: ...
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: Literal["wb", "xb"],
+        pre_signed: bool | None = None,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> ObjectWriter: ...
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: Literal["w", "wt", "x", "xt"],
+        pre_signed: bool | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> TextWriter: ...
+    def open(
+        self,
+        path: str,
+        mode: str = "r",
+        pre_signed: bool | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        buffering: int = -1,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Any:
+        r"""Opens an object for reading or writing, as a real `io` object that any library takes.
+
+        What is written is published by `close()`, all or nothing; an exception inside the `with` block writes nothing.
+
+        Args:
+            path: The object's path.
+            mode: "r" or "rb" to read; "w" or "wb" to write; "x" or "xb" to create only. "w" takes `str` and `bytes`.
+            pre_signed: Whether to use a pre-signed URL; None asks the server what it can.
+            encoding: Of a text, UTF-8 by default.
+            errors: As for the built-in `open`.
+            newline: As for the built-in `open`.
+            buffering: Of a reader: size of the buffer, bytes.
+            content_type: Of a written object.
+            metadata: User metadata of a written object.
+
+        Raises:
+            ObjectNotFoundException: Reading: there is no such object.
+            ObjectExistsException: Creating: there is an object.
+
+        Example:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> with branch.open("notes.txt", "w") as file:
+            ...     _ = file.write("hello\n")
+            >>> branch.open("notes.txt").read()
+            'hello\n'
+        """
+        text = fileio.Text(encoding, errors, newline)
+        if fileio.split_mode(mode, writable=True)[0] == "r":
+            if content_type is not None or metadata is not None:
+                msg = f"content_type and metadata are for writing; mode is {mode!r}"
+                raise ValueError(msg)
+            return fileio.open_reader(self, path, mode, text, pre_signed=pre_signed, buffering=buffering)
+        return fileio.open_writer(
+            self,
+            path,
+            mode,
+            text,
+            pre_signed=pre_signed,
+            content_type=content_type,
+            metadata=None if metadata is None else dict(metadata),
+        )
+
+
+class _Counted:
+    """An iterable that counts what it gave."""
+
+    def __init__(self, items: Iterable[str]) -> None:
+        self._items = items
+        self.count = 0
+
+    def __iter__(self) -> Any:
+        for item in self._items:
+            self.count += 1
+            yield item
+
+
+def _path(item: object) -> str:
+    if isinstance(item, ObjectInfo):
+        return item.path
+    if not isinstance(item, str):
+        msg = f"a path must be a string or an ObjectInfo, not {type(item).__name__}: {item!r}"
+        raise TypeError(msg)
+    return item
