@@ -1,0 +1,82 @@
+"""Decoded nodes, kept in memory between operations.
+
+Two generations in dictionaries: a hit costs one look-up and no bookkeeping. Inner nodes have generations of their own,
+so that a scan over all leaves does not push them out (those of a million objects take 2 MB).
+
+Rules of the room: shared by all threads without a lock (so that a fork can never inherit a held one). Nodes are named
+by their content, so whatever is found is right; a lost race costs a miss or some bytes of the count, nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lakefs_hl.local.tree.node import Node
+
+_PER_ENTRY = 90
+_PER_NODE = 200
+
+
+class _Generations:
+    """Young and old; when the young are half of the room, they become the old, and the old are forgotten."""
+
+    __slots__ = ("half", "old", "used", "young")
+
+    def __init__(self, capacity: int) -> None:
+        self.half = capacity // 2
+        self.used = 0
+        self.young: dict[bytes, tuple[Node, int]] = {}
+        self.old: dict[bytes, tuple[Node, int]] = {}
+
+    def add(self, digest: bytes, held: tuple[Node, int]) -> None:
+        self.used += held[1]
+        if self.used > self.half:
+            self.old = self.young
+            self.young = {}
+            self.used = held[1]
+        self.young[digest] = held
+
+
+class Cache:
+    """Nodes by digest, of any number of trees.
+
+    Args:
+        capacity: Bytes of memory to use at most, estimated; an eighth of it is for inner nodes.
+    """
+
+    __slots__ = ("_inner", "_leaves")
+
+    def __init__(self, capacity: int = 64 << 20) -> None:
+        self._inner = _Generations(capacity // 8)
+        self._leaves = _Generations(capacity - capacity // 8)
+
+    def get(self, digest: bytes) -> Node | None:
+        """Return the node if it is here."""
+        inner, leaves = self._inner, self._leaves
+        held = inner.young.get(digest) or leaves.young.get(digest)
+        if held is None:
+            held = inner.old.get(digest)
+            if held is not None:
+                inner.add(digest, held)
+            else:
+                held = leaves.old.get(digest)
+                if held is None:
+                    return None
+                leaves.add(digest, held)
+        return held[0]
+
+    def add(self, digest: bytes, node: Node, size: int) -> None:
+        """Keep a node for a while.
+
+        Args:
+            digest: Its digest.
+            node: The node; from now on nobody may change it.
+            size: Its encoded bytes.
+        """
+        weight = size + _PER_ENTRY * len(node.keys) + _PER_NODE
+        (self._inner if node.level else self._leaves).add(digest, (node, weight))
+
+    def used(self) -> int:
+        """Return the estimated bytes of the young generations: at most half of the capacity, and one node."""
+        return self._inner.used + self._leaves.used
