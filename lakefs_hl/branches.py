@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name
 from lakefs_hl.ops import branches as ops
-from lakefs_hl.refs import Change, Commit, Reference, reference_name
+from lakefs_hl.refs import Commit, Reference
 from lakefs_hl.spec import models
 from lakefs_hl.transactions import BranchTransaction
 from lakefs_hl.writes import WriteIOBase
@@ -16,9 +17,6 @@ from lakefs_hl.writes import WriteIOBase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
-
-    from lakefs_hl.objects import ReadIOBase
-    from lakefs_hl.refs import Strategy
 
 
 class Branch(Reference, WriteIOBase):
@@ -31,7 +29,7 @@ class Branch(Reference, WriteIOBase):
         'first data'
     """
 
-    def create(self, source_reference_id: str | ReadIOBase, *, exist_ok: bool = False, hidden: bool = False) -> Branch:
+    def create(self, source_reference_id: str | Handle, *, exist_ok: bool = False, hidden: bool = False) -> Branch:
         """Creates the branch on the commit that a reference points to now, and returns the branch.
 
         Args:
@@ -124,7 +122,7 @@ class Branch(Reference, WriteIOBase):
         client = self._client
         client._run(ops.reset(client._session, self._repository_id, self._id, path))
 
-    def hard_reset(self, reference_id: str | ReadIOBase) -> None:
+    def hard_reset(self, reference_id: str | Handle) -> None:
         """Moves the branch to another commit; staged changes stay and lie on top of it.
 
         Args:
@@ -135,7 +133,7 @@ class Branch(Reference, WriteIOBase):
 
     def revert(
         self,
-        reference_id: str | ReadIOBase,
+        reference_id: str | Handle,
         parent_number: int = 0,
         *,
         allow_empty: bool = False,
@@ -170,11 +168,11 @@ class Branch(Reference, WriteIOBase):
         )
         return Commit._of(self, client._run(op))
 
-    def reverse(self, reference_id: str | ReadIOBase) -> Commit:
+    def reverse(self, reference_id: str | Handle) -> Commit:
         """Undoes a commit by a new commit: the seed's name of `revert`."""
         return self.revert(reference_id)
 
-    def cherry_pick(self, reference_id: str | ReadIOBase, parent_number: int | None = None) -> Commit:
+    def cherry_pick(self, reference_id: str | Handle, parent_number: int | None = None) -> Commit:
         """Applies the change of one commit to this branch as a new commit, and returns it.
 
         Args:
@@ -215,7 +213,7 @@ class Branch(Reference, WriteIOBase):
         tag: str | None = None,
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
-        on_empty: Literal["skip", "error", "commit"] = "skip",
+        on_empty: OnEmpty = "skip",
     ) -> BranchTransaction:
         r"""Prepares a transaction: an ephemeral branch, one commit, one merge; all of it or nothing.
 

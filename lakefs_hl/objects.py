@@ -6,16 +6,14 @@ threads and after a fork. Methods are a signature, a docstring and one call; wha
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
-from html import escape
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from lakefs_hl import fileio
 from lakefs_hl.client import default_client
+from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, name_of, wrap
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
-from lakefs_hl.spec.uri import object_uri
 
 if TYPE_CHECKING:
     import io
@@ -24,10 +22,8 @@ if TYPE_CHECKING:
     from lakefs_hl.client import Client
     from lakefs_hl.spec.models import ObjectStats
 
-ReadMode = Literal["r", "rb", "rt"]
 
-
-class ReadIOBase:
+class ReadIOBase(Handle):
     """What can be read at a reference: a branch, a tag, a commit or an open transaction.
 
     Args:
@@ -37,28 +33,11 @@ class ReadIOBase:
     """
 
     def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
-        self._repository_id = _name(repository_id, "repository_id")
-        self._id = _name(reference_id, "reference_id")
-        self._given = client
+        super().__init__(repository_id, reference_id, client)
 
     @property
     def _client(self) -> Client:
         return default_client() if self._given is None else self._given
-
-    @property
-    def repository_id(self) -> str:
-        """The repository's name."""
-        return self._repository_id
-
-    @property
-    def id(self) -> str:
-        """The reference as it was named."""
-        return self._id
-
-    @property
-    def uri(self) -> str:
-        """`lakefs://repository/reference/`."""
-        return object_uri(self._repository_id, self._id)
 
     def stat_object(self, path: str) -> ObjectInfo:
         """Returns what the lake knows of an object.
@@ -70,7 +49,7 @@ class ReadIOBase:
             ObjectNotFoundException: There is no such object, or no such reference.
         """
         client = self._client
-        return _wrap(self, client._run(ops.stat(client._session, self._repository_id, self._id, path)))
+        return wrap(ObjectInfo, self, client._run(ops.stat(client._session, self._repository_id, self._id, path)))
 
     stat = stat_object
 
@@ -198,43 +177,11 @@ class ReadIOBase:
 
     def _entry(self, record: ObjectStats) -> ObjectInfo | CommonPrefix:
         if record.path_type == "object":
-            return _wrap(self, record)
+            return wrap(ObjectInfo, self, record)
         return CommonPrefix(self._repository_id, self._id, record.path, self._given)
 
-    def _key(self) -> tuple[Any, ...]:
-        return self._repository_id, self._id, self._given
 
-    def __eq__(self, other: object) -> bool:
-        """Same kind, same place, same client."""
-        return type(self) is type(other) and self._key() == other._key()  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        """Of the same things that `==` compares."""
-        return hash((type(self), self._key()))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles where it is; the client pickles its recipe."""
-        return type(self), (self._repository_id, self._id, self._given)
-
-    def __repr__(self) -> str:
-        """The kind and the URI."""
-        return f"<{type(self).__name__} {self.uri}>"
-
-    def _repr_html_(self) -> str:
-        return f"<b>{type(self).__name__}</b> <code>{escape(self.uri)}</code>"
-
-
-def _name(value: object, argument: str) -> str:
-    if not isinstance(value, str):
-        msg = f"{argument} must be a string, not {type(value).__name__}: {value!r}"
-        raise TypeError(msg)
-    if not value:
-        msg = f"{argument} must not be empty"
-        raise ValueError(msg)
-    return value
-
-
-class ObjectInfo:
+class ObjectInfo(ObjectFields):
     """An object at a reference; one made by hand is looked up on the first access of a property.
 
     Args:
@@ -244,11 +191,12 @@ class ObjectInfo:
         client: Whom to ask; None means the default client.
     """
 
-    __slots__ = ("_record", "_reference")
+    __slots__ = ()
+    _reference: ReadIOBase
 
     def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._record: ObjectStats | str = path
+        self._record = name_of(path, "path")
 
     def _stats(self) -> ObjectStats:
         record = self._record
@@ -256,70 +204,6 @@ class ObjectInfo:
             at, client = self._reference, self._reference._client
             record = self._record = client._run(ops.stat(client._session, at._repository_id, at._id, record))
         return record
-
-    @property
-    def path(self) -> str:
-        """The object's path."""
-        record = self._record
-        return record if isinstance(record, str) else record.path
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def uri(self) -> str:
-        """`lakefs://repository/reference/path`."""
-        return self._reference.uri + self.path
-
-    @property
-    def repository_id(self) -> str:
-        """The repository's name."""
-        return self._reference.repository_id
-
-    @property
-    def reference_id(self) -> str:
-        """The reference that it was found at."""
-        return self._reference.id
-
-    @property
-    def modified_time(self) -> datetime:
-        """When it was written; aware, UTC, whole seconds."""
-        return datetime.fromtimestamp(self._stats().mtime, UTC)
-
-    @property
-    def size_bytes(self) -> int:
-        """Size in bytes."""
-        return self._stats().size_bytes or 0
-
-    @property
-    def content_type(self) -> str | None:
-        """The media type it was stored with."""
-        return self._stats().content_type
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """The user metadata; keys are lower-case."""
-        return dict(self._stats().metadata or {})
-
-    @property
-    def physical_address(self) -> str:
-        """Where the bytes lie in the object store."""
-        return self._stats().physical_address
-
-    @property
-    def checksum(self) -> str:
-        """The ETag without its quotes; the MD5 of an object written in one piece."""
-        return self._stats().checksum
-
-    def is_dir(self) -> bool:
-        """False: it is an object."""
-        return False
-
-    def is_file(self) -> bool:
-        """True: it is an object."""
-        return True
 
     def delete(self) -> None:
         """Deletes the object from its branch; one that is gone already is no error.
@@ -330,41 +214,8 @@ class ObjectInfo:
         at, client = self._reference, self._reference._client
         client._run(ops.delete(client._session, at._repository_id, at._id, self.path))
 
-    def __eq__(self, other: object) -> bool:
-        """Same place, same client; not the same content."""
-        return isinstance(other, ObjectInfo) and (self._reference._key(), self.path) == (
-            other._reference._key(),
-            other.path,
-        )
 
-    def __hash__(self) -> int:
-        """Of the same things that `==` compares."""
-        return hash((self._reference._key(), self.path))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles where it is, and what was known of it."""
-        at = self._reference
-        plain = ReadIOBase(at._repository_id, at._id, at._given)
-        return _wrap, (plain, self._record)
-
-    def __repr__(self) -> str:
-        """The URI, and the size if it is known."""
-        known = "" if isinstance(self._record, str) else f" {self._record.size_bytes or 0:,} bytes"
-        return f"<ObjectInfo {self.uri}{known}>"
-
-    def _repr_html_(self) -> str:
-        return f"<b>ObjectInfo</b> <code>{escape(repr(self)[12:-1])}</code>"
-
-
-def _wrap(reference: ReadIOBase, record: ObjectStats | str, _new: Any = object.__new__) -> ObjectInfo:
-    """A handle around a record, without the checks of one made by hand: 1,000 a page."""
-    info: ObjectInfo = _new(ObjectInfo)
-    info._reference = reference
-    info._record = record
-    return info
-
-
-class CommonPrefix:
+class CommonPrefix(PrefixFields):
     """A prefix that objects share: what a directory is in a lake.
 
     Args:
@@ -374,58 +225,13 @@ class CommonPrefix:
         client: Whom to ask; None means the default client.
     """
 
-    __slots__ = ("_path", "_reference")
+    __slots__ = ()
+    _reference: ReadIOBase
 
     def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._path = path
-
-    @property
-    def path(self) -> str:
-        """The prefix."""
-        return self._path
-
-    @property
-    def name(self) -> str:
-        """The last part of the path, without its delimiter."""
-        return self._path.rstrip("/").rpartition("/")[2]
-
-    @property
-    def uri(self) -> str:
-        """`lakefs://repository/reference/prefix`."""
-        return self._reference.uri + self._path
+        self._path = name_of(path, "path")
 
     def exists(self) -> bool:
         """Says whether any object has the prefix."""
         return next(self._reference.list_objects(1, prefix=self._path, delimiter=""), None) is not None
-
-    def is_dir(self) -> bool:
-        """True: it is a prefix."""
-        return True
-
-    def is_file(self) -> bool:
-        """False: it is a prefix."""
-        return False
-
-    def __eq__(self, other: object) -> bool:
-        """Same place, same client."""
-        return isinstance(other, CommonPrefix) and (self._reference._key(), self._path) == (
-            other._reference._key(),
-            other._path,
-        )
-
-    def __hash__(self) -> int:
-        """Of the same things that `==` compares."""
-        return hash((self._reference._key(), self._path))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles where it is."""
-        at = self._reference
-        return CommonPrefix, (at._repository_id, at._id, self._path, at._given)
-
-    def __repr__(self) -> str:
-        """The URI."""
-        return f"<CommonPrefix {self.uri}>"
-
-    def _repr_html_(self) -> str:
-        return f"<b>CommonPrefix</b> <code>{escape(self.uri)}</code>"

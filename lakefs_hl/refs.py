@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import UTC, datetime
 from functools import partial
-from html import escape
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal
 
+from lakefs_hl.handles import Change, CommitFields, Handle, Strategy, moment, reference_name
 from lakefs_hl.objects import ReadIOBase
 from lakefs_hl.ops import refs as ops
 from lakefs_hl.ops import tags
@@ -16,44 +15,9 @@ from lakefs_hl.spec import models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from lakefs_hl.client import Client
-
-Strategy: TypeAlias = Literal["dest-wins", "source-wins"]
-
-
-class Change(NamedTuple):
-    """One difference between two versions.
-
-    Attributes:
-        type: What happened to the path.
-        path: The object's path, or the prefix.
-        path_type: Whether it is one object or a prefix of several.
-        size_bytes: The size after the change, of a removed object before it; None where the lake does not say.
-    """
-
-    type: Literal["added", "removed", "changed", "conflict", "prefix_changed"]
-    path: str
-    path_type: Literal["common_prefix", "object"]
-    size_bytes: int | None
-
-    @classmethod
-    def _of(cls, record: models.Diff) -> Change:
-        return cls(cast("Any", record.type), record.path, cast("Any", record.path_type), record.size_bytes)
-
-
-def reference_name(reference: str | ReadIOBase) -> str:
-    """Returns the name of a reference that is given as a name or as an object.
-
-    Raises:
-        TypeError: It is neither.
-    """
-    if isinstance(reference, ReadIOBase):
-        return reference.id
-    if not isinstance(reference, str) or not reference:
-        msg = f"a reference must be a name or a reference object, not {reference!r}"
-        raise TypeError(msg)
-    return reference
 
 
 class Reference(ReadIOBase):
@@ -93,7 +57,7 @@ class Reference(ReadIOBase):
         objects: Sequence[str] = (),
         prefixes: Sequence[str] = (),
         since: datetime | None = None,
-        stop_at: str | ReadIOBase | None = None,
+        stop_at: str | Handle | None = None,
         first_parent: bool = False,
     ) -> Iterator[Commit]:
         """Lists the commit and its ancestors, newest first, lazily.
@@ -115,7 +79,7 @@ class Reference(ReadIOBase):
             self._id,
             objects=tuple(objects),
             prefixes=tuple(prefixes),
-            since=None if since is None else _moment(since),
+            since=None if since is None else moment(since),
             stop_at=None if stop_at is None else reference_name(stop_at),
             first_parent=first_parent,
         )
@@ -123,7 +87,7 @@ class Reference(ReadIOBase):
 
     def diff(
         self,
-        other_ref: str | ReadIOBase,
+        other_ref: str | Handle,
         max_amount: int | None = None,
         after: str = "",
         prefix: str = "",
@@ -158,7 +122,7 @@ class Reference(ReadIOBase):
 
     def merge_into(
         self,
-        destination_branch_id: str | ReadIOBase,
+        destination_branch_id: str | Handle,
         *,
         message: str | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -206,14 +170,7 @@ class Reference(ReadIOBase):
         return Reference(self._repository_id, made, self._given)
 
 
-def _moment(value: datetime) -> str:
-    if value.tzinfo is None:
-        msg = f"since must be an aware datetime, such as datetime.now(UTC); {value!r} has no time zone"
-        raise ValueError(msg)
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-class Commit(Reference):
+class Commit(CommitFields, Reference):
     """A commit, pinned to its id, with its fields loaded; made by `log`, `commit_changes` and friends.
 
     Attributes:
@@ -228,33 +185,8 @@ class Commit(Reference):
         self._record = record
 
     @classmethod
-    def _of(cls, place: ReadIOBase, record: models.Commit) -> Commit:
+    def _of(cls, place: Handle, record: models.Commit) -> Commit:
         return cls(place._repository_id, record, place._given)
-
-    @property
-    def message(self) -> str:
-        """The message."""
-        return self._record.message
-
-    @property
-    def committer(self) -> str:
-        """Who made it."""
-        return self._record.committer
-
-    @property
-    def creation_date(self) -> datetime:
-        """When it was made; aware, UTC, whole seconds."""
-        return datetime.fromtimestamp(self._record.creation_date, UTC)
-
-    @property
-    def parents(self) -> list[str]:
-        """The ids of its parents; a merge has two, the first commit none."""
-        return list(self._record.parents)
-
-    @property
-    def meta_range_id(self) -> str:
-        """LakeFS's id of the whole content; equal ids mean equal content."""
-        return self._record.meta_range_id
 
     def get_commit(self) -> Commit:
         """Returns itself: a commit never changes."""
@@ -270,27 +202,6 @@ class Commit(Reference):
         """Returns the message."""
         return self._record.message
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles the commit and its fields."""
-        return Commit, (self._repository_id, self._record, self._given)
-
-    def __repr__(self) -> str:
-        """The short id and the first line of the message."""
-        first = self.message.partition("\n")[0]
-        when = f"{self.creation_date:%Y-%m-%d %H:%M}"
-        return f"<Commit {self.id[:12]} {first!r:.60} by {self.committer or 'nobody'} at {when}>"
-
-    def _repr_html_(self) -> str:
-        rows = {
-            "commit": self.id,
-            "message": self.message,
-            "committer": self.committer,
-            "date": f"{self.creation_date:%Y-%m-%d %H:%M:%S} UTC",
-            **self.metadata(),
-        }
-        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
-        return f"<table>{cells}</table>"
-
 
 class Tag(Reference):
     """A name for a commit that never moves.
@@ -302,7 +213,7 @@ class Tag(Reference):
         >>> tag.delete()
     """
 
-    def create(self, source_ref: str | ReadIOBase, *, exist_ok: bool = False) -> Tag:
+    def create(self, source_ref: str | Handle, *, exist_ok: bool = False) -> Tag:
         """Creates the tag on the commit that a reference points to now, and returns the tag.
 
         Args:

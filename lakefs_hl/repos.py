@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lakefs_hl.branches import Branch
 from lakefs_hl.client import default_client
-from lakefs_hl.objects import _name
+from lakefs_hl.handles import RepositoryHandle
 from lakefs_hl.ops import branches, tags
 from lakefs_hl.ops import repositories as ops
 from lakefs_hl.refs import Reference, Tag
-from lakefs_hl.spec.uri import repository_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from lakefs_hl.spec import models
 
 
-class Repository:
+class Repository(RepositoryHandle):
     """A repository; making the handle makes no request.
 
     Args:
@@ -36,22 +34,11 @@ class Repository:
     """
 
     def __init__(self, repository_id: str, client: Client | None = None) -> None:
-        self._id = _name(repository_id, "repository_id")
-        self._given = client
+        super().__init__(repository_id, client)
 
     @property
     def _client(self) -> Client:
         return default_client() if self._given is None else self._given
-
-    @property
-    def id(self) -> str:
-        """The name."""
-        return self._id
-
-    @property
-    def uri(self) -> str:
-        """`lakefs://repository`."""
-        return repository_uri(self._id)
 
     def create(
         self,
@@ -201,25 +188,6 @@ class Repository:
         """Drops some keys of the repository's metadata; one that is not there is no error."""
         client = self._client
         client._run(ops.delete_metadata(client._session, self._id, [keys] if isinstance(keys, str) else list(keys)))
-
-    def __eq__(self, other: object) -> bool:
-        """Same name, same client."""
-        return isinstance(other, Repository) and (self._id, self._given) == (other._id, other._given)
-
-    def __hash__(self) -> int:
-        """Of the same things that `==` compares."""
-        return hash((Repository, self._id, self._given))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles the name; the client pickles its recipe."""
-        return Repository, (self._id, self._given)
-
-    def __repr__(self) -> str:
-        """The URI."""
-        return f"<Repository {self.uri}>"
-
-    def _repr_html_(self) -> str:
-        return f"<b>Repository</b> <code>{escape(self.uri)}</code>"
 
 
 def list_repositories(

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lakefs_hl import fileio
+from lakefs_hl.handles import DeleteReport, Handle, path_of, reference_name, wrap
 from lakefs_hl.imports import ImportManager
-from lakefs_hl.objects import ObjectInfo, ReadIOBase, _wrap
+from lakefs_hl.objects import ObjectInfo, ReadIOBase
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
-from lakefs_hl.refs import reference_name
 from lakefs_hl.spec.errors import PartialFailureError
-from lakefs_hl.spec.models import ObjectError
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterable, Mapping
 
     from lakefs_hl.fileio import Data, ObjectWriter, TextWriter
-
-WriteMode = Literal["w", "wt", "wb", "x", "xt", "xb"]
-
-
-class DeleteReport(NamedTuple):
-    """What became of a bulk delete.
-
-    Attributes:
-        deleted: How many paths are gone; one that was not there counts too.
-        errors: What the server refused, path by path.
-    """
-
-    deleted: int
-    errors: tuple[ObjectError, ...]
 
 
 class WriteIOBase(ReadIOBase):
@@ -85,7 +70,7 @@ class WriteIOBase(ReadIOBase):
                 pre_signed=pre_signed,
                 op_id=uuid.uuid4().hex,
             )
-            return _wrap(self, client._run(op))
+            return wrap(ObjectInfo, self, client._run(op))
 
     def import_from(
         self,
@@ -129,7 +114,9 @@ class WriteIOBase(ReadIOBase):
             PartialFailureError: The server refused some paths; they are in its `report`.
             NotFoundException: There is no such branch or repository.
         """
-        paths = (_path(one) for one in ([object_paths] if isinstance(object_paths, str | ObjectInfo) else object_paths))
+        paths = (
+            path_of(one) for one in ([object_paths] if isinstance(object_paths, str | ObjectInfo) else object_paths)
+        )
         counted = _Counted(paths)
         client = self._client
         errors = client._run(ops.delete_all(client._session, self._repository_id, self._id, counted))
@@ -145,7 +132,7 @@ class WriteIOBase(ReadIOBase):
         return report
 
     def copy_object(
-        self, from_reference: str | ReadIOBase, from_path: str, to_path: str | None = None, *, shallow: bool = False
+        self, from_reference: str | Handle, from_path: str, to_path: str | None = None, *, shallow: bool = False
     ) -> ObjectInfo:
         """Copies an object of the same repository into this branch, on the server.
 
@@ -168,7 +155,7 @@ class WriteIOBase(ReadIOBase):
             from_path,
             shallow=shallow,
         )
-        return _wrap(self, client._run(op))
+        return wrap(ObjectInfo, self, client._run(op))
 
     def set_object_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
         """Replaces all user metadata of an object.
@@ -289,12 +276,3 @@ class _Counted:
         for item in self._items:
             self.count += 1
             yield item
-
-
-def _path(item: object) -> str:
-    if isinstance(item, ObjectInfo):
-        return item.path
-    if not isinstance(item, str):
-        msg = f"a path must be a string or an ObjectInfo, not {type(item).__name__}: {item!r}"
-        raise TypeError(msg)
-    return item

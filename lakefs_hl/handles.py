@@ -1,0 +1,424 @@
+"""What the handles of both colours share: where something is, what is known of it, and how that prints and compares.
+
+Rules of the room: no requests, no drivers; a blocking and an awaitable face derive from each class here and add the
+methods that ask. A handle holds no connection: it is hashable, comparable, picklable, and safe in threads and after a
+fork.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+
+from lakefs_hl.spec import models
+from lakefs_hl.spec.models import ObjectError
+from lakefs_hl.spec.uri import object_uri, repository_uri
+
+if TYPE_CHECKING:
+    from lakefs_hl.spec.models import ObjectStats
+
+ReadMode: TypeAlias = Literal["r", "rt", "rb"]
+WriteMode: TypeAlias = Literal["w", "wt", "wb", "x", "xt", "xb"]
+Strategy: TypeAlias = Literal["dest-wins", "source-wins"]
+OnEmpty: TypeAlias = Literal["skip", "error", "commit"]
+
+
+class Change(NamedTuple):
+    """One difference between two versions.
+
+    Attributes:
+        type: What happened to the path.
+        path: The object's path, or the prefix.
+        path_type: Whether it is one object or a prefix of several.
+        size_bytes: The size after the change, of a removed object before it; None where the lake does not say.
+    """
+
+    type: Literal["added", "removed", "changed", "conflict", "prefix_changed"]
+    path: str
+    path_type: Literal["common_prefix", "object"]
+    size_bytes: int | None
+
+    @classmethod
+    def _of(cls, record: models.Diff) -> Change:
+        return cls(cast("Any", record.type), record.path, cast("Any", record.path_type), record.size_bytes)
+
+
+class DeleteReport(NamedTuple):
+    """What became of a bulk delete.
+
+    Attributes:
+        deleted: How many paths are gone; one that was not there counts too.
+        errors: What the server refused, path by path.
+    """
+
+    deleted: int
+    errors: tuple[ObjectError, ...]
+
+
+class Handle:
+    """A place that has a name: `_given` is the client it was made with, None means the default of each moment."""
+
+    def __init__(self, repository_id: str, reference_id: str, client: Any = None) -> None:
+        self._repository_id = name_of(repository_id, "repository_id")
+        self._id = name_of(reference_id, "reference_id")
+        self._given = client
+
+    @property
+    def repository_id(self) -> str:
+        """The repository's name."""
+        return self._repository_id
+
+    @property
+    def id(self) -> str:
+        """The reference as it was named."""
+        return self._id
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository/reference/`."""
+        return object_uri(self._repository_id, self._id)
+
+    def _key(self) -> tuple[Any, ...]:
+        return self._repository_id, self._id, self._given
+
+    def __eq__(self, other: object) -> bool:
+        """Same kind, same place, same client."""
+        return type(self) is type(other) and isinstance(other, Handle) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((type(self), self._key()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles where it is; the client pickles its recipe."""
+        return type(self), (self._repository_id, self._id, self._given)
+
+    def __repr__(self) -> str:
+        """The kind and the URI."""
+        return f"<{type(self).__name__} {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{type(self).__name__}</b> <code>{escape(self.uri)}</code>"
+
+
+class RepositoryHandle:
+    """A repository's name and client.
+
+    Args:
+        repository_id: The name: 3 to 63 lower-case letters, digits and dashes.
+        client: Whom to ask; None means the default client of the moment of each call.
+    """
+
+    def __init__(self, repository_id: str, client: Any = None) -> None:
+        self._id = name_of(repository_id, "repository_id")
+        self._given = client
+
+    @property
+    def id(self) -> str:
+        """The name."""
+        return self._id
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository`."""
+        return repository_uri(self._id)
+
+    def __eq__(self, other: object) -> bool:
+        """Same kind, same name, same client."""
+        return (
+            type(self) is type(other)
+            and isinstance(other, RepositoryHandle)
+            and (self._id, self._given) == (other._id, other._given)
+        )
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((type(self), self._id, self._given))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the name; the client pickles its recipe."""
+        return type(self), (self._id, self._given)
+
+    def __repr__(self) -> str:
+        """The URI."""
+        return f"<Repository {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>Repository</b> <code>{escape(self.uri)}</code>"
+
+
+class ObjectFields:
+    """What is known of an object; `_record` is its path until it was looked up."""
+
+    __slots__ = ("_record", "_reference")
+    _record: ObjectStats | str
+    _reference: Handle
+
+    def _stats(self) -> ObjectStats:
+        raise NotImplementedError  # the colours differ in how they ask
+
+    @property
+    def path(self) -> str:
+        """The object's path."""
+        record = self._record
+        return record if isinstance(record, str) else record.path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository/reference/path`."""
+        return self._reference.uri + self.path
+
+    @property
+    def repository_id(self) -> str:
+        """The repository's name."""
+        return self._reference.repository_id
+
+    @property
+    def reference_id(self) -> str:
+        """The reference that it was found at."""
+        return self._reference.id
+
+    @property
+    def modified_time(self) -> datetime:
+        """When it was written; aware, UTC, whole seconds."""
+        return datetime.fromtimestamp(self._stats().mtime, UTC)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size in bytes."""
+        return self._stats().size_bytes or 0
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type it was stored with."""
+        return self._stats().content_type
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The user metadata; keys are lower-case."""
+        return dict(self._stats().metadata or {})
+
+    @property
+    def physical_address(self) -> str:
+        """Where the bytes lie in the object store."""
+        return self._stats().physical_address
+
+    @property
+    def checksum(self) -> str:
+        """The ETag without its quotes; the MD5 of an object written in one piece."""
+        return self._stats().checksum
+
+    def is_dir(self) -> bool:
+        """False: it is an object."""
+        return False
+
+    def is_file(self) -> bool:
+        """True: it is an object."""
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        """Same place, same client; not the same content."""
+        return (
+            type(self) is type(other)
+            and isinstance(other, ObjectFields)
+            and (self._reference._key(), self.path) == (other._reference._key(), other.path)
+        )
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((type(self), self._reference._key(), self.path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles where it is, and what was known of it."""
+        return wrap, (type(self), plain(self._reference), self._record)
+
+    def __repr__(self) -> str:
+        """The URI, and the size if it is known."""
+        known = "" if isinstance(self._record, str) else f" {self._record.size_bytes or 0:,} bytes"
+        return f"<ObjectInfo {self.uri}{known}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>ObjectInfo</b> <code>{escape(repr(self)[12:-1])}</code>"
+
+
+def wrap(kind: Any, reference: Handle, record: ObjectStats | str, _new: Any = object.__new__) -> Any:
+    """Makes a handle around a record, without the checks of one made by hand: 1,000 a page."""
+    info = _new(kind)
+    info._reference = reference
+    info._record = record
+    return info
+
+
+def plain(reference: Handle) -> Handle:
+    """Returns a reference without what a richer kind of it holds: what is worth pickling with each object."""
+    kind: type[Handle] = next(base for base in type(reference).__mro__ if base.__name__ == "ReadIOBase")
+    return kind(reference._repository_id, reference._id, reference._given)
+
+
+class PrefixFields:
+    """A prefix that objects share."""
+
+    __slots__ = ("_path", "_reference")
+    _path: str
+    _reference: Handle
+
+    @property
+    def path(self) -> str:
+        """The prefix."""
+        return self._path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, without its delimiter."""
+        return self._path.rstrip("/").rpartition("/")[2]
+
+    @property
+    def uri(self) -> str:
+        """`lakefs://repository/reference/prefix`."""
+        return self._reference.uri + self._path
+
+    def is_dir(self) -> bool:
+        """True: it is a prefix."""
+        return True
+
+    def is_file(self) -> bool:
+        """False: it is a prefix."""
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        """Same place, same client."""
+        return (
+            type(self) is type(other)
+            and isinstance(other, PrefixFields)
+            and (self._reference._key(), self._path) == (other._reference._key(), other._path)
+        )
+
+    def __hash__(self) -> int:
+        """Of the same things that `==` compares."""
+        return hash((type(self), self._reference._key(), self._path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles where it is."""
+        at = self._reference
+        return type(self), (at._repository_id, at._id, self._path, at._given)
+
+    def __repr__(self) -> str:
+        """The URI."""
+        return f"<CommonPrefix {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>CommonPrefix</b> <code>{escape(self.uri)}</code>"
+
+
+class CommitFields(Handle):
+    """A commit's fields, loaded."""
+
+    _record: models.Commit
+
+    @property
+    def message(self) -> str:
+        """The message."""
+        return self._record.message
+
+    @property
+    def committer(self) -> str:
+        """Who made it."""
+        return self._record.committer
+
+    @property
+    def creation_date(self) -> datetime:
+        """When it was made; aware, UTC, whole seconds."""
+        return datetime.fromtimestamp(self._record.creation_date, UTC)
+
+    @property
+    def parents(self) -> list[str]:
+        """The ids of its parents; a merge has two, the first commit none."""
+        return list(self._record.parents)
+
+    @property
+    def meta_range_id(self) -> str:
+        """LakeFS's id of the whole content; equal ids mean equal content."""
+        return self._record.meta_range_id
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the commit and its fields."""
+        return type(self), (self._repository_id, self._record, self._given)
+
+    def __repr__(self) -> str:
+        """The short id, the first line of the message, who and when."""
+        first = self.message.partition("\n")[0]
+        when = f"{self.creation_date:%Y-%m-%d %H:%M}"
+        return f"<Commit {self.id[:12]} {first!r:.60} by {self.committer or 'nobody'} at {when}>"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "commit": self.id,
+            "message": self.message,
+            "committer": self.committer,
+            "date": f"{self.creation_date:%Y-%m-%d %H:%M:%S} UTC",
+            **self._record.metadata,
+        }
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
+        return f"<table>{cells}</table>"
+
+
+def name_of(value: object, argument: str) -> str:
+    """Returns a name that is a string and not empty.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It is empty.
+    """
+    if not isinstance(value, str):
+        msg = f"{argument} must be a string, not {type(value).__name__}: {value!r}"
+        raise TypeError(msg)
+    if not value:
+        msg = f"{argument} must not be empty"
+        raise ValueError(msg)
+    return value
+
+
+def reference_name(reference: str | Handle) -> str:
+    """Returns the name of a reference that is given as a name or as an object.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(reference, Handle):
+        return reference.id
+    if not isinstance(reference, str) or not reference:
+        msg = f"a reference must be a name or a reference object, not {reference!r}"
+        raise TypeError(msg)
+    return reference
+
+
+def path_of(item: object) -> str:
+    """Returns the path of an object that is given as a path or as a handle.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(item, ObjectFields):
+        return item.path
+    if not isinstance(item, str):
+        msg = f"a path must be a string or an ObjectInfo, not {type(item).__name__}: {item!r}"
+        raise TypeError(msg)
+    return item
+
+
+def moment(value: datetime) -> str:
+    """Writes a moment as lakeFS wants it.
+
+    Raises:
+        ValueError: It has no time zone.
+    """
+    if value.tzinfo is None:
+        msg = f"a moment must be an aware datetime, such as datetime.now(UTC); {value!r} has no time zone"
+        raise ValueError(msg)
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
