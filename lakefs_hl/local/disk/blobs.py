@@ -1,0 +1,245 @@
+"""Blobs: the bytes of objects under their sha256; small ones in the database, large ones as files.
+
+Rules of the room: a file is whole, synced and in its place (and its folder synced) before any row can name it. A
+blob never changes; a file may be replaced by one of equal content. No user's name becomes a file's name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Protocol
+
+from lakefs_hl.local.disk import fs
+from lakefs_hl.local.disk.database import Database, Reader, Writer
+from lakefs_hl.local.disk.errors import Damaged, ReadOnly
+from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
+
+#: Largest blob that lies in the database, bytes.
+INLINE: Final = 16 << 10
+#: From this size on, sha256 and md5 are computed on threads of their own, bytes.
+PARALLEL: Final = 4 << 20
+
+
+class Span(Protocol):
+    """`length` bytes at `offset` of an open file."""
+
+    @property
+    def fd(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+
+
+class BlobRef(NamedTuple):
+    """What is known of a blob once it is kept.
+
+    Attributes:
+        sha256: Its name, 32 bytes.
+        md5: 16 bytes.
+        size: Bytes.
+        data: Its content if it goes into the database; None if its file is in place.
+    """
+
+    sha256: bytes
+    md5: bytes
+    size: int
+    data: bytes | None
+
+
+class Held:
+    """An open blob: bytes, or a file that stays open until released.
+
+    Attributes:
+        data: The content of a small one.
+        fd: The file of a large one, else -1.
+        length: Bytes.
+    """
+
+    __slots__ = ("data", "fd", "length")
+
+    def __init__(self, data: bytes | None, fd: int, length: int) -> None:
+        self.data = data
+        self.fd = fd
+        self.length = length
+
+    def release(self) -> None:
+        """Closes the file; once is enough, more does no harm."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            fs.close(fd)
+
+    def __del__(self) -> None:
+        self.release()
+
+
+class Blobs:
+    """The blobs of one lake.
+
+    Args:
+        database: Where small ones lie; its folder has the files of the large ones.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._objects = os.path.join(database.folder, OBJECTS)
+        self._temporary = os.path.join(self._objects, TEMPORARY)
+
+    def put(self, body: bytes | Span) -> BlobRef:
+        """Keeps a body: a large one is durable on return; a small one once `record`ed in a transaction.
+
+        Raises:
+            ReadOnly: The file could not be synced.
+        """
+        length = len(body) if isinstance(body, bytes) else body.length
+        if length <= INLINE:
+            data = body if isinstance(body, bytes) else b"".join(_blocks(body))
+            return BlobRef(hashlib.sha256(data).digest(), _md5(data).digest(), length, data)
+        if self._database.failed:
+            raise ReadOnly(f"{self._database.folder}: the lake is read-only since {self._database.failed}")
+        fd, path = self.temporary()
+        try:
+            try:
+                sha256, md5 = _copy(body, length, fd)
+                if self._database.sync:
+                    fs.fsync(fd, "blob")
+            finally:
+                fs.close(fd)
+            self._place(path, sha256)
+        except fs.SyncFailed as error:
+            fs.unlink(path, "blob")
+            self._database.fail(str(error))
+            raise ReadOnly(f"{path}: {error}; nothing was recorded, and the lake is read-only from now on") from error
+        except BaseException:
+            fs.unlink(path, "blob")
+            raise
+        return BlobRef(sha256, md5, length, None)
+
+    def record(self, writer: Writer, blob: BlobRef) -> None:
+        """Puts a small blob into the database; a large one is in its place already."""
+        if blob.data is not None:
+            writer.execute("INSERT OR IGNORE INTO blob(hash, data) VALUES(?, ?)", (blob.sha256, blob.data))
+
+    def open(self, reader: Reader, sha256: bytes, size: int) -> Held:
+        """Opens a blob for reading; a file stays readable until released, whatever happens to the lake.
+
+        Args:
+            reader: The transaction in which the name was found.
+            sha256: Its name.
+            size: Its size as noted with the name, bytes.
+
+        Raises:
+            Damaged: It is missing, or its size is not that.
+        """
+        if size <= INLINE:
+            row = reader.execute("SELECT data FROM blob WHERE hash = ?", (sha256,)).fetchone()
+            if row is None or len(row[0]) != size:
+                raise _missing(sha256, size, None if row is None else len(row[0]))
+            return Held(row[0], -1, size)
+        try:
+            fd = os.open(self.path(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError as error:
+            raise _missing(sha256, size, None) from error
+        held = Held(None, fd, size)
+        found = os.fstat(fd).st_size
+        if found != size:
+            held.release()
+            raise _missing(sha256, size, found)
+        return held
+
+    def path(self, sha256: bytes) -> str:
+        """Where the file of a large blob lies."""
+        name = sha256.hex()
+        return os.path.join(self._objects, name[:2], name)
+
+    def temporary(self) -> tuple[int, str]:
+        """A new file on the lake's disk, locked until it is closed: so that leftovers of the dead can be told."""
+        path = os.path.join(self._temporary, os.urandom(16).hex())
+        fd = fs.create(path, "blob")
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return fd, path
+
+    def _place(self, path: str, sha256: bytes) -> None:
+        """Renames a synced file to its name, and makes the name durable."""
+        target = self.path(sha256)
+        folder = os.path.dirname(target)
+        try:
+            fs.rename(path, target, "blob")
+        except FileNotFoundError:
+            fs.make_folder(folder, "blob")
+            if self._database.sync:
+                fs.fsync_folder(self._objects, "blob.parent")
+            fs.rename(path, target, "blob")
+        if self._database.sync:
+            fs.fsync_folder(folder, "blob")
+
+
+def _md5(data: bytes = b"") -> hashlib._Hash:
+    return hashlib.md5(data, usedforsecurity=False)
+
+
+def _missing(sha256: bytes, size: int, found: int | None) -> Damaged:
+    what = "is missing" if found is None else f"has {found} bytes"
+    return Damaged(f"blob {sha256.hex()} of {size} bytes {what}; run `lakefs-hl fsck`, and restore it from a copy")
+
+
+def _blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
+    """The body in pieces.
+
+    Raises:
+        EOFError: The file is shorter than it was said to be.
+    """
+    if isinstance(body, bytes):
+        view = memoryview(body)
+        for start in range(0, len(view), fs.BLOCK):
+            yield view[start : start + fs.BLOCK]
+        return
+    at, end = body.offset, body.offset + body.length
+    while at < end:
+        piece = fs.read(body.fd, at, min(fs.BLOCK, end - at))
+        if not piece:
+            raise EOFError(f"the body ended after {at - body.offset} of {body.length} bytes: did the file change?")
+        at += len(piece)
+        yield piece
+
+
+def _copy(body: bytes | Span, length: int, fd: int) -> tuple[bytes, bytes]:
+    """Writes the body to a file; gives sha256 and md5 of what was written."""
+    hashes = (hashlib.sha256(), _md5())
+    if length < PARALLEL:
+        for piece in _blocks(body):
+            for one in hashes:
+                one.update(piece)
+            fs.write(fd, piece, "blob")
+    else:
+        lines = [_Line(one) for one in hashes]
+        try:
+            for piece in _blocks(body):
+                for line in lines:
+                    line.pieces.put(piece)
+                fs.write(fd, piece, "blob")
+        finally:
+            for line in lines:
+                line.pieces.put(None)
+            for line in lines:
+                line.join()
+    return hashes[0].digest(), hashes[1].digest()
+
+
+class _Line(threading.Thread):
+    """Hashes pieces on a thread of its own, a few behind the writer at most."""
+
+    def __init__(self, hash_: hashlib._Hash) -> None:
+        super().__init__(name="lake-hash", daemon=True)
+        self.pieces: queue.Queue[bytes | memoryview | None] = queue.Queue(maxsize=4)
+        self._hash = hash_
+        self.start()
+
+    def run(self) -> None:
+        while (piece := self.pieces.get()) is not None:
+            self._hash.update(piece)

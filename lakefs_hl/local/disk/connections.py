@@ -1,0 +1,83 @@
+"""Opening SQLite: which version, which settings, and what happens to connections in a forked child.
+
+Rules of the room: nobody else opens the database, and nobody ever opens its file by other means: closing such a
+descriptor would drop the locks that SQLite holds for the whole process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Final
+
+import apsw
+
+from lakefs_hl.local.disk.errors import UnknownFormat
+
+#: Older ones can lose committed pages when two connections write and checkpoint at the same instant.
+OLDEST: Final = (3, 51, 3)
+PAGE: Final = 4096
+_MMAP: Final = 1 << 30
+_WAL_KEPT: Final = 64 << 20
+_SETTINGS: Final = f"""
+PRAGMA page_size={PAGE};
+PRAGMA busy_timeout=%d;
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=%s;
+PRAGMA wal_autocheckpoint=0;
+PRAGMA journal_size_limit={_WAL_KEPT};
+PRAGMA cache_size=%d;
+PRAGMA mmap_size={_MMAP};
+PRAGMA foreign_keys=ON;
+PRAGMA trusted_schema=OFF;
+PRAGMA cell_size_check=ON;
+PRAGMA fullfsync=ON;
+PRAGMA checkpoint_fullfsync=ON;
+PRAGMA temp_store=MEMORY;
+"""
+
+#: Connections of a parent process: never used, never closed, never finalised in the child.
+_inherited: list[object] = []
+
+
+def check_version(version: str | None = None) -> None:
+    """Refuses an SQLite that can lose what it has acknowledged.
+
+    Raises:
+        UnknownFormat: It is older than `OLDEST`.
+    """
+    linked = apsw.sqlite_lib_version() if version is None else version
+    if tuple(int(part) for part in linked.split(".")[:3]) < OLDEST:
+        needed = ".".join(map(str, OLDEST))
+        raise UnknownFormat(
+            f"SQLite {linked} is linked, and versions before {needed} can lose committed data in WAL mode: "
+            f"install apsw {needed} or newer"
+        )
+
+
+def connect(
+    path: str, *, sync: bool, readonly: bool = False, vfs: str | None = None, busy_ms: int = 30000
+) -> apsw.Connection:
+    """Opens one connection with the lake's settings.
+
+    Args:
+        path: The database file.
+        sync: False for lakes that need not outlive the process.
+        readonly: For readers: nothing can be written through it.
+        vfs: Name of a registered SQLite VFS, for fault tests.
+        busy_ms: How long SQLite itself waits for a lock of its own, milliseconds.
+    """
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)  # never makes a missing file
+    pages = -8192 if readonly else -32768
+    connection.execute(_SETTINGS % (busy_ms, "FULL" if sync else "OFF", pages)).fetchall()
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    if readonly:
+        connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def disown(connections: list[apsw.Connection]) -> None:
+    """In a forked child: keeps the parent's connections alive for ever, since closing them would harm the parent."""
+    for connection in connections:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))  # survives even the interpreter's own tidying up
+    _inherited.append((os.getpid(), connections))

@@ -1,0 +1,125 @@
+"""Every file operation of the lake, each behind a named failpoint.
+
+Rules of the room: no other module of the lake writes, syncs, renames or removes a file. A point's name is
+`<what>.<operation>`, such as `blob.fsync`; `hook` is called with it just before the operation. The product leaves
+`hook` alone; tests set it, to raise what a disk may raise or to end the process there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from typing import Final
+
+Hook = Callable[[str], None]
+
+#: Called with the name of each point that is reached. Tests replace it.
+hook: Hook | None = None
+
+#: Bytes moved at a time.
+BLOCK: Final = 1 << 20
+_FULLFSYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None) if sys.platform == "darwin" else None
+
+
+class SyncFailed(OSError):
+    """The kernel could not promise that bytes are on the disk; trying again would prove nothing."""
+
+
+def reach(point: str) -> None:
+    """Passes a failpoint."""
+    if hook is not None:
+        hook(point)
+
+
+def make_folder(path: str, what: str) -> bool:
+    """Makes one folder, for its owner only; says whether it was new."""
+    reach(f"{what}.mkdir")
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return False
+    return True
+
+
+def create(path: str, what: str) -> int:
+    """Makes a new file for its owner only and opens it for reading and writing.
+
+    Raises:
+        FileExistsError: If there is something at the path.
+    """
+    reach(f"{what}.create")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def close(fd: int) -> None:
+    """Closes a descriptor."""
+    os.close(fd)
+
+
+def write(fd: int, data: bytes | memoryview, what: str) -> None:
+    """Writes all of `data` at the file's position."""
+    reach(f"{what}.write")
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def read(fd: int, offset: int, length: int) -> bytes:
+    """Reads up to `length` bytes at an offset; fewer only at the file's end."""
+    data = os.pread(fd, length, offset)
+    while len(data) < length:
+        more = os.pread(fd, length - len(data), offset + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def fsync(fd: int, what: str) -> None:
+    """Makes a file's bytes durable.
+
+    Raises:
+        SyncFailed: The bytes may be lost, whatever a second call would say.
+    """
+    try:
+        reach(f"{what}.fsync")
+        if _FULLFSYNC is not None:
+            fcntl.fcntl(fd, _FULLFSYNC)
+        else:
+            os.fsync(fd)
+    except OSError as error:
+        raise SyncFailed(error.errno, f"{what}: fsync failed: {error.strerror}") from error
+
+
+def rename(source: str, target: str, what: str) -> None:
+    """Puts a file in its place, at once and whole."""
+    reach(f"{what}.rename")
+    os.rename(source, target)
+
+
+def fsync_folder(path: str, what: str) -> None:
+    """Makes a folder's names durable.
+
+    Raises:
+        SyncFailed: The names may be lost.
+    """
+    try:
+        reach(f"{what}.fsync_folder")
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise SyncFailed(error.errno, f"{path}: fsync of the folder failed: {error.strerror}") from error
+
+
+def unlink(path: str, what: str) -> None:
+    """Removes a file; one that is gone already is as good."""
+    reach(f"{what}.unlink")
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return

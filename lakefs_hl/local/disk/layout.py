@@ -1,0 +1,178 @@
+"""A lake's folder: what lies in it, where it may lie, and how it comes to be.
+
+Rules of the room: `format.json` is written last, so a folder without it is no lake yet; making one can be interrupted
+at any moment and is completed by whoever opens it next. Nothing is put into a folder that holds something else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from lakefs_hl.local.disk import database, fs, lock
+from lakefs_hl.local.disk.database import Database
+from lakefs_hl.local.disk.errors import Damaged, NotALake, UnknownFormat
+
+FORMAT: Final = "format.json"
+OBJECTS: Final = "objects"
+TEMPORARY: Final = "tmp"
+#: Version of everything in the folder together.
+VERSION: Final = 1
+#: File systems on which locks or shared memory do not work as SQLite needs them.
+REMOTE: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "coda", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"}
+)
+_OURS: Final = frozenset({lock.NAME, database.NAME, f"{database.NAME}-wal", f"{database.NAME}-shm", OBJECTS})
+
+
+def prepare(
+    folder: str, *, tree: Mapping[str, Any], sync: bool = True, vfs: str | None = None, timeout: float = 30.0
+) -> tuple[Database, dict[str, Any]]:
+    """Opens a lake's folder, or makes a lake of an empty or missing one.
+
+    Args:
+        folder: Where; made absolute.
+        tree: What a new lake notes about its tree (seed, bits, caps); an existing one keeps its own.
+        sync: False for a lake that need not outlive its process.
+        vfs: Name of an SQLite VFS, for fault tests.
+        timeout: Seconds that a writer waits for the others.
+
+    Returns:
+        The open database, and the content of `format.json`.
+
+    Raises:
+        NotALake: The folder holds something else, is not ours, or is on a network file system.
+        UnknownFormat: A newer release made it.
+        Damaged: Part of it is missing.
+    """
+    folder = os.path.abspath(folder)
+    _make_folder(folder, sync)
+    _check_place(folder)
+    path = os.path.join(folder, FORMAT)
+    if os.path.exists(path):
+        noted = _read(path)
+        if not os.path.exists(os.path.join(folder, database.NAME)):
+            raise Damaged(f"{folder}: {database.NAME} is missing; restore it from a copy of the whole folder")
+        return Database(folder, sync=sync, vfs=vfs, timeout=timeout), noted
+    _check_empty(folder)
+    opened = Database(folder, sync=sync, vfs=vfs, timeout=timeout, create=True)
+    try:
+        return opened, _complete(opened, path, tree)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _complete(opened: Database, path: str, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The last steps of making a lake. What it notes is decided under the writer's lock: others may be at it too."""
+    with opened.write() as writer:
+        row = writer.row("SELECT value FROM meta WHERE key = 'format'")
+        if row is None:
+            noted = {"format": VERSION, "created": datetime.now(UTC).isoformat(timespec="seconds"), "tree": dict(tree)}
+            writer.execute("INSERT INTO meta(key, value) VALUES('format', ?)", (json.dumps(noted),))
+        else:
+            noted = json.loads(row[0])
+        objects = os.path.join(opened.folder, OBJECTS)
+        fs.make_folder(objects, "lake")
+        fs.make_folder(os.path.join(objects, TEMPORARY), "lake")
+        if opened.sync:
+            fs.fsync_folder(objects, "lake")
+    if not os.path.exists(path):
+        write_file(path, json.dumps(noted, indent=2).encode() + b"\n", "format", sync=opened.sync)
+    return _read(path)
+
+
+def write_file(path: str, data: bytes, what: str, *, sync: bool = True) -> None:
+    """Writes a small file whole: under another name, synced, then put in its place."""
+    draft = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
+    fd = fs.create(draft, what)
+    try:
+        try:
+            fs.write(fd, data, what)
+            if sync:
+                fs.fsync(fd, what)
+        finally:
+            fs.close(fd)
+        fs.rename(draft, path, what)
+    except OSError:
+        fs.unlink(draft, what)
+        raise
+    if sync:
+        fs.fsync_folder(os.path.dirname(path), what)
+
+
+def _read(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        noted = json.loads(data)
+        version = noted["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{path}: not readable as a lake's format ({error}); restore it from a copy") from error
+    if version != VERSION:
+        raise UnknownFormat(
+            f"{path}: lake of format {version!r}, and this release knows format {VERSION}: "
+            "open it with the release that made it, or a newer one"
+        )
+    return dict(noted)
+
+
+def _make_folder(folder: str, sync: bool) -> None:
+    missing = []
+    at = folder
+    while not os.path.lexists(at):
+        missing.append(at)
+        at = os.path.dirname(at)
+    if not os.path.isdir(at):
+        raise NotALake(f"{folder}: {at} is not a folder")
+    for path in reversed(missing):
+        fs.make_folder(path, "lake")
+        if sync:
+            fs.fsync_folder(os.path.dirname(path), "lake")
+
+
+def _check_place(folder: str) -> None:
+    """Refuses what is not ours, what everyone may change, and network file systems."""
+    status = os.stat(folder)
+    if status.st_uid != os.geteuid():
+        who = f"user {status.st_uid}, and we are user {os.geteuid()}"
+        raise NotALake(f"{folder}: belongs to {who}; use a folder of your own")
+    if status.st_mode & stat.S_IWOTH:
+        mode = f"{stat.S_IMODE(status.st_mode):o}"
+        raise NotALake(f"{folder}: everyone may write to it (mode {mode}); chmod o-w it first")
+    kind = file_system(folder)
+    if kind in REMOTE:
+        raise NotALake(
+            f"{folder}: lies on a network file system ({kind}), where locks cannot be relied on; "
+            "use a local disk, or serve the lake from the machine that has the disk"
+        )
+
+
+def file_system(folder: str) -> str:
+    """The type of the file system a folder lies on; empty where it cannot be known."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.readlines()
+    except OSError:
+        return ""
+    real, best, kind = os.path.realpath(folder), "", ""
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        point = left.split(" ")[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, right.split(" ")[0]
+    return kind
+
+
+def _check_empty(folder: str) -> None:
+    """Accepts an empty folder, or one in which the making of a lake was interrupted."""
+    names = set(os.listdir(folder))
+    others = sorted(name for name in names - _OURS if not name.startswith(f"{FORMAT}."))
+    if others or (names and lock.NAME not in names):
+        shown = ", ".join(others[:3] or sorted(names)[:3])
+        raise NotALake(f"{folder}: not a lake, and not empty (it holds {shown}); name a new or an empty folder")

@@ -1,0 +1,55 @@
+"""Nodes: immutable bytes under their sha256, in the database.
+
+Rules of the room: what is put belongs to the operation that put it and dies with it unless flushed; a node read back
+is what its hash says, which `fsck` checks (SQLite and the tree's own decoding find most of it earlier).
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from lakefs_hl.local.disk.database import Reader, Writer
+from lakefs_hl.local.disk.errors import Damaged
+
+
+class NodeStore:
+    """The nodes that one operation reads and makes.
+
+    Args:
+        reader: Whose transaction answers reads.
+    """
+
+    __slots__ = ("_execute", "pending")
+
+    def __init__(self, reader: Reader) -> None:
+        self._execute = reader.execute
+        self.pending: dict[bytes, bytes] = {}
+
+    def get(self, digest: bytes) -> bytes:
+        """The bytes of a node.
+
+        Raises:
+            Damaged: There is no such node.
+        """
+        data = self.pending.get(digest)
+        if data is not None:
+            return data
+        row = self._execute("SELECT data FROM node WHERE hash = ?", (digest,)).fetchone()
+        if row is None:
+            raise Damaged(f"node {digest.hex()} is missing; run `lakefs-hl fsck`, and restore from a copy")
+        found: bytes = row[0]
+        return found
+
+    def put(self, data: bytes) -> bytes:
+        """Keeps a node until it is flushed; gives its hash."""
+        digest = sha256(data).digest()
+        self.pending[digest] = data
+        return digest
+
+    def flush(self, writer: Writer) -> int:
+        """Writes what was put; gives how many nodes there were."""
+        count = len(self.pending)
+        if count:
+            writer.executemany("INSERT OR IGNORE INTO node(hash, data) VALUES(?, ?)", self.pending.items())
+            self.pending.clear()
+        return count
