@@ -352,7 +352,7 @@ class ObjectWriter(io.BufferedIOBase):
         publish, self._publish = self._publish, None
         try:
             if publish is not None:
-                with _body_of(self._spool) as body:
+                with body_of(self._spool) as body:
                     self._place._client._run(publish(body))
         finally:
             self._spool.close()
@@ -450,7 +450,7 @@ def replayable(data: Data) -> Iterator[bytes | FileSlice]:
                     msg = f"an iterable body must give bytes, not {type(block).__name__}: {block!r:.80}"
                     raise TypeError(msg)
                 spool.write(block)
-            with _body_of(spool) as body:
+            with body_of(spool) as body:
                 yield body
     else:
         msg = f"data must be bytes, str, a path, a file object or an iterable of bytes, not {type(data).__name__}"
@@ -471,7 +471,7 @@ def _file(file: Any) -> Iterator[bytes | FileSlice]:
     with tempfile.SpooledTemporaryFile(SPOOL) as spool:
         while block := file.read(BLOCK):
             spool.write(block.encode() if isinstance(block, str) else block)
-        with _body_of(spool) as body_:
+        with body_of(spool) as body_:
             yield body_
 
 
@@ -492,7 +492,8 @@ def _slice(fd: int, offset: int) -> FileSlice:
 
 
 @contextmanager
-def _body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[bytes | FileSlice]:
+def body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[bytes | FileSlice]:
+    """Gives what was spooled as a body: bytes while they are few, else a slice of the temporary file."""
     spool.flush()
     size = spool.seek(0, os.SEEK_END)
     if size <= SPOOL:

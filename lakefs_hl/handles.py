@@ -12,10 +12,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import PartialFailureError
 from lakefs_hl.spec.models import ObjectError
 from lakefs_hl.spec.uri import object_uri, repository_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from lakefs_hl.spec.models import ObjectStats
 
 ReadMode: TypeAlias = Literal["r", "rt", "rb"]
@@ -54,6 +57,34 @@ class DeleteReport(NamedTuple):
 
     deleted: int
     errors: tuple[ObjectError, ...]
+
+    @classmethod
+    def _of(cls, uri: str, tried: int, errors: list[ObjectError], on_error: str) -> DeleteReport:
+        report = cls(tried - len(errors), tuple(errors))
+        if errors and on_error == "raise":
+            first = errors[0]
+            failure = PartialFailureError(
+                f"{len(errors)} of {tried} objects of {uri} were not deleted; the first is {first.path!r}: "
+                f"{first.message} ({first.status_code}); all are in `report.errors`"
+            )
+            failure.report = report
+            raise failure
+        return report
+
+
+class Counted:
+    """The paths of a bulk call, counted as they are given; a single path is one."""
+
+    def __init__(self, items: object) -> None:
+        one = isinstance(items, str | ObjectFields)
+        self._items: Iterable[object] = (items,) if one else cast("Iterable[object]", items)
+        self.count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Gives path after path."""
+        for item in self._items:
+            self.count += 1
+            yield path_of(item)
 
 
 class Handle:
@@ -366,6 +397,73 @@ class CommitFields(Handle):
         }
         cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
         return f"<table>{cells}</table>"
+
+
+class ImportFields:
+    """What an import is made of, and the id of the run under way.
+
+    Args:
+        repository_id: The repository's name.
+        reference_id: The branch to import into.
+        client: Whom to ask; None means the default client.
+        sources: Pairs of (URI in the object store, destination in the branch).
+        commit_message: Of the commit that the import makes.
+        metadata: Of the same commit.
+    """
+
+    def __init__(
+        self,
+        repository_id: str,
+        reference_id: str,
+        client: Any = None,
+        *,
+        sources: Iterable[tuple[str, str]] = (),
+        commit_message: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self._repository_id = name_of(repository_id, "repository_id")
+        self._id = name_of(reference_id, "reference_id")
+        self._given = client
+        self._locations = [_location(uri, destination) for uri, destination in sources]
+        self._message = commit_message
+        self._metadata = dict(metadata or {})
+        self._import_id: str | None = None
+
+    @property
+    def import_id(self) -> str | None:
+        """The id of the import that was started, or None."""
+        return self._import_id
+
+    def _to_start(self) -> list[models.ImportLocation]:
+        if self._import_id is not None:
+            msg = f"this import runs already as {self._import_id}; wait() for it, or make a new one"
+            raise RuntimeError(msg)
+        if not self._locations:
+            msg = "there is nothing to import: give sources=[(uri, destination)], or add(uri, destination) first"
+            raise ValueError(msg)
+        return self._locations
+
+    def _started(self) -> str:
+        if self._import_id is None:
+            msg = "the import was not started: call start() first, or run()"
+            raise RuntimeError(msg)
+        return self._import_id
+
+    def _add(self, uri: str, destination: str) -> None:
+        self._locations.append(_location(uri, destination))
+
+    def __repr__(self) -> str:
+        """Where to, from how many sources, and the id."""
+        at = object_uri(self._repository_id, self._id)
+        return f"<ImportManager {at} sources={len(self._locations)} id={self._import_id}>"
+
+
+def _location(uri: str, destination: str) -> models.ImportLocation:
+    """An object, or a prefix if either side looks like one; lakeFS matches prefixes raw, so they end with a slash."""
+    if not destination or destination.endswith("/") or uri.endswith("/"):
+        slash = "" if not destination or destination.endswith("/") else "/"
+        return models.ImportLocation("common_prefix", uri if uri.endswith("/") else uri + "/", destination + slash)
+    return models.ImportLocation("object", uri, destination)
 
 
 def name_of(value: object, argument: str) -> str:

@@ -7,11 +7,12 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakefs_hl.objects import ReadIOBase
+from lakefs_hl.client import default_client
+from lakefs_hl.handles import ImportFields
 from lakefs_hl.ops import imports as ops
 from lakefs_hl.refs import Commit
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import LakeFSException, TransportException
+from lakefs_hl.spec.errors import LakeFSException, ProtocolException, TransportException
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +34,7 @@ class ImportResult(NamedTuple):
     ingested_objects: int
 
 
-class ImportManager:
+class ImportManager(ImportFields):
     """One import into a branch: `start()` and `wait()`, or both as `run()`.
 
     Args:
@@ -55,16 +56,13 @@ class ImportManager:
         commit_message: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        self._at = ReadIOBase(repository_id, reference_id, client)
-        self._locations = [_location(uri, destination) for uri, destination in sources]
-        self._message = commit_message
-        self._metadata = dict(metadata or {})
-        self._import_id: str | None = None
+        super().__init__(
+            repository_id, reference_id, client, sources=sources, commit_message=commit_message, metadata=metadata
+        )
 
     @property
-    def import_id(self) -> str | None:
-        """The id of the import that was started, or None."""
-        return self._import_id
+    def _client(self) -> Client:
+        return default_client() if self._given is None else self._given
 
     def add(self, object_store_uri: str, destination: str) -> ImportManager:
         """Adds a source, before the start; returns itself.
@@ -73,7 +71,7 @@ class ImportManager:
             object_store_uri: An object, or a prefix if this or the destination ends with `/`.
             destination: The path or prefix in the branch; what is there under a prefix is replaced.
         """
-        self._locations.append(_location(object_store_uri, destination))
+        self._add(object_store_uri, destination)
         return self
 
     def start(self) -> str:
@@ -83,18 +81,12 @@ class ImportManager:
             ValueError: There is no source.
             RuntimeError: It was started already.
         """
-        if self._import_id is not None:
-            msg = f"this import runs already as {self._import_id}; wait() for it, or make a new one"
-            raise RuntimeError(msg)
-        if not self._locations:
-            msg = "there is nothing to import: give sources=[(uri, destination)], or add(uri, destination) first"
-            raise ValueError(msg)
-        at, client = self._at, self._at._client
+        client = self._client
         op = ops.start(
             client._session,
-            at.repository_id,
-            at.id,
-            self._locations,
+            self._repository_id,
+            self._id,
+            self._to_start(),
             self._message,
             self._metadata,
             op_id=uuid.uuid4().hex,
@@ -109,8 +101,8 @@ class ImportManager:
         Raises:
             RuntimeError: It was not started.
         """
-        at, client = self._at, self._at._client
-        return client._run(ops.status(client._session, at.repository_id, at.id, self._started()))
+        client = self._client
+        return client._run(ops.status(client._session, self._repository_id, self._id, self._started()))
 
     def wait(self, poll_interval: timedelta = POLL) -> ImportResult:
         """Waits for the end of the import, in a notebook with a running event loop too.
@@ -122,8 +114,8 @@ class ImportManager:
             RuntimeError: It was not started.
             LakeFSException: The import failed; the message is the server's.
         """
-        at, client = self._at, self._at._client
-        op = ops.wait(client._session, at.repository_id, at.id, self._started(), poll_interval.total_seconds())
+        client = self._client
+        op = ops.wait(client._session, self._repository_id, self._id, self._started(), poll_interval.total_seconds())
         try:
             record = client._run(op)
         except TransportException:
@@ -132,7 +124,7 @@ class ImportManager:
             self._import_id = None
             raise
         self._import_id = None
-        return _result(at, record)
+        return _result(self, record)
 
     def run(self, poll_interval: timedelta | None = None) -> ImportResult:
         """Starts the import and waits for its end."""
@@ -145,30 +137,13 @@ class ImportManager:
         Raises:
             RuntimeError: It was not started.
         """
-        at, client = self._at, self._at._client
-        client._run(ops.cancel(client._session, at.repository_id, at.id, self._started()))
-
-    def _started(self) -> str:
-        if self._import_id is None:
-            msg = "the import was not started: call start() first, or run()"
-            raise RuntimeError(msg)
-        return self._import_id
-
-    def __repr__(self) -> str:
-        """Where to, from how many sources, and the id."""
-        return f"<ImportManager {self._at.uri} sources={len(self._locations)} id={self._import_id}>"
+        client = self._client
+        client._run(ops.cancel(client._session, self._repository_id, self._id, self._started()))
 
 
-def _location(uri: str, destination: str) -> models.ImportLocation:
-    """An object, or a prefix if either side looks like one; lakeFS matches prefixes raw, so they end with a slash."""
-    if not destination or destination.endswith("/") or uri.endswith("/"):
-        slash = "" if not destination or destination.endswith("/") else "/"
-        return models.ImportLocation("common_prefix", uri if uri.endswith("/") else uri + "/", destination + slash)
-    return models.ImportLocation("object", uri, destination)
-
-
-def _result(at: ReadIOBase, record: models.ImportStatus) -> ImportResult:
+def _result(manager: ImportFields, record: models.ImportStatus) -> ImportResult:
     if record.commit is None:
-        msg = "the server calls the import completed and names no commit"
-        raise RuntimeError(msg)
-    return ImportResult(Commit._of(at, record.commit), record.ingested_objects or 0)
+        msg = "the server calls the import completed and names no commit; is it a lakeFS server?"
+        raise ProtocolException(msg)
+    commit = Commit(manager._repository_id, record.commit, manager._given)
+    return ImportResult(commit, record.ingested_objects or 0)

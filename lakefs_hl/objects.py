@@ -134,7 +134,7 @@ class ReadIOBase(Handle):
         mode: Literal["r", "rt"] = "r",
         pre_signed: bool | None = None,
         *,
-        encoding: str | None = "utf-8",
+        encoding: str | None = None,
         errors: str | None = None,
         newline: str | None = None,
         buffering: int = -1,

@@ -6,12 +6,11 @@ import uuid
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lakefs_hl import fileio
-from lakefs_hl.handles import DeleteReport, Handle, path_of, reference_name, wrap
+from lakefs_hl.handles import Counted, DeleteReport, Handle, reference_name, wrap
 from lakefs_hl.imports import ImportManager
 from lakefs_hl.objects import ObjectInfo, ReadIOBase
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
-from lakefs_hl.spec.errors import PartialFailureError
 
 if TYPE_CHECKING:
     import io
@@ -114,22 +113,10 @@ class WriteIOBase(ReadIOBase):
             PartialFailureError: The server refused some paths; they are in its `report`.
             NotFoundException: There is no such branch or repository.
         """
-        paths = (
-            path_of(one) for one in ([object_paths] if isinstance(object_paths, str | ObjectInfo) else object_paths)
-        )
-        counted = _Counted(paths)
+        paths = Counted(object_paths)
         client = self._client
-        errors = client._run(ops.delete_all(client._session, self._repository_id, self._id, counted))
-        report = DeleteReport(counted.count - len(errors), tuple(errors))
-        if errors and on_error == "raise":
-            first = errors[0]
-            failure = PartialFailureError(
-                f"{len(errors)} of {counted.count} objects of {self.uri} were not deleted; "
-                f"the first is {first.path!r}: {first.message} ({first.status_code}); all are in `report.errors`"
-            )
-            failure.report = report
-            raise failure
-        return report
+        errors = client._run(ops.delete_all(client._session, self._repository_id, self._id, paths))
+        return DeleteReport._of(self.uri, paths.count, errors, on_error)
 
     def copy_object(
         self, from_reference: str | Handle, from_path: str, to_path: str | None = None, *, shallow: bool = False
@@ -263,16 +250,3 @@ class WriteIOBase(ReadIOBase):
             content_type=content_type,
             metadata=None if metadata is None else dict(metadata),
         )
-
-
-class _Counted:
-    """An iterable that counts what it gave."""
-
-    def __init__(self, items: Iterable[str]) -> None:
-        self._items = items
-        self.count = 0
-
-    def __iter__(self) -> Any:
-        for item in self._items:
-            self.count += 1
-            yield item

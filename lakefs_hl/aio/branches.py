@@ -1,0 +1,154 @@
+"""Branches, awaitable."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lakefs_hl.aio.transactions import BranchTransaction
+
+from lakefs_hl import branches as blocking
+from lakefs_hl.aio.refs import Commit, Reference
+from lakefs_hl.aio.twins import twin
+from lakefs_hl.aio.writes import WriteIOBase
+from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name
+from lakefs_hl.ops import branches as ops
+from lakefs_hl.spec import models
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from datetime import datetime
+
+
+@twin(blocking.Branch)
+class Branch(Reference, WriteIOBase):
+    r"""A branch: reads see what is staged, writes stage, a commit makes history of it."""
+
+    async def create(
+        self, source_reference_id: str | Handle, *, exist_ok: bool = False, hidden: bool = False
+    ) -> Branch:
+        client = self._client
+        op = ops.create(
+            client._session,
+            self._repository_id,
+            self._id,
+            reference_name(source_reference_id),
+            hidden=hidden,
+            exist_ok=exist_ok,
+        )
+        await client._run(op)
+        return self
+
+    async def head(self) -> Reference:
+        client = self._client
+        ref = await client._run(ops.get(client._session, self._repository_id, self._id))
+        return Reference(self._repository_id, ref.commit_id, self._given)
+
+    async def commit_changes(
+        self,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        allow_empty: bool = False,
+        date: datetime | None = None,
+        force: bool = False,
+    ) -> Commit:
+        client = self._client
+        creation = models.CommitCreation(
+            message,
+            None if metadata is None else dict(metadata),
+            None if date is None else int(date.timestamp()),
+            allow_empty or None,
+            force or None,
+        )
+        op = ops.commit(
+            client._session, self._repository_id, self._id, creation, op_id=uuid.uuid4().hex, now=time.time()
+        )
+        return Commit._of(self, await client._run(op))
+
+    commit = commit_changes
+
+    def list_uncommitted(
+        self, max_amount: int | None = None, after: str = "", prefix: str = "", *, delimiter: str = ""
+    ) -> AsyncIterator[Change]:
+        client = self._client
+        page = partial(
+            ops.uncommitted_page, client._session, self._repository_id, self._id, prefix=prefix, delimiter=delimiter
+        )
+        return client._pages(page, after, max_amount, Change._of)
+
+    async def reset(self, path: str | None = None) -> None:
+        client = self._client
+        await client._run(ops.reset(client._session, self._repository_id, self._id, path))
+
+    async def hard_reset(self, reference_id: str | Handle) -> None:
+        client = self._client
+        await client._run(ops.hard_reset(client._session, self._repository_id, self._id, reference_name(reference_id)))
+
+    async def revert(
+        self,
+        reference_id: str | Handle,
+        parent_number: int = 0,
+        *,
+        allow_empty: bool = False,
+        message: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Commit:
+        client = self._client
+        op = ops.revert(
+            client._session,
+            self._repository_id,
+            self._id,
+            reference_name(reference_id),
+            parent_number,
+            allow_empty=allow_empty,
+            message=message,
+            metadata=None if metadata is None else dict(metadata),
+            op_id=uuid.uuid4().hex,
+            now=time.time(),
+        )
+        return Commit._of(self, await client._run(op))
+
+    async def reverse(self, reference_id: str | Handle) -> Commit:
+        return await self.revert(reference_id)
+
+    async def cherry_pick(self, reference_id: str | Handle, parent_number: int | None = None) -> Commit:
+        client = self._client
+        op = ops.cherry_pick(
+            client._session,
+            self._repository_id,
+            self._id,
+            reference_name(reference_id),
+            parent_number,
+            op_id=uuid.uuid4().hex,
+            now=time.time(),
+        )
+        return Commit._of(self, await client._run(op))
+
+    async def delete(self) -> None:
+        client = self._client
+        await client._run(ops.delete(client._session, self._repository_id, self._id))
+
+    def transaction(
+        self,
+        commit_message: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        tag: str | None = None,
+        strategy: Strategy | None = None,
+        delete_on_error: bool = False,
+        on_empty: OnEmpty = "skip",
+    ) -> BranchTransaction:
+        return BranchTransaction(
+            self._repository_id,
+            self._id,
+            self._given,
+            commit_message=commit_message,
+            metadata=metadata,
+            tag=tag,
+            strategy=strategy,
+            delete_on_error=delete_on_error,
+            on_empty=on_empty,
+        )

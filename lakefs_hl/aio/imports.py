@@ -1,0 +1,107 @@
+"""Imports, awaitable."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from lakefs_hl.aio.client import default_client
+
+from lakefs_hl import imports as blocking
+from lakefs_hl.aio.refs import Commit
+from lakefs_hl.aio.twins import twin
+from lakefs_hl.handles import ImportFields
+from lakefs_hl.ops import imports as ops
+from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import LakeFSException, ProtocolException, TransportException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lakefs_hl.aio.client import Client
+
+POLL = timedelta(seconds=2)
+
+
+class ImportResult(NamedTuple):
+    """What an import made."""
+
+    commit: Commit
+    ingested_objects: int
+
+
+@twin(blocking.ImportManager)
+class ImportManager(ImportFields):
+    """One import into a branch: `start()` and `wait()`, or both as `run()`."""
+
+    def __init__(
+        self,
+        repository_id: str,
+        reference_id: str,
+        client: Client | None = None,
+        *,
+        sources: Iterable[tuple[str, str]] = (),
+        commit_message: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            repository_id, reference_id, client, sources=sources, commit_message=commit_message, metadata=metadata
+        )
+
+    @property
+    def _client(self) -> Client:
+        return default_client() if self._given is None else self._given
+
+    def add(self, object_store_uri: str, destination: str) -> ImportManager:
+        self._add(object_store_uri, destination)
+        return self
+
+    async def start(self) -> str:
+        client = self._client
+        op = ops.start(
+            client._session,
+            self._repository_id,
+            self._id,
+            self._to_start(),
+            self._message,
+            self._metadata,
+            op_id=uuid.uuid4().hex,
+            now=time.time(),
+        )
+        self._import_id = await client._run(op)
+        return self._import_id
+
+    async def status(self) -> models.ImportStatus:
+        client = self._client
+        return await client._run(ops.status(client._session, self._repository_id, self._id, self._started()))
+
+    async def wait(self, poll_interval: timedelta = POLL) -> ImportResult:
+        client = self._client
+        op = ops.wait(client._session, self._repository_id, self._id, self._started(), poll_interval.total_seconds())
+        try:
+            record = await client._run(op)
+        except TransportException:
+            raise  # it may go on: wait() can be called again
+        except LakeFSException:
+            self._import_id = None
+            raise
+        self._import_id = None
+        return _result(self, record)
+
+    async def run(self, poll_interval: timedelta | None = None) -> ImportResult:
+        await self.start()
+        return await self.wait(POLL if poll_interval is None else poll_interval)
+
+    async def cancel(self) -> None:
+        client = self._client
+        await client._run(ops.cancel(client._session, self._repository_id, self._id, self._started()))
+
+
+def _result(manager: ImportFields, record: models.ImportStatus) -> ImportResult:
+    if record.commit is None:
+        msg = "the server calls the import completed and names no commit; is it a lakeFS server?"
+        raise ProtocolException(msg)
+    commit = Commit(manager._repository_id, record.commit, manager._given)
+    return ImportResult(commit, record.ingested_objects or 0)
