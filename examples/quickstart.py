@@ -1,0 +1,175 @@
+"""Versions a real data set from beginning to end: your Python's own standard library, or any folder.
+
+    python examples/quickstart.py                          # an embedded lake in a temporary folder
+    python examples/quickstart.py --lake local:./lake      # one that stays
+    python examples/quickstart.py --lake http://host:8000  # a lakeFS server, keys from the environment or ~/.lakectl.yaml
+    python examples/quickstart.py --source ~/data          # another data set
+
+Every number that it prints is computed from what it did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sysconfig
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import lakefs_hl as lakefs
+from lakefs_hl.exceptions import MergeConflict
+
+SKIPPED = {"site-packages", "dist-packages", "__pycache__"}
+
+
+def main() -> None:
+    """Runs the whole story."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--lake", metavar="URI", help="local:FOLDER, mem://, or http(s)://host[:port]")
+    arguments.add_argument("--source", metavar="DIR", type=Path, default=Path(sysconfig.get_path("stdlib")))
+    arguments.add_argument("--threads", metavar="N", type=int, default=8, help="uploads at a time (8)")
+    chosen = arguments.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lakefs-hl-quickstart-") as scratch:
+        uri = chosen.lake or f"local:{scratch}/lake"
+        with lakefs.Client(uri) as client:
+            started = time.perf_counter()
+            story(client, uri, chosen.source.expanduser(), chosen.threads)
+            print(
+                f"\nin all {time.perf_counter() - started:.1f} s; fsync of 4 KiB on this disk: {fsync_ms(scratch):.2f} ms"
+            )
+
+
+def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
+    """Loads, changes, merges, conflicts, tags, looks back and takes back."""
+    files = sorted(data_files(source))
+    if len(files) < 3:  # noqa: PLR2004 - the story changes, deletes and reads one file each
+        message = f"{source} has {len(files)} files; the story needs at least 3"
+        raise SystemExit(message)
+    repo = lakefs.repository(f"quickstart-{uuid.uuid4().hex[:8]}", client=client).create()
+    branch = repo.branch("main")
+
+    with step(f"Upload {source} to {branch.uri} in {uri}") as took:
+        with ThreadPoolExecutor(threads) as pool:
+            infos = list(pool.map(lambda file: branch.upload(file, file.relative_to(source).as_posix()), files))
+        total = sum(info.size_bytes for info in infos)
+        load = branch.commit_changes(f"load {source.name}", {"source": source.name})
+    seconds = took[0]
+    print(
+        f"  {len(infos):,} objects, {total:,} bytes: {len(infos) / seconds:,.0f} objects/s, {total / seconds / 1e6:,.1f} MB/s"
+    )
+    print(f"  {load!r}")
+
+    paths = [info.path for info in infos]
+    changed, deleted, read = paths[len(paths) // 2], paths[-1], paths[0]
+    dev = repo.branch("dev").create(branch)
+    with step("Change, add and delete on a branch, in one transaction"):
+        with dev.transaction("clean up") as tx:
+            tx.upload(tx.download(changed) + b"\n# reviewed\n", changed)
+            tx.upload(tx.download(read) + b"\n# first change\n", read)
+            with tx.open("reports/summary.csv", "w") as report:
+                report.write("path,bytes\n")
+                report.writelines(f"{info.path},{info.size_bytes}\n" for info in infos[:100])
+            tx.delete_objects(deleted)
+        table(
+            ("change", "bytes", "path"), ((c.type, c.size_bytes or 0, c.path) for c in branch.diff(dev, delimiter=""))
+        )
+    with step("Merge"):
+        merge = dev.merge_into(branch, message="merge the clean-up")
+        print(f"  {merge.get_commit()!r}")
+
+    fix = repo.branch("fix").create(branch)
+    with step("A conflict, and a strategy that resolves it"):
+        fix.upload(fix.download(read) + b"# the fix\n", read)
+        fix.commit_changes("fix")
+        branch.upload(branch.download(read) + b"# somebody else\n", read)
+        branch.commit_changes("somebody else")
+        try:
+            fix.merge_into(branch)
+        except MergeConflict as conflict:
+            print(f"  {conflict}")
+        fix.merge_into(branch, strategy="source-wins", message="the fix wins")
+    tag = repo.tag("v1").create(branch)
+
+    with step(f"{read} as of each version"):
+        versions = {"first load": load, "merge": merge, "fix": fix, tag.uri: tag}
+        rows = []
+        for name, version in versions.items():
+            with version.open(read, "rb") as file:
+                lines = file.readlines()
+            rows.append((name, len(lines), lines[-1].decode(errors="replace").strip()[:60]))
+        table(("version", "lines", "last line"), rows)
+    with step("Log"):
+        for commit in branch.log():
+            print(
+                f"  {commit.id[:12]}  {commit.creation_date:%H:%M:%S}  {len(commit.parents)} parents  {commit.message}"
+            )
+    with step("Take the merge back"):
+        branch.upload(load.download(read), read)  # undo by hand what came after it on the same path
+        branch.commit_changes("restore the first load's version")
+        dropped = branch.diff(merge.id, delimiter="", type="two_dot")
+        print(f"  {sum(1 for _ in dropped)} paths differ from the merge before the revert")
+        branch.revert(merge, parent_number=1)
+        left = [change.path for change in branch.diff(load, delimiter="", type="two_dot")]
+        print(f"  {len(left)} paths differ from the first load after it")
+    count = sum(1 for _ in branch.list_objects(recursive=True))
+    print(
+        f"\n{count:,} objects on {branch.uri}, {sum(1 for _ in branch.log())} commits, {len(list(repo.list_branches()))} branches"
+    )
+
+
+def data_files(folder: Path) -> Iterator[Path]:
+    """Finds the regular files of a tree, without installed packages and bytecode."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        for name in names:
+            path = Path(root, name)
+            if not name.endswith(".pyc") and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    """Prints rows under a head, numbers to the right."""
+    cells = [tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in (head, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for n, row in enumerate(cells):
+        numbers = [n > 0 and cell.replace(",", "").isdigit() for cell in row]
+        line = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numbers, strict=True)
+        )
+        print("  " + "  ".join(line).rstrip())
+        if not n:
+            print("  " + "  ".join("-" * width for width in widths))
+
+
+@contextmanager
+def step(title: str) -> Iterator[list[float]]:
+    """Prints a title, and the seconds that it took."""
+    print(f"\n{title}")
+    started, took = time.perf_counter(), [0.0]
+    yield took
+    took[0] = time.perf_counter() - started
+    print(f"  ({took[0]:.2f} s)")
+
+
+def fsync_ms(folder: str) -> float:
+    """Measures what a durable write of 4 KiB costs here, in milliseconds."""
+    tries = []
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        for _ in range(21):
+            file.write(b"\0" * 4096)
+            file.flush()
+            started = time.perf_counter()
+            os.fsync(file.fileno())
+            tries.append(time.perf_counter() - started)
+    return statistics.median(tries) * 1e3
+
+
+if __name__ == "__main__":
+    main()
