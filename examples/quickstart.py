@@ -2,7 +2,7 @@
 
     python examples/quickstart.py                          # an embedded lake in a temporary folder
     python examples/quickstart.py --lake local:./lake      # one that stays
-    python examples/quickstart.py --lake http://host:8000  # a lakeFS server, keys from the environment or ~/.lakectl.yaml
+    python examples/quickstart.py --lake http://host:8000  # a lakeFS server; keys from the environment or a file
     python examples/quickstart.py --source ~/data          # another data set
 
 Every number that it prints is computed from what it did.
@@ -22,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import lakefs_hl as lakefs
 from lakefs_hl.exceptions import MergeConflict
+
+import lakefs_hl as lakefs
 
 SKIPPED = {"site-packages", "dist-packages", "__pycache__"}
 
@@ -48,8 +49,8 @@ def main() -> None:
 def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
     """Loads, changes, merges, conflicts, tags, looks back and takes back."""
     files = sorted(data_files(source))
-    if len(files) < 3:  # noqa: PLR2004 - the story changes, deletes and reads one file each
-        message = f"{source} has {len(files)} files; the story needs at least 3"
+    if len(files) < 3:
+        message = f"{source} has {len(files)} files; the story changes one, disputes one and deletes one"
         raise SystemExit(message)
     repo = lakefs.repository(f"quickstart-{uuid.uuid4().hex[:8]}", client=client).create()
     branch = repo.branch("main")
@@ -66,12 +67,11 @@ def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
     print(f"  {load!r}")
 
     paths = [info.path for info in infos]
-    changed, deleted, read = paths[len(paths) // 2], paths[-1], paths[0]
+    reviewed, disputed, deleted = paths[0], paths[1], paths[-1]
     dev = repo.branch("dev").create(branch)
     with step("Change, add and delete on a branch, in one transaction"):
         with dev.transaction("clean up") as tx:
-            tx.upload(tx.download(changed) + b"\n# reviewed\n", changed)
-            tx.upload(tx.download(read) + b"\n# first change\n", read)
+            tx.upload(tx.download(reviewed) + b"\n# reviewed\n", reviewed)
             with tx.open("reports/summary.csv", "w") as report:
                 report.write("path,bytes\n")
                 report.writelines(f"{info.path},{info.size_bytes}\n" for info in infos[:100])
@@ -80,47 +80,45 @@ def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
             ("change", "bytes", "path"), ((c.type, c.size_bytes or 0, c.path) for c in branch.diff(dev, delimiter=""))
         )
     with step("Merge"):
-        merge = dev.merge_into(branch, message="merge the clean-up")
-        print(f"  {merge.get_commit()!r}")
+        merge = dev.merge_into(branch, message="merge the clean-up").get_commit()
+        print(f"  {merge!r}")
 
-    fix = repo.branch("fix").create(branch)
     with step("A conflict, and a strategy that resolves it"):
-        fix.upload(fix.download(read) + b"# the fix\n", read)
-        fix.commit_changes("fix")
-        branch.upload(branch.download(read) + b"# somebody else\n", read)
-        branch.commit_changes("somebody else")
+        fix = repo.branch("fix").create(branch)
+        for place, words in ((fix, b"# the fix\n"), (branch, b"# somebody else's change\n")):
+            place.upload(place.download(disputed) + words, disputed)
+            place.commit_changes(words.decode().strip("# \n"))
         try:
             fix.merge_into(branch)
         except MergeConflict as conflict:
             print(f"  {conflict}")
         fix.merge_into(branch, strategy="source-wins", message="the fix wins")
+        print(f"  merged with source-wins: {last_line(branch, disputed)!r}")
     tag = repo.tag("v1").create(branch)
 
-    with step(f"{read} as of each version"):
-        versions = {"first load": load, "merge": merge, "fix": fix, tag.uri: tag}
-        rows = []
-        for name, version in versions.items():
-            with version.open(read, "rb") as file:
-                lines = file.readlines()
-            rows.append((name, len(lines), lines[-1].decode(errors="replace").strip()[:60]))
-        table(("version", "lines", "last line"), rows)
-    with step("Log"):
-        for commit in branch.log():
-            print(
-                f"  {commit.id[:12]}  {commit.creation_date:%H:%M:%S}  {len(commit.parents)} parents  {commit.message}"
-            )
-    with step("Take the merge back"):
-        branch.upload(load.download(read), read)  # undo by hand what came after it on the same path
-        branch.commit_changes("restore the first load's version")
-        dropped = branch.diff(merge.id, delimiter="", type="two_dot")
-        print(f"  {sum(1 for _ in dropped)} paths differ from the merge before the revert")
-        branch.revert(merge, parent_number=1)
+    with step("Take the clean-up back"):
+        print(f"  {branch.revert(merge, parent_number=1)!r}")
         left = [change.path for change in branch.diff(load, delimiter="", type="two_dot")]
-        print(f"  {len(left)} paths differ from the first load after it")
+        print(f"  {len(left)} path differs from the first load: {', '.join(left)}")
+    with step(f"The last line of {reviewed} as of each version"):
+        versions = {"first load": load, "the merge": merge, "tag v1": tag, "main now": branch}
+        table(("version", "last line"), ((name, repr(last_line(at, reviewed))) for name, at in versions.items()))
+    with step("Log"):
+        rows = ((c.id[:12], f"{c.creation_date:%H:%M:%S}", len(c.parents), c.message) for c in branch.log())
+        table(("commit", "time", "parents", "message"), rows)
     count = sum(1 for _ in branch.list_objects(recursive=True))
     print(
         f"\n{count:,} objects on {branch.uri}, {sum(1 for _ in branch.log())} commits, {len(list(repo.list_branches()))} branches"
     )
+
+
+def last_line(version: lakefs.Reference, path: str) -> str:
+    """Reads an object line by line, as any file."""
+    with version.open(path, errors="replace") as file:
+        line = ""
+        for line in file:  # noqa: B007 - the last one is wanted
+            pass
+    return line.rstrip("\n")
 
 
 def data_files(folder: Path) -> Iterator[Path]:
