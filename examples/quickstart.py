@@ -41,9 +41,8 @@ def main() -> None:
         with lakefs.Client(uri) as client:
             started = time.perf_counter()
             story(client, uri, chosen.source.expanduser(), chosen.threads)
-            print(
-                f"\nin all {time.perf_counter() - started:.1f} s; fsync of 4 KiB on this disk: {fsync_ms(scratch):.2f} ms"
-            )
+            seconds = time.perf_counter() - started
+        print(f"\nin all {seconds:.1f} s; an fsync of 4 KiB on this disk takes {fsync_ms(scratch):.2f} ms")
 
 
 def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
@@ -61,9 +60,8 @@ def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
         total = sum(info.size_bytes for info in infos)
         load = branch.commit_changes(f"load {source.name}", {"source": source.name})
     seconds = took[0]
-    print(
-        f"  {len(infos):,} objects, {total:,} bytes: {len(infos) / seconds:,.0f} objects/s, {total / seconds / 1e6:,.1f} MB/s"
-    )
+    speed = f"{len(infos) / seconds:,.0f} objects/s, {total / seconds / 1e6:,.1f} MB/s"
+    print(f"  {len(infos):,} objects, {total:,} bytes, {speed}")
     print(f"  {load!r}")
 
     paths = [info.path for info in infos]
@@ -107,9 +105,8 @@ def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
         rows = ((c.id[:12], f"{c.creation_date:%H:%M:%S}", len(c.parents), c.message) for c in branch.log())
         table(("commit", "time", "parents", "message"), rows)
     count = sum(1 for _ in branch.list_objects(recursive=True))
-    print(
-        f"\n{count:,} objects on {branch.uri}, {sum(1 for _ in branch.log())} commits, {len(list(repo.list_branches()))} branches"
-    )
+    commits, branches = sum(1 for _ in branch.log()), len(list(repo.list_branches()))
+    print(f"\n{count:,} objects on {branch.uri}, {commits} commits, {branches} branches")
 
 
 def last_line(version: lakefs.Reference, path: str) -> str:
