@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from lakefs_hl.local.tree import Cache, MemoryNodes, Shape, Span, Tree, TreeCorruptError
+from lakefs_hl.local.tree.node import encode
+from tests.local.tree.model import World, keys_of_height, worlds
+
+SHAPE = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=120, fan_cap=300)
+PLAIN = keys_of_height(SHAPE, 0, 40)
+CUTS = keys_of_height(SHAPE, 12, 10, b"m%06d")
+
+
+@settings(print_blob=True, deadline=None, max_examples=80)
+@given(worlds)
+def test_a_sound_tree_is_found_sound_and_whole(world: World) -> None:
+    content = world.content()
+    root = world.tree.build(sorted(content.items()))
+    visits = list(world.tree.walk(root))
+    found = [pair for visit in visits if not visit.level for pair in zip(visit.keys, visit.values, strict=True)]
+    assert found == sorted(content.items())
+    assert visits[-1].digest == root
+    assert len({visit.digest for visit in visits}) == len(visits)
+    assert {visit.digest for visit in visits} == set(world.tree.reach(root))
+    assert all(visit.size == len(world.nodes.held[visit.digest]) for visit in visits)
+
+
+@settings(print_blob=True, deadline=None, max_examples=40)
+@given(worlds)
+def test_shared_nodes_are_visited_once(world: World) -> None:
+    content = world.content()
+    roots = [world.tree.build(sorted(content.items()))]
+    for _ in range(3):
+        roots.append(world.tree.apply(roots[-1], world.edits(content, 3)))
+    seen: dict[bytes, Span | None] = {}
+    visited = [visit.digest for root in roots for visit in world.tree.walk(root, seen=seen)]
+    marks: set[bytes] = set()
+    reached = [digest for root in roots for digest in world.tree.reach(root, seen=marks)]
+    assert len(visited) == len(set(visited))
+    assert len(reached) == len(set(reached))
+    assert set(visited) == set(reached) == marks == set(seen)
+
+
+def test_reach_reads_no_leaf() -> None:
+    nodes = MemoryNodes()
+    root = Tree(nodes, SHAPE, Cache()).build((b"%05d" % number, b"v") for number in range(2_000))
+    visits = list(Tree(nodes, SHAPE, Cache()).walk(root))
+    for visit in visits:
+        if not visit.level:
+            del nodes.held[visit.digest]
+    reached = list(Tree(nodes, SHAPE, Cache()).reach(root))
+    assert len(reached) == len(visits)
+    assert reached[0] == root
+
+
+def leaf(nodes: MemoryNodes, keys: list[bytes], value: bytes = b"v") -> bytes:
+    return nodes.put(encode(0, b"", keys, [value] * len(keys))[0])
+
+
+def inner(nodes: MemoryNodes, keys: list[bytes], children: list[bytes], level: int = 1) -> bytes:
+    return nodes.put(encode(level, b"", keys, children)[0])
+
+
+def faults(nodes: MemoryNodes, root: bytes) -> str:
+    """All that is wrong, in one string; the first of it must be raised when nobody collects."""
+    found: list[TreeCorruptError] = []
+    tree = Tree(nodes, SHAPE, Cache())
+    list(tree.walk(root, on_fault=found.append))
+    if found:
+        with pytest.raises(TreeCorruptError) as caught:
+            list(tree.walk(root))
+        assert str(caught.value) == str(found[0])
+    return "; ".join(map(str, found))
+
+
+def two(nodes: MemoryNodes, first: list[bytes], second: list[bytes]) -> bytes:
+    return inner(nodes, [first[-1], second[-1]], [leaf(nodes, first), leaf(nodes, second)])
+
+
+def test_what_is_right_raises_nothing() -> None:
+    nodes = MemoryNodes()
+    assert faults(nodes, two(nodes, [*PLAIN[:3], CUTS[0]], [b"z"])) == ""
+    assert faults(nodes, leaf(nodes, [])) == ""
+
+
+def test_faults_of_one_node() -> None:
+    nodes = MemoryNodes()
+    assert "strictly ascending" in faults(nodes, leaf(nodes, [PLAIN[1], PLAIN[0]]))
+    assert "strictly ascending" in faults(nodes, leaf(nodes, [PLAIN[1], PLAIN[1]]))
+    assert "strictly ascending" in faults(nodes, leaf(nodes, [b""]))
+    assert "0xff" in faults(nodes, leaf(nodes, [b"a\xff"]))
+    assert "cut after" in faults(nodes, leaf(nodes, [CUTS[0], CUTS[1]]))
+    assert "more than the cap of 120" in faults(nodes, leaf(nodes, PLAIN[:2], b"v" * 100))
+    assert "not a sha256 digest" in faults(nodes, inner(nodes, [b"a", b"b"], [b"short", b"short"]))
+    assert "single child" in faults(nodes, inner(nodes, [PLAIN[0]], [leaf(nodes, [PLAIN[0]])]))
+    empty = inner(nodes, [CUTS[0], b"z"], [leaf(nodes, [CUTS[0]]), leaf(nodes, [])])
+    assert "empty, and not a root" in faults(nodes, empty)
+    loose = msgspec.msgpack.encode([0, b"", [b"k1", b"k2"], [b"v", b"v"]])  # without their common prefix
+    assert "canonical" in faults(nodes, nodes.put(loose))
+
+
+def test_faults_between_nodes() -> None:
+    nodes = MemoryNodes()
+    assert "no boundary, and is not full" in faults(nodes, two(nodes, PLAIN[:2], PLAIN[2:4]))
+    lied = inner(nodes, [CUTS[0], b"z"], [leaf(nodes, [CUTS[0]]), leaf(nodes, [b"y"])])
+    assert "up to b'z'" in faults(nodes, lied)
+    late = inner(nodes, [CUTS[0], b"z"], [leaf(nodes, [CUTS[0]]), leaf(nodes, [b"a", b"z"])])
+    assert "should lie above" in faults(nodes, late)
+    deep = inner(nodes, [CUTS[0], b"z"], [leaf(nodes, [CUTS[0]]), leaf(nodes, [b"z"])], level=2)
+    assert "level 0 under a parent of level 2" in faults(nodes, deep)
+
+
+def test_a_cut_by_the_cap_must_be_needed() -> None:
+    nodes = MemoryNodes()
+    full = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 100), leaf(nodes, PLAIN[1:2], b"v" * 100)])
+    assert faults(nodes, full) == ""
+    early = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 10), leaf(nodes, PLAIN[1:2], b"v" * 10)])
+    assert "not full" in faults(nodes, early)
+
+
+def test_one_fault_does_not_hide_another_and_is_told_once() -> None:
+    nodes = MemoryNodes()
+    tree = Tree(nodes, SHAPE, Cache())
+    root = tree.build((b"%05d" % number, b"v") for number in range(2_000))
+    other = tree.apply(root, [(b"00000", b"changed")])
+    leaves = [visit.digest for visit in tree.walk(root) if not visit.level]
+    del nodes.held[leaves[30]]
+    nodes.held[leaves[60]] += b"?"
+    found: list[TreeCorruptError] = []
+    seen: dict[bytes, Span | None] = {}
+    visits = [visit for each in (root, other) for visit in tree.walk(each, seen=seen, on_fault=found.append)]
+    assert [error.digest for error in found] == [leaves[30], leaves[60]]
+    assert "missing" in found[0].reason
+    assert hashlib.sha256(nodes.held[leaves[60]]).hexdigest() in found[1].reason
+    assert sum(1 for visit in visits if not visit.level) == len(leaves) - 2 + 1

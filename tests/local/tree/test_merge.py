@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import itertools
+from typing import cast
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from lakefs_hl.local.tree import Cache, Conflict, Edit, MemoryNodes, Shape, Strategy, Tree, TreeCorruptError
+from lakefs_hl.local.tree.diff import changed_leaves
+from lakefs_hl.local.tree.read import Reader
+from tests.local.tree.model import (
+    Content,
+    CountingNodes,
+    World,
+    edited,
+    entries,
+    few_or_many,
+    keys_of_height,
+    merged,
+    same,
+    worlds,
+)
+
+STRATEGIES: tuple[Strategy | None, ...] = (None, "dest-wins", "source-wins")
+
+
+def check(tree: Tree, contents: tuple[Content, Content, Content], strategy: Strategy | None) -> None:
+    """Hold a merge against that of dictionaries; the result must be the tree of its content."""
+    base, dest, source = (tree.build(sorted(content.items())) for content in contents)
+    root, conflicts = tree.merge(base, dest, source, strategy)
+    expected, expected_conflicts = merged(*contents, strategy)
+    assert conflicts == expected_conflicts
+    if conflicts:
+        assert root is None
+        return
+    assert root is not None
+    found = dict(entries(tree, root))
+    assert {key: value[:2] for key, value in found.items()} == {key: value[:2] for key, value in expected.items()}
+    assert root == tree.build(sorted(found.items()))
+
+
+@settings(print_blob=True, deadline=None, max_examples=200)
+@given(worlds, few_or_many, few_or_many, st.sampled_from(STRATEGIES))
+def test_merge_is_the_merge_of_dictionaries(
+    world: World, by_dest: int, by_source: int, strategy: Strategy | None
+) -> None:
+    base = world.content()
+    dest, source = edited(base, world.edits(base, by_dest)), edited(base, world.edits(base, by_source))
+    check(world.tree, (base, dest, source), strategy)
+
+
+@settings(print_blob=True, deadline=None, max_examples=100)
+@given(worlds, st.integers(0, 10**6), st.integers(0, 5), st.sampled_from(STRATEGIES))
+def test_edits_side_by_side(world: World, where: int, distance: int, strategy: Strategy | None) -> None:
+    """The sides change, delete or insert neighbours: leaves that touch, and boundaries between them, are concerned."""
+    base = world.content()
+    assume(base)
+    keys = sorted(base)
+    here, there = keys[where % len(keys)], keys[(where + distance) % len(keys)]
+    kinds: list[tuple[bytes, bytes | None]] = [(b"", None), (b"", b"new"), (b"+", b"new")]
+    for (behind, ours), (beyond, theirs) in itertools.product(kinds, repeat=2):
+        dest, source = edited(base, [(here + behind, ours)]), edited(base, [(there + beyond, theirs)])
+        check(world.tree, (base, dest, source), strategy)
+
+
+@pytest.mark.parametrize("cap", [65536, 300, 100])
+def test_ranges_that_touch_are_merged_together(cap: int) -> None:
+    """One side deletes the key where two leaves meet, so they become one; the other changes the leaf behind.
+
+    Apart, the change behind was lost without a word.
+    """
+    shape = Shape(seed=5, leaf_bits=2, fan_bits=2, leaf_cap=cap, fan_cap=cap)
+    tree = Tree(MemoryNodes(), shape, Cache(), same)
+    base = {b"k%03d" % number: b"some value" for number in range(120)}
+    keys = sorted(base)
+    boundaries = [at for at, key in enumerate(keys[:-3]) if shape.height(key)]
+    assert len(boundaries) > 10
+    for at, ahead, turned in itertools.product(boundaries, (1, 2, 3), (False, True)):
+        joined = edited(base, [(keys[at], None)])
+        behind = edited(base, [(keys[at + ahead], b"changed")])
+        for other in (behind, edited(base, [(keys[at + ahead], None)]), edited(base, [(keys[at] + b"+", b"new")])):
+            contents = (base, other, joined) if turned else (base, joined, other)
+            check(tree, contents, None)
+
+
+def test_both_sides_change_a_stretch_that_the_cap_cuts() -> None:
+    """Not neighbours, yet one stretch: grafting a piece of it beside an edit would lose the one or the other."""
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=100, fan_cap=150)
+    tree = Tree(MemoryNodes(), shape, Cache(), same)
+    keys = keys_of_height(shape, 0, 60)
+    base = dict.fromkeys(keys, b"1234567890")
+    values: tuple[bytes | None, ...] = (None, b"another v!", b"longer, so that all pieces behind are cut elsewhere")
+    for mine, yours in itertools.product((2, 20, 21, 40), (10, 30, 59)):
+        for ours, theirs in itertools.product(values, repeat=2):
+            dest, source = edited(base, [(keys[mine], ours)]), edited(base, [(keys[yours], theirs)])
+            check(tree, (base, dest, source), None)
+            check(tree, (base, source, dest), None)
+
+
+def test_a_part_that_only_the_source_changed_is_not_read() -> None:
+    nodes, shape = CountingNodes(), Shape(seed=11, leaf_bits=3, fan_bits=3)
+    tree = Tree(nodes, shape, Cache(), same)
+    content = {b"dir%02d/%06d" % (number // 500, number): b"%d" % number for number in range(20_000)}
+    base = tree.build(sorted(content.items()))
+    keys = sorted(content)
+    to_dest: list[Edit] = [(key, b"dest") for key in keys[100:4000:50]]
+    to_source: list[Edit] = [(key, b"source") for key in keys[10_000::50]]
+    to_source += [(b"new/%05d" % number, b"source") for number in range(5_000)]
+    dest, source = tree.apply(base, to_dest), tree.apply(base, to_source)
+    leaves = {digest for *_, digest in changed_leaves(Reader(nodes, shape, Cache()), base, source)}
+    assert len(leaves) > 800
+    nodes.read.clear()
+    root, conflicts = Tree(nodes, shape, Cache(), same).merge(base, dest, source)
+    assert not conflicts
+    assert len(leaves & set(nodes.read)) <= 2
+    assert root == tree.build(sorted(edited(edited(content, to_dest), to_source).items()))
+
+
+def test_a_source_that_grew_or_shrank_at_the_end_is_grafted() -> None:
+    shape = Shape(seed=11, leaf_bits=3, fan_bits=3)
+    tree = Tree(MemoryNodes(), shape, Cache(), same)
+    base = {b"k%05d" % number: b"v" for number in range(3_000)}
+    dest = edited(base, [(b"k00001", b"dest")])
+    for source in (
+        {**base, **{b"z%05d" % number: b"source" for number in range(3_000)}},
+        {key: base[key] for key in sorted(base)[:500]},
+        {},
+    ):
+        check(tree, (base, dest, source), "source-wins")
+        check(tree, (base, source, dest), "source-wins")
+
+
+def test_conflicts_are_told_in_full_and_in_order() -> None:
+    tree = Tree(MemoryNodes(), Shape(seed=1), Cache())
+    base = tree.build([(b"a", b"1"), (b"b", b"2"), (b"c", b"3"), (b"d", b"4")])
+    dest = tree.apply(base, [(b"a", b"ours"), (b"b", None), (b"c", b"agreed"), (b"e", b"ours")])
+    source = tree.apply(base, [(b"a", None), (b"b", b"theirs"), (b"c", b"agreed"), (b"d", None), (b"e", b"theirs")])
+    assert tree.merge(base, dest, source) == (
+        None,
+        [
+            Conflict(b"a", b"1", b"ours", None),
+            Conflict(b"b", b"2", None, b"theirs"),
+            Conflict(b"e", None, b"ours", b"theirs"),
+        ],
+    )
+    root, conflicts = tree.merge(base, dest, source, "dest-wins")
+    assert root is not None
+    assert (entries(tree, root), conflicts) == ([(b"a", b"ours"), (b"c", b"agreed"), (b"e", b"ours")], [])
+    root, conflicts = tree.merge(base, dest, source, "source-wins")
+    assert root is not None
+    assert (entries(tree, root), conflicts) == ([(b"b", b"theirs"), (b"c", b"agreed"), (b"e", b"theirs")], [])
+
+
+def test_deleted_by_both_is_agreed() -> None:
+    tree = Tree(MemoryNodes(), Shape(seed=1), Cache())
+    base = tree.build([(b"a", b"1"), (b"b", b"2"), (b"c", b"3")])
+    dest = tree.apply(base, [(b"a", None), (b"b", b"ours")])
+    source = tree.apply(base, [(b"a", None), (b"c", b"theirs")])
+    root, conflicts = tree.merge(base, dest, source)
+    assert root is not None
+    assert (entries(tree, root), conflicts) == ([(b"b", b"ours"), (b"c", b"theirs")], [])
+
+
+def test_values_that_mean_the_same_are_no_conflict() -> None:
+    tree = Tree(MemoryNodes(), Shape(seed=1), Cache(), same)
+    base = tree.build([(b"a", b"ab1")])
+    dest, source = tree.apply(base, [(b"a", b"xy1")]), tree.apply(base, [(b"a", b"xy2")])
+    assert tree.merge(base, dest, source) == (dest, [])
+    renewed = tree.apply(base, [(b"a", b"ab2")])  # stored anew, the same to its users
+    assert tree.merge(base, dest, renewed) == (dest, [])
+    assert tree.merge(base, renewed, dest) == (dest, [])
+
+
+def test_when_one_side_did_nothing_the_other_is_the_answer() -> None:
+    tree = Tree(MemoryNodes(), Shape(seed=1), Cache())
+    base, other = tree.build([(b"a", b"1")]), tree.build([(b"a", b"2")])
+    assert tree.merge(base, other, base) == (other, [])
+    assert tree.merge(base, base, other) == (other, [])
+    assert tree.merge(base, other, other) == (other, [])
+    assert tree.merge(tree.empty(), other, tree.build([(b"b", b"2")])) == (tree.build([(b"a", b"2"), (b"b", b"2")]), [])
+
+
+def test_an_unknown_strategy_is_refused() -> None:
+    tree = Tree(MemoryNodes(), Shape(seed=1), Cache())
+    root = tree.empty()
+    with pytest.raises(ValueError, match="got 'ours'"):
+        tree.merge(root, root, root, cast("Strategy", "ours"))
+
+
+def test_damage_is_named() -> None:
+    nodes, shape = MemoryNodes(), Shape(seed=11, leaf_bits=3, fan_bits=3)
+    tree = Tree(nodes, shape, Cache())
+    base = tree.build((b"%05d" % number, b"v") for number in range(2_000))
+    dest, source = tree.apply(base, [(b"01000", b"dest")]), tree.apply(base, [(b"01000", b"source")])
+    leaf = next(digest for *_, digest in changed_leaves(Reader(nodes, shape, Cache()), base, source))
+    nodes.held[leaf] = b"?" + nodes.held[leaf][1:]
+    with pytest.raises(TreeCorruptError) as caught:
+        Tree(nodes, shape, Cache()).merge(base, dest, source)
+    assert caught.value.digest == leaf
