@@ -51,11 +51,13 @@ class LakeFSException(Exception):
         attempts: The tries made.
         maybe_applied: Whether the lake may have changed all the same; None when nobody can know.
         op_id: The id that the operation left in the lake's metadata, if any.
+        retry_budget_exhausted: Whether the client's budget of retries, not the call's own limits, ended it.
     """
 
     attempts: tuple[Attempt, ...] = ()
     maybe_applied: bool | None = False
     op_id: str | None = None
+    retry_budget_exhausted: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the message and the fields, those of an OSError base too."""

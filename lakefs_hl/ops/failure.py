@@ -1,0 +1,236 @@
+"""How a call that is over is told: which error of the tree, and in which words.
+
+A message says what was being done, to which target, what the server or the network said, and what to do next. It never
+holds a credential or a pre-signed URL.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from typing import Final, TypeAlias
+
+import msgspec
+
+from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.uri import object_uri
+from lakefs_hl.spec.wire import Request, Response, TransportError
+
+Outcome: TypeAlias = Response | TransportError
+#: An error keeps at most this much of a body.
+BODY: Final = 65536
+
+# {r} repository, {at} repository and reference, {o} object, {1} {2} second and third path parameter
+_DOING: Final = {
+    "getRepository": "looking up {r}",
+    "listRepositories": "listing repositories",
+    "deleteRepository": "deleting {r}",
+    "getRepositoryMetadata": "reading the metadata of {r}",
+    "setRepositoryMetadata": "setting metadata of {r}",
+    "deleteRepositoryMetadata": "deleting metadata of {r}",
+    "listBranches": "listing the branches of {r}",
+    "listTags": "listing the tags of {r}",
+    "getBranch": "looking up branch {at}",
+    "deleteBranch": "deleting branch {at}",
+    "resetBranch": "resetting staged changes of {at}",
+    "diffBranch": "listing uncommitted changes of {at}",
+    "getTag": "looking up tag {at}",
+    "deleteTag": "deleting tag {at}",
+    "getCommit": "resolving {at}",
+    "logCommits": "reading the log of {at}",
+    "commit": "committing {at}",
+    "diffRefs": "comparing {at} with {2}",
+    "findMergeBase": "finding the merge base of {at} and {2}",
+    "mergeIntoBranch": "merging {at} into {2}",
+    "statObject": "looking up {o}",
+    "headObject": "looking up {o}",
+    "getObject": "reading {o}",
+    "uploadObject": "uploading {o}",
+    "deleteObject": "deleting {o}",
+    "deleteObjects": "deleting objects on {at}",
+    "copyObject": "copying an object to {at}",
+    "updateObjectUserMetadata": "setting metadata of {o}",
+    "listObjects": "listing objects of {at}",
+    "getPhysicalAddress": "asking for an address to put {o} at",
+    "linkPhysicalAddress": "linking {o}",
+    "importStart": "starting an import into {at}",
+    "importStatus": "asking for an import into {at}",
+    "importCancel": "cancelling an import into {at}",
+    "login": "logging in",
+    "externalPrincipalLogin": "logging in by an external identity",
+    "getCurrentUser": "asking who we are",
+    "healthCheck": "checking the server's health",
+    "getConfig": "reading the server's configuration",
+    "getStorageConfig": "reading the server's storage configuration",
+    "getLakeFSVersion": "asking for the server's version",
+    "presignedGet": "reading an object's data by a pre-signed URL",
+    "presignedPut": "writing an object's data by a pre-signed URL",
+}
+
+# (status, part of the message, advice); the first that fits
+_ADVICE: Final = (
+    (401, "", "check the access key and its secret, or the token"),
+    (403, "protected branch", "write to another branch and merge it, or change the protection rules"),
+    (403, "read-only", "the repository takes no changes"),
+    (403, "default branch", "the default branch of a repository stays"),
+    (404, "repository", "repository(...).get_or_create(...) makes one"),
+    (404, "branch", "branch(...).create(source) makes one"),
+    (400, "dirty branch", "commit or reset its staged changes first"),
+    (400, "no changes", "there is nothing to do; allow_empty=True does it all the same where it is offered"),
+    (400, "already in use", "another repository has used this storage namespace: choose another one"),
+    (400, "presigned", "pass pre_signed=False"),
+    (500, "presigned", "pass pre_signed=False"),
+    (410, "", "the record is there, its data is gone (deleted, or garbage collected)"),
+    (429, "", "the server is busy: try again later"),
+    (503, "", "the server is busy: try again later"),
+)
+_NETWORK: Final = {
+    "refused": "nothing listens there: is the server running, and the endpoint right?",
+    "dns": "there is no such host: is the endpoint spelled right?",
+    "certificate": "the certificate is not to be trusted, or this port does not speak TLS: check https:// and the CA",
+    "protocol": "something answered that does not speak HTTP as a lakeFS server does: is the endpoint right?",
+    "timeout": "the server did not answer in time",
+}
+_XML: Final = re.compile(rb"<(Code|Message)>([^<]{1,300})</")
+
+
+def failure(request: Request, outcome: Outcome, about: str, where: str) -> errors.LakeFSException:
+    """Builds the error of a try that is not to be repeated.
+
+    Args:
+        request: What was asked.
+        outcome: What came of it.
+        about: What was being done, in words; "" means by the request.
+        where: The endpoint, for messages about the endpoint.
+    """
+    about = about or doing(request)
+    if isinstance(outcome, TransportError):
+        return _unanswered(outcome, about, where)
+    if (strange := foreign(request, outcome)) is not None:
+        msg = f"{about}: {strange}: this is not a lakeFS server's answer; is the endpoint{_at(where)} right?"
+        return errors.ProtocolException(msg)
+    return _refused(request, outcome, about)
+
+
+def doing(request: Request) -> str:
+    """Says in words what a request does, and to what."""
+    params, path = request.params, str(request.query.get("path") or request.query.get("dest_path") or "")
+    repository = params[0] if params else ""
+    reference = params[1] if len(params) > 1 else ""
+    words = {
+        "r": f"lakefs://{repository}",
+        "at": f"lakefs://{repository}/{reference}",
+        "o": object_uri(repository, reference, path),
+        "2": params[2] if len(params) > 2 else "",
+    }
+    template = _DOING.get(request.endpoint.operation)
+    return template.format_map(words) if template else " ".join((request.endpoint.operation, *params))
+
+
+def foreign(request: Request, response: Response) -> str | None:
+    """Says why an answer cannot be lakeFS's; None if it can."""
+    status, kind = response.status, response.headers.get("content-type", "")
+    if request.url is not None or status >= 500 or request.endpoint.method == "HEAD":
+        return None
+    came = f"HTTP {status} with {kind or 'no content type'}"
+    if 300 <= status < 400:
+        location = response.headers.get("location", "").partition("?")[0]
+        return f"HTTP {status} sends us on to {location or 'nowhere'}"
+    if status < 300:
+        return None if status in request.endpoint.ok else f"{came} where lakeFS answers {request.endpoint.ok[0]}"
+    if is_html(response) or (status == 404 and server_message(response) is None):
+        return came
+    return None
+
+
+def is_html(response: Response) -> bool:
+    """Whether a web page came."""
+    return "text/html" in response.headers.get("content-type", "") or body_of(response)[:200].lstrip()[:1] == b"<"
+
+
+def body_of(response: Response) -> bytes:
+    """The body of an answer that is no object."""
+    return response.body if isinstance(response.body, bytes) else b""
+
+
+def server_message(response: Response) -> str | None:
+    """The server's own words; None if they are not lakeFS's JSON."""
+    try:
+        return models.decode(models.Error, body_of(response)).message
+    except msgspec.DecodeError:
+        return None
+
+
+def _at(where: str) -> str:
+    return f" {where}" if where else ""
+
+
+def _unanswered(outcome: TransportError, about: str, where: str) -> errors.TransportException:
+    kinds: dict[str, type[errors.TransportException]] = {
+        "timeout": errors.DeadlineExceeded,
+        "certificate": errors.CertificateException,
+        "protocol": errors.ProtocolException,
+    }
+    server = f" from {where}" if where else ""
+    advice = _NETWORK.get(outcome.kind)
+    error = kinds.get(outcome.kind, errors.TransportException)(
+        f"{about}: no answer{server}: {outcome}" + (f"; {advice}" if advice else "")
+    )
+    error.__cause__ = outcome.with_traceback(None)
+    return error
+
+
+def _refused(request: Request, response: Response, about: str) -> errors.ServerException:
+    stored = request.url is not None
+    said = _store_message(response) if stored else _said(response)
+    kind = _kind(request, response, said)
+    advice = _advice(response.status, said, kind)
+    status = f"{response.status} {response.reason}".rstrip()
+    error = kind(f"{about}: {said} ({status})" + (f"; {advice}" if advice else ""))
+    error.status, error.reason = response.status, response.reason
+    error.body = b"" if stored else body_of(response)[:BODY]  # a store's error page repeats what was signed
+    error.request_id = response.headers.get("x-request-id") or response.headers.get("x-amz-request-id")
+    if isinstance(error, errors.ObjectNotFoundException | errors.ObjectExistsException):
+        error.errno = errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EEXIST
+        if len(request.params) > 1:
+            error.filename = object_uri(request.params[0], request.params[1], str(request.query.get("path", "")))
+    return error
+
+
+def _said(response: Response) -> str:
+    """The server's words, else its plain text, else its reason; never a web page."""
+    message = server_message(response)
+    if message is not None:
+        return message
+    if is_html(response):
+        return "a web page came instead of lakeFS's answer; is a proxy in between?"
+    text = body_of(response)[:500].decode("utf-8", "replace").strip()
+    return text if text and not text.startswith("{") else response.reason or "no message"
+
+
+def _store_message(response: Response) -> str:
+    found = [value.decode("utf-8", "replace") for _, value in _XML.findall(body_of(response)[:BODY])]
+    return "the object store says " + (": ".join(found) or response.reason or "no")
+
+
+def _kind(request: Request, response: Response, said: str) -> type[errors.ServerException]:
+    status = response.status
+    if status == 404 and said == "invalid API endpoint":
+        return errors.UnsupportedOperationException
+    if status == 404 and not said.startswith(("repository", "branch", "reference", "source reference", "tag", "commit")):
+        return request.endpoint.missing
+    if status == 412 and "if-none-match" in request.headers and "hook" not in said:
+        return errors.ObjectExistsException
+    return errors.for_status(status)
+
+
+def _advice(status: int, said: str, kind: type[errors.ServerException]) -> str:
+    if kind is errors.ObjectNotFoundException:
+        return "there is no such object, or no such reference"
+    if kind is errors.ObjectExistsException:
+        return "there is an object of this name, and it was to be created only"
+    if kind is errors.UnsupportedOperationException:
+        return "this server, its version or its storage does not offer that"
+    return next((advice for code, part, advice in _ADVICE if code == status and part in said), "")
+
+

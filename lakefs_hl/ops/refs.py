@@ -1,0 +1,156 @@
+"""References: what they resolve to, their history, differences, merges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from lakefs_hl.ops import logged
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.paging import PAGE
+from lakefs_hl.ops.retry import Session, ask
+from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.wire import Request
+
+COMMIT_ID: Final = re.compile(r"[0-9a-f]{64}")
+#: A merge names at most so many of the paths that collide.
+CONFLICTS: Final = 1000
+
+
+def commit(session: Session, repository: str, ref: str, *, about: str = "") -> Op[models.Commit]:
+    """The commit that a branch, tag, id or expression stands for."""
+    request = Request(endpoints.GET_COMMIT, (repository, ref))
+    return (yield from ask(session, models.Commit, request, about=about))
+
+
+def pin(session: Session, repository: str, ref: str, *, about: str = "") -> Op[str]:
+    """The commit id that a reference stands for now; a full id is not asked for."""
+    if COMMIT_ID.fullmatch(ref):
+        return ref
+    found = yield from commit(session, repository, ref, about=about)
+    return found.id
+
+
+def log_page(
+    session: Session,
+    repository: str,
+    ref: str,
+    after: str,
+    amount: int,
+    *,
+    objects: Sequence[str] = (),
+    prefixes: Sequence[str] = (),
+    since: str | datetime | None = None,
+    stop_at: str | None = None,
+    first_parent: bool = False,
+) -> Op[models.CommitPage]:
+    """One page of the log, newest first.
+
+    Args:
+        session: The client's.
+        repository: Repository id.
+        ref: Where to start.
+        after: A commit id to go on after; "" to begin.
+        amount: At most so many commits.
+        objects: Only commits that changed one of these paths.
+        prefixes: Only commits that changed something under one of these.
+        since: Only commits made at or after this time (RFC 3339, or a datetime with a time zone).
+        stop_at: The last commit to return.
+        first_parent: Follow first parents only.
+    """
+    query: dict[str, str | tuple[str, ...]] = {"amount": str(amount)}
+    if after:
+        query["after"] = after
+    if objects:
+        query["objects"] = tuple(objects)
+    if prefixes:
+        query["prefixes"] = tuple(prefixes)
+    if since is not None:
+        query["since"] = since.isoformat() if isinstance(since, datetime) else since
+    if stop_at:
+        query["stop_at"] = stop_at
+    if first_parent:
+        query["first_parent"] = "true"
+    return (yield from ask(session, models.CommitPage, Request(endpoints.LOG_COMMITS, (repository, ref), query)))
+
+
+def diff_page(
+    session: Session,
+    repository: str,
+    left: str,
+    right: str,
+    after: str,
+    amount: int,
+    *,
+    prefix: str = "",
+    delimiter: str = "",
+    type: str = "three_dot",
+) -> Op[models.DiffPage]:
+    """One page of what merging `right` into `left` would bring (three_dot), or of what tells them apart (two_dot)."""
+    query = {"amount": str(amount), "type": type}
+    if after:
+        query["after"] = after
+    if prefix:
+        query["prefix"] = prefix
+    if delimiter:
+        query["delimiter"] = delimiter
+    return (yield from ask(session, models.DiffPage, Request(endpoints.DIFF_REFS, (repository, left, right), query)))
+
+
+def merge_base(session: Session, repository: str, source: str, destination: str) -> Op[models.MergeBase]:
+    """The commit at which two references part."""
+    request = Request(endpoints.FIND_MERGE_BASE, (repository, source, destination))
+    return (yield from ask(session, models.MergeBase, request))
+
+
+def merge(
+    session: Session, repository: str, source: str, branch: str, merge: models.Merge, *, op_id: str, now: float
+) -> Op[str]:
+    """Merges the commit that `source` stands for now into a branch; returns the merge commit's id.
+
+    Raises:
+        MergeConflict: Both sides changed the same paths; they are on the error.
+        AmbiguousOutcomeError: Nobody knows whether it was merged.
+    """
+    about = f"merging {source!r} into branch {branch!r} of lakefs://{repository}"
+    pinned = yield from pin(session, repository, source, about=about)
+    body = msgspec.structs.replace(
+        merge, message=merge.message or f"Merge '{source}' into '{branch}'", metadata=logged.marked(merge.metadata, op_id)
+    )
+    request = logged.request(endpoints.MERGE_INTO_BRANCH, (repository, pinned, branch), body)
+    noticed = not (merge.squash_merge or merge.allow_empty or merge.force)
+    trace = logged.Trace(repository, branch, op_id, now, about, again=noticed)
+    try:
+        outcome = yield from logged.run(session, request, trace, models.MergeResult)
+    except errors.ConflictException as exc:
+        yield from _explain(session, repository, pinned, branch, about, exc)
+        raise
+    return outcome.id if isinstance(outcome, models.Commit) else outcome.reference
+
+
+def _explain(
+    session: Session, repository: str, source: str, branch: str, about: str, refused: errors.ConflictException
+) -> Op[None]:
+    """Raises the conflict with the paths that collide, as many as can be found."""
+    paths = list[str]()
+    after, more = "", True
+    try:
+        while more and len(paths) < CONFLICTS:
+            page = yield from diff_page(session, repository, branch, source, after, PAGE)
+            paths += [row.path for row in page.results if row.type == "conflict"]
+            after, more = page.pagination.next_offset, page.pagination.has_more
+    except errors.LakeFSException as exc:
+        refused.add_note(f"the paths that collide could not be looked up: {exc}")
+    paths = sorted(paths)[:CONFLICTS]
+    shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+    error = errors.MergeConflict(
+        f"{about}: both sides changed {shown or 'the same paths'}; nothing was merged. "
+        'strategy="source-wins" or "dest-wins" settles it, or change one side and merge again'
+    )
+    error.__dict__.update(refused.__dict__)
+    error.conflicts = tuple(paths)
+    raise error from None

@@ -1,0 +1,323 @@
+"""One call: authorization, retries and errors around a single request; the one retry layer there is.
+
+The policy is pure: waiting and dice are the driver's, and time is the sum of the seconds that answers report. Whether
+a try may be repeated follows from the operation's class (`Endpoint.retry`) and from what its outcome tells:
+
+A safe, B idempotent: repeated. W last writer wins: repeated unless told not to. C conditional: repeated; a refusal after
+an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged: repeated here only if nothing can have
+happened, else `ops.logged` looks for the op_id. E never: one try, connecting excepted.
+"""
+
+from __future__ import annotations
+
+import threading
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Final, NoReturn, TypeVar
+
+import msgspec
+
+from lakefs_hl.ops.auth import Authority
+from lakefs_hl.ops.effects import Op, Send, sleep
+from lakefs_hl.ops.failure import Outcome, body_of, doing, failure, is_html, server_message
+from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.wire import Endpoint, Request, Response, TransportError
+
+T = TypeVar("T")
+
+RETRIED: Final = frozenset({408, 425, 429, 499, 500, 502, 503, 504})
+#: Statuses between 300 and 499 after which the lake may have changed all the same: a proxy's, or a throttle's.
+_UNKNOWN: Final = frozenset({408, 425, 429, 499})
+_BUSY: Final = frozenset({429, 503})
+#: 500s that are lakeFS's way of saying no: asking again changes nothing.
+_FOR_GOOD: Final = ("not supported", "no merge base", "validation error", "multipart upload missing")
+#: 500s that say that a race was lost before anything moved.
+_LOST_RACE: Final = ("branch is currently locked", "predicate failed")
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and how long; seconds.
+
+    Attributes:
+        attempts: Tries of an operation that may be repeated.
+        logged_attempts: Tries of a commit, merge, revert: each but the first after a look into the log.
+        timeout: Longest silence of the server; None leaves it to the operation's row.
+        deadline: The whole call; None leaves it to the operation's row.
+        base: First back-off.
+        base_busy: First back-off when the server says that it is busy.
+        cap: Longest back-off.
+        hint_cap: Longest Retry-After that is waited for.
+        retry_overwrites: Whether a write is repeated that could overtake another writer's.
+        search: How long a lost commit is looked for in the log before it is sent again.
+        search_final: The same where sending again is not safe.
+    """
+
+    attempts: int = 5
+    logged_attempts: int = 3
+    timeout: float | None = None
+    deadline: float | None = None
+    base: float = 0.1
+    base_busy: float = 1.0
+    cap: float = 20.0
+    hint_cap: float = 60.0
+    retry_overwrites: bool = True
+    search: float = 10.0
+    search_final: float = 30.0
+
+    def backoff(self, tries: int, *, busy: bool) -> float:
+        """The upper end of the wait after `tries` tries."""
+        return float(min(self.cap, (self.base_busy if busy else self.base) * 2 ** (tries - 1)))
+
+    def limit(self, endpoint: Endpoint) -> float:
+        """How long a call of this operation may take."""
+        return endpoint.pace.deadline if self.deadline is None else min(self.deadline, endpoint.pace.deadline)
+
+    def silence(self, endpoint: Endpoint) -> float:
+        """How long the server may be silent."""
+        return endpoint.pace.read if self.timeout is None else self.timeout
+
+
+class Budget:
+    """Tokens shared by all calls of a client: a retry costs, a success gives back; empty, nothing is repeated."""
+
+    __slots__ = ("_left", "_lock", "_size")
+
+    def __init__(self, size: int = 500) -> None:
+        self._lock = threading.Lock()
+        self._left = self._size = size
+
+    @property
+    def left(self) -> int:
+        """Tokens left."""
+        return self._left
+
+    def spend(self, cost: int) -> bool:
+        """Takes `cost` tokens, or says that there are not enough."""
+        with self._lock:
+            if self._left < cost:
+                return False
+            self._left -= cost
+            return True
+
+    def refill(self, tokens: int) -> None:
+        """Gives tokens back after a success."""
+        if self._left < self._size:
+            with self._lock:
+                self._left = min(self._size, self._left + tokens)
+
+
+class Session:
+    """What every op of a client shares; ops hold no other state.
+
+    Attributes:
+        authority: Who we are.
+        policy: How often and how long.
+        budget: The client's retry tokens.
+        where: The endpoint, for messages; "" in process.
+        storage: The server's storage configuration once it was asked for.
+    """
+
+    __slots__ = ("authority", "budget", "policy", "storage", "where")
+
+    def __init__(self, authority: Authority, policy: Policy | None = None, *, where: str = "") -> None:
+        self.authority = authority
+        self.policy = policy or Policy()
+        self.budget = Budget()
+        self.where = where
+        self.storage: models.StorageConfig | None = None
+
+
+def call(
+    session: Session, request: Request, *, about: str = "", repeat: bool = True, attempts: int | None = None
+) -> Op[Response]:
+    """Makes a request until it is answered for good; returns the answer only if the row says it is a success.
+
+    Args:
+        session: The client's.
+        request: What to send, the same bytes in every try.
+        about: What is being done, for messages; "" says it by the request.
+        repeat: False forbids to repeat what may have been applied.
+        attempts: At most so many tries instead of the policy's.
+
+    Raises:
+        ServerException: The server said no.
+        TransportException: No answer came.
+        AmbiguousOutcomeError: Nobody knows, and the operation must not be repeated.
+    """
+    authority = session.authority
+    if authority.current[1] is None and authority.renewable and not (request.endpoint.public or request.url):
+        yield from authority.renew(authority.current[0], partial(call, session))
+    generation = authority.current[0]
+    outcome: Outcome
+    try:
+        response: Response = yield Send(_signed(session, request))
+    except TransportError as exc:
+        outcome = exc
+    else:
+        if response.status in request.endpoint.ok:
+            session.budget.refill(1)
+            return response
+        outcome = response
+    tries = _Tries(session, request, about, repeat=repeat, attempts=attempts)
+    return (yield from _again(tries, outcome, generation))
+
+
+def ask(session: Session, kind: type[T], request: Request, *, about: str = "") -> Op[T]:
+    """A call that is answered by a record."""
+    response = yield from call(session, request, about=about)
+    return read(session, kind, request, response, about=about)
+
+
+def read(session: Session, kind: type[T], request: Request, response: Response, *, about: str = "") -> T:
+    """Reads the record of an answer, or says that this is no lakeFS."""
+    try:
+        return models.decode(kind, body_of(response))
+    except msgspec.DecodeError as exc:
+        came = "a web page" if is_html(response) else f"{response.headers.get('content-type') or 'untyped content'}: {exc}"
+        error = errors.ProtocolException(
+            f"{about or doing(request)}: HTTP {response.status} came with {came}, not with lakeFS's record; "
+            f"is the endpoint{' ' + session.where if session.where else ''} right?"
+        )
+        error.maybe_applied = None if request.endpoint.retry != "A" else False
+        raise error from None
+
+
+def attempt(op: Op[T]) -> Op[T | errors.LakeFSException]:
+    """Runs an op and returns its failure instead of raising it: for a Gather that wants all outcomes."""
+    try:
+        return (yield from op)
+    except errors.LakeFSException as exc:
+        return exc
+
+
+def maybe_applied(endpoint: Endpoint, outcome: Outcome) -> bool:
+    """Whether a failed try may have changed something all the same."""
+    if isinstance(outcome, TransportError):
+        return outcome.applied is None
+    if outcome.status == 429:  # a throttled commit or branch did not move; a staged write may lie where a commit takes it
+        return endpoint.retry in "BW"
+    if outcome.status == 500 and endpoint.retry in "CD":
+        return not any(word in (server_message(outcome) or "") for word in _LOST_RACE)
+    refused = 300 <= outcome.status < 500 and outcome.status not in _UNKNOWN
+    return not refused and outcome.status not in (501, 505, 507)
+
+
+def retry_after(response: Response) -> float | None:
+    """The server's hint in seconds; a date is counted from the answer's own."""
+    hint = response.headers.get("retry-after", "").strip()
+    if hint.isdecimal():
+        return float(hint)
+    try:
+        wait = parsedate_to_datetime(hint) - parsedate_to_datetime(response.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def _signed(session: Session, request: Request, left: float | None = None) -> Request:
+    """The request with our authorization, never for a foreign URL, and with a timeout where it is not the row's."""
+    policy = session.policy
+    authorization = None if request.url is not None or request.endpoint.public else session.authority.current[1]
+    timeout = request.timeout
+    if timeout is None and (left is not None or policy.timeout is not None or policy.deadline is not None):
+        timeout = min(policy.silence(request.endpoint), policy.limit(request.endpoint) if left is None else left)
+    if authorization is None and timeout is None:
+        return request
+    return msgspec.structs.replace(request, authorization=authorization, timeout=timeout)
+
+
+class _Tries:
+    """What one call has been through, and what it may still do."""
+
+    __slots__ = ("about", "attempts", "elapsed", "limit", "renewed", "repeat", "request", "session", "spent", "unknown")
+
+    def __init__(self, session: Session, request: Request, about: str, *, repeat: bool, attempts: int | None) -> None:
+        kind, policy = request.endpoint.retry, session.policy
+        self.session, self.request, self.about = session, request, about
+        self.repeat = repeat and kind in "ABWC" and (kind != "W" or policy.retry_overwrites)
+        self.limit = attempts or (policy.logged_attempts if kind == "D" else policy.attempts)
+        self.attempts: list[errors.Attempt] = []
+        self.elapsed, self.spent, self.unknown, self.renewed = 0.0, 0, False, False
+
+    @property
+    def left(self) -> float:
+        """Seconds to the deadline."""
+        return self.session.policy.limit(self.request.endpoint) - self.elapsed
+
+    def note(self, outcome: Outcome) -> None:
+        """Writes a try down."""
+        told = str(outcome.status) if isinstance(outcome, Response) else f"{outcome.kind} ({outcome.phase})"
+        self.attempts.append(errors.Attempt(told, outcome.seconds))
+        self.elapsed += outcome.seconds
+        self.unknown = self.unknown or maybe_applied(self.request.endpoint, outcome)
+
+    def renews(self, outcome: Outcome) -> bool:
+        """Whether this is the 401 after which a new token is worth one more try."""
+        first, self.renewed = not self.renewed, self.renewed or (isinstance(outcome, Response) and outcome.status == 401)
+        foreign = self.request.url is not None or self.request.endpoint.public
+        return first and self.renewed and self.session.authority.renewable and not foreign
+
+    def wait(self, outcome: Outcome) -> tuple[float, float]:
+        """How long to wait before the next try: at most with dice, at least; raises if the call is over."""
+        busy = isinstance(outcome, Response) and outcome.status in _BUSY
+        hint = (retry_after(outcome) if isinstance(outcome, Response) else None) or 0.0
+        if not self._may_repeat(outcome) or len(self.attempts) >= self.limit:
+            self.give_up(outcome)
+        if hint > self.session.policy.hint_cap or hint >= self.left:
+            self.give_up(outcome)
+        cost = 10 if isinstance(outcome, TransportError) and outcome.kind == "timeout" else 5
+        if not self.session.budget.spend(cost):
+            self.give_up(outcome, exhausted=True)
+        self.spent += cost
+        return min(self.session.policy.backoff(len(self.attempts), busy=busy), self.left), hint
+
+    def _may_repeat(self, outcome: Outcome) -> bool:
+        if isinstance(outcome, TransportError):
+            partial_read = self.request.sink is not None and outcome.received > 0  # ops.transfer goes on from there
+            return outcome.retry and not partial_read and (self.repeat or outcome.applied is False)
+        said = server_message(outcome) or "" if outcome.status == 500 else ""
+        if outcome.status not in RETRIED or any(word in said for word in _FOR_GOOD):
+            return False
+        never = self.request.endpoint.retry == "E"
+        return self.repeat or not (never or maybe_applied(self.request.endpoint, outcome))
+
+    def give_up(self, outcome: Outcome, *, exhausted: bool = False) -> NoReturn:
+        """Raises the error of the call."""
+        error = failure(self.request, outcome, self.about, self.session.where)
+        unknown = self.unknown and self.request.endpoint.retry != "A"
+        if unknown and self.request.endpoint.retry in "EW" and not self.repeat:
+            about = self.about or doing(self.request)
+            cause, error = error, errors.AmbiguousOutcomeError(
+                f"{about}: nobody knows whether it was done, and doing it twice could do harm: look before you repeat it. "
+                f"({error})"
+            )
+            error.__cause__ = cause
+        if len(self.attempts) > 1:
+            error.args = (f"{error}; gave up after {len(self.attempts)} tries in {self.elapsed:.1f} s", *error.args[1:])
+        if isinstance(outcome, Response) and isinstance(error, errors.ServerException):
+            error.retry_after = retry_after(outcome)
+        error.retry_budget_exhausted = exhausted
+        error.attempts, error.maybe_applied = tuple(self.attempts), (None if unknown else False)
+        raise error
+
+
+def _again(tries: _Tries, outcome: Outcome, generation: int) -> Op[Response]:
+    """The slow path: what to do after a first try that was no success."""
+    session, request = tries.session, tries.request
+    while True:
+        tries.note(outcome)
+        if tries.renews(outcome):
+            yield from session.authority.renew(generation, partial(call, session))
+        else:
+            upto, atleast = tries.wait(outcome)
+            tries.elapsed += yield from sleep(upto, atleast)
+            if tries.left <= 0:
+                tries.give_up(outcome)
+        generation = session.authority.current[0]
+        try:
+            outcome = yield Send(_signed(session, request, tries.left))
+        except TransportError as exc:
+            outcome = exc
+        if isinstance(outcome, Response) and outcome.status in request.endpoint.ok:
+            session.budget.refill(tries.spent)
+            return outcome

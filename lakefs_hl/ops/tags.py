@@ -1,0 +1,60 @@
+"""Tags: names of commits that never move."""
+
+from __future__ import annotations
+
+from lakefs_hl.ops import logged
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.refs import pin
+from lakefs_hl.ops.retry import Session, ask, call
+from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.wire import Request
+
+
+def get(session: Session, repository: str, tag: str) -> Op[models.Ref]:
+    """The tag and its commit."""
+    return (yield from ask(session, models.Ref, Request(endpoints.GET_TAG, (repository, tag))))
+
+
+def page(session: Session, repository: str, after: str, amount: int, *, prefix: str = "") -> Op[models.RefPage]:
+    """One page of tags."""
+    query = {"amount": str(amount)}
+    if after:
+        query["after"] = after
+    if prefix:
+        query["prefix"] = prefix
+    return (yield from ask(session, models.RefPage, Request(endpoints.LIST_TAGS, (repository,), query)))
+
+
+def create(session: Session, repository: str, tag: str, ref: str, *, exist_ok: bool = False) -> Op[models.Ref]:
+    """Tags the commit that `ref` stands for now; with `exist_ok` a tag that is there is returned as it is."""
+    about = f"creating tag {tag!r} at {ref!r} in lakefs://{repository}"
+    pinned = yield from pin(session, repository, ref, about=about)
+    request = logged.request(endpoints.CREATE_TAG, (repository,), models.TagCreation(tag, pinned))
+    try:
+        return (yield from ask(session, models.Ref, request, about=about))
+    except errors.LakeFSException as exc:
+        exists = exist_ok and isinstance(exc, errors.ConflictException)
+        if exc.maybe_applied is False and not exists:
+            raise
+        found = yield from _look(session, repository, tag, exc)
+        if exists or found.commit_id == pinned:
+            return found
+        exc.args = (f"{exc}; a tag of this name is there at {found.commit_id}, perhaps by an earlier try of this call",)
+        raise
+
+
+def _look(session: Session, repository: str, tag: str, failed: errors.LakeFSException) -> Op[models.Ref]:
+    """The tag that a failed creation may have made; else its failure."""
+    try:
+        return (yield from get(session, repository, tag))
+    except errors.LakeFSException:
+        raise failed from failed.__cause__
+
+
+def delete(session: Session, repository: str, tag: str) -> Op[None]:
+    """Deletes a tag; its commit stays."""
+    try:
+        yield from call(session, Request(endpoints.DELETE_TAG, (repository, tag)))
+    except errors.NotFoundException as exc:
+        if exc.maybe_applied is False:  # else an earlier try deleted it
+            raise
