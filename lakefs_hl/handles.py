@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
+from lakefs_hl.ops.logged import OP_ID
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import PartialFailureError
 from lakefs_hl.spec.models import ObjectError
@@ -233,7 +234,7 @@ class ObjectFields:
     @property
     def metadata(self) -> dict[str, str]:
         """The user metadata; keys are lower-case."""
-        return dict(self._stats().metadata or {})
+        return {key: value for key, value in (self._stats().metadata or {}).items() if key != OP_ID}
 
     @property
     def physical_address(self) -> str:
@@ -377,6 +378,15 @@ class CommitFields(Handle):
         """LakeFS's id of the whole content; equal ids mean equal content."""
         return self._record.meta_range_id
 
+    @property
+    def op_id(self) -> str | None:
+        """The id of the operation that made it, if this package did; kept in the lake's metadata of the commit."""
+        return self._record.metadata.get(OP_ID)
+
+    def _own_metadata(self) -> dict[str, str]:
+        """The metadata without what this package put there for itself."""
+        return {key: value for key, value in self._record.metadata.items() if key != OP_ID}
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the commit and its fields."""
         return type(self), (self._repository_id, self._record, self._given)
@@ -393,7 +403,7 @@ class CommitFields(Handle):
             "message": self.message,
             "committer": self.committer,
             "date": f"{self.creation_date:%Y-%m-%d %H:%M:%S} UTC",
-            **self._record.metadata,
+            **self._own_metadata(),
         }
         cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
         return f"<table>{cells}</table>"

@@ -196,7 +196,7 @@ class Commit(CommitFields, Reference):
 
     def metadata(self) -> dict[str, str]:
         """Returns the metadata."""
-        return dict(self._record.metadata)
+        return self._own_metadata()
 
     def commit_message(self) -> str:
         """Returns the message."""

@@ -141,7 +141,7 @@ class Commit(CommitFields, Reference):
     pin = get_commit
 
     async def metadata(self) -> dict[str, str]:
-        return dict(self._record.metadata)
+        return self._own_metadata()
 
     async def commit_message(self) -> str:
         return self._record.message
