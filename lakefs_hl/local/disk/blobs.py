@@ -6,23 +6,27 @@ blob never changes; a file may be replaced by one of equal content. No user's na
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 from lakefs_hl.local.disk import fs
 from lakefs_hl.local.disk.database import Database, Reader, Writer
-from lakefs_hl.local.disk.errors import Damaged, ReadOnly
+from lakefs_hl.local.disk.errors import Damaged, NoSpace, ReadOnly
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 
 #: Largest blob that lies in the database, bytes.
 INLINE: Final = 16 << 10
 #: From this size on, sha256 and md5 are computed on threads of their own, bytes.
 PARALLEL: Final = 4 << 20
+#: A temporary file of nobody is removed when it is older than this, seconds.
+ABANDONED: Final = 3600.0
 
 
 class Span(Protocol):
@@ -89,6 +93,7 @@ class Blobs:
         self._database = database
         self._objects = os.path.join(database.folder, OBJECTS)
         self._temporary = os.path.join(self._objects, TEMPORARY)
+        self.sweep()
 
     def put(self, body: bytes | Span) -> BlobRef:
         """Keeps a body: a large one is durable on return; a small one once `record`ed in a transaction.
@@ -115,6 +120,11 @@ class Blobs:
             fs.unlink(path, "blob")
             self._database.fail(str(error))
             raise ReadOnly(f"{path}: {error}; nothing was recorded, and the lake is read-only from now on") from error
+        except OSError as error:
+            fs.unlink(path, "blob")
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise NoSpace(f"{self._database.folder}: no space left for {length} bytes; nothing was kept") from error
+            raise
         except BaseException:
             fs.unlink(path, "blob")
             raise
@@ -140,6 +150,8 @@ class Blobs:
             row = reader.execute("SELECT data FROM blob WHERE hash = ?", (sha256,)).fetchone()
             if row is None or len(row[0]) != size:
                 raise _missing(sha256, size, None if row is None else len(row[0]))
+            if hashlib.sha256(row[0]).digest() != sha256:
+                raise Damaged(f"blob {sha256.hex()} is not what its hash says; run `lakefs-hl fsck`")
             return Held(row[0], -1, size)
         try:
             fd = os.open(self.path(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -163,6 +175,36 @@ class Blobs:
         fd = fs.create(path, "blob")
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return fd, path
+
+    def sweep(self, older: float = ABANDONED) -> int:
+        """Removes temporary files whose writers are dead.
+
+        Args:
+            older: Age from which a file may go, seconds: younger ones may be about to be locked.
+
+        Returns:
+            How many were removed.
+        """
+        removed = 0
+        for entry in os.scandir(self._temporary):
+            try:
+                young = time.time() - entry.stat(follow_symlinks=False).st_mtime < older
+                fd = -1 if young else os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                continue  # its writer has just put it in its place
+            if fd >= 0:
+                removed += self._remove_if_dead(fd, entry.path)
+        return removed
+
+    def _remove_if_dead(self, fd: int, path: str) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fs.unlink(path, "blob")
+        except BlockingIOError:
+            return False  # its writer lives
+        finally:
+            fs.close(fd)
+        return True
 
     def _place(self, path: str, sha256: bytes) -> None:
         """Renames a synced file to its name, and makes the name durable."""

@@ -11,25 +11,25 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import apsw
 
 from lakefs_hl.local.disk import fs, schema
 from lakefs_hl.local.disk.connections import check_version, connect, disown
-from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, NoSpace, ReadOnly, UnknownFormat
+from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, ReadOnly, UnknownFormat
+from lakefs_hl.local.disk.group import Group
 from lakefs_hl.local.disk.lock import FileLock, Turn
+from lakefs_hl.local.disk.rows import Reader, Writer, translate
+
+__all__ = ["Database", "Reader", "Writer"]
 
 T = TypeVar("T")
-Args: TypeAlias = "Sequence[Any] | dict[str, Any]"
 
 #: Name of the database file in the lake's folder.
 NAME: Final = "lake.db"
-#: Jobs of one transaction at most.
-BATCH: Final = 512
 #: Pages in the log from which it is written back into the database; 16 MiB.
 LONG_LOG: Final = 4096
 #: Pages from which it is written back with the door closed, because readers kept it growing; 256 MiB.
@@ -38,46 +38,14 @@ HUGE_LOG: Final = 65536
 IDLE_READERS: Final = 16
 
 
-class Reader:
-    """What can be asked inside one read transaction; everything it answers is of one moment."""
-
-    __slots__ = ("_connection", "execute")
-
-    execute: Callable[..., apsw.Cursor]
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        self.execute = connection.execute
-
-    def row(self, sql: str, args: Args = ()) -> tuple[Any, ...] | None:
-        """The first row, None if there is none."""
-        return cast("tuple[Any, ...] | None", self.execute(sql, args).fetchone())
-
-
-class Writer(Reader):
-    """What can be done inside one write transaction; it sees its own changes."""
-
-    __slots__ = ("executemany",)
-
-    executemany: Callable[..., apsw.Cursor]
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        super().__init__(connection)
-        self.executemany = connection.executemany
-
-    @property
-    def changes(self) -> int:
-        """Rows that the latest statement changed."""
-        return self._connection.changes()
-
-
 class _Reading:
     """The `with` block of a read."""
 
-    __slots__ = ("_database", "_epoch", "_reader")
+    __slots__ = ("_active", "_database", "_epoch")
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._active = False
 
     def __enter__(self) -> Reader:
         database = self._database
@@ -87,6 +55,7 @@ class _Reading:
         local = database.local
         if local.depth:
             local.depth += 1
+            self._active = True
             return cast("Reader", local.reader)
         reader = database.take_reader()
         try:
@@ -95,42 +64,63 @@ class _Reading:
             raise translate(error, database.path) from error
         local.reader = reader
         local.depth = 1
+        self._active = True
         return reader
 
     def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
-        database = self._database
-        if self._epoch == database.epoch and database.pid == os.getpid():
-            local = database.local
-            local.depth -= 1
-            if not local.depth:
-                reader, local.reader = local.reader, None
-                database.give_reader(cast("Reader", reader))
+        self._end()
         if isinstance(error, apsw.Error):
-            raise translate(error, database.path) from error
+            raise translate(error, self._database.path) from error
+
+    def __del__(self) -> None:
+        """An interruption on the very border of the block: ends what was begun."""
+        if self._active:
+            self._end()
+
+    def _end(self) -> None:
+        self._active = False
+        database = self._database
+        if self._epoch != database.epoch or database.pid != os.getpid():
+            return  # a forked child has nothing to end
+        local = database.local
+        local.depth -= 1
+        if not local.depth:
+            reader, local.reader = local.reader, None
+            database.give_reader(cast("Reader", reader))
 
 
 class _Writing:
     """The `with` block of a write."""
 
-    __slots__ = ("_database", "_durable", "_pid")
+    __slots__ = ("_active", "_database", "_durable", "_pid")
 
     def __init__(self, database: Database, durable: bool) -> None:
         self._database = database
         self._durable = durable
+        self._active = False
 
     def __enter__(self) -> Writer:
         database = self._database
         if database.pid != os.getpid():
             database.after_fork()
         self._pid = database.pid
-        return database.begin(durable=self._durable)
+        writer = database.begin(durable=self._durable)
+        self._active = True
+        return writer
 
     def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._active = False
         if self._pid != os.getpid():
             if error is None:
                 raise RuntimeError("this write was begun by the parent process; a forked child cannot finish it")
             return
         self._database.end(error)
+
+    def __del__(self) -> None:
+        """An interruption on the very border of the block: undoes what was begun."""
+        if self._active and self._pid == os.getpid():
+            self._database.rollback()
+            self._database.leave()
 
 
 class _Local(threading.local):
@@ -138,27 +128,6 @@ class _Local(threading.local):
 
     reader: Reader | None = None
     depth: int = 0
-
-
-class _Job(Generic[T]):
-    """One piece of work on its way through a batch."""
-
-    __slots__ = ("done", "error", "leads", "result", "wake", "work")
-
-    def __init__(self, work: Callable[[Writer], T]) -> None:
-        self.work = work
-        self.wake = threading.Lock()
-        self.wake.acquire()
-        self.done = False
-        self.leads = False
-        self.result: T | None = None
-        self.error: Exception | None = None
-
-    def outcome(self) -> T:
-        """What the work returned, or its error raised."""
-        if self.error is not None:
-            raise self.error
-        return cast("T", self.result)
 
 
 class Database:
@@ -210,8 +179,7 @@ class Database:
         self._guard = threading.Lock()
         self._turn = Turn()
         self._tidying = threading.Lock()
-        self._queue: deque[_Job[Any]] = deque()
-        self._leading = False
+        self._group = Group(self)
         self._durable = True  # what the writer's connection is set to
         self._all: list[apsw.Connection] = []
         self._idle: list[Reader] = []
@@ -356,29 +324,28 @@ class Database:
                 writer.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
             writer.execute("BEGIN IMMEDIATE")
         except apsw.Error as error:
-            self._leave()
+            self.leave()
             raise translate(error, self.path) from error
         except BaseException:
-            self._leave()
+            self.leave()
             raise
         return writer
 
     def end(self, error: BaseException | None) -> None:
         """Commits, or rolls back if there was an error; lets go of the locks; tidies the log."""
-        writer = cast("Writer", self._writer)
         try:
             if error is None:
-                self._commit(writer)
+                self.commit()
             else:
-                self._rollback(writer)
+                self.rollback()
                 if isinstance(error, apsw.Error):
-                    raise self._note(error) from error
+                    raise self.note(error) from error
         except BaseException:
-            self._rollback(writer)
+            self.rollback()
             raise
         finally:
-            self._leave()
-        self._tidy()
+            self.leave()
+        self.tidy()
 
     def _make_writer(self) -> Writer:
         connection = self._connect(readonly=False)
@@ -387,25 +354,32 @@ class Database:
         return self._writer
 
     def _must_write(self) -> None:
+        if self._closed:
+            raise DiskError(f"{self.folder}: this lake has been closed")
         if self.failed:
             raise ReadOnly(
                 f"{self.folder}: the lake is read-only since {self.failed}. What was acknowledged before is safe; "
                 "check the disk, then open the lake anew"
             )
 
-    def _commit(self, writer: Writer) -> None:
+    @property
+    def writing(self) -> bool:
+        """Whether the writer is inside a transaction."""
+        return self._writer is not None and self._writer._connection.in_transaction
+
+    def commit(self) -> None:
         try:
             fs.reach("db.commit")
-            writer.execute("COMMIT")
+            cast("Writer", self._writer).execute("COMMIT")
             fs.reach("db.committed")
         except (apsw.Error, OSError) as error:
-            raise self._note(error) from error
+            raise self.note(error) from error
 
-    def _rollback(self, writer: Writer) -> None:
-        if writer._connection.in_transaction:
-            writer.execute("ROLLBACK")
+    def rollback(self) -> None:
+        if self._writer is not None and self.writing:
+            self._writer.execute("ROLLBACK")
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Lets go of whatever of the locks is ours, also half-way into taking them."""
         if self._turn.mine():
             try:
@@ -418,14 +392,12 @@ class Database:
         """Makes the lake read-only in this process: a failed sync must not be papered over by a second one."""
         self.failed = self.failed or reason
 
-    def _note(self, error: apsw.Error | OSError) -> DiskError:
+    def note(self, error: apsw.Error | OSError) -> DiskError:
         """An error while writing, as ours; one of the disk ends writing."""
         if isinstance(error, (apsw.IOError, OSError)):
             self.fail(f"writing {self.path} failed: {error}")
             return ReadOnly(f"{self.path}: {error}; the lake is read-only from now on, and this write may be lost")
         return translate(error, self.path)
-
-    # -------------------------------------------------------------------------------------------------- group commit
 
     def submit(self, work: Callable[[Writer], T]) -> T:
         """Runs `work` in a write transaction shared with whoever else is waiting; returns when it is on the disk.
@@ -440,103 +412,7 @@ class Database:
         """
         if self.pid != os.getpid():
             self.after_fork()
-        job = _Job(work)
-        try:
-            with self._guard:
-                self._queue.append(job)
-                if not self._leading:
-                    self._leading = job.leads = True
-            if not job.leads:
-                job.wake.acquire()  # released by the leader: the job is done, or is to lead
-            if job.leads:
-                self._lead(job)
-        except BaseException:
-            self._hand_over(job)
-            raise
-        return job.outcome()
-
-    def _lead(self, own: _Job[Any]) -> None:
-        """Carries one batch to the disk, then names the next leader."""
-        batch: list[_Job[Any]] = []
-        try:
-            self._run(batch, own)
-        finally:
-            self._hand_over(own)
-            for job in batch:
-                if job is not own:
-                    job.wake.release()
-        self._tidy()
-
-    def _hand_over(self, job: _Job[Any]) -> None:
-        """The job has been done or given up: it leaves the line, and the lead, if it had it, goes to the next."""
-        with self._guard:
-            if job in self._queue:
-                self._queue.remove(job)
-            if not job.leads:
-                return
-            job.leads = False
-            if self._queue:
-                self._queue[0].leads = True
-                self._queue[0].wake.release()
-            else:
-                self._leading = False
-
-    def _run(self, batch: list[_Job[Any]], own: _Job[Any]) -> None:
-        """One transaction with as many of the waiting jobs as fit."""
-        try:
-            writer = self.begin()
-        except Exception as error:  # noqa: BLE001 - goes to everyone who waits, instead of one after the other
-            self._take(batch)
-            _settle(batch, own, error)
-            return
-        stage = "jobs"
-        try:
-            self._take(batch)
-            for job in batch:
-                self._attempt(writer, job, alone=len(batch) == 1)
-            stage = "commit"
-            if writer._connection.in_transaction:
-                self._commit(writer)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._rollback(writer)
-            _settle(batch, own, error)
-        except BaseException:
-            # Interrupted between two lines. If the commit had gone through, everyone is told so; else the others
-            # go back in the line, in their order.
-            if stage == "jobs" or writer._connection.in_transaction:
-                self._rollback(writer)
-                with self._guard:
-                    self._queue.extendleft(job for job in reversed(batch) if job is not own)
-                batch.clear()
-            _settle(batch, own, None)
-            raise
-        else:
-            _settle(batch, own, None)
-        finally:
-            self._leave()
-
-    def _take(self, batch: list[_Job[Any]]) -> None:
-        with self._guard:
-            while self._queue and len(batch) < BATCH:
-                batch.append(self._queue.popleft())
-
-    def _attempt(self, writer: Writer, job: _Job[Any], *, alone: bool) -> None:
-        """One job: its changes stay, or none of them and the error is kept for its caller."""
-        job.error = None
-        if not alone:
-            writer.execute("SAVEPOINT job")
-        try:
-            job.result = job.work(writer)
-        except Exception as error:
-            if isinstance(error, (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError)):
-                raise self._note(error) from error
-            job.error = translate(error, self.path) if isinstance(error, apsw.Error) else error
-            if alone:
-                self._rollback(writer)
-                return
-            writer.execute("ROLLBACK TO job")
-        if not alone:
-            writer.execute("RELEASE job")
+        return self._group.submit(work)
 
     # ----------------------------------------------------------------------------------------------------------- log
 
@@ -544,7 +420,7 @@ class Database:
         self.log_pages = pages
         return 0
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """Writes a long log back into the database, on a connection of its own, with no lock of ours held."""
         if self.log_pages < LONG_LOG or self.failed or not self._tidying.acquire(blocking=False):
             return
@@ -564,33 +440,6 @@ class Database:
             self.fail(f"writing the log back into {self.path} failed: {error}")
         finally:
             self._tidying.release()
-
-
-def _settle(batch: Iterable[_Job[Any]], own: _Job[Any], error: Exception | None) -> None:
-    """Marks every job as done; each caller gets an error object of its own."""
-    for job in batch:
-        if error is not None:
-            job.error = error if job is own else _copy(error)
-        job.done = True
-
-
-def _copy(error: Exception) -> Exception:
-    fresh = type(error)(*error.args)
-    fresh.__cause__ = error
-    return fresh
-
-
-def translate(error: apsw.Error, path: str) -> DiskError:
-    """An SQLite error in our words."""
-    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
-        return Damaged(f"{path}: the database is damaged ({error}); run `lakefs-hl fsck` and restore from a copy")
-    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-        return LockTimeout(f"{path}: another program has locked the database ({error})")
-    if isinstance(error, apsw.CantOpenError):
-        return Damaged(f"{path}: the database is missing or cannot be opened ({error})")
-    if isinstance(error, apsw.FullError):
-        return NoSpace(f"{path}: no space left on the disk; nothing of this write was kept")
-    return DiskError(f"{path}: {type(error).__name__}: {error}")
 
 
 _open: weakref.WeakSet[Database] = weakref.WeakSet()

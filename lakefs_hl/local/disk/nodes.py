@@ -1,7 +1,7 @@
 """Nodes: immutable bytes under their sha256, in the database.
 
-Rules of the room: what is put belongs to the operation that put it and dies with it unless flushed; a node read back
-is what its hash says, which `fsck` checks (SQLite and the tree's own decoding find most of it earlier).
+Rules of the room: what is put belongs to the operation that put it and dies with it unless flushed. What is read back
+is checked against its hash (4 µs, and the tree keeps what it has read): a flipped bit must never become an answer.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class NodeStore:
         if row is None:
             raise Damaged(f"node {digest.hex()} is missing; run `lakefs-hl fsck`, and restore from a copy")
         found: bytes = row[0]
+        if sha256(found).digest() != digest:
+            raise Damaged(f"node {digest.hex()} is not what its hash says; run `lakefs-hl fsck`, restore from a copy")
         return found
 
     def put(self, data: bytes) -> bytes:
