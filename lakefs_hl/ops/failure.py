@@ -17,6 +17,8 @@ from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request, Response, TransportError
 
 Outcome: TypeAlias = Response | TransportError
+#: In the message of a 400: there was nothing to commit or to merge.
+NO_CHANGES: Final = "no changes"
 #: An error keeps at most this much of a body.
 BODY: Final = 65536
 
@@ -76,7 +78,7 @@ _ADVICE: Final = (
     (404, "repository", "repository(...).get_or_create(...) makes one"),
     (404, "branch", "branch(...).create(source) makes one"),
     (400, "dirty branch", "commit or reset its staged changes first"),
-    (400, "no changes", "there is nothing to do; allow_empty=True does it all the same where it is offered"),
+    (400, NO_CHANGES, "there is nothing to do; allow_empty=True does it all the same where it is offered"),
     (400, "already in use", "another repository has used this storage namespace: choose another one"),
     (400, "presigned", "pass pre_signed=False"),
     (500, "presigned", "pass pre_signed=False"),

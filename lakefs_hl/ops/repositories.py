@@ -18,6 +18,15 @@ def get(session: Session, repository: str) -> Op[models.Repository]:
     return (yield from ask(session, models.Repository, Request(endpoints.GET_REPOSITORY, (repository,))))
 
 
+def exists(session: Session, repository: str) -> Op[bool]:
+    """Whether there is such a repository."""
+    try:
+        yield from get(session, repository)
+    except errors.NotFoundException:
+        return False
+    return True
+
+
 def page(
     session: Session, after: str, amount: int, *, prefix: str = "", search: str = ""
 ) -> Op[models.RepositoryPage]:

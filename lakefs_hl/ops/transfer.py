@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from lakefs_hl.ops import logged, objects, server
+from lakefs_hl.ops import objects, server
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.failure import body_of, is_html
 from lakefs_hl.ops.retry import Session, ask, call, read
@@ -28,6 +28,8 @@ EXTRA: Final = 2
 RESUMES: Final = 5
 PROGRESS: Final = 65536
 OCTETS: Final = "application/octet-stream"
+#: Key of the op_id in a created object's metadata; without underscores, which some proxies drop from header names.
+OP_ID: Final = "lakefs-hl-op-id"
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -89,14 +91,17 @@ def download(
     verify: bool = True,
     pre_signed: bool | None = None,
 ) -> Op[bytes]:
-    """The content of an object, or its bytes from `start` to before `end`.
+    """The content of an object, or its bytes from `start` to before `end`; negative ones count from its end.
 
     Raises:
         IntegrityError: The content, fetched three times, never had the object's checksum.
     """
-    if (start or 0) < 0 or (end is not None and end < (start or 0)):
-        msg = f"reading {object_uri(repository, ref, path)}: bytes {start} to {end} are no range"
-        raise ValueError(msg)
+    if (start or 0) < 0 or (end or 0) < 0:
+        record = yield from objects.stat(session, repository, ref, path)
+        start, end, _ = slice(start, end).indices(record.size_bytes or 0)
+    if end is not None and end <= (start or 0):
+        yield from objects.stat(session, repository, ref, path)  # nothing to read; a missing object is an error all the same
+        return b""
     presign = yield from _presigns(session, pre_signed)
     source = _Source(repository, ref, path)
     whole = not start and end is None
@@ -271,7 +276,7 @@ def _span(start: int, end: int | None) -> dict[str, str]:
     """The range header; none for a whole object."""
     if not start and end is None:
         return {}
-    return {"range": f"bytes={start}-{'' if end is None else max(start, end - 1)}"}
+    return {"range": f"bytes={start}-{'' if end is None else end - 1}"}
 
 
 def _cut(source: _Source, response: Response, start: int, end: int | None) -> bytes:
@@ -284,7 +289,7 @@ def _cut(source: _Source, response: Response, start: int, end: int | None) -> by
     if len(content) < expected:
         msg = f"reading {source.uri}: {len(content)} of {expected} bytes came"
         raise errors.IntegrityError(msg)
-    return content[: max(0, expected)] if end != start else b""
+    return content[: max(0, expected)]
 
 
 def _placed(source: _Source, response: Response, start: int, *, filled: int) -> tuple[int, int]:
@@ -416,7 +421,7 @@ def upload(
     """
     kept = objects.lowered(metadata or {})
     if create_only and op_id:
-        kept[logged.OP_ID] = op_id
+        kept[OP_ID] = op_id
     wanted = _Upload(repository, branch, path, body, content_type or OCTETS, kept, create_only)
     if (yield from _presigns(session, pre_signed)):
         return (yield from _upload_to_store(session, wanted))
@@ -450,7 +455,7 @@ def _upload_to_server(session: Session, wanted: _Upload) -> Op[models.ObjectStat
         if not left:
             msg = f"uploading {wanted.uri}: content with MD5 {md5} was sent, the server stored one with {record.checksum}"
             raise errors.IntegrityError(msg)
-    if described is not None:
+    if described is not None and (record.metadata is None or described.keys() == _as_headers(record.metadata).keys()):
         return record
     return (yield from _describe(session, wanted))
 
@@ -470,12 +475,9 @@ def _ours(session: Session, wanted: _Upload, refused: errors.ObjectExistsExcepti
     if refused.maybe_applied is False:
         raise refused
     record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
-    equal = (
-        record.checksum == _md5(wanted.body, None)
-        and record.size_bytes == _length(wanted.body)
-        and (record.metadata or {}) == (wanted.metadata if _as_headers(wanted.metadata) is not None else {})
-    )
-    if not equal:
+    md5, op_id = _md5(wanted.body, None), wanted.metadata.get(OP_ID)
+    equal = record.size_bytes == _length(wanted.body) and (md5 is None or md5 == record.checksum)
+    if not equal or (record.metadata or {}).get(OP_ID) != op_id or (md5 is None and op_id is None):
         refused.maybe_applied = False
         raise refused
     return record

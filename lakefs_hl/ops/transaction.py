@@ -1,0 +1,367 @@
+"""Transactions: an ephemeral branch, one commit, one merge; all of it or nothing.
+
+0 pin the destination's head → 1 a hidden branch `tx-<destination>-<32 hex>` from it → 2 the user writes → 3 commit →
+4 merge the commit's id: **the only commit point** → 5 tag the merge commit → 6 delete the branch.
+
+States: NEW, OPEN, then COMMITTED, ABORTED or UNKNOWN. Once a merge is known, COMMITTED is for ever and what fails after
+it is told, never undone. On a failure before it the branch is kept and named, unless `delete_on_error`. An interruption
+passes as itself, with a note of what became of the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NoReturn, TypeVar
+
+import msgspec
+
+from lakefs_hl.ops import branches, logged, refs, tags
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.failure import NO_CHANGES
+from lakefs_hl.ops.retry import Session
+from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.wire import NOTHING
+
+E = TypeVar("E", bound=errors.TransactionException)
+#: Clean-up after a failure ends after so many seconds.
+HURRY: Final = 5.0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transaction is to do.
+
+    Attributes:
+        repository: Repository id.
+        destination: The branch that is to have the changes.
+        tx_id: 32 hex digits that nobody else has.
+        message: Of the commit and of the merge.
+        metadata: Of both.
+        tag: A name for the merge commit.
+        strategy: Whose change wins where both sides changed a path; None makes that an error.
+        delete_on_error: Whether a failure deletes the ephemeral branch.
+        on_empty: "skip", "error" or "commit": what to do if nothing changed.
+    """
+
+    repository: str
+    destination: str
+    tx_id: str
+    message: str
+    metadata: Mapping[str, str] = NOTHING
+    tag: str | None = None
+    strategy: str | None = None
+    delete_on_error: bool = False
+    on_empty: str = "skip"
+
+    @property
+    def branch(self) -> str:
+        """The ephemeral branch."""
+        return f"tx-{self.destination}-{self.tx_id}"
+
+    @property
+    def uri(self) -> str:
+        """The destination."""
+        return f"lakefs://{self.repository}/{self.destination}"
+
+    def trace(self, now: float) -> logged.Trace:
+        """Where the merge is found again."""
+        about = f"merging transaction {self.branch!r} into {self.uri}"
+        return logged.Trace(self.repository, self.destination, f"{self.tx_id}-merge", now, about)
+
+
+class Tx:
+    """How far a transaction is.
+
+    Attributes:
+        plan: What it is to do.
+        state: NEW, OPEN, COMMITTED, ABORTED or UNKNOWN.
+        base: The commit that it started from.
+        merge_commit: The commit that it ended in; None while there is none, or when nothing had changed.
+        kept: Whether the ephemeral branch is there still.
+        leaked_branch: The branch that could not be deleted after all went well.
+        trouble: Why not.
+    """
+
+    __slots__ = ("base", "kept", "leaked_branch", "merge_commit", "plan", "state", "trouble")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.state = "NEW"
+        self.base = ""
+        self.merge_commit: str | None = None
+        self.kept = False
+        self.leaked_branch: str | None = None
+        self.trouble = ""
+
+    @property
+    def fate(self) -> str:
+        """What became of it, in a sentence."""
+        branch = self.plan.branch
+        left = f"branch {branch!r} is kept" if self.kept else f"branch {branch!r} is deleted"
+        if self.state == "COMMITTED":
+            return f"{self.plan.uri} has the transaction" + (f" as commit {self.merge_commit}" if self.merge_commit else "")
+        if self.state == "UNKNOWN":
+            return (
+                f"nobody knows whether {self.plan.uri} has the transaction; {left}: resolve() looks again, for a commit with "
+                f"{logged.OP_ID}={self.plan.tx_id}-merge"
+            )
+        return f"{self.plan.uri} is unchanged; {left}" + (f" ({self.trouble})" if self.trouble else "")
+
+
+# -- begin ------------------------------------------------------------------------------------------------------------
+
+
+def begin(session: Session, tx: Tx) -> Op[None]:
+    """Makes the ephemeral branch, unless the transaction could not end well.
+
+    Raises:
+        NotFoundException: There is no such repository or branch.
+        TransactionStartError: The destination has staged changes, the tag exists, or the branch could not be made.
+        TransactionStateError: It was begun before.
+    """
+    plan = tx.plan
+    if tx.state != "NEW":
+        raise state_error(tx, "begun")
+    head = yield from branches.get(session, plan.repository, plan.destination)
+    staged = yield from branches.uncommitted_page(session, plan.repository, plan.destination, "", 1)
+    if staged.results:
+        _refuse(tx, f"it has uncommitted changes ({staged.results[0].path!r} is one): commit or reset them first")
+    if plan.tag is not None and (taken := (yield from _tagged(session, plan))):
+        _refuse(tx, f"tag {plan.tag!r} is there already, at {taken}")
+    tx.base = head.commit_id
+    try:
+        yield from _branch_off(session, tx)
+    except errors.LakeFSException as exc:
+        tx.state, tx.kept = "ABORTED", exc.maybe_applied is None
+        error = errors.TransactionStartError(f"starting a transaction on {plan.uri}: {exc}")
+        raise _filled(tx, error, exc) from exc
+    except GeneratorExit:
+        raise
+    except BaseException:
+        tx.state = "ABORTED"
+        yield from _drop(session, tx)
+        raise
+    tx.state, tx.kept = "OPEN", True
+
+
+def _branch_off(session: Session, tx: Tx) -> Op[None]:
+    """Makes the branch; a server that does not know hidden ones gets a plain one."""
+    plan = tx.plan
+    try:
+        yield from branches.create(session, plan.repository, plan.branch, tx.base, hidden=True)
+    except errors.BadRequestException as exc:
+        if "hidden" not in str(exc):
+            raise
+    else:
+        return
+    yield from branches.create(session, plan.repository, plan.branch, tx.base)
+
+
+def _refuse(tx: Tx, why: str) -> NoReturn:
+    tx.state = "ABORTED"
+    raise _filled(tx, errors.TransactionStartError(f"starting a transaction on {tx.plan.uri}: {why}"), None)
+
+
+def _tagged(session: Session, plan: Plan) -> Op[str | None]:
+    """The commit that the wanted tag is at already."""
+    try:
+        found = yield from tags.get(session, plan.repository, plan.tag or "")
+    except errors.NotFoundException:
+        return None
+    return found.commit_id
+
+
+# -- end --------------------------------------------------------------------------------------------------------------
+
+
+def finish(session: Session, tx: Tx, now: float) -> Op[None]:
+    """Commits, merges, tags, tidies up; whatever is raised, `tx.state` says what became of it.
+
+    Raises:
+        TransactionCommitError: The branch could not be committed; the destination is unchanged.
+        TransactionMergeError: The merge was refused; the destination is unchanged.
+        TransactionOutcomeUnknown: Nobody knows whether it was merged; `resolve` looks again.
+        TransactionException: It was merged, and only the tag is missing (`state` is COMMITTED).
+    """
+    if tx.state != "OPEN":
+        raise state_error(tx, "finished")
+    try:
+        source = yield from _commit(session, tx, now)
+        if source is None:
+            tx.state = "COMMITTED"
+        else:
+            yield from _merge(session, tx, source, now)
+        yield from _tidy_up(session, tx)
+    except (errors.LakeFSException, GeneratorExit):
+        raise
+    except BaseException as exc:
+        if tx.state == "OPEN":
+            tx.state = "ABORTED"
+            if tx.plan.delete_on_error:
+                yield from _drop(session, tx)
+        exc.add_note(f"transaction on {tx.plan.uri} interrupted: {tx.fate}")
+        raise
+
+
+def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
+    """Commits what was written; None if nothing was and that is to be skipped."""
+    plan, op_id = tx.plan, f"{tx.plan.tx_id}-commit"
+    creation = models.CommitCreation(plan.message, dict(plan.metadata) or None)
+    try:
+        try:
+            made = yield from branches.commit(session, plan.repository, plan.branch, creation, op_id=op_id, now=now)
+            return made.id
+        except errors.BadRequestException as exc:
+            if NO_CHANGES not in str(exc):
+                raise
+            nothing = exc
+        head = yield from branches.get(session, plan.repository, plan.branch)
+        if head.commit_id != tx.base:  # somebody who has the handle committed: that is to be merged
+            return head.commit_id
+        if plan.on_empty == "skip":
+            return None
+        if plan.on_empty == "error":
+            raise nothing
+        empty = msgspec.structs.replace(creation, allow_empty=True)
+        made = yield from branches.commit(session, plan.repository, plan.branch, empty, op_id=op_id, now=now)
+        return made.id
+    except errors.LakeFSException as exc:
+        error = errors.TransactionCommitError(f"committing transaction on {plan.uri}: {exc}")
+        yield from _abort(session, tx, error, exc)
+    raise AssertionError  # _abort raises
+
+
+def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
+    """The commit point."""
+    plan, trace = tx.plan, tx.plan.trace(now)
+    try:
+        if plan.tag is not None and (taken := (yield from _tagged(session, plan))):
+            msg = f"tag {plan.tag!r} has come into being meanwhile, at {taken}"
+            raise errors.ConflictException(msg)
+        merge = models.Merge(
+            plan.message, dict(plan.metadata), plan.strategy, allow_empty=True if plan.on_empty == "commit" else None
+        )
+        tx.state = "UNKNOWN"
+        tx.merge_commit = yield from refs.merge(
+            session, plan.repository, source, plan.destination, merge, op_id=trace.op_id, now=now
+        )
+        tx.state = "COMMITTED"
+    except errors.LakeFSException as exc:
+        yield from _unmerged(session, tx, exc)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield from _poll_once(session, tx, trace)
+        raise
+
+
+def _poll_once(session: Session, tx: Tx, trace: logged.Trace) -> Op[None]:
+    """After an interruption: one look whether the merge is there."""
+    if tx.state != "UNKNOWN":
+        return
+    try:
+        found = yield from logged.search(session, trace, 0.0)
+    except errors.LakeFSException:
+        return
+    if found is not None:
+        tx.state, tx.merge_commit = "COMMITTED", found.id
+
+
+def _unmerged(session: Session, tx: Tx, failed: errors.LakeFSException) -> Op[None]:
+    """What a failed merge means."""
+    plan = tx.plan
+    if failed.maybe_applied is None:
+        tx.state = "UNKNOWN"
+        lost = errors.TransactionOutcomeUnknown(f"transaction on {plan.uri}: {failed}; {tx.fate}")
+        raise _filled(tx, lost, failed) from failed
+    if isinstance(failed, errors.BadRequestException) and NO_CHANGES in str(failed) and plan.on_empty == "skip":
+        tx.state = "COMMITTED"  # what was committed on the branch comes to nothing
+        return
+    error = errors.TransactionMergeError(f"merging transaction into {plan.uri}: {failed}")
+    error.conflicts = failed.conflicts if isinstance(failed, errors.MergeConflict) else ()
+    yield from _abort(session, tx, error, failed)
+
+
+def _tidy_up(session: Session, tx: Tx) -> Op[None]:
+    """Tags and deletes; the transaction is committed whatever happens here."""
+    plan, untagged = tx.plan, None
+    if plan.tag is not None and tx.merge_commit is not None:
+        try:
+            yield from tags.create(session, plan.repository, plan.tag, tx.merge_commit)
+        except errors.LakeFSException as exc:
+            untagged = exc
+    yield from _drop(session, tx)
+    if tx.kept:
+        tx.leaked_branch = plan.branch
+    if untagged is not None:
+        error = errors.TransactionException(f"{tx.fate}, but it could not be tagged {plan.tag!r}: {untagged}")
+        error.maybe_applied = True
+        raise _filled(tx, error, None) from untagged
+
+
+def abandon(session: Session, tx: Tx) -> Op[None]:
+    """Ends a transaction whose body failed; its branch is kept, or deleted with `delete_on_error`."""
+    if tx.state != "OPEN":
+        raise state_error(tx, "abandoned")
+    tx.state = "ABORTED"
+    if tx.plan.delete_on_error:
+        yield from _drop(_hurried(session), tx)
+
+
+def resolve(session: Session, tx: Tx, now: float) -> Op[str]:
+    """Looks again for a merge that nobody knew of, and finishes what is left to do; returns the state."""
+    if tx.state != "UNKNOWN":
+        return tx.state
+    found = yield from logged.search(session, tx.plan.trace(now), session.policy.search_final)
+    if found is not None:
+        tx.state, tx.merge_commit = "COMMITTED", found.id
+        yield from _tidy_up(session, tx)
+    return tx.state
+
+
+def broken(tx: Tx, cause: Exception) -> errors.TransactionException:
+    """Builds the error of a transaction whose body failed."""
+    what = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+    return _filled(tx, errors.TransactionException(f"transaction failed: {what}; {tx.fate}"), None)
+
+
+def state_error(tx: Tx, verb: str) -> errors.TransactionStateError:
+    """Builds the error of a transaction that is not where it should be."""
+    hint = "enter it first" if tx.state == "NEW" else "a transaction is used once: make another"
+    msg = f"a transaction on {tx.plan.uri} that is {tx.state} cannot be {verb}: {hint}"
+    return _filled(tx, errors.TransactionStateError(msg), None)
+
+
+def _abort(
+    session: Session, tx: Tx, error: errors.TransactionException, cause: errors.LakeFSException
+) -> Op[None]:
+    """Raises, after the branch is deleted if that was wanted."""
+    tx.state = "ABORTED"
+    if tx.plan.delete_on_error:
+        yield from _drop(_hurried(session), tx)
+    error.args = (f"{error}; {tx.fate}",)
+    raise _filled(tx, error, cause) from cause
+
+
+def _drop(session: Session, tx: Tx) -> Op[None]:
+    """Deletes the ephemeral branch; a failure is noted."""
+    try:
+        yield from branches.delete(session, tx.plan.repository, tx.plan.branch)
+    except errors.NotFoundException:
+        tx.kept = False
+    except errors.LakeFSException as exc:
+        tx.kept, tx.trouble = True, f"it could not be deleted: {exc}"
+    else:
+        tx.kept = False
+
+
+def _hurried(session: Session) -> Session:
+    """The same session for what must not keep a user waiting."""
+    return Session(session.authority, msgspec.structs.replace(session.policy, deadline=HURRY), where=session.where)
+
+
+def _filled(tx: Tx, error: E, cause: errors.LakeFSException | None) -> E:
+    error.branch, error.state = tx.plan.branch, tx.state
+    if cause is not None:
+        error.attempts, error.op_id = cause.attempts, cause.op_id
+        error.maybe_applied = None if tx.state == "UNKNOWN" else False
+    return error
