@@ -87,14 +87,16 @@ def planned(
 def told(tx: ops.Tx) -> None:
     """Warns of a branch that could not be deleted after a transaction that went well."""
     if tx.leaked_branch is not None:
-        warnings.warn(f"{tx.fate}; branch {tx.leaked_branch!r} is left over: {tx.trouble}", RuntimeWarning, stacklevel=3)
+        warnings.warn(
+            f"{tx.fate}; branch {tx.leaked_branch!r} is left over: {tx.trouble}", RuntimeWarning, stacklevel=3
+        )
 
 
 class BranchTransaction(TransactionFields, WriteIOBase):
     r"""Reads and writes on an ephemeral branch; leaving the `with` block commits and merges it, all or nothing.
 
-    If the block raises, or the commit or merge is refused, the branch it came from is unchanged and the ephemeral branch
-    is kept and named, so that no work is lost. Readers of the branch never see half of it.
+    If the block raises, or the commit or merge is refused, the branch it came from is unchanged and the ephemeral
+    branch is kept and named, so that no work is lost. Readers of the branch never see half of it.
 
     Args:
         repository_id: The repository's name.
@@ -108,8 +110,8 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         on_empty: What to do if nothing changed: "skip" it, make it an "error", or "commit" all the same.
 
     Raises:
-        TransactionException: The block raised an `Exception`, which is the cause; KeyboardInterrupt and the like pass as
-            themselves, with a note.
+        TransactionException: The block raised an `Exception`, which is the cause; KeyboardInterrupt and the like pass
+            as themselves, with a note.
 
     Example:
         >>> branch = lakefs.repository("example").branch("main")
@@ -163,7 +165,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
 
         Raises:
             NotFoundException: There is no such repository or branch.
-            TransactionStartError: The branch has uncommitted changes, the tag exists, or there can be no ephemeral branch.
+            TransactionStartError: The branch has uncommitted changes, the tag exists, or no branch could be made.
             TransactionStateError: It was entered before.
         """
         client = self._asked()

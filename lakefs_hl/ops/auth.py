@@ -56,7 +56,9 @@ class Authority:
         except errors.UnsupportedOperationException as exc:
             if request.endpoint is not endpoints.EXTERNAL_PRINCIPAL_LOGIN:
                 raise
-            msg = "this server does not log in by AWS role (open-source lakeFS cannot): give an access key and its secret"
+            msg = (
+                "this server does not log in by AWS role (open-source lakeFS cannot): give an access key and its secret"
+            )
             raise _as_refused(exc, msg) from exc
         try:
             token = models.decode(models.Token, response.body if isinstance(response.body, bytes) else b"").token

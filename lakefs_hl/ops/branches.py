@@ -55,7 +55,9 @@ def create(
         found = yield from _look(session, repository, branch, exc)
         if exists or found.commit_id == pinned:
             return found.commit_id
-        exc.args = (f"{exc}; a branch of this name is there at {found.commit_id}, perhaps by an earlier try of this call",)
+        exc.args = (
+            f"{exc}; a branch of this name is there at {found.commit_id}, perhaps by an earlier try of this call",
+        )
         raise
     return pinned
 
@@ -158,7 +160,7 @@ def revert(
         done = yield from logged.search(session, trace, 0.0)
     if done is None:
         error = errors.AmbiguousOutcomeError(
-            f"{about}: it was done, but its commit ({logged.OP_ID}={op_id}) is not among the last {logged.LOOK_BACK} of the log"
+            f"{about}: it was done, but the last {logged.LOOK_BACK} commits of the log lack {logged.OP_ID}={op_id}"
         )
         error.maybe_applied, error.op_id = True, op_id
         raise error

@@ -219,7 +219,9 @@ def _kind(request: Request, response: Response, said: str) -> type[errors.Server
     status = response.status
     if status == 404 and said == "invalid API endpoint":
         return errors.UnsupportedOperationException
-    if status == 404 and not said.startswith(("repository", "branch", "reference", "source reference", "tag", "commit")):
+    if status == 404 and not said.startswith(
+        ("repository", "branch", "reference", "source reference", "tag", "commit")
+    ):
         return request.endpoint.missing
     if status == 412 and "if-none-match" in request.headers and "hook" not in said:
         return errors.ObjectExistsException
@@ -234,5 +236,3 @@ def _advice(status: int, said: str, kind: type[errors.ServerException]) -> str:
     if kind is errors.UnsupportedOperationException:
         return "this server, its version or its storage does not offer that"
     return next((advice for code, part, advice in _ADVICE if code == status and part in said), "")
-
-

@@ -84,7 +84,8 @@ def wait(session: Session, repository: str, branch: str, id: str, poll_interval:
             stale, last = (stale if now.update_time == last else 0.0), now.update_time
         if stale >= STALL:
             error = errors.DeadlineExceeded(
-                f"{about} has reported nothing new for {stale:.0f} s (last at {last}); it may go on: wait again, or cancel it"
+                f"{about} has reported nothing new for {stale:.0f} s (last at {last}); it may go on: "
+                "wait again, or cancel it"
             )
             error.maybe_applied = None
             raise error

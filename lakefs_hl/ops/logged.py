@@ -125,8 +125,8 @@ def unknown(trace: Trace, failed: errors.LakeFSException) -> errors.AmbiguousOut
     """Builds the error of an operation of which nobody knows whether it was done."""
     when = datetime.fromtimestamp(trace.now, UTC).isoformat(timespec="seconds")
     error = errors.AmbiguousOutcomeError(
-        f"{trace.about}: the answer was lost and nobody knows whether it was done. Before doing it again, look in the log "
-        f"of lakefs://{trace.repository}/{trace.branch} for a commit of about {when} or later with metadata "
+        f"{trace.about}: the answer was lost and nobody knows whether it was done. Before doing it again, look in the "
+        f"log of lakefs://{trace.repository}/{trace.branch} for a commit of about {when} or later with metadata "
         f"{OP_ID}={trace.op_id}. ({failed})"
     )
     error.attempts, error.op_id, error.maybe_applied = failed.attempts, trace.op_id, None

@@ -119,7 +119,9 @@ def merge(
     about = f"merging {source!r} into branch {branch!r} of lakefs://{repository}"
     pinned = yield from pin(session, repository, source, about=about)
     body = msgspec.structs.replace(
-        merge, message=merge.message or f"Merge '{source}' into '{branch}'", metadata=logged.marked(merge.metadata, op_id)
+        merge,
+        message=merge.message or f"Merge '{source}' into '{branch}'",
+        metadata=logged.marked(merge.metadata, op_id),
     )
     request = logged.request(endpoints.MERGE_INTO_BRANCH, (repository, pinned, branch), body)
     noticed = not (merge.squash_merge or merge.allow_empty or merge.force)

@@ -27,9 +27,7 @@ def exists(session: Session, repository: str) -> Op[bool]:
     return True
 
 
-def page(
-    session: Session, after: str, amount: int, *, prefix: str = "", search: str = ""
-) -> Op[models.RepositoryPage]:
+def page(session: Session, after: str, amount: int, *, prefix: str = "", search: str = "") -> Op[models.RepositoryPage]:
     """One page of repositories."""
     query = {"amount": str(amount)}
     if after:
@@ -90,8 +88,8 @@ def default_namespace(session: Session, repository: str) -> Op[str]:
         example = f", such as {storage.blockstore_namespace_example}" if storage.blockstore_namespace_example else ""
         msg = (
             f"the server{' ' + session.where if session.where else ''} proposes no place for new repositories "
-            f"(default_namespace_prefix is {storage.default_namespace_prefix!r}): give {repository!r} a storage_namespace"
-            f"{example}"
+            f"(default_namespace_prefix is {storage.default_namespace_prefix!r}): give {repository!r} a "
+            f"storage_namespace{example}"
         )
         raise errors.InvalidConfigError(msg)
     return f"{scheme}://{place.rstrip('/') + '/' if place else ''}{repository}"
@@ -127,7 +125,7 @@ def get_or_create(
 def delete(session: Session, repository: str, *, force: bool = False) -> Op[None]:
     """Deletes a repository that holds nothing; with `force` whatever it holds, read-only or not.
 
-    lakeFS itself would delete a full one. The look and the deletion are two requests: what others write in between goes.
+    lakeFS itself would delete a full one. The look and the deletion are two requests: what is written in between goes.
 
     Raises:
         RepositoryNotEmptyError: It holds an object, a commit or a tag; the message names one.

@@ -3,8 +3,8 @@
 The policy is pure: waiting and dice are the driver's, and time is the sum of the seconds that answers report. Whether
 a try may be repeated follows from the operation's class (`Endpoint.retry`) and from what its outcome tells:
 
-A safe, B idempotent: repeated. W last writer wins: repeated unless told not to. C conditional: repeated; a refusal after
-an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged: repeated here only if nothing can have
+A safe, B idempotent: repeated. W last writer wins: repeated unless told not to. C conditional: repeated; a refusal
+after an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged: repeated here only if nothing can have
 happened, else `ops.logged` looks for the op_id. E never: one try, connecting excepted.
 """
 
@@ -173,7 +173,9 @@ def read(session: Session, kind: type[T], request: Request, response: Response, 
     try:
         return models.decode(kind, body_of(response))
     except msgspec.DecodeError as exc:
-        came = "a web page" if is_html(response) else f"{response.headers.get('content-type') or 'untyped content'}: {exc}"
+        came = (
+            "a web page" if is_html(response) else f"{response.headers.get('content-type') or 'untyped content'}: {exc}"
+        )
         error = errors.ProtocolException(
             f"{about or doing(request)}: HTTP {response.status} came with {came}, not with lakeFS's record; "
             f"is the endpoint{' ' + session.where if session.where else ''} right?"
@@ -194,7 +196,9 @@ def maybe_applied(endpoint: Endpoint, outcome: Outcome) -> bool:
     """Whether a failed try may have changed something all the same."""
     if isinstance(outcome, TransportError):
         return outcome.applied is None
-    if outcome.status == 429:  # a throttled commit or branch did not move; a staged write may lie where a commit takes it
+    if (
+        outcome.status == 429
+    ):  # a throttled commit or branch did not move; a staged write may lie where a commit takes it
         return endpoint.retry in "BW"
     if outcome.status == 500 and endpoint.retry in "CD":
         return not any(word in (server_message(outcome) or "") for word in _LOST_RACE)
@@ -253,7 +257,10 @@ class _Tries:
 
     def renews(self, outcome: Outcome) -> bool:
         """Whether this is the 401 after which a new token is worth one more try."""
-        first, self.renewed = not self.renewed, self.renewed or (isinstance(outcome, Response) and outcome.status == 401)
+        first, self.renewed = (
+            not self.renewed,
+            self.renewed or (isinstance(outcome, Response) and outcome.status == 401),
+        )
         foreign = self.request.url is not None or self.request.endpoint.public
         return first and self.renewed and self.session.authority.renewable and not foreign
 
@@ -287,9 +294,12 @@ class _Tries:
         unknown = self.unknown and self.request.endpoint.retry != "A"
         if unknown and self.request.endpoint.retry in "EW" and not self.repeat:
             about = self.about or doing(self.request)
-            cause, error = error, errors.AmbiguousOutcomeError(
-                f"{about}: nobody knows whether it was done, and doing it twice could do harm: look before you repeat it. "
-                f"({error})"
+            cause, error = (
+                error,
+                errors.AmbiguousOutcomeError(
+                    f"{about}: nobody knows whether it was done, and doing it twice could do harm: look before you repeat it "
+                    f"({error})"
+                ),
             )
             error.__cause__ = cause
         if len(self.attempts) > 1:

@@ -98,11 +98,13 @@ class Tx:
         branch = self.plan.branch
         left = f"branch {branch!r} is kept" if self.kept else f"branch {branch!r} is deleted"
         if self.state == "COMMITTED":
-            return f"{self.plan.uri} has the transaction" + (f" as commit {self.merge_commit}" if self.merge_commit else "")
+            return f"{self.plan.uri} has the transaction" + (
+                f" as commit {self.merge_commit}" if self.merge_commit else ""
+            )
         if self.state == "UNKNOWN":
             return (
-                f"nobody knows whether {self.plan.uri} has the transaction; {left}: resolve() looks again, for a commit with "
-                f"{logged.OP_ID}={self.plan.tx_id}-merge"
+                f"nobody knows whether {self.plan.uri} has the transaction; {left}: resolve() looks again, for a "
+                f"commit with {logged.OP_ID}={self.plan.tx_id}-merge"
             )
         return f"{self.plan.uri} is unchanged; {left}" + (f" ({self.trouble})" if self.trouble else "")
 
@@ -331,9 +333,7 @@ def state_error(tx: Tx, verb: str) -> errors.TransactionStateError:
     return _filled(tx, errors.TransactionStateError(msg), None)
 
 
-def _abort(
-    session: Session, tx: Tx, error: errors.TransactionException, cause: errors.LakeFSException
-) -> Op[None]:
+def _abort(session: Session, tx: Tx, error: errors.TransactionException, cause: errors.LakeFSException) -> Op[None]:
     """Raises, after the branch is deleted if that was wanted."""
     tx.state = "ABORTED"
     if tx.plan.delete_on_error:

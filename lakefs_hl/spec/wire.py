@@ -133,6 +133,7 @@ class TransportError(Exception):
         seconds: Time spent.
         retry: False if trying again is pointless (a certificate, a protocol that is not HTTP).
         kind: "timeout", "certificate", "protocol", "refused", "reset", "dns" or "other".
+        answer: Status and headers of the answer whose body broke; None if it broke before.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class TransportError(Exception):
         seconds: float = 0.0,
         retry: bool = True,
         kind: str = "other",
+        answer: Response | None = None,
     ) -> None:
         super().__init__(message)
         self.phase = phase
@@ -153,6 +155,7 @@ class TransportError(Exception):
         self.seconds = seconds
         self.retry = retry
         self.kind = kind
+        self.answer = answer
 
     @property
     def applied(self) -> bool | None:

@@ -70,6 +70,7 @@ def explain(
         seconds=seconds,
         retry=kind not in ("certificate", "protocol"),
         kind=kind,
+        answer=exchange.answer,
     )
 
 

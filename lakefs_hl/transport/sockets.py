@@ -21,7 +21,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.response import HTTPResponse  # noqa: TC002 - loaded by the others anyway
 from urllib3.util.ssl_ import resolve_cert_reqs
 
-from lakefs_hl.spec.wire import Phase, RetryClass
+from lakefs_hl.spec.wire import Phase, Response, RetryClass
 from lakefs_hl.transport.scope import Scope
 
 #: A kept-alive socket that was idle longer is not used for what must not be repeated: the server may be closing it.
@@ -40,9 +40,10 @@ class Exchange:
         phase: Where it is.
         sent: Body bytes handed to the network.
         received: Body bytes that came.
+        answer: Status and headers, once they came.
     """
 
-    __slots__ = ("_at_body", "_connecting", "careful", "guard", "phase", "received", "scope", "sent", "silence")
+    __slots__ = ("_at_body", "_connecting", "answer", "careful", "guard", "phase", "received", "scope", "sent", "silence")
 
     def __init__(self, retry: RetryClass, silence: float, scope: Scope | None, guard: Guard | None) -> None:
         self.scope = scope
@@ -52,6 +53,7 @@ class Exchange:
         self.phase: Phase = "connect"
         self.sent = 0
         self.received = 0
+        self.answer: Response | None = None
         self._at_body = False
         self._connecting = False
 

@@ -1,0 +1,239 @@
+"""Writing an object's bytes, through the server or straight into its store; what is stored is what was sent.
+
+Rules of the room: our credentials never go to a pre-signed URL, and it is sent exactly what was signed; what the store
+got wrong is not linked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from lakefs_hl.ops import objects, presign
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Session, ask, call, read
+from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.uri import object_uri
+from lakefs_hl.spec.wire import FileSlice, Request, Response
+
+#: Content whose checksum is wrong is moved again at most so often.
+EXTRA: Final = 2
+OCTETS: Final = "application/octet-stream"
+#: Key of the op_id in a created object's metadata; without underscores, which some proxies drop from header names.
+OP_ID: Final = "lakefs-hl-op-id"
+
+_TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?|")
+
+
+class _Upload(msgspec.Struct, frozen=True):
+    """An object to write."""
+
+    repository: str
+    branch: str
+    path: str
+    body: bytes | FileSlice
+    content_type: str
+    metadata: dict[str, str]
+    create_only: bool
+
+    @property
+    def uri(self) -> str:
+        return object_uri(self.repository, self.branch, self.path)
+
+    @property
+    def condition(self) -> dict[str, str]:
+        return {"if-none-match": "*"} if self.create_only else {}
+
+
+def upload(
+    session: Session,
+    repository: str,
+    branch: str,
+    path: str,
+    body: bytes | FileSlice,
+    *,
+    content_type: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    create_only: bool = False,
+    pre_signed: bool | None = None,
+    op_id: str = "",
+) -> Op[models.ObjectStats]:
+    """Writes an object; what the server stored must be what was sent.
+
+    Args:
+        session: The client's.
+        repository: Repository id.
+        branch: Branch id.
+        path: Path of the object.
+        body: Its content.
+        content_type: Its type; None means octets.
+        metadata: User metadata; keys are kept in lower case.
+        create_only: Whether an object of this name is an error.
+        pre_signed: Whether to write to the store directly; None asks the server once whether it can.
+        op_id: With `create_only`, kept in the object's metadata, so that a lost answer is told from another writer's
+            equal object; "" does without.
+
+    Raises:
+        ObjectExistsException: `create_only`, and there is one.
+        IntegrityError: The server stored other bytes than were sent, three times.
+    """
+    kept = objects.lowered(metadata or {})
+    if create_only and op_id:
+        kept[OP_ID] = op_id
+    wanted = _Upload(repository, branch, path, body, content_type or OCTETS, kept, create_only)
+    if (yield from presign.wanted(session, pre_signed)):
+        return (yield from _upload_to_store(session, wanted))
+    return (yield from _upload_to_server(session, wanted))
+
+
+def _upload_to_server(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
+    if wanted.content_type.lower().startswith("multipart/form-data"):
+        msg = f"uploading {wanted.uri}: content type {wanted.content_type!r} would be taken apart by the server"
+        raise ValueError(msg)
+    described = _as_headers(wanted.metadata)
+    headers = {"content-type": wanted.content_type, **wanted.condition, **(described or {})}
+    request = Request(
+        endpoints.UPLOAD_OBJECT,
+        (wanted.repository, wanted.branch),
+        {"path": wanted.path},
+        headers,
+        wanted.body,
+        digest=isinstance(wanted.body, FileSlice),
+    )
+    for left in range(0 if wanted.create_only else EXTRA, -1, -1):
+        try:
+            response = yield from call(session, request)
+        except errors.ObjectExistsException as exc:
+            record = yield from _ours(session, wanted, exc)
+            break
+        record = read(session, models.ObjectStats, request, response)
+        md5 = _md5(wanted.body, response)
+        if md5 is None or not presign.MD5.fullmatch(record.checksum) or md5 == record.checksum:
+            break
+        if not left:
+            msg = (
+                f"uploading {wanted.uri}: content with MD5 {md5} was sent, the server stored one with {record.checksum}"
+            )
+            raise errors.IntegrityError(msg)
+    if described is not None and (record.metadata is None or wanted.metadata.keys() <= record.metadata.keys()):
+        return record
+    return (yield from _describe(session, wanted))
+
+
+def _describe(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
+    """Sets metadata that HTTP headers cannot carry, as JSON, after the object."""
+    try:
+        yield from objects.set_metadata(session, wanted.repository, wanted.branch, wanted.path, wanted.metadata)
+    except errors.LakeFSException as exc:
+        exc.add_note(f"{wanted.uri} was uploaded, but without its metadata, which HTTP headers cannot carry")
+        raise
+    return (yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path))
+
+
+def _ours(session: Session, wanted: _Upload, refused: errors.ObjectExistsException) -> Op[models.ObjectStats]:
+    """The object that an earlier try of this very upload made, if the server's refusal may be due to that."""
+    if refused.maybe_applied is False:
+        raise refused
+    record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
+    md5, op_id = _md5(wanted.body, None), wanted.metadata.get(OP_ID)
+    equal = record.size_bytes == presign.length(wanted.body) and (md5 is None or md5 == record.checksum)
+    if not equal or (record.metadata or {}).get(OP_ID) != op_id or (md5 is None and op_id is None):
+        refused.maybe_applied = False
+        raise refused
+    return record
+
+
+def _upload_to_store(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
+    """Address, PUT, link; a lost or stale address is replaced once."""
+    for left in (1, 0):
+        place = yield from _address(session, wanted)
+        try:
+            checksum = yield from _put(session, wanted, presign.checked(place.presigned_url, wanted.uri))
+            return (yield from _link(session, wanted, place, checksum))
+        except errors.ServerException as exc:
+            stale = exc.status == 400 or (exc.status == 403 and "the object store says" in str(exc))
+            if not left or not stale:
+                raise
+    raise AssertionError  # the loop returns or raises
+
+
+def _address(session: Session, wanted: _Upload) -> Op[models.StagingLocation]:
+    query = {"path": wanted.path, "presign": "true"}
+    request = Request(endpoints.GET_PHYSICAL_ADDRESS, (wanted.repository, wanted.branch), query)
+    return (yield from ask(session, models.StagingLocation, request))
+
+
+def _put(session: Session, wanted: _Upload, url: str) -> Op[str]:
+    """Writes the bytes to the store; returns the checksum to link them by."""
+    # exactly what was signed: no content type of ours, no credentials; Azure alone wants to be told what it is
+    azure = ".blob.core." in url.partition("?")[0]
+    headers = {"x-ms-blob-type": "BlockBlob"} if azure else {}
+    request = Request(
+        endpoints.PRESIGNED_PUT,
+        (wanted.repository, wanted.branch),
+        {"path": wanted.path},
+        headers,
+        wanted.body,
+        digest=isinstance(wanted.body, FileSlice),
+        url=url,
+    )
+    for left in range(EXTRA, -1, -1):
+        response = yield from call(session, request, about=f"uploading {wanted.uri}")
+        etag, md5 = response.headers.get("etag", "").strip('"'), _md5(wanted.body, response)
+        plain = presign.MD5.fullmatch(etag) and not presign.encrypted(response) and not azure
+        if md5 is None or not plain or md5 == etag:
+            return etag if plain or "-" in etag else md5 or etag
+        if not left:
+            msg = f"uploading {wanted.uri}: MD5 {md5} was sent, the store has {etag}; nothing was linked"
+            raise errors.IntegrityError(msg)
+    raise AssertionError  # the loop returns or raises
+
+
+def _link(session: Session, wanted: _Upload, place: models.StagingLocation, checksum: str) -> Op[models.ObjectStats]:
+    """Links what was put; a refusal after a lost answer may be due to our own first try."""
+    link = models.StagingLink(
+        models.StagingLocation(place.physical_address),
+        checksum,
+        presign.length(wanted.body),
+        wanted.metadata,
+        wanted.content_type,
+    )
+    request = Request(
+        endpoints.LINK_PHYSICAL_ADDRESS,
+        (wanted.repository, wanted.branch),
+        {"path": wanted.path},
+        {"content-type": "application/json", **wanted.condition},
+        models.encode(link),
+    )
+    try:
+        return (yield from ask(session, models.ObjectStats, request))
+    except errors.LakeFSException as exc:
+        if exc.maybe_applied is False:
+            raise
+        failed = exc
+    try:
+        record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
+    except errors.LakeFSException:
+        raise failed from failed.__cause__
+    if record.physical_address and (place.physical_address or "").partition(",")[0] == record.physical_address:
+        return record
+    raise failed
+
+
+def _md5(body: bytes | FileSlice, response: Response | None) -> str | None:
+    """The MD5 of what was sent, as the transport saw it where the op cannot."""
+    if isinstance(body, bytes):
+        return hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return response.md5 if response is not None else None
+
+
+def _as_headers(metadata: Mapping[str, str]) -> dict[str, str] | None:
+    """User metadata as headers; None if they cannot carry it as it is."""
+    if all(_TOKEN.fullmatch(key) and _VALUE.fullmatch(value) for key, value in metadata.items()):
+        return {f"x-lakefs-meta-{key}": value for key, value in metadata.items()}
+    return None
