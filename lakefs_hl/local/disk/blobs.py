@@ -107,6 +107,19 @@ class Blobs:
             return BlobRef(hashlib.sha256(data).digest(), _md5(data).digest(), length, data)
         if self._database.failed:
             raise ReadOnly(f"{self._database.folder}: the lake is read-only since {self._database.failed}")
+        try:
+            sha256, md5 = self._put_file(body, length)
+        except fs.SyncFailed as error:
+            self._database.fail(str(error))
+            raise ReadOnly(f"{error}; nothing was recorded, and the lake is read-only from now on") from error
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise NoSpace(f"{self._database.folder}: no space left for {length} bytes; nothing was kept") from error
+            raise
+        return BlobRef(sha256, md5, length, None)
+
+    def _put_file(self, body: bytes | Span, length: int) -> tuple[bytes, bytes]:
+        """Copies a body to the disk and puts it in its place; gives sha256 and md5."""
         fd, path = self.temporary()
         try:
             try:
@@ -116,19 +129,10 @@ class Blobs:
             finally:
                 fs.close(fd)
             self._place(path, sha256)
-        except fs.SyncFailed as error:
-            fs.unlink(path, "blob")
-            self._database.fail(str(error))
-            raise ReadOnly(f"{path}: {error}; nothing was recorded, and the lake is read-only from now on") from error
-        except OSError as error:
-            fs.unlink(path, "blob")
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise NoSpace(f"{self._database.folder}: no space left for {length} bytes; nothing was kept") from error
-            raise
         except BaseException:
             fs.unlink(path, "blob")
             raise
-        return BlobRef(sha256, md5, length, None)
+        return sha256, md5
 
     def record(self, writer: Writer, blob: BlobRef) -> None:
         """Puts a small blob into the database; a large one is in its place already."""

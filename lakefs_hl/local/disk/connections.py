@@ -7,7 +7,6 @@ descriptor would drop the locks that SQLite holds for the whole process.
 from __future__ import annotations
 
 import ctypes
-import os
 from typing import Final
 
 import apsw
@@ -36,7 +35,7 @@ PRAGMA checkpoint_fullfsync=ON;
 PRAGMA temp_store=MEMORY;
 """
 
-#: Connections of a parent process: never used, never closed, never finalised in the child.
+#: What a parent process had open: never used, never closed, never finalised in the child.
 _inherited: list[object] = []
 
 
@@ -76,8 +75,8 @@ def connect(
     return connection
 
 
-def disown(connections: list[apsw.Connection]) -> None:
-    """In a forked child: keeps the parent's connections alive for ever, since closing them would harm the parent."""
-    for connection in connections:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))  # survives even the interpreter's own tidying up
-    _inherited.append((os.getpid(), connections))
+def disown(inherited: list[object]) -> None:
+    """In a forked child: keeps what the parent had open alive for ever, since closing it would harm the parent."""
+    for one in inherited:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))  # survives even the interpreter's own tidying up
+    _inherited.extend(inherited)

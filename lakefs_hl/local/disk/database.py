@@ -22,6 +22,7 @@ from lakefs_hl.local.disk.connections import check_version, connect, disown
 from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, ReadOnly, UnknownFormat
 from lakefs_hl.local.disk.group import Group
 from lakefs_hl.local.disk.lock import FileLock, Turn
+from lakefs_hl.local.disk.readers import Readers
 from lakefs_hl.local.disk.rows import Reader, Writer, translate
 
 __all__ = ["Database", "Reader", "Writer"]
@@ -34,8 +35,8 @@ NAME: Final = "lake.db"
 LONG_LOG: Final = 4096
 #: Pages from which it is written back with the door closed, because readers kept it growing; 256 MiB.
 HUGE_LOG: Final = 65536
-#: Connections kept for readers to come.
-IDLE_READERS: Final = 16
+#: How long a fork waits for other threads' reads and writes, seconds.
+FORK_WAITS: Final = 10.0
 
 
 class _Reading:
@@ -57,7 +58,7 @@ class _Reading:
             local.depth += 1
             self._active = True
             return cast("Reader", local.reader)
-        reader = database.take_reader()
+        reader = database.readers.take()
         try:
             reader.execute("BEGIN")
         except apsw.Error as error:
@@ -86,7 +87,9 @@ class _Reading:
         local.depth -= 1
         if not local.depth:
             reader, local.reader = local.reader, None
-            database.give_reader(cast("Reader", reader))
+            lent = cast("Reader", reader)
+            lent.execute("COMMIT")
+            database.readers.give(lent)
 
 
 class _Writing:
@@ -158,6 +161,7 @@ class Database:
         self.log_pages = 0
         self._vfs = vfs
         self._closed = False
+        self._torn = False  # forked in the middle of something
         self._lock = FileLock(folder)
         self._reset()
         try:
@@ -176,37 +180,71 @@ class Database:
         self.pid = os.getpid()
         self.epoch += 1
         self.local = _Local()
-        self._guard = threading.Lock()
+        self.readers = Readers(lambda: self._connect(readonly=True))
         self._turn = Turn()
         self._tidying = threading.Lock()
         self._group = Group(self)
         self._durable = True  # what the writer's connection is set to
-        self._all: list[apsw.Connection] = []
-        self._idle: list[Reader] = []
         self._writer: Writer | None = None
         self._tidier: apsw.Connection | None = None
 
-    def after_fork(self) -> None:
-        """In a forked child: forgets the parent's connections without closing them, and its locks."""
+    def before_fork(self) -> bool:
+        """Closes every connection, once whoever uses one is done with it; `after_fork` must follow on both sides.
+
+        Returns:
+            Whether that went well; else no child may use the lake.
+        """
+        quiet = not self.local.depth and not self._turn.mine() and self._turn.acquire(FORK_WAITS)
+        if quiet and not self.readers.shut(FORK_WAITS):
+            self._turn.release()
+            quiet = False
+        self._torn = not quiet
+        if quiet:
+            self._tidying.acquire()
+            self._close_writing()
+        return quiet
+
+    def after_fork_in_parent(self) -> None:
+        """Goes on as before: connections are opened again when they are needed."""
+        if not self._torn:
+            self._tidying.release()
+            self.readers.reopen()
+            self._turn.release()
+        self._torn = False
+
+    def after_fork(self, *, torn: bool = False) -> None:
+        """In a forked child: nothing of the parent's is used, closed or unlocked.
+
+        Args:
+            torn: Whether another Database on this folder was in use.
+        """
         if self.pid == os.getpid():
             return
-        disown(self._all)
-        _kept.append(self.local)
+        left = self.readers.all()
+        left += [self._writer._connection] if self._writer else []
+        left += [self._tidier] if self._tidier else []
+        self._torn = torn or self._torn or bool(left)  # forked behind Python's back
+        disown([*left, self.local])
         self._reset()
         if not self._closed:
             self._lock.after_fork()
 
     def _connect(self, *, readonly: bool) -> apsw.Connection:
-        if self._closed:
-            raise DiskError(f"{self.folder}: this lake has been closed")
+        self._must_be_usable()
         busy = int(self.timeout * 1000)
         try:
-            connection = connect(self.path, sync=self.sync, readonly=readonly, vfs=self._vfs, busy_ms=busy)
+            return connect(self.path, sync=self.sync, readonly=readonly, vfs=self._vfs, busy_ms=busy)
         except apsw.Error as error:
             raise translate(error, self.path) from error
-        with self._guard:
-            self._all.append(connection)
-        return connection
+
+    def _must_be_usable(self) -> None:
+        if self._closed:
+            raise DiskError(f"{self.folder}: this lake has been closed")
+        if self._torn:
+            raise DiskError(
+                f"{self.folder}: this process was forked in the middle of a read or write of the lake, which SQLite "
+                "does not survive; start processes by spawn or forkserver, or fork before the lake is used"
+            )
 
     def _create_tables(self) -> None:
         self._lock.acquire(self.timeout)
@@ -245,25 +283,25 @@ class Database:
             raise LockTimeout(f"{self.folder}: cannot close while other threads write")
         try:
             self._closed = True
-            ours = [reader._connection for reader in self._idle]
-            ours += [self._writer._connection] if self._writer else []
-            self._idle.clear()
-            self._writer = None
+            self.readers.close()
             with self._tidying:
-                ours += [self._tidier] if self._tidier else []
-                self._tidier = None
-            for connection in ours:
-                self._discard(connection)
+                self._close_writing(last=True)
             self._lock.close()
         finally:
             self._turn.release()
 
-    def _discard(self, connection: apsw.Connection) -> None:
-        with self._guard:
-            self._all.remove(connection)
-        if self.failed:  # what could not be synced once is not written on by the last one to leave
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        connection.close(True)
+    def _close_writing(self, *, last: bool = False) -> None:
+        """Closes what writes.
+
+        Args:
+            last: Whether the log may be written back by the last one to leave; never after a failed sync.
+        """
+        for connection in (self._writer._connection if self._writer else None, self._tidier):
+            if connection is not None:
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(not last or self.failed is not None))
+                connection.close(True)
+        self._writer = self._tidier = None
+        self._durable = True
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -275,23 +313,6 @@ class Database:
                 row = reader.row("SELECT data FROM node WHERE hash = ?", (digest,))
         """
         return _Reading(self)
-
-    def take_reader(self) -> Reader:
-        """A reader nobody else uses."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return Reader(self._connect(readonly=True))
-
-    def give_reader(self, reader: Reader) -> None:
-        """Ends a reader's transaction and keeps its connection for the next."""
-        connection = reader._connection
-        reader.execute("COMMIT")
-        lingering = connection.txn_state() != apsw.SQLITE_TXN_NONE  # a cursor was kept: it would hold the moment
-        if lingering or self._closed or len(self._idle) >= IDLE_READERS:
-            self._discard(connection)
-        else:
-            self._idle.append(reader)
 
     # ------------------------------------------------------------------------------------------------------- writing
 
@@ -309,8 +330,7 @@ class Database:
 
     def begin(self, *, durable: bool = True) -> Writer:
         """Takes the locks and begins; `end` must follow."""
-        if self._turn.mine():
-            raise RuntimeError("a write inside a write of the same thread would wait for itself")
+        self._must_not_nest()
         deadline = time.monotonic() + self.timeout
         try:
             if not self._turn.acquire(self.timeout):
@@ -353,9 +373,12 @@ class Database:
         self._writer = Writer(connection)
         return self._writer
 
+    def _must_not_nest(self) -> None:
+        if self._turn.mine():
+            raise RuntimeError("a write inside a write of the same thread would wait for itself")
+
     def _must_write(self) -> None:
-        if self._closed:
-            raise DiskError(f"{self.folder}: this lake has been closed")
+        self._must_be_usable()
         if self.failed:
             raise ReadOnly(
                 f"{self.folder}: the lake is read-only since {self.failed}. What was acknowledged before is safe; "
@@ -412,6 +435,7 @@ class Database:
         """
         if self.pid != os.getpid():
             self.after_fork()
+        self._must_not_nest()
         return self._group.submit(work)
 
     # ----------------------------------------------------------------------------------------------------------- log
@@ -443,12 +467,29 @@ class Database:
 
 
 _open: weakref.WeakSet[Database] = weakref.WeakSet()
-_kept: list[object] = []
+_forking: list[Database] = []
+_torn_folders: set[str] = set()
+
+
+def _before_fork() -> None:
+    _forking.extend(_open)
+    _torn_folders.update(database.folder for database in _forking if not database.before_fork())
+
+
+def _after_fork_in_parent() -> None:
+    for database in _forking:
+        database.after_fork_in_parent()
+    _forking.clear()
+    _torn_folders.clear()
 
 
 def _after_fork_in_child() -> None:
     for database in list(_open):
-        database.after_fork()
+        database.after_fork(torn=database.folder in _torn_folders)
+    _forking.clear()
+    _torn_folders.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)

@@ -26,7 +26,8 @@ VERSION: Final = 1
 REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "coda", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"}
 )
-_OURS: Final = frozenset({lock.NAME, database.NAME, f"{database.NAME}-wal", f"{database.NAME}-shm", OBJECTS})
+_SQLITE: Final = tuple(database.NAME + end for end in ("", "-wal", "-shm", "-journal"))
+_OURS: Final = frozenset({lock.NAME, OBJECTS, *_SQLITE})
 
 
 def prepare(

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lakefs_hl.local.disk import fs, layout
+from lakefs_hl.local.disk.errors import Damaged, NotALake, UnknownFormat
+from lakefs_hl.local.disk.layout import prepare
+
+
+def test_a_new_lake_notes_its_tree_once(tmp_path: Path) -> None:
+    folder = str(tmp_path / "deep" / "er" / "lake")
+    first, noted = prepare(folder, tree={"seed": 1, "bits": 5})
+    assert noted["format"] == layout.VERSION
+    assert noted["tree"] == {"seed": 1, "bits": 5}
+    second, again = prepare(folder, tree={"seed": 2})
+    assert again == noted
+    assert json.loads((tmp_path / "deep/er/lake/format.json").read_text()) == noted
+    assert sorted(os.listdir(folder)) == ["format.json", "lake.db", "lake.db-shm", "lake.db-wal", "lock", "objects"]
+    first.close()
+    second.close()
+
+
+def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    database, _ = prepare("here", tree={})
+    assert database.folder == str(tmp_path / "here")
+    database.close()
+
+
+def test_an_empty_folder_becomes_a_lake_and_another_folder_is_left_alone(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    prepare(str(empty), tree={})[0].close()
+    other = tmp_path / "other"
+    (other / "objects").mkdir(parents=True)
+    (other / "thesis.tex").write_text("x")
+    with pytest.raises(NotALake, match=r"other: not a lake, and not empty \(it holds thesis\.tex\)"):
+        prepare(str(other), tree={})
+    (other / "thesis.tex").unlink()
+    with pytest.raises(NotALake, match="it holds objects"):
+        prepare(str(other), tree={})
+    assert os.listdir(other) == ["objects"]
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "file" / "lake"):
+        with pytest.raises(NotALake, match=r"file is not a folder"):
+            prepare(str(path), tree={})
+
+
+def test_a_folder_that_everyone_may_change_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(NotALake, match=r"everyone may write to it \(mode 777\)"):
+        prepare(str(folder), tree={})
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(NotALake, match=r"belongs to user .* we are user 4711"):
+        prepare(str(tmp_path), tree={})
+
+
+@pytest.mark.parametrize("kind", sorted(layout.REMOTE))
+def test_network_file_systems_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(layout, "file_system", lambda _folder: kind)
+    with pytest.raises(NotALake, match=f"network file system .{kind}"):
+        prepare(str(tmp_path), tree={})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mountinfo is Linux's")
+def test_the_file_system_is_that_of_the_innermost_mount(tmp_path: Path) -> None:
+    assert layout.file_system("/proc/self") == "proc"
+    assert layout.file_system(str(tmp_path)) not in {"", "proc"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"form": 1}', "null"])
+def test_an_unreadable_format_is_damage(tmp_path: Path, text: str) -> None:
+    prepare(str(tmp_path), tree={})[0].close()
+    (tmp_path / "format.json").write_text(text)
+    with pytest.raises(Damaged, match=r"format\.json"):
+        prepare(str(tmp_path), tree={})
+
+
+def test_a_later_format_is_refused_by_its_number(tmp_path: Path) -> None:
+    prepare(str(tmp_path), tree={})[0].close()
+    (tmp_path / "format.json").write_text('{"format": 2}')
+    with pytest.raises(UnknownFormat, match="format 2"):
+        prepare(str(tmp_path), tree={})
+
+
+def test_a_lake_without_its_database_is_damaged_not_new(tmp_path: Path) -> None:
+    prepare(str(tmp_path), tree={})[0].close()
+    (tmp_path / "lake.db").unlink()
+    with pytest.raises(Damaged, match=r"lake\.db is missing"):
+        prepare(str(tmp_path), tree={})
+
+
+def test_a_lost_format_is_written_again_from_the_database(tmp_path: Path) -> None:
+    database, noted = prepare(str(tmp_path), tree={"seed": 1})
+    database.close()
+    (tmp_path / "format.json").unlink()
+    database, again = prepare(str(tmp_path), tree={"seed": 2})
+    assert again == noted
+    database.close()
+
+
+def _die_at(folder: str, number: int) -> None:
+    reached = 0
+
+    def hook(_point: str) -> None:
+        nonlocal reached
+        reached += 1
+        if reached == number:
+            os._exit(9)
+
+    fs.hook = hook
+    prepare(folder, tree={"seed": number})
+
+
+def test_a_making_that_was_killed_anywhere_is_completed(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    number = 0
+    while True:
+        number += 1
+        folder = str(tmp_path / str(number) / "lake")
+        os.mkdir(os.path.dirname(folder))
+        child = context.Process(target=_die_at, args=(folder, number))
+        child.start()
+        child.join()
+        database, noted = prepare(folder, tree={"seed": -1})
+        assert noted["tree"]["seed"] in {number, -1}
+        with database.write() as writer:
+            writer.execute("INSERT INTO staging(token, path, value) VALUES(1, x'61', NULL)")
+        database.close()
+        database, again = prepare(folder, tree={})
+        assert again == noted
+        database.close()
+        if child.exitcode == 0:
+            break
+        assert child.exitcode == 9
+    assert number > 10  # every step had its turn
+
+
+def _make(folder: str, seed: int, answers: multiprocessing.Queue[int]) -> None:
+    database, noted = prepare(folder, tree={"seed": seed})
+    answers.put(noted["tree"]["seed"])
+    database.close()
+
+
+def test_many_who_make_one_lake_agree(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    answers: multiprocessing.Queue[int] = context.Queue()
+    children = [context.Process(target=_make, args=(str(tmp_path / "lake"), seed, answers)) for seed in range(6)]
+    for child in children:
+        child.start()
+    seeds = {answers.get(timeout=60) for _ in children}
+    for child in children:
+        child.join()
+        assert child.exitcode == 0
+    assert len(seeds) == 1
+
+
+def test_a_small_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, fail_at: Callable[[str, OSError], None], points: list[str]
+) -> None:
+    path = str(tmp_path / "note")
+    layout.write_file(path, b"one", "note")
+    assert points == ["note.create", "note.write", "note.fsync", "note.rename", "note.fsync_folder"]
+    for point in points[:4]:
+        fail_at(point, OSError(28, "No space left on device"))
+        with pytest.raises(OSError, match="No space left"):
+            layout.write_file(path, b"two", "note")
+        assert os.listdir(tmp_path) == ["note"]
+        assert Path(path).read_bytes() == b"one"
