@@ -159,6 +159,7 @@ class Database:
         self.failed: str | None = None
         self.epoch = 0
         self.log_pages = 0
+        self._tidy_from = LONG_LOG
         self._vfs = vfs
         self._closed = False
         self._torn = False  # forked in the middle of something
@@ -441,21 +442,23 @@ class Database:
     # ----------------------------------------------------------------------------------------------------------- log
 
     def _note_log(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        if pages < self.log_pages:
+            self._tidy_from = LONG_LOG  # the log began anew
         self.log_pages = pages
         return 0
 
     def tidy(self) -> None:
         """Writes a long log back into the database, on a connection of its own, with no lock of ours held."""
-        if self.log_pages < LONG_LOG or self.failed or not self._tidying.acquire(blocking=False):
+        pages = self.log_pages
+        if pages < self._tidy_from or self.failed or not self._tidying.acquire(blocking=False):
             return
         try:
-            huge = self.log_pages >= HUGE_LOG
-            self.log_pages = 0
+            self._tidy_from = pages + LONG_LOG  # should readers keep it growing: not at every write
             fs.reach("db.checkpoint")
             if self._tidier is None:
                 self._tidier = self._connect(readonly=False)
                 self._tidier.set_busy_timeout(100)
-            mode = apsw.SQLITE_CHECKPOINT_RESTART if huge else apsw.SQLITE_CHECKPOINT_PASSIVE
+            mode = apsw.SQLITE_CHECKPOINT_RESTART if pages >= HUGE_LOG else apsw.SQLITE_CHECKPOINT_PASSIVE
             self._tidier.wal_checkpoint(None, mode)
             fs.reach("db.checkpointed")
         except (apsw.BusyError, apsw.LockedError):
@@ -490,6 +493,4 @@ def _after_fork_in_child() -> None:
     _torn_folders.clear()
 
 
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -286,6 +286,7 @@ def test_a_long_log_is_written_back_after_the_locks_are_free(
     database: Database, points: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "LONG_LOG", 20)
+    database._tidy_from = 20
     for index in range(30):
         with database.write() as writer:
             writer.execute("INSERT INTO blob(hash, data) VALUES(?, ?)", (b"%d" % index, bytes(4096)))
@@ -298,8 +299,8 @@ def test_a_long_log_is_written_back_after_the_locks_are_free(
 def test_readers_that_stay_let_the_log_grow_until_the_door_is_closed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "LONG_LOG", 10)
-    monkeypatch.setattr(database_module, "HUGE_LOG", 20)
+    monkeypatch.setattr(database_module, "LONG_LOG", 60)
+    monkeypatch.setattr(database_module, "HUGE_LOG", 120)
     with database.read() as reader:
         reader.row("SELECT count(*) FROM blob")
         for index in range(60):
