@@ -1,3 +1,209 @@
-"""High-level Python SDK for lakeFS, with an embedded lake behind the same API."""
+"""High-level Python SDK for lakeFS, with an embedded lake behind the same API.
+
+Loads nothing before a name is used. `DefaultClient` is the client of whatever is made without one: None while nobody
+knows where the lake is, else made on first use; `init()` replaces it.
+
+Example:
+    >>> import lakefs_hl as lakefs
+    >>> client = lakefs.init("mem://")
+    >>> branch = lakefs.repository("example").create().branch("main")
+    >>> branch.upload("hello", "greeting.txt").size_bytes
+    5
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from lakefs_hl._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from lakefs_hl import aio as aio
+    from lakefs_hl import exceptions as exceptions
+    from lakefs_hl.branches import Branch as Branch
+    from lakefs_hl.client import Client as Client
+    from lakefs_hl.handles import Change as Change
+    from lakefs_hl.handles import DeleteReport as DeleteReport
+    from lakefs_hl.imports import ImportManager as ImportManager
+    from lakefs_hl.imports import ImportResult as ImportResult
+    from lakefs_hl.objects import CommonPrefix as CommonPrefix
+    from lakefs_hl.objects import ObjectInfo as ObjectInfo
+    from lakefs_hl.objects import ReadIOBase as ReadIOBase
+    from lakefs_hl.refs import Commit as Commit
+    from lakefs_hl.refs import Reference as Reference
+    from lakefs_hl.refs import Tag as Tag
+    from lakefs_hl.repos import Repository as Repository
+    from lakefs_hl.server import (
+        ServerConfiguration as ServerConfiguration,
+    )
+    from lakefs_hl.server import (
+        ServerStorageConfiguration as ServerStorageConfiguration,
+    )
+    from lakefs_hl.transactions import BranchTransaction as BranchTransaction
+    from lakefs_hl.writes import WriteIOBase as WriteIOBase
+
+    DefaultClient: Client | None
+
+#: Without DefaultClient: a star import would look for credentials, and freeze what it found.
+__all__ = [
+    "Branch",
+    "BranchTransaction",
+    "Change",
+    "Client",
+    "Commit",
+    "CommonPrefix",
+    "DeleteReport",
+    "ImportManager",
+    "ImportResult",
+    "ObjectInfo",
+    "ReadIOBase",
+    "Reference",
+    "Repository",
+    "ServerConfiguration",
+    "ServerStorageConfiguration",
+    "Tag",
+    "WriteIOBase",
+    "__version__",
+    "aio",
+    "exceptions",
+    "init",
+    "repositories",
+    "repository",
+]
+_HOMES: Final = {
+    "Branch": "lakefs_hl.branches",
+    "BranchTransaction": "lakefs_hl.transactions",
+    "Change": "lakefs_hl.handles",
+    "Client": "lakefs_hl.client",
+    "Commit": "lakefs_hl.refs",
+    "CommonPrefix": "lakefs_hl.objects",
+    "DeleteReport": "lakefs_hl.handles",
+    "ImportManager": "lakefs_hl.imports",
+    "ImportResult": "lakefs_hl.imports",
+    "ObjectInfo": "lakefs_hl.objects",
+    "ReadIOBase": "lakefs_hl.objects",
+    "Reference": "lakefs_hl.refs",
+    "Repository": "lakefs_hl.repos",
+    "ServerConfiguration": "lakefs_hl.server",
+    "ServerStorageConfiguration": "lakefs_hl.server",
+    "Tag": "lakefs_hl.refs",
+    "WriteIOBase": "lakefs_hl.writes",
+}
+_ROOMS: Final = frozenset({"aio", "exceptions"})
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DefaultClient":
+        from lakefs_hl.client import default_or_none
+
+        return default_or_none()
+    if name in _ROOMS:
+        return import_module(f"lakefs_hl.{name}")
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg, name=name, obj=import_module(__name__))
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "DefaultClient"})
+
+
+def init(
+    host: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    *,
+    access_token: str | None = None,
+    profile: str | None = None,
+    timeout: float | None = None,
+    max_concurrency: int | None = None,
+    retries: int | None = None,
+    verify_ssl: bool = True,
+    ca_cert: str | None = None,
+    proxy: str | None = None,
+    committer: str | None = None,
+    allowed_storage_hosts: Iterable[str] = (),
+    aws_role: bool | None = None,
+    token_ttl_seconds: int | None = None,
+    url_presign_ttl_seconds: int | None = None,
+    token_request_headers: Mapping[str, str] | None = None,
+    endpoint: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    jwt_token: str | None = None,
+) -> Client:
+    """Makes the default client: the one of whatever is made without a client; takes what `Client` takes.
+
+    Returns:
+        The client, so that it can be kept or closed.
+
+    Raises:
+        NoAuthenticationFound: Nothing was given, and no other source holds credentials.
+        InvalidConfigError: A source holds something unusable.
+    """
+    from lakefs_hl.client import Client, make_default
+
+    return make_default(
+        Client(
+            host,
+            username,
+            password,
+            access_token=access_token,
+            profile=profile,
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+            retries=retries,
+            verify_ssl=verify_ssl,
+            ca_cert=ca_cert,
+            proxy=proxy,
+            committer=committer,
+            allowed_storage_hosts=allowed_storage_hosts,
+            aws_role=aws_role,
+            token_ttl_seconds=token_ttl_seconds,
+            url_presign_ttl_seconds=url_presign_ttl_seconds,
+            token_request_headers=token_request_headers,
+            endpoint=endpoint,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            jwt_token=jwt_token,
+        )
+    )
+
+
+def repository(repository_id: str, *, client: Client | None = None) -> Repository:
+    """Gives a handle of a repository; makes no request, so the repository need not exist yet.
+
+    Args:
+        repository_id: Its name.
+        client: Whom to ask; None means the default client.
+    """
+    from lakefs_hl.repos import Repository
+
+    return Repository(repository_id, client)
+
+
+def repositories(
+    prefix: str = "",
+    after: str = "",
+    max_amount: int | None = None,
+    *,
+    search: str = "",
+    client: Client | None = None,
+) -> Iterator[Repository]:
+    """Lists repositories by name, lazily.
+
+    Args:
+        prefix: List what begins with this.
+        after: List what comes after this name.
+        max_amount: How many to list at most; None means all.
+        search: List what has this in its name.
+        client: Whom to ask; None means the default client.
+    """
+    from lakefs_hl.repos import list_repositories
+
+    return list_repositories(prefix, after, max_amount, search=search, client=client)

@@ -6,8 +6,9 @@ Whoever holds such things registers once; the hook runs in the child before any 
 from __future__ import annotations
 
 import os
+from itertools import count
 from typing import Protocol
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 
 class Forked(Protocol):
@@ -17,14 +18,16 @@ class Forked(Protocol):
         """Drops what belongs to the parent, without closing or locking any of it."""
 
 
-_watched: WeakSet[Forked] = WeakSet()
+_numbers = count()
+#: By number: things that compare equal are renewed each.
+_watched: WeakValueDictionary[int, Forked] = WeakValueDictionary()
 #: What a child must never finalise: closing it could wait for a lock that a thread of the parent held at the fork.
 _inherited: list[object] = []
 
 
 def watch(thing: Forked) -> None:
     """Renews `thing` in every child process, for as long as it lives."""
-    _watched.add(thing)
+    _watched[next(_numbers)] = thing
 
 
 def keep(thing: object) -> None:
@@ -33,7 +36,7 @@ def keep(thing: object) -> None:
 
 
 def _renew() -> None:
-    for thing in list(_watched):
+    for thing in list(_watched.values()):
         thing.after_fork()
 
 

@@ -43,7 +43,18 @@ class Exchange:
         answer: Status and headers, once they came.
     """
 
-    __slots__ = ("_at_body", "_connecting", "answer", "careful", "guard", "phase", "received", "scope", "sent", "silence")
+    __slots__ = (
+        "_at_body",
+        "_connecting",
+        "answer",
+        "careful",
+        "guard",
+        "phase",
+        "received",
+        "scope",
+        "sent",
+        "silence",
+    )
 
     def __init__(self, retry: RetryClass, silence: float, scope: Scope | None, guard: Guard | None) -> None:
         self.scope = scope
