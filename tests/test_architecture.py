@@ -28,10 +28,12 @@ ROOMS: dict[str, set[str]] = {
     "spec": set(),
     "ops": {"spec"},
     "transport": {"spec", "ops.effects", "ops.paging"},
-    "config": {"spec", "ops.auth"},
-    "face": {"spec", "ops", "transport.blocking", "transport.http", "config", "face"},
-    "exceptions": {"spec.errors"},
-    "aio": {"spec", "ops", "transport.aio", "transport.blocking", "config", "face"},
+    "lakectl": {"spec.errors"},
+    "config": {"spec", "ops.auth", "lakectl"},
+    "aws": {"spec.errors", "ops.auth", "config"},
+    "face": {"spec", "ops", "transport.blocking", "transport.forks", "transport.http", "config", "aws", "face"},
+    "exceptions": {"spec.errors", "config"},
+    "aio": {"spec", "ops", "transport.aio", "transport.blocking", "transport.forks", "config", "aws", "face"},
     "local.disk": set(),
     "local.tree": set(),
     "local.engine": {"spec", "local.tree", "local.disk"},
@@ -60,14 +62,14 @@ ALLOWED = {("ops.retry", "threading")}  # the short lock of the retry budget
 # A library of others -> the only rooms that may load it.
 ONLY_IN: dict[str, set[str]] = {
     "apsw": {"local.disk"},
-    "boto3": {"config"},
-    "botocore": {"config"},
+    "boto3": {"aws"},
+    "botocore": {"aws"},
     "granian": {"local.serve"},
     "lakefs_sdk": {"face"},
     "pycurl": {"transport"},
     "urllib3": {"transport"},
     "uvicorn": {"local.serve"},
-    "yaml": {"cli", "config", "local.serve"},
+    "yaml": {"lakectl", "local.serve"},
 }
 BAD_NAMES = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
 PUBLIC_MODULES = {"aio", "exceptions"}  # names of __all__ that are submodules because they mean the submodule

@@ -130,14 +130,18 @@ def test_what_the_reference_names_exists() -> None:
         for line in page.read_text(encoding="utf-8").splitlines():
             if line.startswith(":::"):
                 name = line.removeprefix(":::").strip()
-                source = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-                assert source.exists() or _defines(name), f"{page.name}: there is no {name}"
+                assert _module(name).exists() or _defines(name), f"{page.name}: there is no {name}"
+
+
+def _module(name: str) -> Path:
+    path = ROOT.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _defines(name: str) -> bool:
     module, _, last = name.rpartition(".")
-    source = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-    if not source.exists():
+    if not _module(module).exists():
         return False
+    tree = ast.parse(_module(module).read_text(encoding="utf-8"))
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return last in {node.name for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, kinds)}
+    return last in {node.name for node in tree.body if isinstance(node, kinds)}
