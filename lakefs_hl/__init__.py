@@ -3,7 +3,7 @@
 Loads nothing before a name is used. `DefaultClient` is the client of whatever is made without one: None while nobody
 knows where the lake is, else made on first use; `init()` replaces it.
 
-Example:
+Examples:
     >>> import lakefs_hl as lakefs
     >>> client = lakefs.init("mem://")
     >>> branch = lakefs.repository("example").create().branch("main")

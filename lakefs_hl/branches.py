@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Branch(Reference, WriteIOBase):
     r"""A branch: reads see what is staged, writes stage, a commit makes history of it.
 
-    Example:
+    Examples:
         >>> branch = lakefs.repository("example").branch("dev").create("main")
         >>> _ = branch.upload(b"1,2\\n", "data/t.csv")
         >>> branch.commit_changes("first data").message
@@ -225,7 +225,7 @@ class Branch(Reference, WriteIOBase):
             delete_on_error: Delete the ephemeral branch after a failure, instead of keeping and naming it.
             on_empty: What to do if nothing changed.
 
-        Example:
+        Examples:
             >>> branch = lakefs.repository("example").branch("main")
             >>> with branch.transaction("nightly load") as tx:
             ...     _ = tx.upload(b"a,b\\n", "daily/t.csv")

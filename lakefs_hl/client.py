@@ -16,24 +16,28 @@ from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+import msgspec
 
 from lakefs_hl import config
 from lakefs_hl._version import __version__
 from lakefs_hl.ops import auth, server
 from lakefs_hl.ops.retry import Budget, Policy, Session
 from lakefs_hl.spec.errors import (
+    InsecureTransportWarning,
     InvalidConfigError,
+    LakeError,
     LakeFSException,
     NoAuthenticationFound,
     UnsupportedOperationException,
 )
-from lakefs_hl.transport import forks
-from lakefs_hl.transport.blocking import Blocking, Transport, quiet
+from lakefs_hl.transport.blocking import Blocking, Transport, quiet, watch
 
 if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
 
-    from lakefs_hl.aws import Role
+    from lakefs_hl.config.aws import Role
     from lakefs_hl.ops.effects import Op
     from lakefs_hl.ops.paging import NextPage
     from lakefs_hl.server import ServerStorageConfiguration
@@ -99,7 +103,7 @@ class Client:
         NoAuthenticationFound: No source holds credentials.
         InvalidConfigError: A source holds something unusable.
 
-    Example:
+    Examples:
         >>> import lakefs_hl as lakefs
         >>> client = lakefs.Client("mem://")
         >>> repository = lakefs.repository("example", client=client).create()
@@ -150,14 +154,16 @@ class Client:
             "token_request_headers": dict(token_request_headers) if token_request_headers is not None else None,
         }
         recipe = cast("Recipe", {name: value for name, value in given.items() if value is not None})
-        if (named := recipe.get("host", "")).removeprefix("mem:").strip("/") == "" and named.startswith("mem:"):
-            recipe["host"] = f"mem://{_PRIVATE}{uuid.uuid4().hex}"  # a lake of its own, which handles can name
         self._cook(recipe)
 
     def _cook(self, recipe: Recipe) -> None:
         """Makes everything of the recipe; no network."""
         policy = _policy(recipe)
         settings = config.resolve(_given(recipe))
+        if settings.endpoint == "mem://":  # a lake of its own, which its client names so that handles can find it
+            settings = msgspec.structs.replace(settings, endpoint=f"{_PRIVATE}{uuid.uuid4().hex}")
+            recipe["host"] = settings.endpoint
+            _lakes[settings.endpoint] = _transport(settings, recipe, new=True)
         if settings.endpoint.startswith("local:") and "host" in recipe:
             recipe["host"] = settings.endpoint  # absolute: it means the same folder wherever it is unpickled
         _warn(settings, verify=recipe.get("verify_ssl", True))
@@ -177,7 +183,7 @@ class Client:
         self._in_process = settings.in_process
         self._sdk: LakeFSClient | None = None
         self._lock = threading.Lock()
-        forks.watch(self)
+        watch(self)
 
     def after_fork(self) -> None:
         """Starts anew in a child process: locks that the parent's threads may have held are not waited for."""
@@ -367,8 +373,9 @@ class Client:
         return f"<b>Client</b><table>{rows}</table>"
 
 
-#: How the name of a lake in memory begins that only one client has.
-_PRIVATE: Final = "~"
+#: How the name of a lake in memory begins that belongs to one client and its copies.
+_PRIVATE: Final = "mem://~"
+_lakes: Final[WeakValueDictionary[str, Any]] = WeakValueDictionary()
 _WHO: Final = frozenset({"host", "username", "password", "access_token", "profile", "committer"})
 
 
@@ -423,10 +430,10 @@ def _warn(settings: config.Settings, *, verify: bool) -> None:
     host = parts.hostname or ""
     if parts.scheme == "http" and not host.startswith(_LOOPBACK):
         text = f"{settings.endpoint}: credentials and data go over the network unencrypted; use https://"
-        warnings.warn(text, config.InsecureTransportWarning, stacklevel=4)
+        warnings.warn(text, InsecureTransportWarning, stacklevel=4)
     if parts.scheme == "https" and not verify:
         text = f"verify_ssl=False: whoever answers for {host} gets the credentials; trust its CA with ca_cert= instead"
-        warnings.warn(text, config.InsecureTransportWarning, stacklevel=4)
+        warnings.warn(text, InsecureTransportWarning, stacklevel=4)
 
 
 def _authority(settings: config.Settings) -> tuple[auth.Authority, Role | None]:
@@ -439,7 +446,7 @@ def _authority(settings: config.Settings) -> tuple[auth.Authority, Role | None]:
         case config.Nobody():
             return auth.nobody(), None
         case config.AwsRole():
-            from lakefs_hl.aws import Role
+            from lakefs_hl.config.aws import Role
 
             role = Role(settings.endpoint, who)
             return auth.external(role, who.token_ttl_seconds), role
@@ -449,10 +456,13 @@ def _where(settings: config.Settings) -> str:
     return "" if settings.in_process else settings.endpoint
 
 
-def _transport(settings: config.Settings, recipe: Recipe) -> Transport:
+def _transport(settings: config.Settings, recipe: Recipe, *, new: bool = False) -> Transport:
+    if settings.endpoint.startswith(_PRIVATE) and not new:
+        return _private(settings.endpoint)
     if settings.in_process:
         lake = importlib.import_module("lakefs_hl.local")
-        return cast("Transport", lake.connect(settings.endpoint, settings.committer))
+        endpoint = "mem://" if new else settings.endpoint
+        return cast("Transport", lake.connect(endpoint, settings.committer))
     from lakefs_hl.transport.http import Http  # urllib3 costs 100 ms: loaded by the first client that needs it
 
     return Http(
@@ -465,6 +475,15 @@ def _transport(settings: config.Settings, recipe: Recipe) -> Transport:
         allowed_storage_hosts=recipe.get("allowed_storage_hosts", ()),
         user_agent=f"lakefs-hl/{__version__}",
     )
+
+
+def _private(endpoint: str) -> Transport:
+    """The lake of another client's `mem://`: it can be joined while it lives, not made again."""
+    found: Transport | None = _lakes.get(endpoint)
+    if found is None:
+        msg = f"{endpoint} was a lake in the memory of another process, or is gone; mem://NAME is found again by name"
+        raise LakeError(msg)
+    return found
 
 
 # -- the default client ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Reference(ReadIOBase):
     """Any version of a repository that can be read: a branch, tag, commit or expression such as `main~2`.
 
-    Example:
+    Examples:
         >>> ref = lakefs.repository("example").ref("main")
         >>> ref.commit_message()
         'Repository created'
@@ -206,7 +206,7 @@ class Commit(CommitFields, Reference):
 class Tag(Reference):
     """A name for a commit that never moves.
 
-    Example:
+    Examples:
         >>> tag = lakefs.repository("example").tag("v1").create("main")
         >>> tag.commit_message()
         'Repository created'

@@ -27,7 +27,7 @@ class Repository(RepositoryHandle):
         repository_id: The name: 3 to 63 lower-case letters, digits and dashes.
         client: Whom to ask; None means the default client of the moment of each call.
 
-    Example:
+    Examples:
         >>> repo = lakefs.repository("example").get_or_create()
         >>> [branch.id for branch in repo.list_branches()]
         ['main']

@@ -113,7 +113,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         TransactionException: The block raised an `Exception`, which is the cause; KeyboardInterrupt and the like pass
             as themselves, with a note.
 
-    Example:
+    Examples:
         >>> branch = lakefs.repository("example").branch("main")
         >>> with branch.transaction("two tables or none") as tx:
         ...     _ = tx.upload(b"1\n", "a.csv")

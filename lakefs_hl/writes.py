@@ -50,7 +50,7 @@ class WriteIOBase(ReadIOBase):
             ObjectExistsException: `if_none_match` was given and there is an object.
             IntegrityError: The lake stored something else; the object is not to be trusted.
 
-        Example:
+        Examples:
             >>> branch = lakefs.repository("example").branch("main")
             >>> branch.upload(b"a,b\n", "data/t.csv").size_bytes
             4
@@ -228,7 +228,7 @@ class WriteIOBase(ReadIOBase):
             ObjectNotFoundException: Reading: there is no such object.
             ObjectExistsException: Creating: there is an object.
 
-        Example:
+        Examples:
             >>> branch = lakefs.repository("example").branch("main")
             >>> with branch.open("notes.txt", "w") as file:
             ...     _ = file.write("hello\n")

@@ -309,7 +309,7 @@ class Database:
     def read(self) -> _Reading:
         """One read transaction on a connection of this thread; inside another of this thread, the same one.
 
-        Example:
+        Examples:
             with database.read() as reader:
                 row = reader.row("SELECT data FROM node WHERE hash = ?", (digest,))
         """

@@ -30,7 +30,7 @@ class Tree:
         cache: Nodes in memory; may be shared by trees and threads.
         same: Whether two values that differ in their bytes mean the same. Used by `diff` and `merge`.
 
-    Example:
+    Examples:
         >>> from lakefs_hl.local.tree import Cache, MemoryNodes, Shape, Tree
         >>> tree = Tree(MemoryNodes(), Shape(seed=2), Cache())
         >>> base = tree.build([(b"a", b"1"), (b"b", b"2")])
