@@ -131,7 +131,8 @@ class Role:
         return (
             f"no credentials for {self._endpoint}: no keyword arguments, no LAKECTL_CREDENTIALS_… in the environment, "
             f"none in lakectl's file, and as the last resort the AWS role: {exc}. Give "
-            'Client(host, username, password), run `lakectl config`, or work without a server: lakefs.init("local:./lake")'
+            "Client(host, username, password), run `lakectl config`, or work without a server: "
+            'lakefs.init("local:./lake")'
         )
 
     def keep_fresh(self, authority: Authority) -> None:

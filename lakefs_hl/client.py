@@ -32,12 +32,13 @@ from lakefs_hl.spec.errors import (
     NoAuthenticationFound,
     UnsupportedOperationException,
 )
-from lakefs_hl.transport.blocking import Blocking, Transport, quiet, watch
+from lakefs_hl.transport.blocking import Blocking, Transport, quiet
+from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
 
-    from lakefs_hl.config.aws import Role
+    from lakefs_hl.aws import Role
     from lakefs_hl.ops.effects import Op
     from lakefs_hl.ops.paging import NextPage
     from lakefs_hl.server import ServerStorageConfiguration
@@ -160,15 +161,16 @@ class Client:
         """Makes everything of the recipe; no network."""
         policy = _policy(recipe)
         settings = config.resolve(_given(recipe))
+        lake: Transport | None = None
         if settings.endpoint == "mem://":  # a lake of its own, which its client names so that handles can find it
             settings = msgspec.structs.replace(settings, endpoint=f"{_PRIVATE}{uuid.uuid4().hex}")
             recipe["host"] = settings.endpoint
-            _lakes[settings.endpoint] = _transport(settings, recipe, new=True)
+            lake = _lakes[settings.endpoint] = _transport(settings, recipe, new=True)
         if settings.endpoint.startswith("local:") and "host" in recipe:
             recipe["host"] = settings.endpoint  # absolute: it means the same folder wherever it is unpickled
         _warn(settings, verify=recipe.get("verify_ssl", True))
         authority, role = _authority(settings)
-        transport = _transport(settings, recipe)
+        transport = lake or _transport(settings, recipe)
         self._assemble(recipe, settings, Session(authority, policy, where=_where(settings)), role, transport)
 
     def _assemble(
@@ -446,7 +448,7 @@ def _authority(settings: config.Settings) -> tuple[auth.Authority, Role | None]:
         case config.Nobody():
             return auth.nobody(), None
         case config.AwsRole():
-            from lakefs_hl.config.aws import Role
+            from lakefs_hl.aws import Role
 
             role = Role(settings.endpoint, who)
             return auth.external(role, who.token_ttl_seconds), role

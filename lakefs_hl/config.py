@@ -35,10 +35,6 @@ _ADVICE: Final = (
 )
 
 
-class InsecureTransportWarning(UserWarning):
-    """Credentials go over the network in a way that others can read or redirect."""
-
-
 class AwsRole(msgspec.Struct, frozen=True, kw_only=True):
     """How to log in with the machine's AWS role.
 

@@ -5,7 +5,6 @@ The tree is drawn in `lakefs_hl.spec.errors`, where the classes live.
 
 from __future__ import annotations
 
-from lakefs_hl.config import InsecureTransportWarning
 from lakefs_hl.spec.errors import (
     AmbiguousOutcomeError,
     Attempt,
@@ -14,6 +13,7 @@ from lakefs_hl.spec.errors import (
     ConflictException,
     DeadlineExceeded,
     ForbiddenException,
+    InsecureTransportWarning,
     IntegrityError,
     InvalidConfigError,
     LakeCorruptError,

@@ -269,6 +269,10 @@ class LakeFormatError(LakeError):
     """The folder is no lake, or one of another format."""
 
 
+class InsecureTransportWarning(UserWarning):
+    """Credentials go over the network in a way that others can read or redirect."""
+
+
 def for_status(status: int) -> type[ServerException]:
     """Returns the class that stands for a status."""
     found = ServerException.by_status.get(status)
