@@ -4,8 +4,8 @@ The policy is pure: waiting and dice are the driver's, and time is the sum of th
 a try may be repeated follows from the operation's class (`Endpoint.retry`) and from what its outcome tells:
 
 A safe, B idempotent: repeated. W last writer wins: repeated unless told not to. C conditional: repeated; a refusal
-after an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged: repeated here only if nothing can have
-happened, else `ops.logged` looks for the op_id. E never: one try, connecting excepted.
+after an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged: repeated here only if nothing
+can have happened, else `ops.logged` looks for the op_id. E never: one try, connecting excepted.
 """
 
 from __future__ import annotations
@@ -294,12 +294,9 @@ class _Tries:
         unknown = self.unknown and self.request.endpoint.retry != "A"
         if unknown and self.request.endpoint.retry in "EW" and not self.repeat:
             about = self.about or doing(self.request)
-            cause, error = (
-                error,
-                errors.AmbiguousOutcomeError(
-                    f"{about}: nobody knows whether it was done, and doing it twice could do harm: look before you repeat it "
-                    f"({error})"
-                ),
+            cause = error
+            error = errors.AmbiguousOutcomeError(
+                f"{about}: nobody knows whether it was done, and doing it twice could do harm: look first ({cause})"
             )
             error.__cause__ = cause
         if len(self.attempts) > 1:
