@@ -64,7 +64,6 @@ ONLY_IN: dict[str, set[str]] = {
     "apsw": {"local.disk"},
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "granian": {"local.serve"},
     "lakefs_sdk": {"face"},
     "pycurl": {"transport"},
     "urllib3": {"transport"},

@@ -24,7 +24,7 @@ HEAVY = (
     "click",
     "msgspec",
     "asyncio",
-    "granian",
+    "uvicorn",
 )
 IMPORT_MS, ATTRIBUTE_MS = 15.0, 30.0
 ROUNDS = 15
@@ -63,7 +63,7 @@ def test_nothing_heavy_is_loaded_by_the_import(module: str) -> None:
 
 def test_a_lake_in_process_needs_no_http_stack() -> None:
     code = "import lakefs_hl\nlakefs_hl.Client('mem://').close()"
-    assert not {"urllib3", "lakefs_sdk", "pydantic", "boto3", "granian"} & set(loaded(code))
+    assert not {"urllib3", "lakefs_sdk", "pydantic", "boto3", "uvicorn"} & set(loaded(code))
 
 
 def test_listing_the_public_names_loads_nothing() -> None:
