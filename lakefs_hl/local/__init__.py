@@ -1,3 +1,150 @@
-"""The embedded lake: disk, tree, engine, api and serve."""
+"""The embedded lake, put together: engine and api as a transport in this process, or behind a socket.
+
+`connect` is found by name by the client when an endpoint is `local:PATH` or `mem://NAME`; `run_server` is the command
+`lakefs-hl serve`.
+"""
 
 from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from lakefs_hl.local.api import App
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.spec.errors import InvalidConfigError, LakeError
+from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.inproc import InProcess
+
+_LOCAL: Final = "local:"
+_MEMORY: Final = "mem://"
+_FAST: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it, mode 0700
+
+_lock = threading.Lock()
+_named: dict[str, Engine] = {}
+
+
+class Started(NamedTuple):
+    """A server that answers.
+
+    Attributes:
+        folder: The lake.
+        url: Where it answers.
+        key_file: Where its keys are.
+    """
+
+    folder: Path
+    url: str
+    key_file: Path
+
+
+def connect(uri: str, committer: str) -> InProcess:
+    """Opens a lake in this process, as a transport.
+
+    Args:
+        uri: `local:PATH`, a folder that is made if it is not there; `mem://`, a lake of one's own that is gone with its
+            last user; `mem://NAME`, shared by name within this process.
+        committer: Whose name commits bear.
+
+    Returns:
+        A transport to it.
+
+    Raises:
+        InvalidConfigError: The URI names no place.
+        LakeError: The folder is no lake, or cannot be one.
+    """
+    if uri.startswith(_MEMORY):
+        engine = _in_memory(uri.removeprefix(_MEMORY))
+    elif uri.startswith(_LOCAL):
+        engine = Engine.open(folder_of(uri))
+    else:
+        raise InvalidConfigError(f"{uri!r} names no lake: write local:PATH, mem:// or mem://NAME")
+    app = App(engine)
+
+    def call(request: Request) -> Response:
+        return app(request, committer)
+
+    transport = InProcess(call)
+    weakref.finalize(transport, engine.close)
+    return transport
+
+
+def folder_of(uri: str) -> Path:
+    """The absolute folder that a `local:` URI names.
+
+    Raises:
+        InvalidConfigError: It names none, or one by a shorthand that only a shell knows.
+    """
+    name = uri.removeprefix(_LOCAL).removeprefix("//")
+    if not name:
+        raise InvalidConfigError(f"{uri!r} names no folder: write local:./lake or local:/home/me/lake")
+    if name.startswith("~"):
+        raise InvalidConfigError(f"{uri!r}: write the folder in full, ~ is the shell's own shorthand")
+    return Path(os.path.abspath(name))  # noqa: PTH100 - `resolve` would follow links, which may be moved under the lake
+
+
+def _in_memory(name: str) -> Engine:
+    """A lake that does not outlive this process."""
+    if not name:
+        return _temporary()
+    with _lock:
+        engine = _named.get(name)
+        if engine is None:
+            engine = _named[name] = _temporary()
+        return Engine.open(engine.folder, sync=False)
+
+
+def _temporary() -> Engine:
+    """A lake in a folder of its own, without syncs, removed with the engine or at exit by the process that made it."""
+    folder = tempfile.mkdtemp(prefix="lakefs-hl-", dir=_FAST if _FAST.is_dir() else None)
+    engine = Engine.open(Path(folder), sync=False)
+    weakref.finalize(engine, _remove, folder, os.getpid())
+    return engine
+
+
+def _remove(folder: str, maker: int) -> None:
+    if os.getpid() == maker:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_server(
+    lake: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    keys: tuple[str, str] | None = None,
+    announce: Callable[[Started], None] | None = None,
+) -> None:
+    """Answers lakeFS's REST API for a lake until SIGINT or SIGTERM.
+
+    Args:
+        lake: Its folder; made if it is not there.
+        host: An address of this machine's loopback.
+        port: Where to listen; 0 takes a free one.
+        keys: The key pair of the lake from now on; None keeps it, or draws one at the first start.
+        announce: Called once, when requests are answered.
+
+    Raises:
+        InvalidConfigError: The address cannot be had.
+        LakeError: The folder is no lake; or the extra `serve` is not installed.
+    """
+    try:
+        from lakefs_hl.local.serve import keyfile
+        from lakefs_hl.local.serve.server import HttpServer
+    except ModuleNotFoundError as exc:
+        raise LakeError(f"serving a lake needs {exc.name}: pip install 'lakefs_hl[serve]'") from None
+    folder = Path(os.path.abspath(lake))  # noqa: PTH100 - as in `folder_of`
+    with contextlib.closing(Engine.open(folder)) as engine:
+        server = HttpServer(App(engine, import_root=None), folder / "tmp", host, port)
+        stored = keyfile.read(folder) if keys is None else keyfile.Pair(*keys)
+        pair = stored or keyfile.make()
+        engine.keys.install(pair.key, pair.secret)
+        path = keyfile.write(folder, pair, server.url)
+        started = Started(folder, server.url, path)
+        server.run(None if announce is None else lambda: announce(started))

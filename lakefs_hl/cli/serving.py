@@ -1,0 +1,50 @@
+"""`lakefs-hl serve LAKE`: the lake over lakeFS's REST API, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import Any
+
+from lakefs_hl import config, local
+
+
+def add(commands: Any) -> None:
+    """Adds the command."""
+    made = commands.add_parser(
+        "serve",
+        help="answer lakeFS's REST API for a lake",
+        description=(
+            "Answers lakeFS's REST API for a lake, which is made if it is not there. The keys are made at the first "
+            "start, or taken from LAKEFS_HL_SERVE_ACCESS_KEY_ID and LAKEFS_HL_SERVE_SECRET_ACCESS_KEY, and are in "
+            "LAKE/lakectl.yaml. Ctrl-C or SIGTERM ends it."
+        ),
+    )
+    made.add_argument("lake", metavar="LAKE", help="the lake's folder")
+    made.add_argument(
+        "--host", default="127.0.0.1", help="an address of this machine's loopback (default: %(default)s)"
+    )
+    made.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
+    made.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until told to end."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    keys = config.serve_keys()
+    local.run_server(
+        options.lake,
+        host=options.host,
+        port=options.port,
+        keys=(keys.access_key_id, keys.secret_access_key) if keys is not None else None,
+        announce=_announce,
+    )
+    return 0
+
+
+def _announce(started: local.Started) -> None:
+    print(f"Serving {started.folder} at {started.url}", flush=True)
+    print(f"Keys: {started.key_file} (LAKECTL_CONFIG_FILE={started.key_file})", flush=True)

@@ -1,0 +1,83 @@
+"""The API as a function: finds the handler by the operation's name, turns errors into answers.
+
+What is no answer of lakeFS's (a locked or broken lake, a bug) is raised: in process it reaches the caller as itself,
+over HTTP the server turns it into a status.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakefs_hl.local.api import (
+    actions,
+    branches,
+    commits,
+    downloads,
+    imports,
+    objects,
+    refs,
+    repositories,
+    service,
+    settings,
+    staging,
+    tags,
+)
+from lakefs_hl.local.api.answers import Handler, refusal, refuse
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.spec.endpoints import GET_CURRENT_USER, IMPORT_START
+from lakefs_hl.spec.errors import ServerException
+from lakefs_hl.spec.wire import Request, Response
+
+HANDLERS: Final[dict[str, Handler]] = {
+    **actions.HANDLERS,
+    **branches.HANDLERS,
+    **commits.HANDLERS,
+    **downloads.HANDLERS,
+    **imports.HANDLERS,
+    **objects.HANDLERS,
+    **refs.HANDLERS,
+    **repositories.HANDLERS,
+    **service.HANDLERS,
+    **settings.HANDLERS,
+    **staging.HANDLERS,
+    **tags.HANDLERS,
+}
+
+
+class App:
+    """An engine behind the API.
+
+    Args:
+        engine: The lake.
+        import_root: The folder below which an import may read; None allows none. In process it is the whole file
+            system: the caller is its own user.
+    """
+
+    def __init__(self, engine: Engine, *, import_root: str | None = "/") -> None:
+        self.engine = engine
+        self.import_root = import_root
+
+    def __call__(self, request: Request, principal: str | None) -> Response:
+        """Answers a request.
+
+        Args:
+            request: What is asked.
+            principal: Who asks, already authenticated; None for nobody.
+
+        Returns:
+            The answer, refusals included. Whoever moves its body calls `done`, if there is one.
+        """
+        endpoint = request.endpoint
+        if principal is None:
+            if not (endpoint.public or endpoint is GET_CURRENT_USER):
+                return refuse(401, "error authenticating request")
+            principal = ""
+        handler = HANDLERS.get(endpoint.operation)
+        if handler is None:
+            return refuse(501, "Not Implemented")
+        try:
+            if endpoint is IMPORT_START:
+                imports.guard(request, self.import_root)
+            return handler(self.engine, request, principal)
+        except ServerException as exc:
+            return refusal(exc, head=endpoint.method == "HEAD")

@@ -1,0 +1,98 @@
+"""Branches: make, look up, list, reset, undo, remove."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakefs_hl.local.api import checks
+from lakefs_hl.local.api.answers import TEXT, Handler, created, done, ok
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.wire import Request, Response
+
+_RESETS: Final = ("object", "common_prefix", "reset")
+
+
+def list_branches(engine: Engine, request: Request, who: str) -> Response:
+    """One page of branches."""
+    query = request.query
+    return ok(
+        engine.branches.page(
+            request.params[0],
+            checks.prefix(query),
+            checks.text(query, "after"),
+            checks.amount(query),
+            checks.flag(query, "show_hidden"),
+        )
+    )
+
+
+def get_branch(engine: Engine, request: Request, who: str) -> Response:
+    """One branch."""
+    return ok(engine.branches.get(*request.params))
+
+
+def create_branch(engine: Engine, request: Request, who: str) -> Response:
+    """Makes a branch; the answer is its commit id as plain text."""
+    creation = checks.body(models.BranchCreation, request)
+    commit_id = engine.branches.create(request.params[0], creation)
+    return Response(201, TEXT, commit_id.encode(), reason="Created")
+
+
+def delete_branch(engine: Engine, request: Request, who: str) -> Response:
+    """Removes a branch and what is staged on it."""
+    engine.branches.delete(*request.params, checks.flag(request.query, "force"))
+    return done()
+
+
+def reset_branch(engine: Engine, request: Request, who: str) -> Response:
+    """Drops staged changes."""
+    reset = checks.body(models.Reset, request)
+    checks.one_of(reset.type, _RESETS, "type")
+    engine.branches.reset(*request.params, reset)
+    return done()
+
+
+def hard_reset_branch(engine: Engine, request: Request, who: str) -> Response:
+    """Moves the head."""
+    query = request.query
+    engine.branches.hard_reset(*request.params, checks.required(query, "ref"), checks.flag(query, "force"))
+    return done()
+
+
+def diff_branch(engine: Engine, request: Request, who: str) -> Response:
+    """One page of staged changes."""
+    query = request.query
+    return ok(
+        engine.diffs.branch(
+            *request.params,
+            after=checks.text(query, "after"),
+            amount=checks.amount(query),
+            prefix=checks.prefix(query),
+            delimiter=checks.text(query, "delimiter"),
+        )
+    )
+
+
+def revert_branch(engine: Engine, request: Request, who: str) -> Response:
+    """Commits the inverse of a commit."""
+    engine.merges.revert(*request.params, checks.body(models.Revert, request), who=who)
+    return done()
+
+
+def cherry_pick(engine: Engine, request: Request, who: str) -> Response:
+    """Commits what another commit changed."""
+    return created(engine.merges.cherry_pick(*request.params, checks.body(models.CherryPick, request), who=who))
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    endpoints.LIST_BRANCHES.operation: list_branches,
+    endpoints.GET_BRANCH.operation: get_branch,
+    endpoints.CREATE_BRANCH.operation: create_branch,
+    endpoints.DELETE_BRANCH.operation: delete_branch,
+    endpoints.RESET_BRANCH.operation: reset_branch,
+    endpoints.HARD_RESET_BRANCH.operation: hard_reset_branch,
+    endpoints.DIFF_BRANCH.operation: diff_branch,
+    endpoints.REVERT_BRANCH.operation: revert_branch,
+    endpoints.CHERRY_PICK.operation: cherry_pick,
+}

@@ -1,0 +1,105 @@
+"""Bytes out of the lake: whole, in ranges, and their headers alone."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Final
+
+from lakefs_hl.local.api import checks, ranges
+from lakefs_hl.local.api.answers import Handler, refuse
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.wire import Request, Response
+
+#: Types that a browser may show in place; compared as they are, so that a parameter makes it an attachment.
+_INLINE: Final = frozenset(
+    {
+        *(f"image/{kind}" for kind in ("jpeg", "jpg", "png", "gif", "webp", "svg+xml")),
+        *(f"video/{kind}" for kind in ("mp4", "webm")),
+        *(f"audio/{kind}" for kind in ("mpeg", "wav", "webm")),
+        *(f"application/{kind}" for kind in ("pdf", "json", "javascript", "xml")),
+        *(f"text/{kind}" for kind in ("plain", "markdown", "x-markdown", "html", "css", "javascript", "xml")),
+    }
+)
+_OCTETS: Final = "application/octet-stream"
+
+
+@lru_cache(maxsize=1024)
+def _date(mtime: int) -> str:
+    return formatdate(mtime, usegmt=True)
+
+
+def _headers(stats: models.ObjectStats) -> dict[str, str]:
+    kind = stats.content_type or _OCTETS
+    return {
+        "content-type": kind,
+        "etag": f'"{stats.checksum}"',
+        "last-modified": _date(stats.mtime),
+        "content-disposition": "inline" if kind in _INLINE else "attachment",
+        "cache-control": "no-store, must-revalidate",
+        "expires": "0",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "content-security-policy": "sandbox; default-src 'none'",
+    }
+
+
+def get_object(engine: Engine, request: Request, who: str) -> Response:
+    """An object's bytes."""
+    repository, ref = request.params
+    if "presign" in request.query:
+        checks.no_presign(request)
+    path = checks.path(request.query)
+    wanted = request.headers.get("range")
+    if wanted is not None:
+        ranges.check(wanted)
+    stats, content = engine.objects.read(repository, ref, path)
+    headers = _headers(stats)
+    if request.headers.get("if-none-match") == headers["etag"]:
+        content.release()
+        return Response(304, reason="Not Modified")
+    if wanted is None:
+        return Response(200, headers, content.body, reason="OK", done=content.release)
+    size = stats.size_bytes or 0
+    try:
+        start, end = ranges.parse(wanted, size)
+    except ranges.RangeNotSatisfiable as exc:
+        content.release()
+        response = refuse(416, str(exc))
+        if exc.told:
+            headers["content-range"] = f"bytes */{size}"
+        response.headers = {**headers, **response.headers}
+        return response
+    headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    return Response(206, headers, ranges.cut(content.body, start, end), reason="Partial Content", done=content.release)
+
+
+def head_object(engine: Engine, request: Request, who: str) -> Response:
+    """An object's headers."""
+    repository, ref = request.params
+    path = checks.path(request.query)
+    wanted = request.headers.get("range")
+    if wanted is not None:
+        ranges.check(wanted)
+    stats = engine.objects.stat(repository, ref, path)
+    size = stats.size_bytes or 0
+    headers = _headers(stats)
+    del headers["content-disposition"]
+    headers["accept-ranges"] = "bytes"
+    if wanted is None:
+        headers["content-length"] = str(size)
+        return Response(200, headers, reason="OK")
+    try:
+        start, end = ranges.parse(wanted, size)
+    except ranges.RangeNotSatisfiable:
+        return Response(416, headers, reason="Requested Range Not Satisfiable")
+    headers["content-length"] = str(end - start)
+    headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    return Response(206, headers, reason="Partial Content")
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    endpoints.GET_OBJECT.operation: get_object,
+    endpoints.HEAD_OBJECT.operation: head_object,
+}

@@ -1,0 +1,63 @@
+"""Imports: start, ask, cancel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from lakefs_hl.local.api import checks
+from lakefs_hl.local.api.answers import JSON, Handler, done, ok
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.errors import ForbiddenException
+from lakefs_hl.spec.wire import Request, Response
+
+_TYPES: Final = ("common_prefix", "object")
+_LOCAL: Final = "local://"
+
+
+def guard(request: Request, root: str | None) -> None:
+    """Keeps an import below the folder that the server was told.
+
+    Raises:
+        ForbiddenException: A source lies elsewhere, links followed.
+    """
+    if root == "/":
+        return
+    for location in checks.body(models.ImportCreation, request).paths:
+        if not location.path.startswith(_LOCAL):
+            continue  # no store of ours: the import itself fails, and says so
+        if root is None:
+            raise ForbiddenException(
+                "import from this machine's folders is off on this server; open the lake in process (local:PATH) "
+                "to import"
+            )
+        if not Path(location.path.removeprefix(_LOCAL)).resolve().is_relative_to(Path(root).resolve()):
+            raise ForbiddenException(f"import from {location.path!r}: not below this server's import root")
+
+
+def start(engine: Engine, request: Request, who: str) -> Response:
+    """Starts an import."""
+    creation = checks.body(models.ImportCreation, request)
+    for location in creation.paths:
+        checks.one_of(location.type, _TYPES, "paths/type")
+    started = models.ImportStarted(engine.imports.start(*request.params, creation, who=who))
+    return Response(202, JSON, models.encode(started), reason="Accepted")
+
+
+def status(engine: Engine, request: Request, who: str) -> Response:
+    """How far an import is."""
+    return ok(engine.imports.status(request.params[0], checks.required(request.query, "id")))
+
+
+def cancel(engine: Engine, request: Request, who: str) -> Response:
+    """Ends an import."""
+    engine.imports.cancel(request.params[0], checks.required(request.query, "id"))
+    return done()
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    endpoints.IMPORT_START.operation: start,
+    endpoints.IMPORT_STATUS.operation: status,
+    endpoints.IMPORT_CANCEL.operation: cancel,
+}

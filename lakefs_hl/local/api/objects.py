@@ -1,0 +1,154 @@
+"""Objects: stat, list, upload, delete, copy, their metadata."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from lakefs_hl.local.api import checks, forms
+from lakefs_hl.local.api.answers import JSON, Handler, created, done, ok
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.errors import BadRequestException, ObjectExistsException, UnsupportedOperationException
+from lakefs_hl.spec.wire import Request, Response
+
+MAX_DELETE: Final = 1000
+_META: Final = "x-lakefs-meta-"
+_INTERNAL: Final = "x-lakefs-internal-"
+_OCTETS: Final = "application/octet-stream"
+
+
+def stat_object(engine: Engine, request: Request, who: str) -> Response:
+    """What the lake knows of an object."""
+    repository, ref = request.params
+    query = request.query
+    if len(query) > 1:
+        checks.no_presign(request)
+        stats = engine.objects.stat(repository, ref, checks.path(query))
+        if not checks.flag(query, "user_metadata", True):
+            stats = msgspec.structs.replace(stats, metadata={})
+    else:
+        stats = engine.objects.stat(repository, ref, checks.path(query))
+    return Response(200, JSON, models.encode(stats), reason="OK")
+
+
+def list_objects(engine: Engine, request: Request, who: str) -> Response:
+    """One page of objects."""
+    repository, ref = request.params
+    query = request.query
+    page = engine.objects.list(
+        repository,
+        ref,
+        prefix=checks.prefix(query),
+        after=checks.text(query, "after"),
+        delimiter=checks.text(query, "delimiter"),
+        amount=checks.amount(query),
+    )
+    if "presign" in query and any(entry.path_type == "object" for entry in page.results):
+        checks.no_presign(request)
+    if "user_metadata" in query and not checks.flag(query, "user_metadata", True):
+        bare = [msgspec.structs.replace(entry, metadata=None) for entry in page.results]
+        page = models.ObjectPage(page.pagination, bare)
+    return Response(200, JSON, models.encode(page), reason="OK")
+
+
+def upload_object(engine: Engine, request: Request, who: str) -> Response:
+    """Puts an object: the body itself, or the part `content` of a form."""
+    repository, branch = request.params
+    query, headers = request.query, request.headers
+    path = checks.path(query)
+    create_only = checks.create_only(request)
+    content_type = _OCTETS
+    metadata: dict[str, str] = {}
+    for name, value in headers.items():
+        if name == "content-type":
+            content_type = value or _OCTETS
+        elif name.startswith("x-lakefs-"):
+            if name.startswith(_META):
+                metadata[name[len(_META) :]] = value
+            elif name.startswith(_INTERNAL):
+                metadata["::lakefs::" + name[len(_INTERNAL) :]] = value
+    body = request.body
+    if forms.is_form(content_type):
+        body, content_type = forms.content(body, content_type)
+    try:
+        stats = engine.objects.put(
+            repository,
+            branch,
+            path,
+            body,
+            content_type=content_type or _OCTETS,
+            metadata=metadata,
+            create_only=create_only,
+            force=checks.flag(query, "force"),
+        )
+    except ObjectExistsException:
+        raise ObjectExistsException("path already exists") from None
+    return Response(201, JSON, models.encode(stats), reason="Created")
+
+
+def upload_preflight(engine: Engine, request: Request, who: str) -> Response:
+    """Says whether an upload would be let in."""
+    engine.objects.may_write(*request.params, checks.path(request.query))
+    return done()
+
+
+def stage_object(engine: Engine, request: Request, who: str) -> Response:
+    """Registers an object by its address."""
+    path = checks.path(request.query)
+    stats = engine.objects.stage(*request.params, path, checks.body(models.ObjectStage, request))
+    return created(msgspec.structs.replace(stats, metadata=None))
+
+
+def delete_object(engine: Engine, request: Request, who: str) -> Response:
+    """Removes an object; one that is not there is no error."""
+    query = request.query
+    engine.objects.delete(*request.params, checks.path(query), checks.flag(query, "force"))
+    return done()
+
+
+def delete_objects(engine: Engine, request: Request, who: str) -> Response:
+    """Removes up to 1,000 objects; the refused ones are in the answer."""
+    paths = checks.body(models.PathList, request).paths
+    if len(paths) > MAX_DELETE:
+        raise BadRequestException(f"request size exceeded, max paths is set to {MAX_DELETE}")
+    errors = engine.objects.delete_many(*request.params, paths, checks.flag(request.query, "force"))
+    return ok(models.ObjectErrors(errors))
+
+
+def copy_object(engine: Engine, request: Request, who: str) -> Response:
+    """Copies an object within its repository."""
+    path = checks.path(request.query, "dest_path")
+    source = checks.body(models.ObjectCopy, request)
+    if source.shallow:
+        raise UnsupportedOperationException("Not Implemented")
+    return created(engine.objects.copy(*request.params, path, source))
+
+
+def set_user_metadata(engine: Engine, request: Request, who: str) -> Response:
+    """Replaces an object's user metadata."""
+    path = checks.path(request.query)
+    engine.objects.set_metadata(*request.params, path, checks.body(models.UserMetadata, request).set)
+    return done()
+
+
+def underlying_properties(engine: Engine, request: Request, who: str) -> Response:
+    """The store has no storage classes, and says so with a null as lakeFS does."""
+    repository, ref = request.params
+    engine.objects.stat(repository, ref, checks.path(request.query))
+    return Response(200, JSON, b'{"storage_class":null}', reason="OK")
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    endpoints.STAT_OBJECT.operation: stat_object,
+    endpoints.LIST_OBJECTS.operation: list_objects,
+    endpoints.UPLOAD_OBJECT.operation: upload_object,
+    endpoints.UPLOAD_OBJECT_PREFLIGHT.operation: upload_preflight,
+    endpoints.STAGE_OBJECT.operation: stage_object,
+    endpoints.DELETE_OBJECT.operation: delete_object,
+    endpoints.DELETE_OBJECTS.operation: delete_objects,
+    endpoints.COPY_OBJECT.operation: copy_object,
+    endpoints.UPDATE_OBJECT_USER_METADATA.operation: set_user_metadata,
+    endpoints.GET_UNDERLYING_PROPERTIES.operation: underlying_properties,
+}

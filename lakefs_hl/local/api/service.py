@@ -1,0 +1,124 @@
+"""The server itself: health, configuration, login, who asks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakefs_hl.local.api import checks
+from lakefs_hl.local.api.answers import JSON, Handler, done, ok
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.errors import (
+    ConflictException,
+    NotAuthorizedException,
+    NotFoundException,
+)
+from lakefs_hl.spec.wire import Request, Response
+
+GRACE: Final = 86_400  # seconds
+_SETUP_STATE: Final = models.encode(
+    {
+        "state": "initialized",
+        "comm_prefs_missing": False,
+        "login_config": {
+            "RBAC": "none",
+            "login_url": "",
+            "login_url_method": "none",
+            "login_failed_message": "The credentials don't match.",
+            "login_cookie_names": ["internal_auth_session"],
+            "logout_url": "",
+        },
+    }
+)
+
+
+def health(engine: Engine, request: Request, who: str) -> Response:
+    """Answers that it answers."""
+    return done()
+
+
+def config(engine: Engine, request: Request, who: str) -> Response:
+    """All of the configuration."""
+    return ok(engine.config())
+
+
+def version(engine: Engine, request: Request, who: str) -> Response:
+    """The version alone."""
+    return ok(engine.config().version_config)
+
+
+def storage(engine: Engine, request: Request, who: str) -> Response:
+    """The block store alone."""
+    return ok(engine.config().storage_config)
+
+
+def gc_config(engine: Engine, request: Request, who: str) -> Response:
+    """How long unreferenced data is safe."""
+    return ok(models.GCConfig(GRACE))
+
+
+def statistics(engine: Engine, request: Request, who: str) -> Response:
+    """Takes statistics and keeps none."""
+    return done()
+
+
+def usage_report(engine: Engine, request: Request, who: str) -> Response:
+    """No usage report is kept."""
+    raise NotFoundException("not found")
+
+
+def setup_state(engine: Engine, request: Request, who: str) -> Response:
+    """A lake is always set up."""
+    return Response(200, JSON, _SETUP_STATE, reason="OK")
+
+
+def setup(engine: Engine, request: Request, who: str) -> Response:
+    """A lake is set up once, when it is first served."""
+    raise ConflictException("lakeFS already initialized")
+
+
+def login(engine: Engine, request: Request, who: str) -> Response:
+    """Gives a token for a key pair."""
+    pair = checks.body(models.Login, request)
+    if not pair.access_key_id or not pair.secret_access_key:
+        raise checks.field("access_key_id", "minimum string length is 1")
+    user = engine.keys.authenticate(pair.access_key_id, pair.secret_access_key)
+    if user is None:
+        raise NotAuthorizedException("error authenticating request")
+    return ok(engine.keys.token(user))
+
+
+def capabilities(engine: Engine, request: Request, who: str) -> Response:
+    """Nobody can be invited."""
+    return ok({"invite_user": False})
+
+
+def current_user(engine: Engine, request: Request, who: str) -> Response:
+    """Who asks; nobody is answered too, with an empty id, as lakeFS does."""
+    user = engine.user(who) if who else models.User("", 0)
+    return ok(models.CurrentUser(user))
+
+
+def get_user(engine: Engine, request: Request, who: str) -> Response:
+    """The one user there is."""
+    if request.params[0] != who:
+        raise NotFoundException("user not found")
+    return ok(engine.user(who))
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    endpoints.HEALTH_CHECK.operation: health,
+    endpoints.GET_CONFIG.operation: config,
+    endpoints.GET_LAKEFS_VERSION.operation: version,
+    endpoints.GET_STORAGE_CONFIG.operation: storage,
+    endpoints.GET_GARBAGE_COLLECTION_CONFIG.operation: gc_config,
+    endpoints.POST_STATS_EVENTS.operation: statistics,
+    endpoints.GET_USAGE_REPORT_SUMMARY.operation: usage_report,
+    endpoints.GET_SETUP_STATE.operation: setup_state,
+    endpoints.SETUP.operation: setup,
+    endpoints.SETUP_COMM_PREFS.operation: setup,
+    endpoints.LOGIN.operation: login,
+    endpoints.GET_AUTH_CAPABILITIES.operation: capabilities,
+    endpoints.GET_CURRENT_USER.operation: current_user,
+    endpoints.GET_USER.operation: get_user,
+}

@@ -1,0 +1,150 @@
+"""One HTTP exchange without its socket: a request line and headers in, a request of the API out; answers dressed.
+
+Nothing is read from the connection before the request is known to be one of the API's and its sender is known.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import unquote_plus
+
+from lakefs_hl.local.api import App, answers, principals
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, ServerException
+from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
+
+MAX_BODY: Final = 8 * 1024 * 1024  # bytes of a JSON body
+_NOSNIFF: Final = "nosniff"
+_LOG: Final = logging.getLogger("lakefs_hl.serve")
+
+
+class Asked(NamedTuple):
+    """A request that may go on: what is asked, and by whom.
+
+    Attributes:
+        endpoint: The operation.
+        params: Its path parameters.
+        query: Its query.
+        headers: Lower-case names; the first of several wins.
+        principal: Who asks; None for nobody.
+    """
+
+    endpoint: Endpoint
+    params: tuple[str, ...]
+    query: Query
+    headers: Mapping[str, str]
+    principal: str | None
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the body is an object, of any size, and not JSON."""
+        return self.endpoint is endpoints.UPLOAD_OBJECT
+
+    def request(self, body: bytes | FileSlice) -> Request:
+        """The request as the API takes it."""
+        return Request(self.endpoint, self.params, self.query, self.headers, body)
+
+
+def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, str]) -> Asked | Response:
+    """Reads a request line and headers.
+
+    Args:
+        app: Knows who may ask.
+        method: HTTP method.
+        path: Still quoted.
+        query: Still quoted, without its question mark.
+        headers: Lower-case names.
+
+    Returns:
+        What is asked, or the answer if it is refused here.
+    """
+    found = endpoints.match(path[len(endpoints.BASE) :]) if path.startswith(endpoints.BASE) else None
+    endpoint = found[0].get(method) if found is not None else None
+    if found is None or endpoint is None:
+        return answers.refuse(404, "invalid API endpoint")
+    try:
+        principal = None if endpoint.public else principals.principal(app.engine, headers.get("authorization"))
+    except ServerException as exc:
+        return answers.refusal(exc, head=method == "HEAD")
+    if principal is None and not endpoint.public and endpoint is not endpoints.GET_CURRENT_USER:
+        return answers.refuse(401, "error authenticating request")
+    try:
+        return Asked(endpoint, found[1], parse_query(query), headers, principal)
+    except UnicodeDecodeError:
+        return answers.refuse(400, "the query is not valid UTF-8")
+
+
+def parse_query(query: str) -> Query:
+    """Reads a query string: the value, or a tuple of the values, of each name.
+
+    Raises:
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    found: dict[str, str | tuple[str, ...]] = {}
+    if not query:
+        return found
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if not name:
+            continue
+        if "%" in name or "+" in name:
+            name = unquote_plus(name, errors="strict")
+        if "%" in value or "+" in value:
+            value = unquote_plus(value, errors="strict")
+        earlier = found.get(name)
+        if earlier is None:
+            found[name] = value
+        else:
+            found[name] = (*earlier, value) if isinstance(earlier, tuple) else (earlier, value)
+    return found
+
+
+def answer(app: App, asked: Asked, body: bytes | FileSlice) -> Response:
+    """Calls the API; whatever it raises becomes an answer, and a line in the log where it should not have."""
+    try:
+        return app(asked.request(body), asked.principal)
+    except LakeLockedError:
+        response = answers.refuse(429, "Too many attempts, try again later")
+        response.headers = {**response.headers, "retry-after": "1"}
+        return response
+    except IntegrityError as exc:
+        return answers.refuse(410, f"No data: {exc}")
+    except LakeError as exc:
+        _LOG.error("%s: %s", asked.endpoint.operation, exc)
+        return answers.refuse(500, "the lake cannot answer; see the server's log")
+    except OSError as exc:
+        _LOG.exception("%s failed", asked.endpoint.operation)
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            return answers.refuse(507, "no space left in the lake")
+        return answers.refuse(500, "internal error; see the server's log")
+    except Exception:  # noqa: BLE001 - a bug must not take the server down, nor show its insides to whoever asks
+        _LOG.exception("%s failed", asked.endpoint.operation)
+        return answers.refuse(500, "internal error; see the server's log")
+
+
+def length(response: Response) -> int:
+    """Bytes of an answer's body."""
+    body = response.body
+    return body.length if isinstance(body, FileSlice) else len(body)
+
+
+def dress(response: Response, *, head: bool = False) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer as HTTP sends them: the API's, a length, a fresh id."""
+    found = [(name.encode("latin-1"), _value(value)) for name, value in response.headers.items()]
+    if "content-length" not in response.headers and response.status not in (204, 304) and not head:
+        found.append((b"content-length", str(length(response)).encode()))
+    if "x-content-type-options" not in response.headers:
+        found.append((b"x-content-type-options", _NOSNIFF.encode()))
+    found.append((b"x-request-id", str(uuid.uuid4()).encode()))
+    return found
+
+
+def _value(value: str) -> bytes:
+    """A header's value as bytes: what could end the header early is left out, what is not ASCII goes as UTF-8."""
+    if not value.isprintable():
+        value = "".join(char for char in value if char.isprintable())
+    return value.encode()

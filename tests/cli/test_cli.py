@@ -1,0 +1,63 @@
+"""The command line: versions, errors in one line, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakefs_hl import cli
+from lakefs_hl._version import __version__
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lakefs_hl", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"lakefs-hl {__version__}\n")
+
+
+def test_help_names_the_exit_codes() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert "exit codes" in done.stdout
+    assert run("serve", "--help").returncode == 0
+    assert run("fsck", "--help").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("nothing",), ("serve",), ("serve", "x", "--port", "y"), ("fsck",)])
+def test_bad_arguments(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).returncode == 2
+
+
+def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("not a lake", encoding="utf-8")
+    assert cli.main(["serve", str(tmp_path), "--port", "0"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert str(tmp_path) in printed.err
+    assert len(printed.err.splitlines()) <= 2
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_half_a_key_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LAKEFS_HL_SERVE_ACCESS_KEY_ID", "mykey")
+    assert cli.main(["serve", str(tmp_path / "lake"), "--port", "0"]) == 2
+    assert "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY" in capsys.readouterr().err
+    assert not (tmp_path / "lake").exists()
+
+
+def test_remote_addresses_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", str(tmp_path / "lake"), "--host", "0.0.0.0"]) == 2
+    assert "only this machine's loopback" in capsys.readouterr().err
+
+
+def test_control_characters_are_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.printable("a\x1b[31mé\n") == "a\\x1b[31mé\n"
+    assert cli.main(["fsck", str(tmp_path / "no\x1b[31m")]) == 2
+    assert "\x1b" not in capsys.readouterr().err

@@ -1,0 +1,73 @@
+"""The recorded contract, replayed over a socket and in process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lakefs_hl.local.engine import Engine
+
+from lakefs_hl.local.api import App
+from tests.contract import replay
+from tests.serving import running
+
+EXCEPTIONS = replay.listed(Path(__file__).parent / "exceptions.md")
+RECORDINGS = replay.recordings()
+pytestmark = pytest.mark.xdist_group("contract")
+
+
+@pytest.fixture(scope="module")
+def over_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[replay.Server]:
+    with running(tmp_path_factory.mktemp("served") / "lake") as served:
+        yield replay.over_http(served.url, served.key, served.secret)
+
+
+@pytest.fixture(scope="module")
+def in_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[replay.Server]:
+    engine = Engine.open(tmp_path_factory.mktemp("local") / "lake", sync=False)
+    yield replay.InProcess(App(engine), "somebody")
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def totals(request: pytest.FixtureRequest) -> Iterator[dict[str, replay.Outcome]]:
+    """Counts, and prints the closing lines (a worker of xdist has no terminal to print to)."""
+    found = {"over HTTP": replay.Outcome(), "in process": replay.Outcome()}
+    yield found
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        terminal.ensure_newline()
+        for way, outcome in found.items():
+            for line in (f"contract {way}: {outcome}", *outcome.left_out):
+                terminal.write_line(line)
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_over_http(path: Path, over_http: replay.Server, totals: dict[str, replay.Outcome]) -> None:
+    outcome = replay.replay(path, over_http, EXCEPTIONS)
+    totals["over HTTP"].add(outcome)
+    assert not outcome.left_out
+    assert not outcome.failed, "\n".join([*outcome.failed, str(outcome)])
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_in_process(path: Path, in_process: replay.Server, totals: dict[str, replay.Outcome]) -> None:
+    outcome = replay.replay(path, in_process, EXCEPTIONS)
+    totals["in process"].add(outcome)
+    assert len(outcome.left_out) <= (2 if path.stem == "service" else 0)
+    assert not outcome.failed, "\n".join([*outcome.failed, str(outcome)])
+
+
+def test_the_list_names_recorded_exchanges() -> None:
+    stems = {path.stem for path in RECORDINGS}
+    assert all(name.partition("[")[0] in stems for name in EXCEPTIONS)
+
+
+def test_a_difference_is_found(in_process: replay.Server) -> None:
+    def other(request: dict[str, object]) -> dict[str, object]:
+        answer = in_process(request)
+        return {**answer, "status": answer["status"] + 1} if request["method"] == "DELETE" else answer
+
+    path = next(path for path in RECORDINGS if path.stem == "tags")
+    assert replay.replay(path, other, {}).failed

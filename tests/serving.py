@@ -1,0 +1,74 @@
+"""A served lake for tests: the real command in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+
+class Served(NamedTuple):
+    """A running server.
+
+    Attributes:
+        url: Where it answers.
+        key: Its access key.
+        secret: Its secret.
+        process: The server itself.
+        folder: Its lake.
+    """
+
+    url: str
+    key: str
+    secret: str
+    process: subprocess.Popen[str]
+    folder: Path
+
+
+def start(folder: Path, environ: Mapping[str, str] | None = None) -> Served:
+    """Starts `lakefs-hl serve` on a free port and waits until it says where it answers."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lakefs_hl", "serve", str(folder), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environ or {})},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    line = process.stdout.readline()
+    if not line.startswith("Serving "):
+        process.kill()
+        _, errors = process.communicate()
+        raise AssertionError(f"the server did not start: {line!r} {errors}")
+    process.stdout.readline()
+    found = yaml.safe_load((folder / "lakectl.yaml").read_text(encoding="utf-8"))
+    credentials = found["credentials"]
+    url = line.rsplit(" ", 1)[1].strip()
+    assert url == found["server"]["endpoint_url"]
+    return Served(url, credentials["access_key_id"], credentials["secret_access_key"], process, folder)
+
+
+def stop(served: Served, number: int = signal.SIGTERM) -> tuple[int, str]:
+    """Ends the server; returns its exit code and what it wrote to stderr."""
+    served.process.send_signal(number)
+    _, errors = served.process.communicate(timeout=30)
+    return served.process.returncode, errors
+
+
+@contextlib.contextmanager
+def running(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """A server for the length of a block."""
+    served = start(folder, environ)
+    try:
+        yield served
+    finally:
+        if served.process.poll() is None:
+            stop(served)
