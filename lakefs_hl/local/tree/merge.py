@@ -7,8 +7,9 @@ compared entry by entry, so cost follows the changes.
 Two traps, each of which loses changes without a word:
 
 - Ranges that merely touch belong to one region: if one side deletes the key at which two leaves meet, they become one.
-- A region can be grafted only if it is made of whole stretches from boundary to boundary, in the base and in the
-  source. Else (a leaf was cut by its cap) an edit beside it cuts the same stretch anew from the destination's leaves.
+- A region can be grafted only if it begins at a boundary. If it begins where the cap cut, an edit further left in the
+  same stretch may move the cuts into it, and the edit and the graft would be two answers for the same leaves. (Where it
+  ends is no matter: cuts depend on what is before them and on one entry behind, which no side changed.)
 
 Rules of the room: counts are not known after a graft; who needs a summary makes a diff.
 """
@@ -81,12 +82,12 @@ class _Merge:
         self.conflicts: list[Conflict] = []
 
     def run(self) -> tuple[bytes | None, list[Conflict]]:
-        ends = self.last_key(self.base), self.last_key(self.source)
-        can_graft = self.last_key(self.dest) != b""
+        height = self.reader.shape.height
+        can_graft = bool(self.reader.load(self.dest).keys)
         for region in _regions(self.reader, self.base, self.dest, self.source):
             if not region.by_source():
                 continue
-            if can_graft and not region.by_dest and self.is_whole(region, ends):
+            if can_graft and not region.by_dest and (not region.low or height(region.low)):
                 self.grafts.update((key, None) for key, _ in region.removed)
                 self.grafts.update(region.added)
             else:
@@ -94,20 +95,6 @@ class _Merge:
         if self.conflicts:
             return None, self.conflicts
         return apply(self.reader, self.dest, self.edits, self.grafts), []
-
-    def last_key(self, root: bytes) -> bytes:
-        node = self.reader.load(root)
-        return node.last_key() if node.keys else b""
-
-    def is_whole(self, region: _Region, ends: tuple[bytes, bytes]) -> bool:
-        """Whether a region begins and ends at boundaries, or ends of the tree, in the base and in the source."""
-        height = self.reader.shape.height
-        if region.low and not height(region.low):
-            return False
-        return all(
-            not leaves or leaves[-1][0] == end or height(leaves[-1][0])
-            for leaves, end in zip((region.removed, region.added), ends, strict=True)
-        )
 
     def compare(self, region: _Region) -> None:
         """Merge a region entry by entry."""

@@ -99,6 +99,21 @@ def test_both_sides_change_a_stretch_that_the_cap_cuts() -> None:
             check(tree, (base, source, dest), None)
 
 
+def test_cuts_that_only_the_merged_tree_moves() -> None:
+    """Each side grows the first leaf, and the cuts hold; both together move them, into a leaf the source changed."""
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=100, fan_cap=150)
+    nodes = MemoryNodes()
+    tree = Tree(nodes, shape, Cache(), same)
+    keys = keys_of_height(shape, 0, 60)  # five entries of 17 bytes in a leaf
+    base = dict.fromkeys(keys, b"1234567890")
+    for far in range(10, 60):
+        dest = edited(base, [(keys[0], b"another value 1234")])
+        source = edited(base, [(keys[1], b"another value 1234"), (keys[far], b"0987654321")])
+        before, after = (tree.build(sorted(content.items())) for content in (base, source))
+        assert len(list(changed_leaves(Reader(nodes, shape, Cache()), before, after))) == 4
+        check(tree, (base, dest, source), None)
+
+
 def test_a_part_that_only_the_source_changed_is_not_read() -> None:
     nodes, shape = CountingNodes(), Shape(seed=11, leaf_bits=3, fan_bits=3)
     tree = Tree(nodes, shape, Cache(), same)
