@@ -86,13 +86,14 @@ def _kind(exc: BaseException, exchange: Exchange, where: str) -> tuple[str, str,
             return _tls(cause, chain, where, phase)
         if isinstance(cause, NameResolutionError | socket.gaierror):
             return "dns", f"the name of {where} does not resolve", "connect"
-        if isinstance(cause, ConnectTimeoutError) or (
-            isinstance(cause, ReadTimeoutError | TimeoutError) and phase == "connect"
-        ):
-            return "timeout", f"{where} does not accept connections: timed out", "connect"
-        if isinstance(cause, ConnectionRefusedError):
-            return "refused", f"{where} refuses connections", "connect"
-        if isinstance(cause, ReadTimeoutError | TimeoutError):
+    if any(isinstance(cause, ConnectionRefusedError) for cause in chain) and phase == "connect":
+        return "refused", f"{where} refuses connections", "connect"
+    for cause in chain:
+        if isinstance(cause, NewConnectionError) and not isinstance(cause.__cause__, TimeoutError):
+            return "refused", f"cannot connect to {where}: {_last(chain)}", "connect"
+        if isinstance(cause, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
+            if phase == "connect":
+                return "timeout", f"{where} does not accept connections: timed out", "connect"
             return "timeout", f"{where} was silent for {exchange.silence:g} s {_PHASES[phase]}", phase
         if isinstance(cause, IncompleteRead | http.client.IncompleteRead):
             return "reset", f"{where} ended the answer early: {_missing(cause)}", "read"
@@ -114,8 +115,6 @@ def _rest(chain: list[BaseException], where: str, phase: Phase) -> tuple[str, st
                 f"what answers at {where} does not speak HTTP as it should: {type(cause).__name__}",
                 phase,
             )
-        if isinstance(cause, NewConnectionError):
-            return "refused", f"cannot connect to {where}: {_last(chain)}", "connect"
     return "other", f"the exchange with {where} broke {_PHASES[phase]}: {_last(chain)}", phase
 
 

@@ -7,6 +7,7 @@ attribute is touched.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import threading
@@ -37,6 +38,7 @@ class Exchange:
         careful: Whether it must not be sent on a socket that may be closing.
         silence: Longest silence of the server, seconds.
         guard: Told the peer's address before anything is sent; may raise.
+        secret: Whether its URL is pre-signed, and so in no log.
         phase: Where it is.
         sent: Body bytes handed to the network.
         received: Body bytes that came.
@@ -52,15 +54,19 @@ class Exchange:
         "phase",
         "received",
         "scope",
+        "secret",
         "sent",
         "silence",
     )
 
-    def __init__(self, retry: RetryClass, silence: float, scope: Scope | None, guard: Guard | None) -> None:
+    def __init__(
+        self, retry: RetryClass, silence: float, scope: Scope | None, guard: Guard | None, *, secret: bool = False
+    ) -> None:
         self.scope = scope
         self.careful = retry in "DE"
         self.silence = silence
         self.guard = guard
+        self.secret = secret
         self.phase: Phase = "connect"
         self.sent = 0
         self.received = 0
@@ -118,6 +124,19 @@ def making(exchange: Exchange) -> Iterator[None]:
         yield
     finally:
         _here.exchange = None
+
+
+class _Discreet(logging.Filter):
+    """Keeps pre-signed URLs of our own exchanges out of urllib3's debug log; leaves everybody else's lines alone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        exchange = _current()
+        if exchange is not None and exchange.secret and isinstance(record.args, tuple):
+            record.args = tuple(one.partition("?")[0] if isinstance(one, str) else one for one in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Discreet())
 
 
 class Plain(HTTPConnection):
