@@ -22,7 +22,7 @@ NO_CHANGES: Final = "no changes"
 #: An error keeps at most this much of a body.
 BODY: Final = 65536
 
-# {r} repository, {at} repository and reference, {o} object, {1} {2} second and third path parameter
+# {r} repository, {at} repository and reference, {o} object, {third} third path parameter
 _DOING: Final = {
     "getRepository": "looking up {r}",
     "listRepositories": "listing repositories",
@@ -41,9 +41,9 @@ _DOING: Final = {
     "getCommit": "resolving {at}",
     "logCommits": "reading the log of {at}",
     "commit": "committing {at}",
-    "diffRefs": "comparing {at} with {2}",
-    "findMergeBase": "finding the merge base of {at} and {2}",
-    "mergeIntoBranch": "merging {at} into {2}",
+    "diffRefs": "comparing {at} with {third}",
+    "findMergeBase": "finding the merge base of {at} and {third}",
+    "mergeIntoBranch": "merging {at} into {third}",
     "statObject": "looking up {o}",
     "headObject": "looking up {o}",
     "getObject": "reading {o}",
@@ -123,7 +123,7 @@ def doing(request: Request) -> str:
         "r": f"lakefs://{repository}",
         "at": f"lakefs://{repository}/{reference}",
         "o": object_uri(repository, reference, path),
-        "2": params[2] if len(params) > 2 else "",
+        "third": params[2] if len(params) > 2 else "",
     }
     template = _DOING.get(request.endpoint.operation)
     return template.format_map(words) if template else " ".join((request.endpoint.operation, *params))

@@ -70,13 +70,15 @@ def create(
         raise
 
 
-def _look(session: Session, repository: str, failed: errors.LakeFSException) -> Op[models.Repository | None]:
-    """The repository that a failed creation may have made, or that somebody else made meanwhile."""
+def _look(session: Session, repository: str, failed: errors.LakeFSException | None) -> Op[models.Repository | None]:
+    """The repository that a failed creation may have made, or that somebody else made meanwhile; else its failure."""
     try:
         return (yield from get(session, repository))
     except errors.NotFoundException:
         return None
     except errors.LakeFSException:
+        if failed is None:
+            raise
         raise failed from failed.__cause__
 
 
@@ -105,7 +107,7 @@ def get_or_create(
     read_only: bool = False,
 ) -> Op[tuple[models.Repository, bool]]:
     """The repository, and whether this call made it; two calls at once both succeed."""
-    found = yield from _look(session, repository, errors.LakeFSException())
+    found = yield from _look(session, repository, None)
     if found is not None:
         return found, False
     try:

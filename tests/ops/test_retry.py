@@ -1,4 +1,4 @@
-"""The retry policy, exactly: statuses by class, deadlines, back-off, hints, budget; as design/reliability 3.2-3.4 has it."""
+"""The retry policy, exactly: statuses by class, deadlines, back-off, hints, budget (reliability 3.2 to 3.4)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,325 @@
+"""Branches: what is sent, and what is read back when an answer is lost (reliability 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lakefs_hl.ops import branches
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.spec import errors, models
+from tests.ops.script import C0, C1, C2, C3, NOW, Play, commit, log, lost, no, ok, page, ref, session, step
+
+S = session()
+MADE = ok(C1, 201)
+BODY = {"name": "dev", "source": C1}
+
+
+def create(**options: Any) -> Op[str]:
+    return branches.create(S, "r", "dev", C1, **options)
+
+
+def test_create_pins_its_source() -> None:
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))), step("createBranch", "r", answer=MADE, body=BODY)
+    )
+    assert play.run(branches.create(S, "r", "dev", "main~1")) == C1
+
+
+def test_create_from_an_id_asks_nothing() -> None:
+    assert Play(step("createBranch", "r", answer=MADE, body={**BODY, "hidden": True})).run(create(hidden=True)) == C1
+
+
+def test_create_names_the_source_as_typed() -> None:
+    play = Play(step("getCommit", "r", "nope", answer=no(404, "commit not found")))
+    play.fails(branches.create(S, "r", "dev", "nope"), errors.NotFoundException, "creating branch 'dev' from 'nope'")
+
+
+# create branch, after an unknown outcome
+
+
+@pytest.mark.parametrize("first", [lost(), no(500, "x"), no(503, "x"), no(504, "x")])
+def test_created_by_the_lost_try(first: Any) -> None:  # B5.57
+    play = Play(
+        step("createBranch", "r", answer=first),
+        step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
+        step("getBranch", "r", "dev", answer=ref("dev", C1)),
+    )
+    assert play.run(create()) == C1
+
+
+def test_somebody_elses_branch_after_a_lost_try() -> None:
+    play = Play(
+        step("createBranch", "r", answer=lost()),
+        step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
+        step("getBranch", "r", "dev", answer=ref("dev", C2)),
+    )
+    error = play.fails(create(), errors.ConflictException, C2)
+    assert error.maybe_applied is None
+    assert "perhaps by an earlier try" in str(error)
+
+
+def test_lost_and_not_made_is_sent_again() -> None:
+    Play(step("createBranch", "r", answer=lost()), step("createBranch", "r", answer=MADE)).run(create())
+
+
+def test_all_answers_lost_but_made() -> None:
+    play = Play(*[step("createBranch", "r", answer=lost())] * 5, step("getBranch", "r", "dev", answer=ref("dev", C1)))
+    assert play.run(create()) == C1
+
+
+def test_all_answers_lost_and_nothing_there() -> None:
+    play = Play(
+        *[step("createBranch", "r", answer=lost())] * 5,
+        step("getBranch", "r", "dev", answer=no(404, "branch not found")),
+    )
+    assert play.fails(create(), errors.TransportException).maybe_applied is None
+
+
+def test_a_first_conflict_is_real() -> None:
+    play = Play(step("createBranch", "r", answer=no(409, "branch already exists: not unique")))
+    assert play.fails(create(), errors.ConflictException).maybe_applied is False
+
+
+def test_a_throttled_branch_did_not_move() -> None:
+    play = Play(
+        step("createBranch", "r", answer=no(429, "Too many attempts")),
+        step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
+    )
+    play.fails(create(), errors.ConflictException)
+
+
+def test_exist_ok_gives_what_is_there() -> None:
+    play = Play(
+        step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
+        step("getBranch", "r", "dev", answer=ref("dev", C2)),
+    )
+    assert play.run(create(exist_ok=True)) == C2
+
+
+def test_exist_ok_is_not_met_by_a_tag() -> None:
+    play = Play(
+        step("createBranch", "r", answer=no(409, "tag ID dev: conflict found")),
+        step("getBranch", "r", "dev", answer=no(404, "branch not found")),
+    )
+    play.fails(create(exist_ok=True), errors.ConflictException, "tag ID dev")
+
+
+# delete
+
+
+def test_delete_twice_is_done_if_the_first_was_lost() -> None:
+    Play(
+        step("deleteBranch", "r", "dev", answer=lost()),
+        step("deleteBranch", "r", "dev", answer=no(404, "branch not found")),
+    ).run(branches.delete(S, "r", "dev"))
+
+
+def test_deleting_what_is_not_there() -> None:
+    Play(step("deleteBranch", "r", "x", answer=no(404, "branch not found"))).fails(
+        branches.delete(S, "r", "x"), errors.NotFoundException
+    )
+
+
+# reset
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (None, {"type": "reset"}),
+        ("a/", {"type": "common_prefix", "path": "a/"}),
+        ("a/b", {"type": "object", "path": "a/b"}),
+    ],
+)
+def test_reset(path: str | None, body: dict[str, str]) -> None:
+    Play(step("resetBranch", "r", "b", answer=ok(), body=body)).run(branches.reset(S, "r", "b", path))
+
+
+def test_reset_of_nothing_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="empty path"):
+        Play().run(branches.reset(S, "r", "b", ""))
+
+
+def test_a_lost_reset_is_not_repeated() -> None:
+    Play(step("resetBranch", "r", "b", answer=lost())).fails(
+        branches.reset(S, "r", "b"), errors.AmbiguousOutcomeError, "resetting staged changes of lakefs://r/b"
+    )
+
+
+def test_a_lost_reset_of_our_own_branch_is() -> None:
+    Play(step("resetBranch", "r", "tx-b-1", answer=lost()), step("resetBranch", "r", "tx-b-1", answer=ok())).run(
+        branches.reset(S, "r", "tx-b-1")
+    )
+
+
+def test_hard_reset_pins_so_that_a_repetition_goes_no_further_back() -> None:
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        step("hardResetBranch", "r", "main", answer=lost(), query={"ref": C1}),
+        step("hardResetBranch", "r", "main", answer=ok(), query={"ref": C1}),
+    )
+    play.run(branches.hard_reset(S, "r", "main", "main~1"))
+
+
+# commit: the logged operations' common part is in test_logged
+
+
+def test_commit_carries_its_id_beside_the_users_metadata() -> None:
+    play = Play(
+        step(
+            "commit",
+            "r",
+            "b",
+            answer=ok(commit(C1, "op1"), 201),
+            body={"message": "m", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}, "date": 7},
+        )
+    )
+    creation = models.CommitCreation("m", {"k": "v"}, 7)
+    assert play.run(branches.commit(S, "r", "b", creation, op_id="op1", now=NOW)).id == C1
+
+
+def test_nothing_to_commit() -> None:
+    play = Play(step("commit", "r", "b", answer=no(400, "commit: no changes")))
+    error = play.fails(
+        branches.commit(S, "r", "b", models.CommitCreation("m"), op_id="op1", now=NOW),
+        errors.BadRequestException,
+        "committing branch 'b' of lakefs://r: commit: no changes",
+    )
+    assert error.op_id == "op1"
+    assert error.maybe_applied is False
+
+
+def test_first_commit_has_no_parents() -> None:  # B8.85
+    answer = ok({"id": C0, "committer": "", "message": "Repository created", "creation_date": 1})
+    from lakefs_hl.ops import refs
+
+    found = Play(step("getCommit", "r", "main", answer=answer)).run(refs.commit(S, "r", "main"))
+    assert (found.parents, found.metadata) == ([], {})
+
+
+# revert and cherry-pick
+
+
+def revert(**options: Any) -> Op[models.Commit]:
+    return branches.revert(S, "r", "b", "main~1", 0, op_id="op1", now=NOW, **options)
+
+
+REVERT = {
+    "ref": C1,
+    "parent_number": 0,
+    "commit_overrides": {"message": "Revert main~1", "metadata": {"lakefs_hl.op_id": "op1"}},
+}
+
+
+def test_revert_returns_its_own_commit_not_the_head() -> None:  # B8.82
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        step("revertBranch", "r", "b", answer=ok(), body=REVERT),
+        step("logCommits", "r", "b", answer=log(commit(C3), commit(C2, "op1"), commit(C0))),
+    )
+    assert play.run(revert()).id == C2
+
+
+def test_revert_with_words_of_ones_own() -> None:
+    body = {**REVERT, "commit_overrides": {"message": "undo", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}}}
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        step("revertBranch", "r", "b", answer=ok(), body=body),
+        step("logCommits", "r", "b", answer=log(commit(C2, "op1"))),
+    )
+    play.run(revert(message="undo", metadata={"k": "v"}))
+
+
+def test_revert_whose_commit_is_not_in_the_log() -> None:
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        step("revertBranch", "r", "b", answer=ok()),
+        step("logCommits", "r", "b", answer=log(commit(C2))),
+    )
+    error = play.fails(revert(), errors.AmbiguousOutcomeError, "it was done")
+    assert error.maybe_applied is True
+
+
+def test_a_lost_revert_that_was_done() -> None:
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        step("revertBranch", "r", "b", answer=lost()),
+        step("logCommits", "r", "b", answer=log(commit(C2, "op1"))),
+    )
+    assert play.run(revert()).id == C2
+
+
+def test_a_lost_revert_repeated_and_refused_and_found() -> None:
+    s = session(search=0.0)
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        step("revertBranch", "r", "b", answer=lost()),
+        step("logCommits", "r", "b", answer=log(commit(C1))),
+        step("revertBranch", "r", "b", answer=no(400, "update branch: no changes")),
+        step("logCommits", "r", "b", answer=log(commit(C2, "op1"))),
+    )
+    assert play.run(branches.revert(s, "r", "b", "main~1", 0, op_id="op1", now=NOW)).id == C2
+
+
+def test_a_merge_without_its_parent_number() -> None:
+    play = Play(
+        step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        step(
+            "revertBranch",
+            "r",
+            "b",
+            answer=no(409, "must specify 1-based parent number for reverting merge commit"),
+        ),
+    )
+    play.fails(revert(), errors.ConflictException, "reverting 'main~1' on branch 'b'")
+
+
+def test_cherry_pick_keeps_the_metadata_of_the_original() -> None:
+    origin = models.Commit(C1, [C0], "me", "words", 1, "r", {"k": "v", "lakefs_hl.op_id": "its own"})
+    play = Play(
+        step("getCommit", "r", "dev", answer=ok(origin)),
+        step(
+            "cherryPick",
+            "r",
+            "b",
+            answer=ok(commit(C2), 201),
+            body={"ref": C1, "commit_overrides": {"metadata": {"k": "v", "lakefs_hl.op_id": "op1"}}},
+        ),
+    )
+    assert play.run(branches.cherry_pick(S, "r", "b", "dev", op_id="op1", now=NOW)).id == C2
+
+
+def test_a_lost_cherry_pick_is_never_repeated() -> None:
+    play = Play(
+        step("getCommit", "r", "dev", answer=ok(commit(C1))),
+        step("cherryPick", "r", "b", answer=lost()),
+        step("logCommits", "r", "b", answer=log()),
+    )
+    s = session(search_final=0.0)
+    play.fails(branches.cherry_pick(s, "r", "b", "dev", op_id="op1", now=NOW), errors.AmbiguousOutcomeError)
+
+
+# listings
+
+
+def test_pages() -> None:
+    rows = [models.Ref("a", C1)]
+    play = Play(
+        step(
+            "listBranches",
+            "r",
+            answer=page(*rows),
+            query={"amount": "7", "after": "x", "prefix": "p", "show_hidden": "true"},
+        )
+    )
+    assert play.run(branches.page(S, "r", "x", 7, prefix="p", hidden=True)).results == rows
+    play = Play(step("listBranches", "r", answer=page(), query={"amount": "7"}))
+    assert play.run(branches.page(S, "r", "", 7)).results == []
+    play = Play(
+        step(
+            "diffBranch", "r", "b", answer=page(), query={"amount": "7", "after": "x", "prefix": "p", "delimiter": "/"}
+        )
+    )
+    play.run(branches.uncommitted_page(S, "r", "b", "x", 7, prefix="p", delimiter="/"))

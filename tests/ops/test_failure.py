@@ -1,0 +1,204 @@
+"""Errors as product: what was done, to what, what the server said, what to do next."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+from lakefs_hl.ops import branches, objects, refs, repositories, server, tags, transfer
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.failure import doing
+from lakefs_hl.spec import endpoints, errors
+from lakefs_hl.spec.wire import Request, Response, TransportError
+from tests.ops.script import HTML, Play, no, session, step
+
+S = session()
+STAT = ("statObject", "r", "main")
+
+
+def stat() -> Op[Any]:
+    return objects.stat(S, "r", "main", "a/b c.txt")
+
+
+def fails(op: Op[Any], operation: str, params: tuple[str, ...], answer: Any, kind: type[Any]) -> Any:
+    return Play(step(operation, *params, answer=answer)).fails(op, kind)
+
+
+def test_a_missing_object() -> None:  # B9.90
+    error = fails(stat(), *STAT[:1], STAT[1:], no(404, "not found"), errors.ObjectNotFoundException)
+    assert issubclass(type(error), FileNotFoundError)
+    assert error.filename == "lakefs://r/main/a/b c.txt"
+    assert str(error) == (
+        "looking up lakefs://r/main/a/b c.txt: not found (404 No); there is no such object, or no such reference"
+    )
+    assert error.status == 404
+    assert error.request_id == "req-1"
+
+
+@pytest.mark.parametrize("message", ["repository not found", "branch not found", "branch 'x' not found"])
+def test_a_404_of_something_else_is_no_missing_object(message: str) -> None:
+    error = fails(stat(), "statObject", ("r", "main"), no(404, message), errors.NotFoundException)
+    assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("op", "operation", "params", "answer", "kind", "words"),
+    [
+        (
+            lambda: branches.get(S, "r", "x"),
+            "getBranch",
+            ("r", "x"),
+            no(404, "branch not found"),
+            errors.NotFoundException,
+            "looking up branch lakefs://r/x: branch not found (404 No); branch(...).create(source) makes one",
+        ),
+        (
+            lambda: repositories.get(S, "nope"),
+            "getRepository",
+            ("nope",),
+            no(404, "repository not found"),
+            errors.NotFoundException,
+            "looking up lakefs://nope: repository not found (404 No); repository(...).get_or_create(...) makes one",
+        ),
+        (
+            lambda: branches.delete(S, "r", "main"),
+            "deleteBranch",
+            ("r", "main"),
+            no(403, "cannot delete repository default branch"),
+            errors.ForbiddenException,
+            "the default branch of a repository stays",
+        ),
+        (
+            lambda: objects.delete(S, "r", "main", "k"),
+            "deleteObject",
+            ("r", "main"),
+            no(403, "cannot write to protected branch"),
+            errors.ForbiddenException,
+            "write to another branch and merge it",
+        ),
+        (
+            lambda: refs.log_page(S, "r", "main~x", "", 1),
+            "logCommits",
+            ("r", "main~x"),
+            no(400, "ref: could not parse modifier ~x"),
+            errors.BadRequestException,
+            "reading the log of lakefs://r/main~x: ref: could not parse modifier ~x",
+        ),
+        (
+            lambda: objects.copy(S, "r", "b", "to", "v1", "from", shallow=True),
+            "copyObject",
+            ("r", "b"),
+            no(501, "Not Implemented"),
+            errors.UnsupportedOperationException,
+            "copying lakefs://r/v1/from to lakefs://r/b/to",
+        ),
+        (
+            lambda: tags.delete(S, "r", "v1"),
+            "deleteTag",
+            ("r", "v1"),
+            no(404, "invalid API endpoint"),
+            errors.UnsupportedOperationException,
+            "this server, its version or its storage does not offer that",
+        ),
+        (
+            lambda: transfer.download(S, "r", "main", "k", pre_signed=False),
+            "getObject",
+            ("r", "main"),
+            no(410, "No data"),
+            errors.ServerException,
+            "the record is there, its data is gone",
+        ),
+    ],
+)
+def test_messages(op: Any, operation: str, params: Any, answer: Response, kind: type[Any], words: str) -> None:
+    assert words in str(fails(op(), operation, params, answer, kind))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(404, HTML, b"<!doctype html><title>404</title>"),
+        Response(404, {"content-type": "text/plain"}, b"404 page not found"),
+        Response(404, {}, b""),
+        Response(403, HTML, b"<html>sign in</html>"),
+        Response(400, HTML, b"  <html>"),
+        Response(200, HTML, b"<html>"),
+        Response(200, {"content-type": "application/json"}, b'{"hello": "world"}'),
+        Response(200, {}, b""),
+        Response(302, {"location": "https://sso.example/login?secret=s3cr3t"}, b""),
+        Response(301, {}, b""),
+    ],
+)
+def test_a_server_that_is_not_lakefs(answer: Response) -> None:  # B9.90: HTML, empty and non-JSON bodies
+    error = fails(stat(), "statObject", ("r", "main"), answer, errors.ProtocolException)
+    assert "right?" in str(error)
+    assert "http://lake:8000" in str(error)
+    assert "looking up lakefs://r/main/a/b c.txt" in str(error)
+    assert "s3cr3t" not in str(error)
+    assert "<html" not in str(error)
+    assert error.maybe_applied is False
+
+
+def test_a_proxys_page_is_not_shown() -> None:
+    play = Play(*[step("statObject", "r", "main", answer=Response(502, HTML, b"<html>bad gateway</html>"))] * 5)
+    error = play.fails(stat(), errors.ServerErrorException, "a web page came")
+    assert "<html" not in str(error)
+
+
+def test_a_plain_text_400_is_the_servers_word() -> None:
+    answer = Response(400, {"content-type": "text/plain"}, b"invalid character 'x'")
+    assert "invalid character 'x'" in str(
+        fails(stat(), "statObject", ("r", "main"), answer, errors.BadRequestException)
+    )
+
+
+def test_a_head_has_no_body() -> None:  # B9.90
+    from lakefs_hl.ops.retry import call
+
+    request = Request(endpoints.HEAD_OBJECT, ("r", "main"), {"path": "k"})
+    answer = Response(404, {}, reason="Not Found")
+    error = fails(call(S, request), "headObject", ("r", "main"), answer, errors.ObjectNotFoundException)
+    assert "Not Found" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("broken", "kind", "words"),
+    [
+        (TransportError("connect", "x refuses", kind="refused", retry=False), errors.TransportException, "running"),
+        (TransportError("connect", "no name", kind="dns", retry=False), errors.TransportException, "spelled right"),
+        (TransportError("tls", "self-signed", kind="certificate", retry=False), errors.CertificateException, "trusted"),
+        (TransportError("wait", "what?", kind="protocol", retry=False), errors.ProtocolException, "speak HTTP"),
+        (TransportError("read", "quiet", kind="timeout", retry=False), errors.DeadlineExceeded, "in time"),
+        (TransportError("read", "odd", retry=False), errors.TransportException, "odd"),
+    ],
+)
+def test_no_answer(broken: TransportError, kind: type[Any], words: str) -> None:
+    error = fails(server.version(S), "getLakeFSVersion", (), broken, kind)
+    assert words in str(error)
+    assert "asking for the server's version" in str(error)
+    assert "http://lake:8000" in str(error)
+    assert error.__cause__ is broken
+
+
+def test_errors_travel() -> None:  # B6.65
+    error = fails(stat(), "statObject", ("r", "main"), no(404, "not found"), errors.ObjectNotFoundException)
+    for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert type(other) is type(error)
+        assert str(other) == str(error)
+        assert (other.attempts, other.status, other.filename) == (error.attempts, 404, error.filename)
+
+
+def test_a_long_body_is_cut() -> None:
+    answer = Response(400, {"content-type": "text/plain"}, b"x" * 100_000)
+    error = fails(stat(), "statObject", ("r", "main"), answer, errors.BadRequestException)
+    assert len(error.body) == 65536
+    assert len(str(error)) < 1000
+
+
+@pytest.mark.parametrize("row", list(endpoints.ENDPOINTS.values()), ids=lambda row: row.operation)
+def test_every_operation_can_be_told(row: Any) -> None:
+    params = tuple(f"p{n}" for n in range(row.path.count("{")))
+    assert doing(Request(row, params, {"path": "k"}))

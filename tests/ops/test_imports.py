@@ -1,0 +1,127 @@
+"""Imports: started once, waited for with patience that ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lakefs_hl.ops import imports
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.models import ImportLocation, ImportStatus
+from tests.ops.script import C1, NOW, Play, commit, log, lost, no, ok, session, step
+
+PREFIX = ImportLocation("common_prefix", "s3://src/p/", "some/path")
+STATUS = ("importStatus", "r", "b")
+
+
+def start(*locations: ImportLocation, s: Any = None) -> Op[str]:
+    return imports.start(s or session(), "r", "b", locations or (PREFIX,), "msg", {"k": "v"}, op_id="op1", now=NOW)
+
+
+def wait(interval: float = 2.0) -> Op[ImportStatus]:
+    return imports.wait(session(), "r", "b", "i1", interval)
+
+
+def status(moment: str = "t1", **fields: Any) -> Any:
+    return step(
+        *STATUS, answer=ok(ImportStatus(**{"completed": False, "update_time": moment, **fields})), query={"id": "i1"}
+    )
+
+
+def test_what_is_sent() -> None:
+    one = ImportLocation("object", "s3://src/o", "a/b")
+    root = ImportLocation("common_prefix", "s3://src/q/", "")
+    body = {
+        "paths": [
+            # a slash more: lakeFS replaces by raw prefix, and some/path would take some/pathological along
+            {"type": "common_prefix", "path": "s3://src/p/", "destination": "some/path/"},
+            {"type": "object", "path": "s3://src/o", "destination": "a/b"},
+            {"type": "common_prefix", "path": "s3://src/q/", "destination": ""},
+        ],
+        "commit": {"message": "msg", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}},
+    }
+    play = Play(step("importStart", "r", "b", answer=ok(models.ImportStarted("i1"), 202), body=body))
+    assert play.run(start(PREFIX, one, root)) == "i1"
+
+
+def test_a_lost_start_is_never_repeated() -> None:  # B5.57
+    play = Play(step("importStart", "r", "b", answer=lost()), *[step("logCommits", "r", "b", answer=log())] * 19)
+    error = play.fails(start(), errors.AmbiguousOutcomeError, "importing into branch 'b'")
+    assert error.maybe_applied is None
+
+
+def test_a_lost_start_whose_commit_is_there() -> None:
+    play = Play(
+        step("importStart", "r", "b", answer=lost()),
+        step("logCommits", "r", "b", answer=log()),
+        step("logCommits", "r", "b", answer=log(commit(C1, "op1"))),
+    )
+    done = play.run(start())
+    assert done == f"commit:{C1}"
+    found = Play(step("getCommit", "r", C1, answer=ok(commit(C1)))).run(imports.wait(session(), "r", "b", done, 1.0))
+    assert found.completed
+    assert found.commit == commit(C1)
+    with pytest.raises(errors.ConflictException, match="nothing to cancel"):
+        Play().run(imports.cancel(session(), "r", "b", done))
+
+
+def test_a_first_refusal_is_real() -> None:
+    Play(step("importStart", "r", "b", answer=no(403, "import is not supported for this storage"))).fails(
+        start(), errors.ForbiddenException
+    )
+
+
+def test_waiting() -> None:
+    done = status("t3", completed=True, ingested_objects=7, commit=commit(C1))
+    play = Play(status("t1"), status("t2"), done)
+    assert play.run(wait()).ingested_objects == 7
+    assert play.slept == [(0.0, 2.0)] * 2
+
+
+def test_an_import_that_is_not_known_yet() -> None:  # B8.84
+    early = step(*STATUS, answer=no(404, "not found"))
+    Play(early, early, status(completed=True)).run(wait())
+    Play(*[early] * 6).fails(wait(), errors.NotFoundException)
+
+
+def test_an_import_that_is_forgotten_later() -> None:
+    Play(status("t1"), step(*STATUS, answer=no(404, "not found"))).fails(wait(), errors.NotFoundException)
+
+
+def test_an_import_that_failed() -> None:  # B8.84: completed stays false
+    failed = status("t2", error=models.Error("import error: no such bucket"))
+    error = Play(status("t1"), failed).fails(wait(), errors.ServerException, "import i1 into branch 'b'")
+    assert "no such bucket" in str(error)
+    assert "the branch is unchanged" in str(error)
+
+
+def test_an_import_that_was_cancelled() -> None:
+    Play(status(error=models.Error("import error: Canceled"))).fails(wait(), errors.ServerException, "Canceled")
+
+
+def test_an_import_that_stands_still() -> None:  # B8.84: after five minutes of the same
+    play = Play(*[status("t1")] * 6)
+    error = play.fails(wait(60.0), errors.DeadlineExceeded, "nothing new for 300 s")
+    assert error.maybe_applied is None
+
+
+def test_an_import_that_moves_now_and_then() -> None:
+    steps = [status(f"t{n // 4}") for n in range(16)]
+    Play(*steps, status("end", completed=True)).run(wait(60.0))
+
+
+def test_a_lost_answer_does_not_end_the_wait() -> None:
+    Play(step(*STATUS, answer=lost()), status(completed=True)).run(wait())
+
+
+def test_cancel() -> None:
+    gone = ("importCancel", "r", "b")
+    Play(step(*gone, answer=ok(), query={"id": "i1"})).run(imports.cancel(session(), "r", "b", "i1"))
+    Play(step(*gone, answer=no(409, "conflict found"))).fails(
+        imports.cancel(session(), "r", "b", "i1"), errors.ConflictException
+    )
+    Play(step(*gone, answer=lost()), step(*gone, answer=no(409, "conflict found"))).run(
+        imports.cancel(session(), "r", "b", "i1")
+    )

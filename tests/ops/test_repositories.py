@@ -1,0 +1,221 @@
+"""Repositories: where they are made, two at once, and the guard before they go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lakefs_hl.ops import repositories
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.spec import errors, models
+from tests.ops.script import C0, C1, Play, commit, log, lost, no, ok, page, session, step
+
+NAMESPACE = "s3://bucket/r"
+
+
+def record(namespace: str = NAMESPACE) -> Any:
+    return ok(models.Repository("r", 1, "main", namespace))
+
+
+MADE = ok(models.Repository("r", 1, "main", NAMESPACE), 201)
+TAKEN = no(409, "error creating repository: not unique")
+TOUCHED = no(400, "failed to create repository: found lakeFS objects in the storage: storage namespace already in use")
+ABSENT = no(404, "repository not found")
+
+
+def create(**options: Any) -> Op[models.Repository]:
+    return repositories.create(session(), "r", NAMESPACE, "main", **options)
+
+
+def both(**options: Any) -> Op[tuple[models.Repository, bool]]:
+    return repositories.get_or_create(session(), "r", NAMESPACE, "main", **options)
+
+
+def sent(answer: Any) -> Any:
+    return step("createRepository", answer=answer, body={"name": "r", "storage_namespace": NAMESPACE})
+
+
+def got(answer: Any) -> Any:
+    return step("getRepository", "r", answer=answer)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "namespace"),
+    [
+        ("local://", "local://r"),
+        ("local:///", "local:///r"),
+        ("s3://bucket", "s3://bucket/r"),
+        ("s3://bucket/", "s3://bucket/r"),
+        ("s3://bucket/a/b//", "s3://bucket/a/b/r"),
+    ],
+)
+def test_the_place_that_the_server_proposes(prefix: str, namespace: str) -> None:
+    play = Play(
+        step("getStorageConfig", answer=ok(models.StorageConfig("s3", default_namespace_prefix=prefix))),
+        step(
+            "createRepository", answer=MADE, body={"name": "r", "storage_namespace": namespace, "default_branch": "x"}
+        ),
+    )
+    play.run(repositories.create(session(), "r", None, "x"))
+
+
+@pytest.mark.parametrize("prefix", ["", None])
+def test_a_server_that_proposes_none(prefix: str | None) -> None:
+    config = models.StorageConfig("s3", "s3://example-bucket/", default_namespace_prefix=prefix)
+    play = Play(step("getStorageConfig", answer=ok(config)))
+    error = play.fails(
+        repositories.create(session(), "r", None, "main"), errors.InvalidConfigError, "storage_namespace"
+    )
+    assert "s3://example-bucket/" in str(error)
+
+
+def test_options() -> None:
+    body = {"sample_data": True, "read_only": True, "default_branch": "main"}
+    play = Play(step("createRepository", answer=MADE, body=body))
+    play.run(create(include_samples=True, read_only=True))
+
+
+# create repository, after an unknown outcome
+
+
+def test_created_by_the_lost_try() -> None:  # B5.57
+    assert Play(sent(lost()), sent(TAKEN), got(record())).run(create()).id == "r"
+
+
+def test_somebody_elses_repository_after_a_lost_try() -> None:
+    play = Play(sent(lost()), sent(TAKEN), got(record("s3://other/place")))
+    assert play.fails(create(), errors.ConflictException).maybe_applied is None
+
+
+def test_a_lost_try_that_only_touched_the_namespace() -> None:
+    play = Play(sent(lost()), sent(TOUCHED), got(ABSENT))
+    error = play.fails(create(), errors.BadRequestException, "An earlier try of this call has touched the namespace")
+    assert error.maybe_applied is None
+
+
+def test_a_lost_try_whose_marker_and_repository_are_there() -> None:
+    assert Play(sent(lost()), sent(TOUCHED), got(record())).run(create()).id == "r"
+
+
+def test_first_refusals_are_real() -> None:
+    Play(sent(TAKEN)).fails(create(), errors.ConflictException, "creating lakefs://r at s3://bucket/r")
+    Play(sent(TOUCHED)).fails(create(), errors.BadRequestException, "choose another one")
+
+
+def test_exist_ok() -> None:
+    Play(sent(TAKEN), got(record("s3://other/place"))).run(create(exist_ok=True))
+
+
+# get_or_create
+
+
+def test_an_existing_one_is_returned() -> None:
+    found, made = Play(got(record("s3://other/place"))).run(both())
+    assert (found.storage_namespace, made) == ("s3://other/place", False)
+
+
+def test_a_missing_one_is_made() -> None:
+    assert Play(got(ABSENT), sent(MADE)).run(both())[1] is True
+
+
+@pytest.mark.parametrize("answer", [TAKEN, TOUCHED])
+def test_two_at_once_both_succeed(answer: Any) -> None:
+    assert Play(got(ABSENT), sent(answer), got(record())).run(both())[1] is False
+
+
+def test_a_namespace_of_another_repository_is_an_error() -> None:
+    Play(got(ABSENT), sent(TOUCHED), got(ABSENT)).fails(both(), errors.BadRequestException)
+
+
+def test_another_error_is_not_hidden() -> None:
+    Play(got(no(401, "x"))).fails(both(), errors.NotAuthorizedException)
+    Play(got(ABSENT), sent(no(400, "invalid namespace"))).fails(both(), errors.BadRequestException)
+
+
+# the guard
+
+
+def holds(
+    *, tags: Any = (), branches: Any = ("main",), objects: Any = (), commits: int = 1, staged: Any = ()
+) -> list[Any]:
+    steps = [step("listTags", "r", answer=page(*(models.Ref(each, C0) for each in tags)))]
+    if tags:
+        return steps
+    rows = [models.Ref(each, C0) for each in branches]
+    steps.append(step("listBranches", "r", answer=page(*rows), query={"amount": "1000", "show_hidden": "true"}))
+    for branch in branches:
+        listed = [models.ObjectStats(each, "object") for each in objects]
+        steps.append(step("listObjects", "r", branch, answer=page(*listed)))
+        if objects:
+            return steps
+        steps.append(step("logCommits", "r", branch, answer=log(*[commit(C1), commit(C0)][:commits])))
+        if commits > 1:
+            return steps
+        rows_ = [models.Diff("removed", each, "object") for each in staged]
+        steps.append(step("diffBranch", "r", branch, answer=page(*rows_)))
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"tags": ["v1"]}, "it holds tag 'v1'"),
+        ({"objects": ["a/b"]}, "it holds object 'a/b' on branch 'main'"),
+        ({"commits": 2}, "it holds commits on branch 'main'"),
+        ({"staged": ["gone"]}, "it holds staged changes on branch 'main'"),
+    ],
+)
+def test_a_repository_that_holds_something_stays(content: dict[str, Any], words: str) -> None:
+    error = Play(*holds(**content)).fails(repositories.delete(session(), "r"), errors.RepositoryNotEmptyError, words)
+    assert "force=True" in str(error)
+
+
+@pytest.mark.parametrize("branches", [(), ("main",), ("dev", "main")])
+def test_an_empty_one_goes(branches: tuple[str, ...]) -> None:
+    Play(*holds(branches=branches), step("deleteRepository", "r", answer=ok(), query={})).run(
+        repositories.delete(session(), "r")
+    )
+
+
+def test_force_asks_nothing() -> None:
+    play = Play(step("deleteRepository", "r", answer=ok(), query={"force": "true"}))
+    play.run(repositories.delete(session(), "r", force=True))
+
+
+def test_deleting_again_after_a_lost_answer() -> None:
+    play = Play(step("deleteRepository", "r", answer=lost()), step("deleteRepository", "r", answer=ABSENT))
+    play.run(repositories.delete(session(), "r", force=True))
+    play = Play(step("deleteRepository", "r", answer=ABSENT))
+    play.fails(repositories.delete(session(), "r", force=True), errors.NotFoundException)
+
+
+# the rest
+
+
+def test_metadata() -> None:
+    s = session()
+    assert Play(step("getRepositoryMetadata", "r", answer=ok({"k": "v"}))).run(repositories.metadata(s, "r")) == {
+        "k": "v"
+    }
+    Play(step("setRepositoryMetadata", "r", answer=ok(), body={"metadata": {"k": "v"}})).run(
+        repositories.set_metadata(s, "r", {"k": "v"})
+    )
+    Play(step("deleteRepositoryMetadata", "r", answer=ok(), body={"keys": ["k"]})).run(
+        repositories.delete_metadata(s, "r", iter(["k"]))
+    )
+
+
+def test_a_lost_race_for_the_metadata_is_run_again() -> None:
+    Play(
+        step("setRepositoryMetadata", "r", answer=no(500, "predicate failed")),
+        step("setRepositoryMetadata", "r", answer=ok()),
+    ).run(repositories.set_metadata(session(), "r", {}))
+
+
+def test_exists_and_pages() -> None:
+    s = session()
+    assert Play(got(record())).run(repositories.exists(s, "r")) is True
+    assert Play(got(ABSENT)).run(repositories.exists(s, "r")) is False
+    query = {"amount": "3", "after": "a", "prefix": "p", "search": "s"}
+    Play(step("listRepositories", answer=page(), query=query)).run(repositories.page(s, "a", 3, prefix="p", search="s"))

@@ -1,0 +1,82 @@
+"""Tags: what is sent, and what is read back when an answer is lost (reliability 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakefs_hl.ops import tags
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.spec import errors, models
+from tests.ops.script import C1, C2, Play, commit, lost, no, ok, page, ref, session, step
+
+S = session()
+MADE = ok(models.Ref("v1", C1), 201)
+TAKEN = no(409, "tag already exists: not unique")
+
+
+def create(**options: Any) -> Op[models.Ref]:
+    return tags.create(S, "r", "v1", C1, **options)
+
+
+def test_create_pins_what_it_names() -> None:
+    play = Play(
+        step("getCommit", "r", "main", answer=ok(commit(C1))),
+        step("createTag", "r", answer=MADE, body={"id": "v1", "ref": C1}),
+    )
+    assert play.run(tags.create(S, "r", "v1", "main")).commit_id == C1
+
+
+def test_created_by_the_lost_try() -> None:  # B5.57
+    play = Play(
+        step("createTag", "r", answer=lost()),
+        step("createTag", "r", answer=TAKEN),
+        step("getTag", "r", "v1", answer=ref("v1", C1)),
+    )
+    assert play.run(create()).commit_id == C1
+
+
+def test_somebody_elses_tag_after_a_lost_try() -> None:
+    play = Play(
+        step("createTag", "r", answer=lost()),
+        step("createTag", "r", answer=TAKEN),
+        step("getTag", "r", "v1", answer=ref("v1", C2)),
+    )
+    assert play.fails(create(), errors.ConflictException, C2).maybe_applied is None
+
+
+def test_all_answers_lost_but_made() -> None:
+    play = Play(*[step("createTag", "r", answer=lost())] * 5, step("getTag", "r", "v1", answer=ref("v1", C1)))
+    assert play.run(create()).commit_id == C1
+
+
+def test_all_answers_lost_and_the_server_is_gone() -> None:
+    play = Play(*[step("createTag", "r", answer=lost())] * 5, *[step("getTag", "r", "v1", answer=lost())] * 5)
+    assert "creating tag 'v1'" in str(play.fails(create(), errors.TransportException))
+
+
+def test_a_first_conflict_is_real() -> None:
+    Play(step("createTag", "r", answer=TAKEN)).fails(create(), errors.ConflictException, "creating tag 'v1'")
+
+
+def test_exist_ok() -> None:
+    play = Play(step("createTag", "r", answer=TAKEN), step("getTag", "r", "v1", answer=ref("v1", C2)))
+    assert play.run(create(exist_ok=True)).commit_id == C2
+
+
+def test_a_tag_that_was_made_with_an_unreadable_answer() -> None:
+    play = Play(step("createTag", "r", answer=ok(status=201)), step("getTag", "r", "v1", answer=ref("v1", C1)))
+    assert play.run(create()).commit_id == C1
+
+
+def test_delete() -> None:
+    Play(
+        step("deleteTag", "r", "v1", answer=lost()), step("deleteTag", "r", "v1", answer=no(404, "tag not found"))
+    ).run(tags.delete(S, "r", "v1"))
+    Play(step("deleteTag", "r", "v1", answer=no(404, "tag not found"))).fails(
+        tags.delete(S, "r", "v1"), errors.NotFoundException, "deleting tag lakefs://r/v1: tag not found"
+    )
+
+
+def test_page() -> None:
+    play = Play(step("listTags", "r", answer=page(), query={"amount": "3", "after": "a", "prefix": "v"}))
+    assert play.run(tags.page(S, "r", "a", 3, prefix="v")).results == []
