@@ -1,0 +1,120 @@
+"""Lakes in this process: by folder, in memory, shared by name, gone when they should be."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakefs_hl import local
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.errors import InvalidConfigError
+from lakefs_hl.spec.wire import Request
+from lakefs_hl.transport.inproc import InProcess
+
+
+def create(lake: InProcess, name: str = "repo") -> int:
+    body = json.dumps({"name": name, "storage_namespace": f"local://{name}"}).encode()
+    return lake.send(Request(endpoints.CREATE_REPOSITORY, body=body)).status
+
+
+def names(lake: InProcess) -> list[str]:
+    return [found["id"] for found in _json(lake, Request(endpoints.LIST_REPOSITORIES))["results"]]
+
+
+def _json(lake: InProcess, request: Request) -> Any:
+    body = lake.send(request).body
+    assert isinstance(body, bytes)
+    return json.loads(body)
+
+
+def folders() -> set[str]:
+    root = Path("/dev/shm")
+    return {path.name for path in root.glob("lakefs-hl-*")} if root.is_dir() else set()
+
+
+def test_a_folder_is_kept(tmp_path: Path) -> None:
+    uri = f"local:{tmp_path / 'lake'}"
+    first, second = local.connect(uri, "me"), local.connect(uri, "you")
+    assert create(first) == 201
+    assert names(second) == ["repo"]
+    del first, second
+    gc.collect()
+    assert names(local.connect(uri, "me")) == ["repo"]
+
+
+def test_the_committer_signs(tmp_path: Path) -> None:
+    lake = local.connect(f"local:{tmp_path / 'lake'}", "Ada")
+    create(lake)
+    body = b'{"message": "m", "allow_empty": true}'
+    commit = _json(lake, Request(endpoints.COMMIT, ("repo", "main"), body=body))
+    assert commit["committer"] == "Ada"
+    assert _json(lake, Request(endpoints.GET_CURRENT_USER))["user"]["id"] == "Ada"
+
+
+def test_in_memory_lakes_are_apart(tmp_path: Path) -> None:
+    before = folders()
+    first, second = local.connect("mem://", "me"), local.connect("mem://", "me")
+    assert create(first) == 201
+    assert names(second) == []
+    del first, second
+    gc.collect()
+    assert folders() <= before
+
+
+def test_in_memory_lakes_are_shared_by_name() -> None:
+    first, second = local.connect("mem://shared-name", "me"), local.connect("mem://shared-name", "you")
+    assert create(first) == 201
+    assert names(second) == ["repo"]
+    del first, second
+    gc.collect()
+    assert names(local.connect("mem://shared-name", "me")) == ["repo"], "a named lake lives as long as the process"
+
+
+def test_nothing_is_left_at_exit_and_a_child_removes_nothing() -> None:
+    before = folders()
+    code = """
+import os
+from lakefs_hl import local
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.wire import Request
+one, two = local.connect("mem://", "me"), local.connect("mem://name", "me")
+child = os.fork()
+if child == 0:
+    raise SystemExit(0)
+assert os.waitpid(child, 0)[1] == 0
+for lake in (one, two):
+    assert lake.send(Request(endpoints.LIST_REPOSITORIES)).status == 200
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert folders() <= before
+
+
+@pytest.mark.parametrize("uri", ["local:", "local://", "local:~/lake", "http://x", "", "mem:"])
+def test_uris_that_name_no_lake(uri: str) -> None:
+    with pytest.raises(InvalidConfigError):
+        local.connect(uri, "me")
+
+
+def test_folders_are_absolute_when_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lake = local.connect("local:./lake", "me")
+    monkeypatch.chdir("/")
+    assert create(lake) == 201
+    assert (tmp_path / "lake" / "format.json").exists()
+    assert local.folder_of("local:///a/b") == Path("/a/b")
+    assert local.folder_of(f"local:{os.curdir}") == Path("/")
+
+
+def test_modes_are_private(tmp_path: Path) -> None:
+    lake = local.connect(f"local:{tmp_path / 'lake'}", "me")
+    create(lake)
+    for path in [tmp_path / "lake", *(tmp_path / "lake").rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
