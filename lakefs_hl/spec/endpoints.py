@@ -10,11 +10,7 @@ import re
 from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
-from lakefs_hl.spec.errors import (
-    NotFoundException,
-    ObjectNotFoundException,
-    ServerException,
-)
+from lakefs_hl.spec.errors import NotFoundException, ObjectNotFoundException, ServerException
 from lakefs_hl.spec.wire import Endpoint, Pace, Query, Request, RetryClass
 
 BASE: Final = "/api/v1"
@@ -47,8 +43,6 @@ def _row(
 # Setup, login, users
 SETUP_COMM_PREFS: Final = _row("setupCommPrefs", "POST", "/setup_comm_prefs", "E", public=True)
 GET_SETUP_STATE: Final = _row("getSetupState", "GET", "/setup_lakefs", "A", public=True)
-
-# Setup, login, users
 SETUP: Final = _row("setup", "POST", "/setup_lakefs", "E", public=True)
 GET_CURRENT_USER: Final = _row("getCurrentUser", "GET", "/user", "A")
 LOGIN: Final = _row("login", "POST", "/auth/login", "A", public=True)
@@ -73,67 +67,36 @@ DELETE_POLICY: Final = _row("deletePolicy", "DELETE", "/auth/policies/{policy_id
 LIST_GROUP_MEMBERS: Final = _row("listGroupMembers", "GET", "/auth/groups/{group_id}/members", "A")
 ADD_GROUP_MEMBERSHIP: Final = _row("addGroupMembership", "PUT", "/auth/groups/{group_id}/members/{user_id}", "B", 201)
 DELETE_GROUP_MEMBERSHIP: Final = _row(
-    "deleteGroupMembership",
-    "DELETE",
-    "/auth/groups/{group_id}/members/{user_id}",
-    "B",
-    204,
+    "deleteGroupMembership", "DELETE", "/auth/groups/{group_id}/members/{user_id}", "B", 204
 )
 LIST_USER_CREDENTIALS: Final = _row("listUserCredentials", "GET", "/auth/users/{user_id}/credentials", "A")
 CREATE_CREDENTIALS: Final = _row("createCredentials", "POST", "/auth/users/{user_id}/credentials", "E", 201)
 DELETE_CREDENTIALS: Final = _row(
-    "deleteCredentials",
-    "DELETE",
-    "/auth/users/{user_id}/credentials/{access_key_id}",
-    "B",
-    204,
+    "deleteCredentials", "DELETE", "/auth/users/{user_id}/credentials/{access_key_id}", "B", 204
 )
 GET_CREDENTIALS: Final = _row("getCredentials", "GET", "/auth/users/{user_id}/credentials/{access_key_id}", "A")
 LIST_USER_GROUPS: Final = _row("listUserGroups", "GET", "/auth/users/{user_id}/groups", "A")
 LIST_USER_POLICIES: Final = _row("listUserPolicies", "GET", "/auth/users/{user_id}/policies", "A")
 ATTACH_POLICY_TO_USER: Final = _row("attachPolicyToUser", "PUT", "/auth/users/{user_id}/policies/{policy_id}", "B", 201)
 DETACH_POLICY_FROM_USER: Final = _row(
-    "detachPolicyFromUser",
-    "DELETE",
-    "/auth/users/{user_id}/policies/{policy_id}",
-    "B",
-    204,
+    "detachPolicyFromUser", "DELETE", "/auth/users/{user_id}/policies/{policy_id}", "B", 204
 )
 CREATE_USER_EXTERNAL_PRINCIPAL: Final = _row(
-    "createUserExternalPrincipal",
-    "POST",
-    "/auth/users/{user_id}/external/principals",
-    "C",
-    201,
+    "createUserExternalPrincipal", "POST", "/auth/users/{user_id}/external/principals", "C", 201
 )
 DELETE_USER_EXTERNAL_PRINCIPAL: Final = _row(
-    "deleteUserExternalPrincipal",
-    "DELETE",
-    "/auth/users/{user_id}/external/principals",
-    "B",
-    204,
+    "deleteUserExternalPrincipal", "DELETE", "/auth/users/{user_id}/external/principals", "B", 204
 )
 LIST_USER_EXTERNAL_PRINCIPALS: Final = _row(
-    "listUserExternalPrincipals",
-    "GET",
-    "/auth/users/{user_id}/external/principals/ls",
-    "A",
+    "listUserExternalPrincipals", "GET", "/auth/users/{user_id}/external/principals/ls", "A"
 )
 GET_EXTERNAL_PRINCIPAL: Final = _row("getExternalPrincipal", "GET", "/auth/external/principals", "A")
 LIST_GROUP_POLICIES: Final = _row("listGroupPolicies", "GET", "/auth/groups/{group_id}/policies", "A")
 ATTACH_POLICY_TO_GROUP: Final = _row(
-    "attachPolicyToGroup",
-    "PUT",
-    "/auth/groups/{group_id}/policies/{policy_id}",
-    "B",
-    201,
+    "attachPolicyToGroup", "PUT", "/auth/groups/{group_id}/policies/{policy_id}", "B", 201
 )
 DETACH_POLICY_FROM_GROUP: Final = _row(
-    "detachPolicyFromGroup",
-    "DELETE",
-    "/auth/groups/{group_id}/policies/{policy_id}",
-    "B",
-    204,
+    "detachPolicyFromGroup", "DELETE", "/auth/groups/{group_id}/policies/{policy_id}", "B", 204
 )
 SET_GROUP_ACL: Final = _row("setGroupACL", "POST", "/auth/groups/{group_id}/acl", "B", 201)
 GET_GROUP_ACL: Final = _row("getGroupACL", "GET", "/auth/groups/{group_id}/acl", "A")
@@ -153,11 +116,7 @@ GET_BRANCH_PROTECTION_RULES: Final = _row(
     "getBranchProtectionRules", "GET", f"{_REPOSITORY}/settings/branch_protection", "A"
 )
 SET_BRANCH_PROTECTION_RULES: Final = _row(
-    "setBranchProtectionRules",
-    "PUT",
-    f"{_REPOSITORY}/settings/branch_protection",
-    "C",
-    204,
+    "setBranchProtectionRules", "PUT", f"{_REPOSITORY}/settings/branch_protection", "C", 204
 )
 DUMP_REFS: Final = _row("dumpRefs", "PUT", f"{_REPOSITORY}/refs/dump", "E", 201, pace=SLOW)
 RESTORE_REFS: Final = _row("restoreRefs", "PUT", f"{_REPOSITORY}/refs/restore", "E", pace=SLOW)
@@ -183,17 +142,10 @@ HARD_RESET_BRANCH: Final = _row("hardResetBranch", "PUT", f"{_BRANCH}/hard_reset
 REVERT_BRANCH: Final = _row("revertBranch", "POST", f"{_BRANCH}/revert", "D", 204, pace=SLOW)
 CHERRY_PICK: Final = _row("cherryPick", "POST", f"{_BRANCH}/cherry-pick", "D", 201, pace=SLOW)
 MERGE_INTO_BRANCH: Final = _row(
-    "mergeIntoBranch",
-    "POST",
-    f"{_REPOSITORY}/refs/{{source_ref}}/merge/{{destination_branch}}",
-    "D",
-    pace=SLOW,
+    "mergeIntoBranch", "POST", f"{_REPOSITORY}/refs/{{source_ref}}/merge/{{destination_branch}}", "D", pace=SLOW
 )
 FIND_MERGE_BASE: Final = _row(
-    "findMergeBase",
-    "GET",
-    f"{_REPOSITORY}/refs/{{source_ref}}/merge/{{destination_branch}}",
-    "A",
+    "findMergeBase", "GET", f"{_REPOSITORY}/refs/{{source_ref}}/merge/{{destination_branch}}", "A"
 )
 DIFF_BRANCH: Final = _row("diffBranch", "GET", f"{_BRANCH}/diff", "A")
 DIFF_REFS: Final = _row("diffRefs", "GET", f"{_REPOSITORY}/refs/{{left_ref}}/diff/{{right_ref}}", "A")
@@ -201,53 +153,21 @@ GET_COMMIT: Final = _row("getCommit", "GET", f"{_REPOSITORY}/commits/{{commit_id
 
 # Objects and staging
 GET_OBJECT: Final = _row(
-    "getObject",
-    "GET",
-    f"{_REF}/objects",
-    "A",
-    200,
-    206,
-    pace=DATA,
-    missing=ObjectNotFoundException,
+    "getObject", "GET", f"{_REF}/objects", "A", 200, 206, pace=DATA, missing=ObjectNotFoundException
 )
-HEAD_OBJECT: Final = _row(
-    "headObject",
-    "HEAD",
-    f"{_REF}/objects",
-    "A",
-    200,
-    206,
-    missing=ObjectNotFoundException,
-)
+HEAD_OBJECT: Final = _row("headObject", "HEAD", f"{_REF}/objects", "A", 200, 206, missing=ObjectNotFoundException)
 CREATE_PRESIGN_MULTIPART_UPLOAD: Final = _row(
     "createPresignMultipartUpload", "POST", f"{_BRANCH}/staging/pmpu", "E", 201
 )
 COMPLETE_PRESIGN_MULTIPART_UPLOAD: Final = _row(
-    "completePresignMultipartUpload",
-    "PUT",
-    f"{_BRANCH}/staging/pmpu/{{upload_id}}",
-    "C",
-    pace=SLOW,
+    "completePresignMultipartUpload", "PUT", f"{_BRANCH}/staging/pmpu/{{upload_id}}", "C", pace=SLOW
 )
 ABORT_PRESIGN_MULTIPART_UPLOAD: Final = _row(
-    "abortPresignMultipartUpload",
-    "DELETE",
-    f"{_BRANCH}/staging/pmpu/{{upload_id}}",
-    "B",
-    204,
+    "abortPresignMultipartUpload", "DELETE", f"{_BRANCH}/staging/pmpu/{{upload_id}}", "B", 204
 )
-UPLOAD_PART: Final = _row(
-    "uploadPart",
-    "PUT",
-    f"{_BRANCH}/staging/pmpu/{{upload_id}}/parts/{{part_number}}",
-    "A",
-)
+UPLOAD_PART: Final = _row("uploadPart", "PUT", f"{_BRANCH}/staging/pmpu/{{upload_id}}/parts/{{part_number}}", "A")
 UPLOAD_PART_COPY: Final = _row(
-    "uploadPartCopy",
-    "PUT",
-    f"{_BRANCH}/staging/pmpu/{{upload_id}}/parts/{{part_number}}/copy",
-    "B",
-    204,
+    "uploadPartCopy", "PUT", f"{_BRANCH}/staging/pmpu/{{upload_id}}/parts/{{part_number}}/copy", "B", 204
 )
 GET_PHYSICAL_ADDRESS: Final = _row("getPhysicalAddress", "GET", f"{_BRANCH}/staging/backing", "A")
 LINK_PHYSICAL_ADDRESS: Final = _row("linkPhysicalAddress", "PUT", f"{_BRANCH}/staging/backing", "W")
@@ -260,13 +180,7 @@ UPLOAD_OBJECT: Final = _row("uploadObject", "POST", f"{_BRANCH}/objects", "W", 2
 DELETE_OBJECT: Final = _row("deleteObject", "DELETE", f"{_BRANCH}/objects", "B", 204)
 DELETE_OBJECTS: Final = _row("deleteObjects", "POST", f"{_BRANCH}/objects/delete", "B", pace=SLOW)
 COPY_OBJECT: Final = _row(
-    "copyObject",
-    "POST",
-    f"{_BRANCH}/objects/copy",
-    "W",
-    201,
-    pace=SLOW,
-    missing=ObjectNotFoundException,
+    "copyObject", "POST", f"{_BRANCH}/objects/copy", "W", 201, pace=SLOW, missing=ObjectNotFoundException
 )
 STAT_OBJECT: Final = _row("statObject", "GET", f"{_REF}/objects/stat", "A", missing=ObjectNotFoundException)
 UPDATE_OBJECT_USER_METADATA: Final = _row(
@@ -280,20 +194,11 @@ UPDATE_OBJECT_USER_METADATA: Final = _row(
     missing=ObjectNotFoundException,
 )
 GET_UNDERLYING_PROPERTIES: Final = _row(
-    "getUnderlyingProperties",
-    "GET",
-    f"{_REF}/objects/underlyingProperties",
-    "A",
-    missing=ObjectNotFoundException,
+    "getUnderlyingProperties", "GET", f"{_REF}/objects/underlyingProperties", "A", missing=ObjectNotFoundException
 )
 LIST_OBJECTS: Final = _row("listObjects", "GET", f"{_REF}/objects/ls", "A")
 CREATE_SYMLINK_FILE: Final = _row(
-    "createSymlinkFile",
-    "POST",
-    f"{_REPOSITORY}/refs/{{branch}}/symlink",
-    "E",
-    201,
-    pace=SLOW,
+    "createSymlinkFile", "POST", f"{_REPOSITORY}/refs/{{branch}}/symlink", "E", 201, pace=SLOW
 )
 
 # Actions, metadata, garbage collection, protection, pull requests
@@ -301,26 +206,15 @@ LIST_REPOSITORY_RUNS: Final = _row("listRepositoryRuns", "GET", f"{_REPOSITORY}/
 GET_RUN: Final = _row("getRun", "GET", f"{_REPOSITORY}/actions/runs/{{run_id}}", "A")
 LIST_RUN_HOOKS: Final = _row("listRunHooks", "GET", f"{_REPOSITORY}/actions/runs/{{run_id}}/hooks", "A")
 GET_RUN_HOOK_OUTPUT: Final = _row(
-    "getRunHookOutput",
-    "GET",
-    f"{_REPOSITORY}/actions/runs/{{run_id}}/hooks/{{hook_run_id}}/output",
-    "A",
+    "getRunHookOutput", "GET", f"{_REPOSITORY}/actions/runs/{{run_id}}/hooks/{{hook_run_id}}/output", "A"
 )
 GET_METADATA_OBJECT: Final = _row(
-    "getMetadataObject",
-    "GET",
-    f"{_REPOSITORY}/metadata/object/{{type}}/{{object_id}}",
-    "A",
-    pace=DATA,
+    "getMetadataObject", "GET", f"{_REPOSITORY}/metadata/object/{{type}}/{{object_id}}", "A", pace=DATA
 )
 GET_META_RANGE: Final = _row("getMetaRange", "GET", f"{_REPOSITORY}/metadata/meta_range/{{meta_range}}", "A")
 GET_RANGE: Final = _row("getRange", "GET", f"{_REPOSITORY}/metadata/range/{{range}}", "A")
 SET_GARBAGE_COLLECTION_RULES_PREFLIGHT: Final = _row(
-    "setGarbageCollectionRulesPreflight",
-    "GET",
-    f"{_REPOSITORY}/gc/rules/set_allowed",
-    "A",
-    204,
+    "setGarbageCollectionRulesPreflight", "GET", f"{_REPOSITORY}/gc/rules/set_allowed", "A", 204
 )
 INTERNAL_GET_GARBAGE_COLLECTION_RULES: Final = _row(
     "internalGetGarbageCollectionRules", "GET", f"{_REPOSITORY}/gc/rules", "A"
@@ -329,83 +223,40 @@ INTERNAL_SET_GARBAGE_COLLECTION_RULES: Final = _row(
     "internalSetGarbageCollectionRules", "POST", f"{_REPOSITORY}/gc/rules", "B", 204
 )
 INTERNAL_DELETE_GARBAGE_COLLECTION_RULES: Final = _row(
-    "internalDeleteGarbageCollectionRules",
-    "DELETE",
-    f"{_REPOSITORY}/gc/rules",
-    "B",
-    204,
+    "internalDeleteGarbageCollectionRules", "DELETE", f"{_REPOSITORY}/gc/rules", "B", 204
 )
 PREPARE_GARBAGE_COLLECTION_COMMITS: Final = _row(
-    "prepareGarbageCollectionCommits",
-    "POST",
-    f"{_REPOSITORY}/gc/prepare_commits",
-    "E",
-    201,
-    pace=SLOW,
+    "prepareGarbageCollectionCommits", "POST", f"{_REPOSITORY}/gc/prepare_commits", "E", 201, pace=SLOW
 )
 PREPARE_GARBAGE_COLLECTION_COMMITS_ASYNC: Final = _row(
-    "prepareGarbageCollectionCommitsAsync",
-    "POST",
-    f"{_REPOSITORY}/gc/prepare_commits/async",
-    "E",
-    202,
+    "prepareGarbageCollectionCommitsAsync", "POST", f"{_REPOSITORY}/gc/prepare_commits/async", "E", 202
 )
 PREPARE_GARBAGE_COLLECTION_COMMITS_STATUS: Final = _row(
-    "prepareGarbageCollectionCommitsStatus",
-    "GET",
-    f"{_REPOSITORY}/gc/prepare_commits/status",
-    "A",
+    "prepareGarbageCollectionCommitsStatus", "GET", f"{_REPOSITORY}/gc/prepare_commits/status", "A"
 )
 PREPARE_GARBAGE_COLLECTION_UNCOMMITTED: Final = _row(
-    "prepareGarbageCollectionUncommitted",
-    "POST",
-    f"{_REPOSITORY}/gc/prepare_uncommited",
-    "E",
-    201,
-    pace=SLOW,
+    "prepareGarbageCollectionUncommitted", "POST", f"{_REPOSITORY}/gc/prepare_uncommited", "E", 201, pace=SLOW
 )
 CREATE_BRANCH_PROTECTION_RULE_PREFLIGHT: Final = _row(
-    "createBranchProtectionRulePreflight",
-    "GET",
-    f"{_REPOSITORY}/branch_protection/set_allowed",
-    "A",
-    204,
+    "createBranchProtectionRulePreflight", "GET", f"{_REPOSITORY}/branch_protection/set_allowed", "A", 204
 )
 INTERNAL_GET_BRANCH_PROTECTION_RULES: Final = _row(
     "internalGetBranchProtectionRules", "GET", f"{_REPOSITORY}/branch_protection", "A"
 )
 INTERNAL_CREATE_BRANCH_PROTECTION_RULE: Final = _row(
-    "internalCreateBranchProtectionRule",
-    "POST",
-    f"{_REPOSITORY}/branch_protection",
-    "C",
-    204,
+    "internalCreateBranchProtectionRule", "POST", f"{_REPOSITORY}/branch_protection", "C", 204
 )
 INTERNAL_DELETE_BRANCH_PROTECTION_RULE: Final = _row(
-    "internalDeleteBranchProtectionRule",
-    "DELETE",
-    f"{_REPOSITORY}/branch_protection",
-    "B",
-    204,
+    "internalDeleteBranchProtectionRule", "DELETE", f"{_REPOSITORY}/branch_protection", "B", 204
 )
 LIST_PULL_REQUESTS: Final = _row("listPullRequests", "GET", f"{_REPOSITORY}/pulls", "A")
 CREATE_PULL_REQUEST: Final = _row("createPullRequest", "POST", f"{_REPOSITORY}/pulls", "E", 201)
 GET_PULL_REQUEST: Final = _row("getPullRequest", "GET", f"{_REPOSITORY}/pulls/{{pull_request}}", "A")
 UPDATE_PULL_REQUEST: Final = _row(
-    "updatePullRequest",
-    "PATCH",
-    f"{_REPOSITORY}/pulls/{{pull_request}}",
-    "B",
-    200,
-    201,
-    204,
+    "updatePullRequest", "PATCH", f"{_REPOSITORY}/pulls/{{pull_request}}", "B", 200, 201, 204
 )
 MERGE_PULL_REQUEST: Final = _row(
-    "mergePullRequest",
-    "PUT",
-    f"{_REPOSITORY}/pulls/{{pull_request}}/merge",
-    "E",
-    pace=SLOW,
+    "mergePullRequest", "PUT", f"{_REPOSITORY}/pulls/{{pull_request}}/merge", "E", pace=SLOW
 )
 
 # The server
