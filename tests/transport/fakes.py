@@ -1,0 +1,31 @@
+"""A transport that is a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.scope import Scope
+
+Answer: TypeAlias = Callable[[Request, Scope | None, float | None], Response]
+STAT = Request(endpoints.STAT_OBJECT, ("r", "main"), {"path": "k"})
+DELETE = Request(endpoints.DELETE_OBJECT, ("r", "main"), {"path": "k"})
+
+
+def done(request: Request, scope: Scope | None, within: float | None) -> Response:
+    return Response(204)
+
+
+class Fake:
+    def __init__(self, answer: Answer = done, fan_out: int = 8) -> None:
+        self.answer = answer
+        self.fan_out = fan_out
+        self.closed = 0
+
+    def send(self, request: Request, scope: Scope | None = None, within: float | None = None) -> Response:
+        return self.answer(request, scope, within)
+
+    def close(self) -> None:
+        self.closed += 1

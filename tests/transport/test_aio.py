@@ -1,0 +1,399 @@
+"""The same effects on an event loop: shared runs, fan-out, pages, and cancellation anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, TypeVar
+
+import pytest
+
+from lakefs_hl.ops.effects import Op, gather, gather_each, once, send, sleep
+from lakefs_hl.ops.paging import NextPage, Page
+from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.aio import Aio
+from lakefs_hl.transport.http import Http
+from lakefs_hl.transport.scope import Scope
+from tests.transport.fakes import DELETE, STAT, Fake
+from tests.transport.peers import Peer, answer, answering, peer
+
+T = TypeVar("T")
+NEVER: Final = 60.0  # a wait that only a cancellation ends
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(asyncio.wait_for(main, 30))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for another task or thread; a guard against hanging, not a measure."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        await asyncio.sleep(0.001)
+
+
+def hang(server: Peer, conn: Any, number: int) -> None:
+    server.read(conn)
+    while conn.recv(1):
+        pass
+
+
+def leaf(value: int) -> Op[int]:
+    yield from sleep(0.001)
+    return value
+
+
+# ------------------------------------------------------------------------------------------------------ cancellation
+
+
+def test_a_cancellation_is_thrown_into_the_op_and_ends_the_exchange() -> None:
+    seen = list[type]()
+
+    def op() -> Op[None]:
+        try:
+            yield from send(STAT)
+        except BaseException as exc:
+            seen.append(type(exc))
+            raise
+
+    async def main(url: str, asked: list[Any]) -> None:
+        driver = Aio(Http(url))
+        task = asyncio.ensure_future(driver.run(op()))
+        await until(lambda: len(asked) == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await driver.close()
+
+    with peer(hang) as server:
+        run(main(server.url, server.asked))
+    assert seen == [asyncio.CancelledError]
+
+
+def test_b6_69_a_cancelled_read_never_touches_its_sink_again() -> None:
+    def half(server: Peer, conn: Any, number: int) -> None:
+        server.read(conn)
+        conn.sendall(answer(b"x" * (3 << 20), content_length=str(4 << 20)))
+        hang(server, conn, number)
+
+    buffer = bytearray(4 << 20)
+    request = Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"}, sink=memoryview(buffer))
+
+    async def main(url: str) -> None:
+        task = asyncio.ensure_future(Aio(Http(url)).run(send(request)))
+        await until(lambda: buffer[0] == ord("x"))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        buffer[:] = bytes(len(buffer))
+
+    with peer(half) as server:
+        run(main(server.url))
+    assert not any(buffer)
+
+
+def test_tidying_up_is_shielded_even_from_a_second_cancellation() -> None:
+    done, inside = list[tuple[str, bool]](), threading.Event()
+
+    def slow(request: Request, scope: Scope | None, within: float | None) -> Response:
+        inside.set()
+        time.sleep(0.1)
+        done.append((request.endpoint.operation, within is not None))
+        return Response(204)
+
+    def op() -> Op[None]:
+        try:
+            yield from sleep(0.0, NEVER)
+        finally:
+            yield from send(DELETE)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(Aio(Fake(slow)).run(op()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await until(inside.is_set)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main())
+    assert done == [("deleteObject", True)]
+
+
+@pytest.mark.parametrize("ending", ["return", "other error"])
+def test_an_op_cannot_hide_a_cancellation(ending: str) -> None:
+    def op() -> Op[int]:
+        try:
+            yield from sleep(0.0, NEVER)
+        except BaseException:
+            if ending == "other error":
+                raise ValueError("while tidying up") from None
+        return 1
+
+    async def main() -> None:
+        task = asyncio.ensure_future(Aio(Fake()).run(op()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main())
+
+
+def test_a_cancelled_write_says_that_it_may_have_been_applied() -> None:
+    inside, go = threading.Event(), threading.Event()
+
+    def slow(request: Request, scope: Scope | None, within: float | None) -> Response:
+        inside.set()
+        go.wait(20)
+        return Response(204)
+
+    async def main() -> list[str]:
+        task = asyncio.ensure_future(Aio(Fake(slow, fan_out=1)).run(send(DELETE)))
+        await until(inside.is_set)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.01, go.set)
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return caught.value.__notes__
+
+    assert run(main()) == ["deleteObject was under way: it may have been applied"]
+
+
+# --------------------------------------------------------------------------------------------------- where things run
+
+
+@pytest.mark.parametrize(
+    ("request_", "fan_out", "here"),
+    [
+        (STAT, 1, True),
+        (DELETE, 1, False),
+        (STAT, 8, False),
+        (Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"}), 1, False),
+        (Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"}, sink=memoryview(bytearray(9))), 1, True),
+    ],
+    ids=["safe in process", "write in process", "over a network", "object of any size", "small read"],
+)
+def test_what_is_short_runs_on_the_loop(request_: Request, fan_out: int, here: bool) -> None:
+    threads = list[int]()
+
+    def note(request: Request, scope: Scope | None, within: float | None) -> Response:
+        threads.append(threading.get_ident())
+        return Response(200)
+
+    run(Aio(Fake(note, fan_out)).run(send(request_)))
+    assert (threads == [threading.get_ident()]) is here
+
+
+def test_b6_68_one_driver_serves_many_loops_one_after_the_other_and_side_by_side() -> None:
+    driver, runs, out = Aio(Fake()), list[int](), list[int]()
+
+    def shared() -> Op[int]:
+        runs.append(1)
+        yield from sleep(0.0, 0.02)
+        return 42
+
+    async def main() -> None:
+        out.extend(await asyncio.gather(*(driver.run(once("key", shared())) for _ in range(5))))
+        out.extend(await driver.run(gather((leaf(1) for _ in range(5)), 3)))
+
+    for _ in range(2):
+        run(main())
+    threads = [threading.Thread(target=lambda: run(main())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(out) == [1] * 25 + [42] * 25
+    assert len(runs) == 5  # one shared run per loop
+
+
+def test_b6_68_a_client_of_one_loop_keeps_its_sockets_in_the_next() -> None:
+    with answering(answer(b"{}")) as server:
+        driver = Aio(Http(server.url))
+        for _ in range(3):
+            assert run(driver.run(send(STAT))).status == 200
+        run(driver.close())
+        assert run(driver.run(send(STAT))).status == 200
+    assert server.connections == 2
+
+
+# ------------------------------------------------------------------------------------------------- Once, Gather, pages
+
+
+def test_once_is_shared_and_its_error_is_copied() -> None:
+    runs = list[int]()
+
+    def shared() -> Op[int]:
+        runs.append(1)
+        yield from sleep(0.0, 0.01)
+        raise errors.NotAuthorizedException("no")
+
+    async def main() -> list[Any]:
+        driver = Aio(Fake())
+        return await asyncio.gather(*(driver.run(once("key", shared())) for _ in range(20)), return_exceptions=True)
+
+    outcomes = run(main())
+    assert [type(one) for one in outcomes] == [errors.NotAuthorizedException] * 20
+    assert len({id(one) for one in outcomes}) == 20
+    assert len(runs) == 1
+
+
+def test_once_after_a_cancelled_leader_is_run_by_the_next() -> None:
+    runs = list[int]()
+
+    def shared() -> Op[int]:
+        runs.append(1)
+        yield from sleep(0.0, 0.02)
+        return 42
+
+    async def main() -> list[Any]:
+        driver = Aio(Fake())
+        tasks = [asyncio.ensure_future(driver.run(once("key", shared()))) for _ in range(5)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, *rest = run(main())
+    assert isinstance(first, asyncio.CancelledError)
+    assert (rest, len(runs)) == ([42] * 4, 2)
+
+
+def test_gather_is_lazy_bounded_and_ended_by_the_first_failure() -> None:
+    made, begun, ended = 0, set[int](), set[int]()
+
+    class EnoughError(Exception):
+        pass
+
+    def one(index: int) -> Op[int]:
+        begun.add(index)
+        try:
+            yield from send(DELETE)
+            yield from sleep(0.0, 0.0005)
+        finally:
+            ended.add(index)
+        return index
+
+    def stream() -> Iterator[Op[int]]:
+        nonlocal made
+        for index in itertools.count():
+            made += 1
+            yield one(index)
+
+    got = list[int]()
+
+    def each(index: int, result: int) -> None:
+        got.append(result)
+        if len(got) == 50:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        run(Aio(Fake()).run(gather_each(stream(), 4, each)))
+    assert made <= 56
+    assert begun == ended
+
+
+def test_gather_nests_and_keeps_the_order() -> None:
+    def middle(index: int) -> Op[list[int]]:
+        return (yield from gather((leaf(index * 10 + one) for one in range(5)), 5))
+
+    found = run(Aio(Fake()).run(gather((middle(index) for index in range(20)), 8)))
+    assert found == [[index * 10 + one for one in range(5)] for index in range(20)]
+
+
+def test_a_cancelled_gather_leaves_no_task() -> None:
+    ended = list[str]()
+
+    def waits() -> Op[None]:
+        try:
+            yield from sleep(0.0, NEVER)
+        except BaseException as exc:
+            ended.append(type(exc).__name__)
+            raise
+
+    async def main() -> None:
+        task = asyncio.create_task(Aio(Fake()).run(gather((waits() for _ in range(10)), 10)))
+        await until(lambda: len(asyncio.all_tasks()) >= 12)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+    assert ended == ["CancelledError"] * 10
+
+
+def numbers(busy: list[int], hang_from: int | None = None, *, size: int = 10_000) -> NextPage[models.ObjectStats]:
+    """Pages of objects named by their number; from `hang_from` on they do not come."""
+
+    def next_page(after: str, amount: int, /) -> Op[Page[models.ObjectStats]]:
+        first = int(after or 0)
+        busy.append(1)
+        try:
+            yield from sleep(0.0, NEVER if hang_from is not None and first >= hang_from else 0.0)
+        finally:
+            busy.pop()
+        last = min(first + amount, size)
+        rows = [models.ObjectStats(str(one), "object") for one in range(first, last)]
+        return models.ObjectPage(
+            models.Pagination(last < size, str(last) if last < size else "", len(rows), 1000), rows
+        )
+
+    return next_page
+
+
+@pytest.mark.parametrize("fan_out", [1, 8])
+@pytest.mark.parametrize("amount", [0, 1, 1000, 1001, 2500, None])
+def test_pages_honour_the_amount_and_wrap(amount: int | None, fan_out: int) -> None:
+    async def main() -> list[str]:
+        rows = Aio(Fake(fan_out=fan_out)).pages(numbers([]), "", amount, lambda row: row.path)
+        return [row async for row in rows]
+
+    assert run(main()) == [str(one) for one in range(10_000 if amount is None else amount)]
+
+
+def test_pages_check_their_arguments_at_the_call() -> None:
+    with pytest.raises(ValueError, match="max_amount"):
+        Aio(Fake()).pages(numbers([]), "", -1)
+
+
+@pytest.mark.parametrize("how", ["close", "collect", "loop ends"])
+def test_abandoned_pages_leave_no_exchange(how: str) -> None:
+    busy = list[int]()
+
+    async def main() -> None:
+        rows = Aio(Fake()).pages(numbers(busy, 2000), "", None)
+        for _ in range(1500):
+            await anext(rows)
+        await until(lambda: busy == [1])
+        if how == "close":
+            await rows.aclose()
+            assert busy == []
+        if how == "collect":
+            del rows
+            gc.collect()
+            await until(lambda: busy == [])
+
+    run(main())
+    assert busy == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_b6_64_fork() -> None:
+    driver = Aio(Fake())
+    assert run(driver.run(send(DELETE))).status == 204
+    child = os.fork()
+    if child == 0:  # no assertion may escape here: the child would go on as a second pytest
+        good = False
+        try:
+            good = run(driver.run(send(DELETE))).status == 204
+        finally:
+            os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0

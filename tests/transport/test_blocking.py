@@ -1,0 +1,569 @@
+"""Ops on the calling thread: effects, shared runs, fan-out, pages; and interrupts at any moment."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import pytest
+
+from lakefs_hl.ops.effects import Cancelled, Op, gather, gather_each, once, send, sleep
+from lakefs_hl.ops.paging import NextPage, Page
+from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.wire import Request, Response, TransportError
+from lakefs_hl.transport.blocking import Blocking, fresh, quiet
+from lakefs_hl.transport.http import Http
+from lakefs_hl.transport.scope import Scope
+from tests.transport.fakes import DELETE, STAT, Fake
+from tests.transport.peers import Peer, peer
+
+NEVER: Final = 60.0  # a wait that only an interruption ends
+
+
+def hang(server: Peer, conn: Any, number: int) -> None:
+    server.read(conn)
+    while conn.recv(1):
+        pass
+
+
+@pytest.fixture
+def silent() -> Iterator[Peer]:
+    """A server that reads a request and never answers."""
+    with peer(hang) as server:
+        yield server
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for another thread; a guard against hanging, not a measure."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        os.sched_yield()
+
+
+def interrupt_when(condition: Callable[[], bool]) -> threading.Thread:
+    """Sends Ctrl-C to the main thread once something is so."""
+
+    def wait() -> None:
+        until(condition)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def leaf(value: int, upto: float = 0.001) -> Op[int]:
+    yield from sleep(upto)
+    return value
+
+
+# ---------------------------------------------------------------------------------------------------------- one op
+
+
+def test_effects_are_answered() -> None:
+    def op() -> Op[tuple[int, float]]:
+        response = yield from send(STAT)
+        slept = yield from sleep(0.0, 0.001)
+        return response.status, slept
+
+    status, slept = Blocking(Fake()).run(op())
+    assert (status, slept) == (204, 0.001)
+
+
+def test_a_transport_error_is_thrown_into_the_op() -> None:
+    def fail(request: Request, scope: Scope | None, within: float | None) -> Response:
+        raise TransportError("wait", "gone")
+
+    def op() -> Op[str]:
+        try:
+            yield from send(STAT)
+        except TransportError as exc:
+            return f"saw {exc}"
+        return "saw nothing"
+
+    assert Blocking(Fake(fail)).run(op()) == "saw gone"
+
+
+def test_dice_stay_below_and_the_least_is_kept() -> None:
+    driver = Blocking(Fake())
+    for _ in range(20):
+        assert 0.0 <= driver.run(sleep(0.002)) <= 0.002
+        assert 0.001 <= driver.run(sleep(0.002, 0.001)) <= 0.002
+
+
+# ------------------------------------------------------------------------------------------------------------ Gather
+
+
+@pytest.mark.parametrize("fan_out", [1, 8], ids=["in process", "threads"])
+def test_gather_reads_its_ops_as_slots_free_up(fan_out: int) -> None:
+    lock, live, peak, made = threading.Lock(), 0, 0, 0
+
+    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
+        nonlocal live, peak
+        with lock:
+            live += 1
+            peak = max(peak, live)
+        time.sleep(0.001)
+        with lock:
+            live -= 1
+        return Response(204)
+
+    class EnoughError(Exception):
+        pass
+
+    def one(index: int) -> Op[int]:
+        yield from send(DELETE)
+        return index
+
+    def stream() -> Iterator[Op[int]]:  # endless: a million items need no million objects
+        nonlocal made
+        for index in itertools.count():
+            made += 1
+            yield one(index)
+
+    got = list[int]()
+
+    def each(index: int, result: int) -> None:
+        got.append(result)
+        if len(got) == 50:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        Blocking(Fake(answer, fan_out)).run(gather_each(stream(), 4, each))
+    assert peak <= 4
+    assert made <= 56
+    assert live == 0
+
+
+def test_gather_nests_and_keeps_the_order() -> None:
+    def middle(index: int) -> Op[list[int]]:
+        return (yield from gather((leaf(index * 10 + one) for one in range(5)), 5))
+
+    found = Blocking(Fake()).run(gather((middle(index) for index in range(20)), 8))
+    assert found == [[index * 10 + one for one in range(5)] for index in range(20)]
+
+
+def test_b5_62_the_first_failure_ends_all_and_is_raised() -> None:
+    ended = list[str]()
+
+    def fails() -> Op[None]:
+        yield from sleep(0.0, 0.01)
+        raise KeyError("mine")
+
+    def waits() -> Op[None]:
+        try:
+            yield from sleep(0.0, NEVER)
+        except BaseException as exc:
+            ended.append(type(exc).__name__)
+            raise
+
+    with pytest.raises(KeyError, match="mine"):
+        Blocking(Fake()).run(gather([waits(), waits(), fails(), waits()], 8))
+    assert ended == ["Cancelled"] * 3
+
+
+def test_a_users_iterable_may_raise() -> None:
+    begun, ended = set[int](), set[int]()
+
+    def counted(index: int) -> Op[None]:
+        begun.add(index)
+        try:
+            yield from sleep(0.0, 0.001)
+        finally:
+            ended.add(index)
+
+    def stream() -> Iterator[Op[None]]:
+        for index in range(5):
+            yield counted(index)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Blocking(Fake()).run(gather(stream(), 2))
+    assert ended == begun >= {0, 1, 2}  # what was begun is over
+
+
+def test_results_are_handed_out_on_the_calling_thread() -> None:
+    threads = set[int]()
+    op = gather_each((leaf(index) for index in range(20)), 4, lambda index, result: threads.add(threading.get_ident()))
+    Blocking(Fake()).run(op)
+    assert threads == {threading.get_ident()}
+
+
+# -------------------------------------------------------------------------------------------------------------- Once
+
+
+def shared(runs: list[int], error: Exception | None = None) -> Op[int]:
+    runs.append(1)
+    yield from sleep(0.0, 0.05)
+    if error is not None:
+        raise error
+    return 42
+
+
+def in_threads(count: int, ask: Callable[[], Any]) -> list[Any]:
+    """Results, or errors, of as many threads that start at once."""
+    outcomes, start = list[Any](), threading.Barrier(count)
+
+    def run() -> None:
+        start.wait()
+        try:
+            outcomes.append(ask())
+        except Exception as exc:
+            outcomes.append(exc)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def test_once_is_shared_by_all_who_ask_meanwhile() -> None:
+    driver, runs = Blocking(Fake()), list[int]()
+    assert in_threads(20, lambda: driver.run(once("key", shared(runs)))) == [42] * 20
+    assert len(runs) == 1
+    assert driver._runs == {}
+    driver.run(once("key", shared(runs)))
+    assert len(runs) == 2  # over is over: nothing is cached
+
+
+def test_once_gives_each_waiter_a_copy_of_the_error() -> None:
+    driver, runs = Blocking(Fake()), list[int]()
+    error = errors.NotAuthorizedException("no")
+    error.status = 401
+    outcomes = in_threads(8, lambda: driver.run(once("key", shared(runs, error))))
+    assert [(type(one), str(one), one.status) for one in outcomes] == [(errors.NotAuthorizedException, "no", 401)] * 8
+    assert len({id(one) for one in outcomes}) == 8
+    assert len(runs) == 1
+
+
+def test_an_error_that_does_not_copy_is_shared_as_it_is() -> None:
+    error = TransportError("wait", "gone", seconds=1.0)
+    assert str(fresh(error)) == "gone"
+
+
+def test_once_refuses_to_wait_for_itself() -> None:
+    def again() -> Op[None]:
+        yield from once("key", again())
+
+    with pytest.raises(RuntimeError, match="own key 'key'"):
+        Blocking(Fake()).run(again())
+
+
+def test_once_after_an_interrupted_leader_is_run_by_the_next() -> None:
+    driver, runs, out = Blocking(Fake()), list[int](), list[int]()
+
+    def slow() -> Op[int]:
+        runs.append(1)
+        if len(runs) == 1:
+            yield from sleep(0.0, NEVER)
+        return 42
+
+    def follow() -> None:
+        until(lambda: len(runs) == 1)
+        out.append(driver.run(once("key", slow())))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    interrupt_when(lambda: len(runs) == 1)
+    with pytest.raises(KeyboardInterrupt):
+        driver.run(once("key", slow()))
+    thread.join(20)
+    assert (out, len(runs), driver._runs) == ([42], 2, {})
+
+
+# -------------------------------------------------------------------------------------------------------- interrupts
+
+
+def test_an_interrupt_is_thrown_into_the_op_whose_tidying_up_is_done() -> None:
+    seen = list[object]()
+
+    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
+        if request is STAT:
+            signal.raise_signal(signal.SIGINT)
+        seen.append((request.endpoint.operation, within is not None and within <= 5.0))
+        return Response(204)
+
+    def op() -> Op[None]:
+        try:
+            yield from send(STAT)
+        except BaseException as exc:
+            seen.append(type(exc))
+            yield from send(DELETE)
+            yield from once("key", send(DELETE))
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        Blocking(Fake(answer)).run(op())
+    assert seen == [KeyboardInterrupt, ("deleteObject", True), ("deleteObject", True)]
+
+
+@pytest.mark.parametrize("ending", ["return", "other error"])
+def test_an_op_cannot_hide_an_interrupt(ending: str) -> None:
+    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
+        raise KeyboardInterrupt
+
+    def op() -> Op[int]:
+        try:
+            yield from send(STAT)
+        except BaseException:
+            if ending == "other error":
+                raise ValueError("while tidying up") from None
+        return 1
+
+    with pytest.raises(KeyboardInterrupt):
+        Blocking(Fake(answer)).run(op())
+
+
+def test_a_second_interrupt_ends_the_tidying_up() -> None:
+    sent = list[str]()
+
+    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
+        sent.append(request.endpoint.operation)
+        raise KeyboardInterrupt
+
+    def op() -> Op[None]:
+        try:
+            yield from send(STAT)
+        finally:
+            yield from send(DELETE)
+            yield from send(DELETE)
+
+    with pytest.raises(KeyboardInterrupt):
+        Blocking(Fake(answer)).run(op())
+    assert sent == ["statObject", "deleteObject"]
+
+
+def test_ctrl_c_ends_an_exchange_on_this_thread(silent: Peer) -> None:
+    interrupt_when(lambda: len(silent.asked) == 1)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Blocking(Http(silent.url)).run(send(STAT))
+    assert time.monotonic() - start < 15  # not the 30 s of silence
+
+
+def test_b6_72_ctrl_c_ends_a_gather_of_hanging_exchanges(silent: Peer) -> None:
+    thrown, closed = list[str](), list[int]()
+
+    def one(index: int) -> Op[None]:
+        try:
+            yield from send(STAT)
+        except BaseException as exc:
+            thrown.append(type(exc).__name__)
+            raise
+        finally:
+            closed.append(index)
+
+    def outer() -> Op[None]:
+        try:
+            yield from gather_each((one(index) for index in itertools.count()), 16, lambda index, result: None)
+        except BaseException as exc:
+            thrown.append(f"outer {type(exc).__name__}")
+            raise
+
+    interrupt_when(lambda: len(silent.asked) == 16)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Blocking(Http(silent.url)).run(outer())
+    assert time.monotonic() - start < 15
+    assert thrown == ["Cancelled"] * 16 + ["outer KeyboardInterrupt"]
+    assert len(closed) == 16
+
+
+def test_200_interrupts_at_random_moments(rng: random.Random) -> None:
+    lock, live = threading.Lock(), set[int]()
+
+    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
+        time.sleep(0.0002)
+        return Response(204)
+
+    def one(index: int) -> Op[None]:
+        with lock:
+            live.add(index)
+        try:
+            yield from send(STAT)
+        finally:
+            with lock:
+                live.discard(index)
+
+    driver = Blocking(Fake(answer))
+    for _ in range(200):
+        timer = threading.Timer(
+            rng.uniform(0.0005, 0.008), lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        )
+        with suppress(KeyboardInterrupt):  # it may strike before the call, too
+            timer.start()
+            driver.run(gather_each((one(index) for index in itertools.count()), 8, lambda index, result: None))
+        timer.join()
+        until(lambda: not live)  # no op alive once the call is over
+    assert driver.run(gather((leaf(index) for index in range(8)), 8)) == list(range(8))
+
+
+# -------------------------------------------------------------------------------------------------------------- pages
+
+
+def numbers(busy: list[int], hang_from: int | None = None, *, size: int = 10_000) -> NextPage[models.ObjectStats]:
+    """Pages of objects named by their number; from `hang_from` on they do not come."""
+
+    def next_page(after: str, amount: int, /) -> Op[Page[models.ObjectStats]]:
+        first = int(after or 0)
+        busy.append(1)
+        try:
+            if hang_from is not None and first >= hang_from:
+                yield from sleep(0.0, NEVER)
+            else:
+                yield from sleep(0.0, 0.0)
+        finally:
+            busy.pop()
+        last = min(first + amount, size)
+        rows = [models.ObjectStats(str(one), "object") for one in range(first, last)]
+        return models.ObjectPage(
+            models.Pagination(last < size, str(last) if last < size else "", len(rows), 1000), rows
+        )
+
+    return next_page
+
+
+@pytest.mark.parametrize("fan_out", [1, 8])
+@pytest.mark.parametrize("amount", [0, 1, 100, 999, 1000, 1001, 2500, 10_000, 20_000, None])
+def test_pages_honour_the_amount_exactly(amount: int | None, fan_out: int) -> None:
+    rows = list(Blocking(Fake(fan_out=fan_out)).pages(numbers([]), "", amount))
+    assert [row.path for row in rows] == [str(one) for one in range(min(10_000, 10_000 if amount is None else amount))]
+
+
+def test_pages_check_their_arguments_at_the_call() -> None:
+    with pytest.raises(ValueError, match="max_amount"):
+        Blocking(Fake()).pages(numbers([]), "", -1)
+
+
+@pytest.mark.parametrize("how", ["close", "collect"])
+def test_abandoned_pages_leave_no_exchange(how: str) -> None:
+    busy = list[int]()
+    rows = Blocking(Fake()).pages(numbers(busy, 2000), "", None)
+    list(itertools.islice(rows, 1500))
+    until(lambda: busy == [1])
+    if how == "close":
+        rows.close()
+    del rows
+    gc.collect()
+    assert busy == []
+
+
+def test_in_process_nothing_is_fetched_ahead() -> None:
+    busy = list[int]()
+    rows = Blocking(Fake(fan_out=1)).pages(numbers(busy, 2000), "", None)
+    assert len(list(itertools.islice(rows, 2000))) == 2000
+    assert busy == []
+    rows.close()
+
+
+def test_an_error_of_a_page_shows_two_frames() -> None:
+    def broken(after: str, amount: int, /) -> Op[Page[models.ObjectStats]]:
+        yield from sleep(0.0, 0.0)
+        raise errors.NotFoundException("repository not found")
+
+    with pytest.raises(errors.NotFoundException) as caught:
+        next(Blocking(Fake()).pages(broken, "", None))
+    assert len(caught.traceback) == 2  # the user's, and the listing's
+
+
+def test_a_cause_is_quiet() -> None:
+    try:
+        try:
+            raise ValueError("deep")
+        except ValueError as exc:
+            raise KeyError("shallow") from exc
+    except KeyError as exc:
+        cause = quiet(exc)
+    assert cause is not None
+    assert (cause.__traceback__, cause.__cause__, cause.__suppress_context__) == (None, None, True)
+    assert quiet(None) is None
+
+
+# ----------------------------------------------------------------------------------------------- close, fork, threads
+
+
+def workers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("lakefs_hl")]
+
+
+def test_close_ends_the_workers_and_is_not_the_end() -> None:
+    transport = Fake()
+    driver = Blocking(transport)
+    for _ in range(2):
+        assert driver.run(gather((leaf(index) for index in range(4)), 4)) == [0, 1, 2, 3]
+        driver.close()
+        until(lambda: not workers())
+    assert transport.closed == 2
+
+
+def forked(check: Callable[[], bool]) -> None:
+    child = os.fork()
+    if child == 0:  # no assertion may escape here: the child would go on as a second pytest
+        good = False
+        try:
+            good = check()
+        finally:
+            os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_b6_64_fork_while_workers_run_and_a_run_is_shared() -> None:
+    driver, runs, go = Blocking(Fake()), list[int](), threading.Event()
+
+    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
+        go.wait()
+        return Response(204)
+
+    busy = Blocking(Fake(answer))
+
+    def slow() -> Op[Response]:
+        runs.append(1)
+        return (yield from send(STAT))
+
+    thread = threading.Thread(target=lambda: busy.run(once("key", slow())))
+    thread.start()
+    until(lambda: len(runs) == 1)
+    driver.run(gather((leaf(index) for index in range(4)), 4))
+
+    def check() -> bool:
+        go.set()
+        if busy.run(once("key", slow())).status != 204:
+            return False
+        return driver.run(gather((leaf(index) for index in range(4)), 4)) == [0, 1, 2, 3]
+
+    forked(check)
+    go.set()
+    thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_b6_64_a_listing_goes_on_in_both_processes() -> None:
+    rows = Blocking(Fake()).pages(numbers([]), "", 5000)
+    list(itertools.islice(rows, 2500))
+    forked(lambda: [row.path for row in rows] == [str(one) for one in range(2500, 5000)])
+    assert [row.path for row in rows] == [str(one) for one in range(2500, 5000)]
+
+
+def test_a_scope_that_is_over_calls_nothing() -> None:
+    scope, called = Scope(), list[int]()
+    scope.attach(lambda: called.append(1))
+    scope.detach()
+    scope.cancel()
+    assert called == []
+    with pytest.raises(Cancelled):
+        scope.attach(lambda: called.append(1))
+    with pytest.raises(Cancelled):
+        scope.check()
+    assert not scope.begin()

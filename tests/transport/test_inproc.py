@@ -1,0 +1,140 @@
+"""A function as a transport: bodies, sinks, hashes, and the hook that gives back what a body lies in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+import pytest
+
+from lakefs_hl.ops.effects import Cancelled
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
+from lakefs_hl.transport import inproc
+from lakefs_hl.transport.inproc import InProcess
+from lakefs_hl.transport.scope import Scope
+
+CONTENT = bytes(range(256)) * 5000
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+def read(sink: memoryview | FileSlice | None = None, *, digest: bool = False) -> Request:
+    return Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"}, sink=sink, digest=digest)
+
+
+@pytest.fixture(params=["bytes", "file"])
+def body(request: pytest.FixtureRequest) -> Iterator[bytes | FileSlice]:
+    """The content, as either kind of body."""
+    with tempfile.TemporaryFile() as file:
+        file.write(b"before" + CONTENT + b"after")
+        file.flush()
+        yield CONTENT if request.param == "bytes" else FileSlice(file.fileno(), 6, len(CONTENT))
+
+
+@pytest.fixture
+def target() -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as file:
+        yield file
+
+
+def test_a_body_without_a_sink_becomes_bytes(body: bytes | FileSlice) -> None:
+    response = InProcess(lambda request: Response(200, body=body)).send(read(digest=True))
+    assert (response.body, response.md5) == (CONTENT, MD5)
+
+
+def test_a_sink_in_memory(body: bytes | FileSlice) -> None:
+    buffer = bytearray(len(CONTENT) + 10)
+    response = InProcess(lambda request: Response(206, body=body)).send(read(memoryview(buffer), digest=True))
+    assert (response.filled, response.body, response.md5) == (len(CONTENT), b"", MD5)
+    assert bytes(buffer) == CONTENT + bytes(10)
+
+
+def test_a_sink_in_a_file(body: bytes | FileSlice, target: IO[bytes]) -> None:
+    sink = FileSlice(target.fileno(), 3, len(CONTENT))
+    response = InProcess(lambda request: Response(200, body=body)).send(read(sink))
+    assert response.filled == len(CONTENT)
+    assert target.read()[3:] == CONTENT
+
+
+def test_b1_9_a_body_that_does_not_fit_is_an_error(body: bytes | FileSlice) -> None:
+    buffer = bytearray(10)
+    with pytest.raises(TransportError, match=f"at most 5 bytes, the answer has {len(CONTENT)}"):
+        InProcess(lambda request: Response(200, body=body)).send(read(memoryview(buffer)[:5]))
+    assert not any(buffer)
+
+
+@pytest.mark.parametrize("status", [302, 404, 416, 500])
+def test_a_sink_never_sees_an_error_body(status: int) -> None:
+    buffer = bytearray(10)
+    response = InProcess(lambda request: Response(status, body=b"error")).send(read(memoryview(buffer)))
+    assert (response.body, any(buffer)) == (b"error", False)
+
+
+def test_what_goes_in_is_hashed(body: bytes | FileSlice) -> None:
+    request = Request(endpoints.UPLOAD_OBJECT, ("r", "main"), {"path": "k"}, body=body, digest=True)
+    assert InProcess(lambda request: Response(201, body=b"{}")).send(request).md5 == MD5
+
+
+def test_a_file_that_is_too_short_says_so(target: IO[bytes]) -> None:
+    target.write(b"short")
+    target.flush()
+    part = FileSlice(target.fileno(), 0, 100)
+    for sink in (None, memoryview(bytearray(100))):
+        with pytest.raises(EOFError, match="5 of 100 bytes"):
+            InProcess(lambda request: Response(200, body=part)).send(read(sink))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_done_is_called_once_whatever_happens(fails: bool) -> None:
+    called = list[int]()
+    response = Response(200, body=b"12345", done=lambda: called.append(1))
+    transport = InProcess(lambda request: response)
+    if fails:
+        with pytest.raises(TransportError):
+            transport.send(read(memoryview(bytearray(2))))
+    else:
+        assert transport.send(read()).done is None
+    assert called == [1]
+
+
+def test_short_reads_and_writes_are_gone_on_with(monkeypatch: pytest.MonkeyPatch, target: IO[bytes]) -> None:
+    target.write(CONTENT)
+    target.flush()
+    preadv, pwrite = os.preadv, os.pwrite
+    monkeypatch.setattr(os, "preadv", lambda fd, into, at: preadv(fd, [into[0][:777]], at))
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, memoryview(data)[:777], at))
+    buffer = bytearray(len(CONTENT))
+    assert inproc.fill(memoryview(buffer), FileSlice(target.fileno(), 0, len(CONTENT))) == len(CONTENT)
+    assert bytes(buffer) == CONTENT
+    assert inproc.fill(FileSlice(target.fileno(), 9, len(CONTENT)), CONTENT) == len(CONTENT)
+    assert os.pread(target.fileno(), len(CONTENT), 9) == CONTENT
+
+
+def test_a_cancelled_call_is_not_begun() -> None:
+    scope, called = Scope(), list[Request]()
+    scope.cancel()
+
+    def app(request: Request) -> Response:
+        called.append(request)
+        return Response(200)
+
+    with pytest.raises(Cancelled):
+        InProcess(app).send(read(), scope)
+    assert called == []
+
+
+def test_a_lake_in_process_has_no_pre_signed_urls() -> None:
+    request = Request(endpoints.PRESIGNED_GET, url="http://h/b?secret")
+    with pytest.raises(TransportError) as caught:
+        InProcess(lambda request: Response(200)).send(request)
+    assert "secret" not in str(caught.value)
+
+
+def test_close_is_passed_on() -> None:
+    called = list[int]()
+    InProcess(lambda request: Response(200), lambda: called.append(1)).close()
+    InProcess(lambda request: Response(200)).close()
+    assert called == [1]
