@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 from lakefs_hl.ops.logged import OP_ID
+from lakefs_hl.ops.upload import OP_ID as WRITE_ID
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import PartialFailureError
 from lakefs_hl.spec.models import ObjectError
@@ -234,7 +235,7 @@ class ObjectFields:
     @property
     def metadata(self) -> dict[str, str]:
         """The user metadata; keys are lower-case."""
-        return {key: value for key, value in (self._stats().metadata or {}).items() if key != OP_ID}
+        return {key: value for key, value in (self._stats().metadata or {}).items() if key != WRITE_ID}
 
     @property
     def physical_address(self) -> str:
