@@ -52,6 +52,8 @@ def _null(_loader: _Loader, _node: ScalarNode) -> None:
 def _mapping(loader: _Loader, node: MappingNode) -> dict[Any, Any]:
     seen = set[str]()
     for key, _ in node.value:
+        if not isinstance(key, ScalarNode):
+            raise _Refused("a name must be text", key.start_mark)
         name = str(key.value)
         if name in seen:
             raise _Refused(f"{name!r} is there twice", key.start_mark)

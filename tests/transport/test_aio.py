@@ -319,7 +319,8 @@ def test_a_cancelled_gather_leaves_no_task() -> None:
             raise
 
     async def main() -> None:
-        task = asyncio.create_task(Aio(Fake()).run(gather((waits() for _ in range(10)), 10)))
+        work = gather((waits() for _ in range(10)), 10)
+        task = asyncio.create_task(Aio(Fake()).run(work))
         await until(lambda: len(asyncio.all_tasks()) >= 12)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
