@@ -27,7 +27,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Base of all records."""
 
 
-class Error(Record):
+class Error(Record, frozen=True):
     """The body of every refusal."""
 
     message: str
@@ -36,7 +36,7 @@ class Error(Record):
 # -- paging -----------------------------------------------------------------------------------------------------------
 
 
-class Pagination(Record):
+class Pagination(Record, frozen=True):
     """Where a listing stands; `next_offset` is "" at its end."""
 
     has_more: bool
@@ -48,7 +48,7 @@ class Pagination(Record):
 # -- repositories -----------------------------------------------------------------------------------------------------
 
 
-class Repository(Record):
+class Repository(Record, frozen=True):
     """A repository."""
 
     id: str
@@ -59,14 +59,14 @@ class Repository(Record):
     read_only: bool | None = None
 
 
-class RepositoryPage(Record):
+class RepositoryPage(Record, frozen=True):
     """One page of repositories."""
 
     pagination: Pagination
     results: list[Repository]
 
 
-class RepositoryCreation(Record):
+class RepositoryCreation(Record, frozen=True):
     """What to create."""
 
     name: str
@@ -77,33 +77,33 @@ class RepositoryCreation(Record):
     read_only: bool | None = None
 
 
-class RepositoryMetadataSet(Record):
+class RepositoryMetadataSet(Record, frozen=True):
     """Keys to set."""
 
     metadata: dict[str, str]
 
 
-class RepositoryMetadataKeys(Record):
+class RepositoryMetadataKeys(Record, frozen=True):
     """Keys to drop."""
 
     keys: list[str]
 
 
-class GCBranchRule(Record):
+class GCBranchRule(Record, frozen=True):
     """How long one branch keeps its history, days."""
 
     branch_id: str
     retention_days: int
 
 
-class GCRules(Record):
+class GCRules(Record, frozen=True):
     """How long history is kept, days."""
 
     default_retention_days: int
     branches: list[GCBranchRule] | None
 
 
-class BranchProtectionRule(Record):
+class BranchProtectionRule(Record, frozen=True):
     """A pattern of branch names that only merges may change."""
 
     pattern: str
@@ -112,21 +112,21 @@ class BranchProtectionRule(Record):
 # -- branches, tags, commits ------------------------------------------------------------------------------------------
 
 
-class Ref(Record):
+class Ref(Record, frozen=True):
     """A branch or tag and the commit it points to."""
 
     id: str
     commit_id: str
 
 
-class RefPage(Record):
+class RefPage(Record, frozen=True):
     """One page of branches or tags."""
 
     pagination: Pagination
     results: list[Ref]
 
 
-class BranchCreation(Record):
+class BranchCreation(Record, frozen=True):
     """A branch to create."""
 
     name: str
@@ -135,7 +135,7 @@ class BranchCreation(Record):
     hidden: bool | None = None
 
 
-class TagCreation(Record):
+class TagCreation(Record, frozen=True):
     """A tag to create."""
 
     id: str
@@ -143,7 +143,7 @@ class TagCreation(Record):
     force: bool | None = None
 
 
-class Commit(Record):
+class Commit(Record, frozen=True):
     """A commit."""
 
     id: str
@@ -157,14 +157,14 @@ class Commit(Record):
     version: int | None = None
 
 
-class CommitPage(Record):
+class CommitPage(Record, frozen=True):
     """One page of a log."""
 
     pagination: Pagination
     results: list[Commit]
 
 
-class CommitCreation(Record):
+class CommitCreation(Record, frozen=True):
     """A commit to make; `date` in Unix seconds."""
 
     message: str
@@ -174,14 +174,14 @@ class CommitCreation(Record):
     force: bool | None = None
 
 
-class CommitOverrides(Record):
+class CommitOverrides(Record, frozen=True):
     """What to write instead of the original's."""
 
     message: str | None = None
     metadata: dict[str, str] | None = None
 
 
-class Reset(Record):
+class Reset(Record, frozen=True):
     """Staged changes to drop: `type` is "reset", "common_prefix" or "object"."""
 
     type: str
@@ -189,7 +189,7 @@ class Reset(Record):
     force: bool | None = None
 
 
-class Revert(Record):
+class Revert(Record, frozen=True):
     """A commit to undo; `parent_number` counts from 1, 0 means that it is no merge."""
 
     ref: str
@@ -199,7 +199,7 @@ class Revert(Record):
     allow_empty: bool | None = None
 
 
-class CherryPick(Record):
+class CherryPick(Record, frozen=True):
     """A commit to apply."""
 
     ref: str
@@ -208,7 +208,7 @@ class CherryPick(Record):
     force: bool | None = None
 
 
-class Merge(Record):
+class Merge(Record, frozen=True):
     """How to merge."""
 
     message: str | None = None
@@ -219,13 +219,13 @@ class Merge(Record):
     squash_merge: bool | None = None
 
 
-class MergeResult(Record):
+class MergeResult(Record, frozen=True):
     """The merge commit's id; "" after a conflict."""
 
     reference: str
 
 
-class MergeBase(Record):
+class MergeBase(Record, frozen=True):
     """The commits that a merge would join, and their base."""
 
     source_commit_id: str
@@ -233,7 +233,7 @@ class MergeBase(Record):
     base_commit_id: str
 
 
-class RightStats(Record):
+class RightStats(Record, frozen=True):
     """The right side of a difference."""
 
     checksum: str
@@ -242,7 +242,7 @@ class RightStats(Record):
     metadata: dict[str, str] | None = None
 
 
-class Diff(Record):
+class Diff(Record, frozen=True):
     """One difference: `type` is added, removed, changed, conflict or prefix_changed."""
 
     type: str
@@ -252,7 +252,7 @@ class Diff(Record):
     right: RightStats | None = None
 
 
-class DiffPage(Record):
+class DiffPage(Record, frozen=True):
     """One page of differences."""
 
     pagination: Pagination
@@ -262,7 +262,7 @@ class DiffPage(Record):
 # -- objects ----------------------------------------------------------------------------------------------------------
 
 
-class ObjectStats(Record):
+class ObjectStats(Record, frozen=True):
     """What lakeFS knows of one object; `path_type` "common_prefix" carries a path only."""
 
     path: str
@@ -276,20 +276,20 @@ class ObjectStats(Record):
     physical_address_expiry: int | None = None
 
 
-class ObjectPage(Record):
+class ObjectPage(Record, frozen=True):
     """One page of a listing."""
 
     pagination: Pagination
     results: list[ObjectStats]
 
 
-class PathList(Record):
+class PathList(Record, frozen=True):
     """Paths to act on."""
 
     paths: list[str]
 
 
-class ObjectError(Record):
+class ObjectError(Record, frozen=True):
     """Why one object of a bulk call was refused."""
 
     status_code: int
@@ -297,13 +297,13 @@ class ObjectError(Record):
     path: str | None = None
 
 
-class ObjectErrors(Record):
+class ObjectErrors(Record, frozen=True):
     """The refused objects of a bulk call."""
 
     errors: list[ObjectError]
 
 
-class ObjectCopy(Record):
+class ObjectCopy(Record, frozen=True):
     """An object to copy from."""
 
     src_path: str
@@ -312,7 +312,7 @@ class ObjectCopy(Record):
     shallow: bool | None = None
 
 
-class ObjectStage(Record):
+class ObjectStage(Record, frozen=True):
     """An object to register by its address."""
 
     physical_address: str
@@ -324,19 +324,19 @@ class ObjectStage(Record):
     force: bool | None = None
 
 
-class UserMetadata(Record):
+class UserMetadata(Record, frozen=True):
     """All of an object's user metadata."""
 
     set: dict[str, str]
 
 
-class UnderlyingProperties(Record):
+class UnderlyingProperties(Record, frozen=True):
     """What the store knows of an object."""
 
     storage_class: str | None = None
 
 
-class StagingLocation(Record):
+class StagingLocation(Record, frozen=True):
     """Where to put bytes before they are linked."""
 
     physical_address: str | None = None
@@ -344,7 +344,7 @@ class StagingLocation(Record):
     presigned_url_expiry: int | None = None
 
 
-class StagingLink(Record):
+class StagingLink(Record, frozen=True):
     """Bytes that were put, to be linked to a path."""
 
     staging: StagingLocation
@@ -359,7 +359,7 @@ class StagingLink(Record):
 # -- imports ----------------------------------------------------------------------------------------------------------
 
 
-class ImportLocation(Record):
+class ImportLocation(Record, frozen=True):
     """One source: `type` is "common_prefix" or "object"."""
 
     type: str
@@ -367,7 +367,7 @@ class ImportLocation(Record):
     destination: str
 
 
-class ImportCreation(Record):
+class ImportCreation(Record, frozen=True):
     """An import to start."""
 
     paths: list[ImportLocation]
@@ -375,13 +375,13 @@ class ImportCreation(Record):
     force: bool | None = None
 
 
-class ImportStarted(Record):
+class ImportStarted(Record, frozen=True):
     """The id to ask for."""
 
     id: str
 
 
-class ImportStatus(Record):
+class ImportStatus(Record, frozen=True):
     """How far an import is; a failed one has `error` and is never completed."""
 
     completed: bool
@@ -395,7 +395,7 @@ class ImportStatus(Record):
 # -- the server -------------------------------------------------------------------------------------------------------
 
 
-class VersionConfig(Record):
+class VersionConfig(Record, frozen=True):
     """The server's version."""
 
     version: str | None = None
@@ -405,7 +405,7 @@ class VersionConfig(Record):
     upgrade_url: str | None = None
 
 
-class StorageConfig(Record):
+class StorageConfig(Record, frozen=True):
     """The server's block store."""
 
     blockstore_type: str
@@ -421,7 +421,7 @@ class StorageConfig(Record):
     blockstore_description: str | None = None
 
 
-class Config(Record):
+class Config(Record, frozen=True):
     """The server's configuration."""
 
     version_config: VersionConfig | None = None
@@ -431,13 +431,13 @@ class Config(Record):
     capabilities_config: dict[str, Any] | None = None
 
 
-class GCConfig(Record):
+class GCConfig(Record, frozen=True):
     """How long unreferenced data is safe, seconds."""
 
     grace_period: int | None = None
 
 
-class Login(Record):
+class Login(Record, frozen=True):
     """A key pair to log in with."""
 
     access_key_id: str
@@ -448,7 +448,7 @@ class Login(Record):
         return f"<Login {self.access_key_id}>"
 
 
-class ExternalLogin(Record):
+class ExternalLogin(Record, frozen=True):
     """A signed identity to log in with."""
 
     identity: dict[str, Any] = field(name="identityRequest")
@@ -459,7 +459,7 @@ class ExternalLogin(Record):
         return "<ExternalLogin>"
 
 
-class Token(Record):
+class Token(Record, frozen=True):
     """The answer of a login; `token_expiration` in Unix seconds."""
 
     token: str
@@ -470,7 +470,7 @@ class Token(Record):
         return "<Token>"
 
 
-class User(Record):
+class User(Record, frozen=True):
     """A user."""
 
     id: str
@@ -479,13 +479,13 @@ class User(Record):
     email: str | None = None
 
 
-class CurrentUser(Record):
+class CurrentUser(Record, frozen=True):
     """Who asks."""
 
     user: User
 
 
-class LoginConfig(Record):
+class LoginConfig(Record, frozen=True):
     """How people log in."""
 
     rbac: str = field(name="RBAC")
@@ -494,7 +494,7 @@ class LoginConfig(Record):
     logout_url: str
 
 
-class SetupState(Record):
+class SetupState(Record, frozen=True):
     """Whether the server is set up."""
 
     state: str
