@@ -1,0 +1,98 @@
+"""The tree of errors: every class constructs, prints, pickles and copies, and is the builtin it promises."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import pytest
+
+from lakefs_hl import exceptions
+from lakefs_hl.spec import errors
+from lakefs_hl.spec.errors import Attempt, LakeFSException, ServerException, for_status, refusal
+
+TREE = [
+    value for _, value in sorted(vars(errors).items()) if inspect.isclass(value) and issubclass(value, LakeFSException)
+]
+
+BUILTINS = {
+    errors.BadRequestException: ValueError,
+    errors.NotAuthorizedException: PermissionError,
+    errors.ForbiddenException: PermissionError,
+    errors.NotFoundException: LookupError,
+    errors.ObjectNotFoundException: FileNotFoundError,
+    errors.ObjectExistsException: FileExistsError,
+    errors.UnsupportedOperationException: NotImplementedError,
+    errors.TransportException: ConnectionError,
+    errors.DeadlineExceeded: TimeoutError,
+    errors.InvalidConfigError: ValueError,
+    errors.LakeLockedError: TimeoutError,
+}
+
+
+@pytest.mark.parametrize("kind", TREE)
+def test_it_prints_its_message_and_survives_a_journey(kind: type[LakeFSException]) -> None:
+    error = kind("what, where, what next")
+    error.attempts = (Attempt("503", 0.25), Attempt("reset", 1.0))
+    error.op_id = "abc"
+    error.__dict__["status"] = 418
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(other) is kind
+        assert str(other) == "what, where, what next"
+        assert other.__dict__ == error.__dict__
+
+
+@pytest.mark.parametrize("kind", TREE)
+def test_no_class_has_a_constructor_of_its_own(kind: type[LakeFSException]) -> None:
+    assert "__init__" not in vars(kind)
+
+
+@pytest.mark.parametrize(("kind", "builtin"), BUILTINS.items())
+def test_it_is_the_builtin_one_expects(kind: type[LakeFSException], builtin: type[BaseException]) -> None:
+    with pytest.raises(builtin):
+        raise kind("no")
+
+
+@pytest.mark.parametrize("kind", [errors.ObjectNotFoundException, errors.ObjectExistsException])
+def test_a_file_error_carries_its_file(kind: type[LakeFSException]) -> None:
+    error = kind("no such object")
+    assert isinstance(error, OSError)
+    error.filename = "lakefs://repo/main/a.txt"
+    again = pickle.loads(pickle.dumps(error))
+    assert again.filename == "lakefs://repo/main/a.txt"
+    assert str(again) == "no such object"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.BadRequestException),
+        (401, errors.NotAuthorizedException),
+        (403, errors.ForbiddenException),
+        (404, errors.NotFoundException),
+        (405, errors.UnsupportedOperationException),
+        (409, errors.ConflictException),
+        (410, ServerException),
+        (412, errors.PreconditionFailedException),
+        (418, ServerException),
+        (429, errors.TooManyRequestsException),
+        (500, errors.ServerErrorException),
+        (501, errors.UnsupportedOperationException),
+        (503, errors.ServerErrorException),
+    ],
+)
+def test_a_status_has_its_class(status: int, kind: type[ServerException]) -> None:
+    assert for_status(status) is kind
+    assert refusal(status, "no").status == status
+
+
+def test_all_are_public() -> None:
+    assert {kind.__name__ for kind in TREE} <= set(exceptions.__all__)
+    assert exceptions.__all__ == sorted(exceptions.__all__)
+    assert all(hasattr(exceptions, name) for name in exceptions.__all__)
+
+
+def test_the_drawn_tree_names_every_class() -> None:
+    assert errors.__doc__ is not None
+    assert [kind.__name__ for kind in TREE if kind.__name__ not in errors.__doc__] == []
