@@ -34,7 +34,7 @@ class Reference(ReadIOBase):
     pin = get_commit
 
     async def metadata(self) -> dict[str, str]:
-        return (await self.get_commit()).metadata()
+        return (await self.get_commit())._own_metadata()
 
     async def commit_message(self) -> str:
         return (await self.get_commit()).message

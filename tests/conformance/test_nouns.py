@@ -1,0 +1,701 @@
+"""One short test per public method of each noun, the same in every world and colour.
+
+`test_every_public_member_is_tried` holds the list complete: a test is called `test_<noun>_<member>`, or names what it tries.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+import lakefs_hl
+from lakefs_hl import exceptions
+from lakefs_hl.handles import CommitFields, Handle, ImportFields, ObjectFields, PrefixFields, RepositoryHandle
+from tests.worlds import World
+
+Test = TypeVar("Test", bound=Callable[..., None])
+TRIED: set[str] = set()
+NOUNS: dict[str, list[type]] = {
+    "repository": [RepositoryHandle, lakefs_hl.Repository],
+    "read": [Handle, lakefs_hl.ReadIOBase],
+    "reference": [lakefs_hl.Reference],
+    "commit": [CommitFields, lakefs_hl.Commit],
+    "tag": [lakefs_hl.Tag],
+    "write": [lakefs_hl.WriteIOBase],
+    "branch": [lakefs_hl.Branch],
+    "object": [ObjectFields, lakefs_hl.ObjectInfo],
+    "prefix": [PrefixFields, lakefs_hl.CommonPrefix],
+    "import": [ImportFields, lakefs_hl.ImportManager],
+    "transaction": [lakefs_hl.BranchTransaction.__mro__[1], lakefs_hl.BranchTransaction],
+    "server": [lakefs_hl.ServerConfiguration],
+    "storage": [lakefs_hl.ServerStorageConfiguration],
+}
+
+
+def members() -> set[str]:
+    """noun_member for each public member; two names of one thing count once."""
+    found: dict[Any, str] = {}
+    for noun, kinds in NOUNS.items():
+        for kind in kinds:
+            for name, member in vars(kind).items():
+                if not name.startswith("_") and (callable(member) or isinstance(member, property)):
+                    found.setdefault((noun, getattr(member, "fget", member)), f"{noun}_{name}")
+    return set(found.values())
+
+
+def tries(*names: str) -> Callable[[Test], Test]:
+    """Names the members that a test tries, where its own name does not."""
+
+    def note(test: Test) -> Test:
+        TRIED.update(names)
+        return test
+
+    return note
+
+
+def test_every_public_member_is_tried() -> None:
+    tests = {name.removeprefix("test_") for name, _ in inspect.getmembers(sys.modules[__name__], inspect.isfunction)}
+    assert members() - tests - TRIED == set()
+    assert TRIED <= members()
+
+
+def paths(items: Any) -> list[str]:
+    return [item.path for item in items]
+
+
+@pytest.fixture
+def repo(world: World) -> Any:
+    return world.fresh()
+
+
+@pytest.fixture
+def main(repo: Any) -> Any:
+    return repo.branch("main")
+
+
+# -------------------------------------------------------------------------------------------------------- repositories
+
+
+def test_repository_id(world: World) -> None:
+    assert world.repository("example").id == "example"
+
+
+def test_repository_uri(world: World) -> None:
+    assert world.repository("example").uri == "lakefs://example"
+
+
+def test_repository_create(world: World) -> None:
+    repo = world.repository(world.name())
+    world.made.append(repo)
+    assert repo.create(default_branch_id="trunk") == repo
+    assert [branch.id for branch in repo.list_branches()] == ["trunk"]
+    assert repo.create(exist_ok=True) == repo
+    with pytest.raises(exceptions.ConflictException, match=repo.id):
+        repo.create()
+
+
+def test_repository_create_makes_one_that_is_read_only(world: World) -> None:
+    repo = world.repository(world.name())
+    world.made.append(repo)
+    repo.create(read_only=True)
+    assert repo.properties.read_only is True
+    with pytest.raises(exceptions.ForbiddenException, match="read-only"):
+        repo.branch("main").upload(b"", "a")
+
+
+def test_repository_get_or_create(world: World) -> None:
+    repo = world.repository(world.name())
+    world.made.append(repo)
+    assert repo.get_or_create() == repo
+    head = repo.branch("main").head()
+    assert repo.get_or_create() == repo
+    assert repo.branch("main").head() == head
+
+
+def test_repository_exists(world: World, repo: Any) -> None:
+    assert repo.exists() is True
+    assert world.repository(world.name()).exists() is False
+
+
+def test_repository_properties(repo: Any) -> None:
+    found = repo.properties
+    assert (found.id, found.default_branch) == (repo.id, "main")
+    assert found.storage_namespace.endswith(repo.id)
+
+
+def test_repository_delete(world: World, repo: Any) -> None:
+    repo.branch("main").upload(b"", "a")
+    with pytest.raises(exceptions.RepositoryNotEmptyError, match="force=True"):
+        repo.delete()
+    assert repo.exists()
+    repo.delete(force=True)
+    assert list(world.repositories(prefix=repo.id)) == []  # a real lakeFS answers a lookup from its cache for seconds
+    with pytest.raises(exceptions.NotFoundException):
+        repo.delete()
+
+
+def test_repository_branch(repo: Any) -> None:
+    assert repo.branch("dev").uri == f"lakefs://{repo.id}/dev/"
+
+
+def test_repository_commit(repo: Any) -> None:
+    head = repo.branch("main").head()
+    assert repo.commit(head.id[:12]).commit_message() == "Repository created"
+    assert not hasattr(repo.commit(head.id), "upload")
+
+
+def test_repository_tag(repo: Any) -> None:
+    assert repo.tag("v1").id == "v1"
+
+
+def test_repository_ref(repo: Any) -> None:
+    assert repo.ref("main~0").commit_message() == "Repository created"
+
+
+def test_repository_list_branches(repo: Any) -> None:
+    for name in ("a1", "a2", "b1"):
+        repo.branch(name).create("main")
+    repo.branch("a3-hidden").create("main", hidden=True)
+    assert [branch.id for branch in repo.list_branches()] == ["a1", "a2", "b1", "main"]
+    assert [branch.id for branch in repo.list_branches(1, "a1", "a")] == ["a2"]
+    assert [branch.id for branch in repo.list_branches(prefix="a", hidden=True)] == ["a1", "a2", "a3-hidden"]
+
+
+def test_repository_list_tags(repo: Any) -> None:
+    for name in ("v1", "v2", "w1"):
+        repo.tag(name).create("main")
+    assert [tag.id for tag in repo.list_tags()] == ["v1", "v2", "w1"]
+    assert [tag.id for tag in repo.list_tags(1, "v1", "v")] == ["v2"]
+
+
+def test_repository_metadata(repo: Any) -> None:
+    assert repo.metadata() == {}
+
+
+def test_repository_set_metadata(repo: Any) -> None:
+    repo.set_metadata({"team": "blue", "tier": "1"})
+    repo.set_metadata({"tier": "2"})
+    assert repo.metadata() == {"team": "blue", "tier": "2"}
+
+
+def test_repository_delete_metadata(repo: Any) -> None:
+    repo.set_metadata({"a": "1", "b": "2", "c": "3"})
+    repo.delete_metadata("a")
+    repo.delete_metadata(["b", "missing"])
+    assert repo.metadata() == {"c": "3"}
+
+
+def test_repositories_are_listed(world: World, repo: Any) -> None:
+    assert repo in list(world.repositories(prefix=repo.id))
+    assert [found.id for found in world.repositories(search=repo.id[4:])] == [repo.id]
+    assert list(world.repositories(prefix=repo.id, after=repo.id)) == []
+    assert list(world.repositories(max_amount=0)) == []
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+def test_read_id(repo: Any) -> None:
+    assert repo.ref("main~1").id == "main~1"
+
+
+def test_read_uri(repo: Any) -> None:
+    assert repo.ref("main~1").uri == f"lakefs://{repo.id}/main~1/"
+
+
+def test_read_repository_id(repo: Any) -> None:
+    assert repo.ref("main").repository_id == repo.id
+
+
+def test_read_stat_object(main: Any) -> None:
+    main.upload(b"abc", "d/a.txt")
+    info = main.stat_object("d/a.txt")
+    assert (info.path, info.size_bytes) == ("d/a.txt", 3)
+    with pytest.raises(exceptions.ObjectNotFoundException, match=r"d/b\.txt"):
+        main.stat_object("d/b.txt")
+
+
+def test_read_exists(repo: Any, main: Any) -> None:
+    main.upload(b"", "a")
+    assert main.exists("a") is True
+    assert main.exists("b") is False
+    with pytest.raises(exceptions.NotFoundException, match="nowhere"):
+        repo.branch("nowhere").exists("a")
+
+
+def test_read_exists_of_no_repository(world: World) -> None:
+    with pytest.raises(exceptions.NotFoundException, match="not-there"):
+        world.repository("not-there").branch("main").exists("a")
+
+
+def test_read_download(main: Any) -> None:
+    main.upload(b"0123456789", "a")
+    assert main.download("a") == b"0123456789"
+    assert main.download("a", start=3, end=6) == b"345"
+    assert main.download("a", start=8) == b"89"
+    assert main.download("a", end=2) == b"01"
+    with pytest.raises(FileNotFoundError, match="missing"):
+        main.download("missing")
+
+
+def test_read_list_objects(main: Any) -> None:
+    for path in ("a/1", "a/2", "b", "c/d/e"):
+        main.upload(path.encode(), path)
+    assert [(item.path, item.is_dir()) for item in main.list_objects()] == [("a/", True), ("b", False), ("c/", True)]
+    assert paths(main.list_objects(recursive=True)) == ["a/1", "a/2", "b", "c/d/e"]
+    assert paths(main.list_objects(2, "a/1", "", "")) == ["a/2", "b"]
+    assert paths(main.list_objects(prefix="a/")) == ["a/1", "a/2"]
+    assert paths(main.list_objects(0)) == []
+    with pytest.raises(ValueError, match="max_amount"):
+        main.list_objects(-1)
+
+
+def test_read_open(main: Any) -> None:
+    main.upload("ä\nb\n".encode(), "a.txt")
+    with main.open("a.txt") as file:
+        assert file.read() == "ä\nb\n"
+    with main.open("a.txt", "rb") as file:
+        assert file.readline() == b"\xc3\xa4\n"
+    with pytest.raises(exceptions.ObjectNotFoundException, match="missing"):
+        with main.open("missing"):
+            pass
+
+
+# ---------------------------------------------------------------------------------------------------------- references
+
+
+def test_reference_get_commit(main: Any) -> None:
+    assert main.get_commit().message == "Repository created"
+
+
+def test_reference_metadata(main: Any) -> None:
+    main.upload(b"", "a")
+    main.commit_changes("m", {"k": "v"})
+    assert main.metadata() == {"k": "v"}
+
+
+def test_reference_commit_message(main: Any) -> None:
+    assert main.commit_message() == "Repository created"
+
+
+def test_reference_log(main: Any) -> None:
+    for number in range(3):
+        main.upload(str(number), f"{number}")
+        main.commit_changes(f"c{number}")
+    assert [commit.message for commit in main.log()] == ["c2", "c1", "c0", "Repository created"]
+    assert [commit.message for commit in main.log(2)] == ["c2", "c1"]
+    assert [commit.message for commit in main.log(objects=["1"])] == ["c1"]
+    newest, second, *_ = main.log()
+    assert [commit.message for commit in main.log(after=newest.id, stop_at=second)] == ["c1"]
+    assert list(main.log(since=datetime.now(UTC) + timedelta(hours=1))) == []
+    assert len(list(main.log(since=datetime(2020, 1, 1, tzinfo=UTC), first_parent=True))) == 4
+
+
+def test_reference_diff(repo: Any, main: Any) -> None:
+    dev = repo.branch("dev").create("main")
+    dev.upload(b"123", "d/new")
+    dev.commit_changes("new")
+    assert [tuple(change) for change in main.diff(dev, recursive=True)] == [("added", "d/new", "object", 3)]
+    assert [(change.type, change.path) for change in main.diff("dev")] == [("prefix_changed", "d/")]
+    assert list(dev.diff(main)) == []
+    assert [change.type for change in dev.diff(main, delimiter="", type="two_dot")] == ["removed"]
+
+
+def test_reference_merge_into(repo: Any, main: Any) -> None:
+    dev = repo.branch("dev").create("main")
+    dev.upload(b"new", "a")
+    dev.commit_changes("on dev")
+    merged = dev.merge_into(main, message="merged", metadata={"k": "v"})
+    assert merged.commit_message() == "merged"
+    assert merged.metadata()["k"] == "v"  # lakeFS adds the strategy
+    assert main.head() == merged
+    assert main.download("a") == b"new"
+
+
+def test_reference_merge_into_meets_a_conflict(repo: Any, main: Any) -> None:
+    dev = repo.branch("dev").create("main")
+    for branch, content in ((dev, b"dev"), (main, b"main")):
+        branch.upload(content, "a")
+        branch.commit_changes("change")
+    with pytest.raises(exceptions.MergeConflict) as caught:
+        dev.merge_into("main")
+    assert caught.value.conflicts == ("a",)
+    dev.merge_into("main", strategy="source-wins")
+    assert main.download("a") == b"dev"
+
+
+@tries(
+    "commit_commit_message",
+    "commit_committer",
+    "commit_creation_date",
+    "commit_get_commit",
+    "commit_message",
+    "commit_meta_range_id",
+    "commit_metadata",
+    "commit_op_id",
+    "commit_parents",
+)
+def test_commit_fields(main: Any) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    parent = main.head()
+    main.upload(b"", "a")
+    commit = main.commit_changes("m", {"k": "v"})
+    assert commit.message == commit.commit_message() == "m"
+    assert commit.parents == [parent.id]
+    assert commit.metadata() == {"k": "v"}
+    assert before < commit.creation_date < before + timedelta(minutes=10)
+    assert commit.committer
+    assert len(commit.meta_range_id) == 64
+    assert commit.op_id
+    assert commit.get_commit() == commit == main.get_commit()
+    assert commit.download("a") == b""
+    assert pickle.loads(pickle.dumps(commit._record)) == commit._record
+
+
+def test_tag_create(repo: Any, main: Any) -> None:
+    tag = repo.tag("v1").create(main)
+    assert tag.commit_message() == "Repository created"
+    assert repo.tag("v1").create("main", exist_ok=True) == tag
+    with pytest.raises(exceptions.ConflictException, match="v1"):
+        repo.tag("v1").create("main")
+
+
+def test_tag_delete(repo: Any) -> None:
+    tag = repo.tag("v1").create("main")
+    tag.delete()
+    assert list(repo.list_tags()) == []
+    with pytest.raises(exceptions.NotFoundException, match="v1"):
+        tag.delete()
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+
+
+def test_write_upload(main: Any) -> None:
+    info = main.upload(b"abc", "a", content_type="text/plain", metadata={"k": "v"})
+    assert (info.path, info.size_bytes, info.content_type, info.metadata) == ("a", 3, "text/plain", {"k": "v"})
+    assert main.upload("ü", "b").size_bytes == 2
+    assert main.upload(iter([b"x", b"y"]), "c").size_bytes == 2
+    with pytest.raises(FileExistsError, match="a"):
+        main.upload(b"", "a", if_none_match=True)
+    assert main.download("a") == b"abc"
+
+
+def test_write_open(main: Any) -> None:
+    with main.open("a.txt", "w") as file:
+        file.write("text\n")
+        file.write(b"bytes\n")
+    with main.open("b.bin", "wb", content_type="x/y", metadata={"k": "v"}) as file:
+        file.write(b"\x00")
+    assert main.download("a.txt") == b"text\nbytes\n"
+    assert (main.stat_object("b.bin").content_type, main.stat_object("b.bin").metadata) == ("x/y", {"k": "v"})
+    with pytest.raises(exceptions.ObjectExistsException, match=r"a\.txt"):
+        with main.open("a.txt", "x"):
+            pass
+
+
+def test_write_open_publishes_nothing_after_an_error(main: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        with main.open("a", "w") as file:
+            file.write("half")
+            raise ZeroDivisionError
+    assert not main.exists("a")
+
+
+def test_write_delete_objects(main: Any) -> None:
+    for path in ("a", "b", "c", "d"):
+        main.upload(b"", path)
+    report = main.delete_objects(["a", "b", "missing"])
+    assert (report.deleted, report.errors) == (3, ())
+    main.delete_objects("c")
+    main.delete_objects(main.stat_object("d"))
+    assert list(main.list_objects()) == []
+
+
+def test_write_copy_object(repo: Any, main: Any) -> None:
+    main.upload(b"abc", "a", metadata={"k": "v"})
+    main.commit_changes("a")
+    dev = repo.branch("dev").create("main")
+    dev.delete_objects("a")
+    copied = dev.copy_object(main, "a")
+    assert (copied.path, copied.size_bytes) == ("a", 3)
+    assert dev.copy_object("main", "a", "b/c").path == "b/c"
+    assert dev.download("b/c") == b"abc"
+    with pytest.raises(exceptions.NotFoundException, match="missing"):
+        dev.copy_object("main", "missing")
+
+
+def test_write_set_object_metadata(main: Any) -> None:
+    main.upload(b"abc", "a", metadata={"k": "v", "old": "1"})
+    main.set_object_metadata("a", {"k": "ü"})
+    assert main.stat_object("a").metadata == {"k": "ü"}
+
+
+def test_write_import_from(main: Any) -> None:
+    manager = main.import_from("s3://bucket/path", destination="some/path/", commit_message="m")
+    assert manager.import_id is None
+
+
+# ------------------------------------------------------------------------------------------------------------ branches
+
+
+def test_branch_create(repo: Any, main: Any) -> None:
+    dev = repo.branch("dev")
+    assert dev.create("main") == dev
+    assert dev.head() == main.head()
+    assert dev.create("main", exist_ok=True) == dev
+    with pytest.raises(exceptions.ConflictException, match="dev"):
+        dev.create("main")
+    with pytest.raises(exceptions.NotFoundException, match="nowhere"):
+        repo.branch("other").create("nowhere")
+
+
+def test_branch_head(main: Any) -> None:
+    main.upload(b"", "a")
+    head = main.head()
+    assert len(head.id) == 64
+    assert list(head.list_objects()) == []
+    assert not hasattr(head, "upload")
+
+
+def test_branch_commit_changes(main: Any) -> None:
+    main.upload(b"", "a")
+    commit = main.commit_changes("m", {"k": "v"}, date=datetime(2020, 1, 2, tzinfo=UTC))
+    assert (commit.message, commit.metadata()) == ("m", {"k": "v"})
+    assert commit.creation_date == datetime(2020, 1, 2, tzinfo=UTC)
+    with pytest.raises(exceptions.BadRequestException, match="no changes"):
+        main.commit("again")
+    assert main.commit("empty", allow_empty=True).message == "empty"
+
+
+def test_branch_list_uncommitted(main: Any) -> None:
+    main.upload(b"1", "a/1")
+    main.commit_changes("base")
+    main.upload(b"123", "a/2")
+    main.delete_objects("a/1")
+    assert [(c.type, c.path) for c in main.list_uncommitted()] == [("removed", "a/1"), ("added", "a/2")]
+    assert [c.path for c in main.list_uncommitted(1, "a/1", "a/")] == ["a/2"]
+    assert [(c.type, c.path) for c in main.list_uncommitted(delimiter="/")] == [("prefix_changed", "a/")]
+
+
+def test_branch_reset(main: Any) -> None:
+    for path in ("a/1", "a/2", "ab", "c"):
+        main.upload(b"", path)
+    main.reset("c")
+    assert paths(main.list_uncommitted()) == ["a/1", "a/2", "ab"]
+    main.reset("a/")
+    assert paths(main.list_uncommitted()) == ["ab"]
+    main.reset()
+    assert paths(main.list_uncommitted()) == []
+
+
+def test_branch_hard_reset(main: Any) -> None:
+    first = main.head()
+    main.upload(b"", "a")
+    main.commit_changes("a")
+    main.hard_reset(first)
+    assert main.head() == first
+    assert not main.exists("a")
+
+
+def test_branch_revert(main: Any) -> None:
+    main.upload(b"1", "a")
+    first = main.commit_changes("first")
+    main.upload(b"2", "a")
+    main.commit_changes("second")
+    with pytest.raises(exceptions.ConflictException):
+        main.revert(first)
+    undone = main.revert("main", message="undone", metadata={"k": "v"})
+    assert (undone.message, undone.metadata()) == ("undone", {"k": "v"})
+    assert main.head().id == undone.id
+    assert main.download("a") == b"1"
+
+
+def test_branch_reverse(main: Any) -> None:
+    main.upload(b"1", "a")
+    commit = main.commit_changes("first")
+    main.reverse(commit.id)
+    assert not main.exists("a")
+
+
+def test_branch_cherry_pick(repo: Any, main: Any) -> None:
+    dev = repo.branch("dev").create("main")
+    dev.upload(b"1", "a")
+    dev.commit_changes("not this one")
+    dev.upload(b"2", "b")
+    commit = dev.commit_changes("this one")
+    picked = main.cherry_pick(commit)
+    assert picked.message == "this one"
+    assert paths(main.list_objects()) == ["b"]
+
+
+def test_branch_delete(repo: Any, main: Any) -> None:
+    dev = repo.branch("dev").create("main")
+    dev.delete()
+    assert [branch.id for branch in repo.list_branches()] == ["main"]
+    with pytest.raises(exceptions.NotFoundException, match="dev"):
+        dev.delete()
+    with pytest.raises(exceptions.ServerException, match="main"):
+        main.delete()
+
+
+# ------------------------------------------------------------------------------------------------------------- objects
+
+
+@tries(
+    "object_checksum",
+    "object_content_type",
+    "object_is_dir",
+    "object_is_file",
+    "object_metadata",
+    "object_modified_time",
+    "object_name",
+    "object_path",
+    "object_physical_address",
+    "object_reference_id",
+    "object_repository_id",
+    "object_size_bytes",
+    "object_uri",
+)
+def test_object_fields(world: World, repo: Any, main: Any) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    main.upload(b"abc", "d/a.txt", content_type="text/plain", metadata={"k": "v"})
+    info = world.make("ObjectInfo", repo.id, "main", "d/a.txt")
+    assert (info.path, info.name, info.uri) == ("d/a.txt", "a.txt", f"lakefs://{repo.id}/main/d/a.txt")
+    assert (info.repository_id, info.reference_id, info.is_dir(), info.is_file()) == (repo.id, "main", False, True)
+    if world.awaitable:
+        with pytest.raises(RuntimeError, match="load"):
+            _ = info.size_bytes
+        info.load()
+    assert (info.size_bytes, info.content_type, info.metadata) == (3, "text/plain", {"k": "v"})
+    assert info.checksum == "900150983cd24fb0d6963f7d28e17f72"
+    assert repo.properties.storage_namespace.partition("://")[0] in info.physical_address
+    assert before < info.modified_time < before + timedelta(minutes=10)
+    assert info == main.stat_object("d/a.txt") == next(iter(main.list_objects(recursive=True)))
+
+
+def test_object_delete(main: Any) -> None:
+    info = main.upload(b"", "a")
+    info.delete()
+    assert not main.exists("a")
+    info.delete()
+
+
+@tries("prefix_is_dir", "prefix_is_file", "prefix_name", "prefix_path", "prefix_uri")
+def test_prefix_fields(world: World, repo: Any) -> None:
+    prefix = world.make("CommonPrefix", repo.id, "main", "d/e/")
+    assert (prefix.path, prefix.name, prefix.uri) == ("d/e/", "e", f"lakefs://{repo.id}/main/d/e/")
+    assert (prefix.is_dir(), prefix.is_file()) == (True, False)
+
+
+def test_prefix_exists(world: World, repo: Any, main: Any) -> None:
+    main.upload(b"", "d/a")
+    (prefix,) = main.list_objects()
+    assert prefix.exists() is True
+    assert world.make("CommonPrefix", repo.id, "main", "x/").exists() is False
+
+
+# ------------------------------------------------------------------------------------------------------------- imports
+
+
+@tries("import_cancel", "import_import_id", "import_status", "import_wait")
+def test_import_that_was_not_started(main: Any) -> None:
+    manager = main.import_from("s3://bucket/path/", "d/", "m")
+    for method in (manager.status, manager.wait, manager.cancel):
+        with pytest.raises(RuntimeError, match="start"):
+            method()
+    assert manager.import_id is None
+
+
+def test_import_add(world: World, repo: Any) -> None:
+    manager = world.make("ImportManager", repo.id, "main")
+    with pytest.raises(ValueError, match="nothing to import"):
+        manager.start()
+    assert manager.add("s3://bucket/a/", "b/") == manager
+    assert "sources=1" in repr(manager)
+
+
+@tries("import_run", "import_start")
+def test_import_from_a_place_that_is_not_there(main: Any) -> None:
+    manager = main.import_from("local:///nowhere-to-be-found/", "d/", "m")
+    with pytest.raises(exceptions.LakeFSException):
+        manager.run(timedelta(seconds=0.1))
+    assert main.commit_message() == "Repository created"
+
+
+# -------------------------------------------------------------------------------------------------------- transactions
+
+
+@tries(
+    "transaction_handle",
+    "transaction_leaked_branch",
+    "transaction_merge_commit_id",
+    "transaction_source_branch_id",
+    "transaction_state",
+)
+def test_branch_transaction(repo: Any, main: Any) -> None:
+    with main.transaction("all or nothing", metadata={"k": "v"}, tag="v1") as tx:
+        assert (tx.state, tx.source_branch_id, tx.merge_commit_id, tx.leaked_branch) == ("OPEN", "main", None, None)
+        tx.upload(b"1", "a")
+        with tx.open("b", "w") as file:
+            file.write("2")
+        assert tx.download("a") == b"1"
+        assert not main.exists("a")
+        tx.handle().upload(b"3", "c")
+    assert (tx.state, tx.leaked_branch) == ("COMMITTED", None)
+    assert tx.merge_commit_id == main.head().id
+    assert paths(main.list_objects()) == ["a", "b", "c"]
+    assert main.commit_message() == "all or nothing"
+    assert main.metadata()["k"] == "v"
+    assert repo.tag("v1").get_commit().id == tx.merge_commit_id
+    assert [branch.id for branch in repo.list_branches(hidden=True)] == ["main"]
+
+
+def test_transaction_that_fails_keeps_its_branch(repo: Any, main: Any) -> None:
+    with pytest.raises(exceptions.TransactionException) as caught:
+        with main.transaction("never") as tx:
+            tx.upload(b"1", "a")
+            raise ZeroDivisionError("of mine")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert not main.exists("a")
+    assert repo.branch(caught.value.branch).download("a") == b"1"
+    assert [branch.id for branch in repo.list_branches()] == ["main"]
+
+
+def test_transaction_resolve(main: Any) -> None:
+    with main.transaction("m") as tx:
+        tx.upload(b"1", "a")
+    assert tx.resolve() == "COMMITTED"
+
+
+# ----------------------------------------------------------------------------------------------------------- the server
+
+
+def test_server_version(world: World) -> None:
+    assert world.make("ServerConfiguration").version()
+
+
+def test_server_storage_config(world: World) -> None:
+    assert world.make("ServerConfiguration").storage_config().blockstore_type()
+
+
+def test_storage_blockstore_type(world: World) -> None:
+    assert world.make("ServerStorageConfiguration").blockstore_type() == "local"
+
+
+def test_storage_pre_sign_support(world: World) -> None:
+    assert world.make("ServerStorageConfiguration").pre_sign_support() is False
+
+
+def test_storage_import_support(world: World) -> None:
+    assert isinstance(world.make("ServerStorageConfiguration").import_support(), bool)
+
+
+def test_storage_default_namespace_prefix(world: World) -> None:
+    assert (world.make("ServerStorageConfiguration").default_namespace_prefix() or "").startswith("local://")

@@ -1,0 +1,159 @@
+"""Where a test of behaviour runs: in process, over a served lake, on a real lakeFS; in the blocking and awaitable colour.
+
+A test is written once, in the blocking style: `Settled` makes an awaitable object look like the blocking one, by running
+what has to be awaited to its end. Everything it calls is the awaitable face itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import lakefs_hl
+import lakefs_hl.aio
+from lakefs_hl import exceptions
+
+#: Names a real lakeFS to run against; with `…_ACCESS_KEY_ID` and `…_SECRET_ACCESS_KEY` in place of `…_ENDPOINT`.
+ENDPOINT = "LAKEFS_HL_TEST_ENDPOINT"
+
+
+def real_lakefs() -> tuple[str, str, str] | None:
+    """The endpoint and key pair of a real lakeFS, if this run was given one."""
+    names = (ENDPOINT, "LAKEFS_HL_TEST_ACCESS_KEY_ID", "LAKEFS_HL_TEST_SECRET_ACCESS_KEY")
+    found = tuple(os.environ.get(name, "") for name in names)
+    if not found[0]:
+        return None
+    missing = [name for name, value in zip(names, found, strict=True) if not value]
+    assert not missing, f"{ENDPOINT} is set, and {missing} is not"
+    return found[0], found[1], found[2]
+
+
+def kinds() -> list[str]:
+    return ["in process", "served", *(["real lakeFS"] if real_lakefs() else [])]
+
+
+@dataclass
+class World:
+    """One lake, one client, one colour."""
+
+    kind: str
+    module: ModuleType
+    client: Any
+    settle: Callable[[Any], Any]
+    made: list[Any] = field(default_factory=list)
+
+    @property
+    def awaitable(self) -> bool:
+        return self.module is lakefs_hl.aio
+
+    def repository(self, name: str) -> Any:
+        return self.settle(self.module.repository(name, client=self.client))
+
+    def repositories(self, *args: Any, **kwargs: Any) -> Any:
+        return self.settle(self.module.repositories(*args, client=self.client, **kwargs))
+
+    def make(self, kind: str, *args: Any, **kwargs: Any) -> Any:
+        """An object of a public class, with this world's client after the positional arguments."""
+        return self.settle(getattr(self.module, kind)(*args, self.client, **kwargs))
+
+    def fresh(self) -> Any:
+        """A new repository, gone when the test ends."""
+        repository = self.repository(self.name())
+        repository.create()
+        self.made.append(repository)
+        return repository
+
+    def name(self) -> str:
+        return f"t-{secrets.token_hex(8)}"
+
+    def tidy(self) -> None:
+        for repository in self.made:
+            with suppress(exceptions.NotFoundException):  # the test itself has deleted it
+                repository.delete(force=True)
+
+
+def plainly(value: Any) -> Any:
+    """How a blocking world settles: it is settled."""
+    return value
+
+
+class Settler:
+    """Runs what has to be awaited, on a loop of its own."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+
+    def run(self, awaitable: Any) -> Any:
+        async def wait() -> Any:
+            return await awaitable
+
+        return self._runner.run(wait())
+
+    def __call__(self, value: Any) -> Any:
+        if inspect.isawaitable(value):
+            value = self.run(value)
+        if hasattr(value, "__anext__") and not hasattr(value, "readline"):
+            return self._all(value)
+        if type(value).__module__.startswith("lakefs_hl.aio"):
+            return Settled(value, self)
+        return value
+
+    def _all(self, items: Any) -> Iterator[Any]:
+        while True:
+            try:
+                yield self(self.run(anext(items)))
+            except StopAsyncIteration:
+                return
+
+
+class Settled:
+    """An awaitable object in the blocking style."""
+
+    def __init__(self, target: Any, settle: Settler) -> None:
+        self._target = target
+        self._settle = settle
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._target, name)
+        if not inspect.ismethod(value):
+            return self._settle(value)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            given = {key: bare(argument) for key, argument in kwargs.items()}
+            return self._settle(value(*map(bare, args), **given))
+
+        return call
+
+    def __enter__(self) -> Any:
+        return self._settle(self._target.__aenter__())
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
+        return self._settle.run(self._target.__aexit__(kind, error, trace))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._settle._all(aiter(self._target))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._target == bare(other))
+
+    def __hash__(self) -> int:
+        return hash(self._target)
+
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+
+def bare(value: Any) -> Any:
+    """The object itself, for handing it to its own kind."""
+    if isinstance(value, Settled):
+        return value._target
+    if isinstance(value, list):
+        return [bare(item) for item in value]
+    return value
