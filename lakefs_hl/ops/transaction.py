@@ -140,7 +140,7 @@ def begin(session: Session, tx: Tx) -> Op[None]:
         raise
     except BaseException:
         tx.state = "ABORTED"
-        yield from _drop(session, tx)
+        yield from _unwinding(_drop(session, tx))
         raise
     tx.state, tx.kept = "OPEN", True
 
@@ -199,7 +199,7 @@ def finish(session: Session, tx: Tx, now: float) -> Op[None]:
         if tx.state == "OPEN":
             tx.state = "ABORTED"
             if tx.plan.delete_on_error:
-                yield from _drop(session, tx)
+                yield from _unwinding(_drop(session, tx))
         exc.add_note(f"transaction on {tx.plan.uri} interrupted: {tx.fate}")
         raise
 
@@ -252,20 +252,26 @@ def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
     except GeneratorExit:
         raise
     except BaseException:
-        yield from _poll_once(session, tx, trace)
+        if tx.state == "UNKNOWN":
+            yield from _unwinding(_poll_once(session, tx, trace))
         raise
 
 
 def _poll_once(session: Session, tx: Tx, trace: logged.Trace) -> Op[None]:
-    """After an interruption: one look whether the merge is there."""
-    if tx.state != "UNKNOWN":
-        return
-    try:
-        found = yield from logged.search(session, trace, 0.0)
-    except errors.LakeFSException:
-        return
+    """One look whether the merge is there."""
+    found = yield from logged.search(session, trace, 0.0)
     if found is not None:
         tx.state, tx.merge_commit = "COMMITTED", found.id
+
+
+def _unwinding(op: Op[None]) -> Op[None]:
+    """Runs what an interruption leaves time for; it must not take the interruption's place."""
+    try:
+        yield from op
+    except GeneratorExit:
+        raise
+    except BaseException:  # noqa: BLE001 - the first interruption is raised by the caller
+        return
 
 
 def _unmerged(session: Session, tx: Tx, failed: errors.LakeFSException) -> Op[None]:

@@ -108,7 +108,9 @@ def _upload_to_server(session: Session, wanted: _Upload) -> Op[models.ObjectStat
     for left in range(0 if wanted.create_only else EXTRA, -1, -1):
         try:
             response = yield from call(session, request)
-        except errors.ObjectExistsException as exc:
+        except errors.LakeFSException as exc:
+            if not wanted.create_only or exc.maybe_applied is False:
+                raise
             record = yield from _ours(session, wanted, exc)
             break
         record = read(session, models.ObjectStats, request, response)
@@ -135,16 +137,18 @@ def _describe(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
     return (yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path))
 
 
-def _ours(session: Session, wanted: _Upload, refused: errors.ObjectExistsException) -> Op[models.ObjectStats]:
-    """The object that an earlier try of this very upload made, if the server's refusal may be due to that."""
-    if refused.maybe_applied is False:
-        raise refused
-    record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
+def _ours(session: Session, wanted: _Upload, failed: errors.LakeFSException) -> Op[models.ObjectStats]:
+    """The object that a lost try of this very upload made; else its failure."""
+    try:
+        record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
+    except errors.LakeFSException:
+        raise failed from failed.__cause__
     md5, op_id = _md5(wanted.body, None), wanted.metadata.get(OP_ID)
     equal = record.size_bytes == presign.length(wanted.body) and (md5 is None or md5 == record.checksum)
     if not equal or (record.metadata or {}).get(OP_ID) != op_id or (md5 is None and op_id is None):
-        refused.maybe_applied = False
-        raise refused
+        failed.maybe_applied = False  # it was to be created only, and somebody else's object is there
+        failed.add_note(f"another object is at {wanted.uri}: its checksum is {record.checksum}")
+        raise failed
     return record
 
 
@@ -156,7 +160,7 @@ def _upload_to_store(session: Session, wanted: _Upload) -> Op[models.ObjectStats
             checksum = yield from _put(session, wanted, presign.checked(place.presigned_url, wanted.uri))
             return (yield from _link(session, wanted, place, checksum))
         except errors.ServerException as exc:
-            stale = exc.status == 400 or (exc.status == 403 and "the object store says" in str(exc))
+            stale = exc.status in (400, 403) and ("address" in str(exc) or "the object store says" in str(exc))
             if not left or not stale:
                 raise
     raise AssertionError  # the loop returns or raises
@@ -220,7 +224,8 @@ def _link(session: Session, wanted: _Upload, place: models.StagingLocation, chec
         record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
     except errors.LakeFSException:
         raise failed from failed.__cause__
-    if record.physical_address and (place.physical_address or "").partition(",")[0] == record.physical_address:
+    address = place.physical_address or ""  # the record has it without the token behind its last comma
+    if record.physical_address and record.physical_address in (address, address.rpartition(",")[0]):
         return record
     raise failed
 

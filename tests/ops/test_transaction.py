@@ -393,9 +393,9 @@ def test_4_interrupted_and_found(interrupt: type[BaseException]) -> None:
 @pytest.mark.parametrize("look", [[looked()], [step("logCommits", "r", "dev", answer=Cancelled())]])
 def test_4_interrupted_and_not_found(interrupt: type[BaseException], look: list[Step]) -> None:
     tx = make()
-    with pytest.raises((interrupt, Cancelled)):
-        Play(committed(), merged(interrupt()), *look)._drive(finish(tx))
+    error = Play(committed(), merged(interrupt()), *look).fails(finish(tx), interrupt)
     assert (tx.state, tx.kept) == ("UNKNOWN", True)
+    assert "nobody knows" in error.__notes__[0]
 
 
 def test_4_interrupted_before_it_was_sent() -> None:

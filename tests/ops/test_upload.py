@@ -189,6 +189,19 @@ def test_somebody_elses_object_after_a_lost_try(there: dict[str, Any]) -> None:
     assert play.fails(create(), errors.ObjectExistsException).maybe_applied is False
 
 
+def test_all_answers_lost() -> None:
+    """A server may refuse before it has read a large body, and close: the refusal is lost."""
+    look = step("statObject", "r", "b", answer=found(metadata=MARK))
+    Play(*[step(*POST, answer=lost())] * 5, look).run(create())
+    other = step("statObject", "r", "b", answer=found())
+    error = Play(*[step(*POST, answer=lost())] * 5, other).fails(create(), errors.TransportException)
+    assert error.maybe_applied is False
+    assert "another object is at lakefs://r/b/k" in error.__notes__[0]
+    absent = step("statObject", "r", "b", answer=no(404, "not found"))
+    error = Play(*[step(*POST, answer=lost())] * 5, absent).fails(create(), errors.TransportException)
+    assert error.maybe_applied is None
+
+
 def test_without_an_id_the_content_decides() -> None:
     play = Play(step(*POST, answer=lost()), step(*POST, answer=EXISTS), step("statObject", "r", "b", answer=found()))
     play.run(create(op_id=""))
