@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 from yaml.events import AliasEvent, NodeEvent
-from yaml.nodes import MappingNode, Node, ScalarNode  # noqa: TC002 - loaded by yaml itself
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from lakefs_hl.spec.errors import InvalidConfigError
 

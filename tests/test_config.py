@@ -60,7 +60,7 @@ def pair(kind: str) -> KeyPair:
     return KeyPair(f"AKIA{kind}0000", SECRET)
 
 
-# ------------------------------------------------------------------------------------------------------------- the chain
+# ---------------------------------------------------------------------------------------------------- the chain
 
 
 def test_b9_87_keyword_arguments_come_first(write: Write) -> None:
@@ -152,7 +152,7 @@ def test_a_source_is_asked_only_for_what_is_missing(write: Write) -> None:
     assert found(host="mem://x") == ("mem://x", Nobody())
 
 
-# ----------------------------------------------------------------------------------------------------- nothing was found
+# ---------------------------------------------------------------------------------------------------- nothing was found
 
 
 def test_b9_87_nothing_found_lists_what_each_source_held(home: Path) -> None:
@@ -187,7 +187,7 @@ def test_b9_87_a_file_without_a_credentials_block(write: Write) -> None:
         found()
 
 
-# --------------------------------------------------------------------------------------------------------- lakectl's file
+# ---------------------------------------------------------------------------------------------------- lakectl's file
 
 
 def test_b9_87_lakectl_config_file(write: Write, tmp_path: Path) -> None:
@@ -307,12 +307,14 @@ def test_any_bytes_are_entries_or_an_error_of_ours(content: bytes) -> None:
     try:
         data = lakectl.parse(content, "the file")
     except InvalidConfigError as exc:
-        assert "the file" in str(exc)
+        said = str(exc)
     else:
         assert isinstance(data, dict)
+        return
+    assert "the file" in said
 
 
-# --------------------------------------------------------------------------------------------------------------- AWS role
+# ---------------------------------------------------------------------------------------------------- AWS role
 
 
 def test_the_aws_role_of_the_file(write: Write) -> None:
@@ -355,7 +357,7 @@ def test_the_aws_role_is_the_last_resort_where_there_is_an_endpoint(
         found()
 
 
-# ----------------------------------------------------------------------------------------------------------- the endpoint
+# ---------------------------------------------------------------------------------------------------- the endpoint
 
 
 @pytest.mark.parametrize(
@@ -419,7 +421,7 @@ def test_what_is_no_endpoint_says_what_is(written: str, words: str) -> None:
     assert SECRET not in str(caught.value)
 
 
-# --------------------------------------------------------------------------------------------------------------- the rest
+# ---------------------------------------------------------------------------------------------------- the rest
 
 
 def settled(env: Mapping[str, str], **arguments: Any) -> config.Settings:

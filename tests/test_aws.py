@@ -1,0 +1,280 @@
+"""Logging in with the machine's AWS role: the identity we sign, the exchange with lakeFS, renewal; AWS is a fake."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import lakefs_hl
+from lakefs_hl import aws, config
+from lakefs_hl.aws import Found, Keys, Role, sign
+from lakefs_hl.client import Client
+from lakefs_hl.spec import errors
+from tests.transport.peers import Asked, Peer, answer, answering
+
+KEYS = Keys("AKIAEXAMPLE", "aws-secret-that-nobody-may-see", "session-token/+=")
+FOUND = Found(lambda: KEYS, "sts.eu-west-1.amazonaws.com", "eu-west-1")
+NOW = 1_700_000_000.0
+LOGIN = "/api/v1/auth/external/principal/login"
+
+
+def unpacked(identity: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(base64.b64decode(identity["identity_token"]))
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------- the identity
+
+
+@pytest.mark.parametrize("token", [None, "session-token/+="])
+def test_the_signature_is_the_one_that_botocore_makes(token: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = pytest.importorskip("botocore.auth", reason="the extra aws is not installed")
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    keys = Keys(KEYS.access_key, KEYS.secret_key, token)
+    headers = {"X-LakeFS-Server-ID": "lakefs.example", "X-Other": "a  b"}
+    ours = json.loads(base64.b64decode(sign(FOUND, keys, headers, NOW, 60)))
+
+    signer = auth.SigV4QueryAuth(Credentials(*keys), "sts", FOUND.region, expires=60)
+    url = f"https://{FOUND.host}/?Action=GetCallerIdentity&Version=2011-06-15"
+    request = AWSRequest("POST", url, headers=headers, data=b"")
+    # botocore signs with its own clock: it is asked to sign at ours
+    request.context["timestamp"] = ours["date"]
+    signer._modify_request_before_signing(request)
+    signature = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    theirs = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+    assert ours["signature"] == signature
+    assert ours["signed_headers"] == theirs["X-Amz-SignedHeaders"].split(";")
+    assert ours["security_token"] == token
+
+
+def test_what_lakefs_gets() -> None:
+    role = Role("https://lakefs.example:8443", config.AwsRole(), look=lambda: FOUND, clock=lambda: NOW)
+    identity = unpacked(role())
+    assert len(identity.pop("signature")) == 64
+    assert identity == {
+        "method": "POST",
+        "host": "sts.eu-west-1.amazonaws.com",
+        "region": "eu-west-1",
+        "action": "GetCallerIdentity",
+        "date": "20231114T221320Z",
+        "expiration_duration": "60",
+        "access_key_id": "AKIAEXAMPLE",
+        "signed_headers": ["host", "x-lakefs-server-id"],
+        "version": "2011-06-15",
+        "algorithm": "AWS4-HMAC-SHA256",
+        "security_token": "session-token/+=",
+    }
+    assert KEYS.secret_key not in base64.b64decode(role()["identity_token"]).decode()
+
+
+def test_further_headers_are_signed_and_the_servers_id_always_is() -> None:
+    options = config.AwsRole(token_request_headers={"X-Custom": "1", "x-lakefs-server-id": "another.example"})
+    signatures = {
+        unpacked(Role(f"https://{host}", options, look=lambda: FOUND, clock=lambda: NOW)())["signature"]
+        for host in ("one.example", "two.example")
+    }
+    assert len(signatures) == 2  # bound to the server we talk to, whatever the headers say
+    identity = unpacked(Role("https://one.example", options, look=lambda: FOUND)())
+    assert identity["signed_headers"] == ["host", "x-custom", "x-lakefs-server-id"]
+
+
+def test_an_identity_goes_over_tls_only() -> None:
+    with pytest.raises(errors.InvalidConfigError, match="over TLS only"):
+        Role("http://lakefs.example", config.AwsRole(), look=lambda: FOUND)
+    Role("http://127.0.0.1:8000", config.AwsRole(), look=lambda: FOUND)
+
+
+# ----------------------------------------------------------------------------------------------------- what boto3 finds
+
+
+def test_boto3_finds_the_environments_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("boto3", reason="the extra aws is not installed")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    found = aws._boto3()
+    assert found.keys() == ("AKIAENV", "s", None)
+    assert (found.host, found.region) == ("sts.eu-central-1.amazonaws.com", "eu-central-1")
+
+
+def test_boto3_finds_nothing() -> None:
+    pytest.importorskip("boto3", reason="the extra aws is not installed")
+    with pytest.raises(errors.NoAuthenticationFound, match="boto3 finds no AWS credentials"):
+        aws._boto3()
+
+
+def test_boto3_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(errors.NoAuthenticationFound, match=r"pip install 'lakefs-hl\[aws\]'"):
+        aws._boto3()
+
+
+def test_nothing_found_in_the_last_resort_tells_the_whole_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_may_have_role", lambda: True)
+    monkeypatch.setattr(aws, "_boto3", _nobody)
+    client = Client("https://lakefs.example")  # making it asks nobody
+    with pytest.raises(errors.NoAuthenticationFound, match="LAKECTL_CREDENTIALS_") as caught:
+        _ = client.version
+    assert "no AWS credentials here" in str(caught.value)
+    with pytest.raises(errors.NoAuthenticationFound):  # init finds out at once
+        lakefs_hl.init("https://lakefs.example")
+
+
+def _nobody() -> Found:
+    raise errors.NoAuthenticationFound("no AWS credentials here")
+
+
+# ----------------------------------------------------------------------------------------- the exchange with the server
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Server:
+    """lakeFS, as far as logging in goes: a new token per login, and a 401 for all but the last."""
+
+    def __init__(self) -> None:
+        self.logins = list[dict[str, Any]]()
+        self.valid = ""
+        self.status: str | None = None
+        self.lock = threading.Lock()
+
+    def __call__(self, asked: Asked) -> bytes:
+        if asked.target == LOGIN:
+            if self.status is not None:
+                return answer(b'{"message":"not implemented"}', self.status, content_type="application/json")
+            assert "authorization" not in asked.headers
+            with self.lock:
+                self.logins.append(json.loads(asked.body))
+                self.valid = f"token-{len(self.logins)}"
+            return answer(json.dumps({"token": self.valid}).encode(), content_type="application/json")
+        if asked.headers.get("authorization") != f"Bearer {self.valid}":
+            return answer(b'{"message":"no"}', "401 Unauthorized", content_type="application/json")
+        config_ = {"version_config": {"version": "1.2.3"}, "version": "1.2.3"}
+        return answer(json.dumps(config_).encode(), content_type="application/json")
+
+
+Made = tuple[Client, Server, Peer, Clock]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
+    server, clock = Server(), Clock()
+    monkeypatch.setattr(aws, "_boto3", lambda: FOUND)
+    with answering(server) as peer:
+        client = Client(peer.url, aws_role=True, token_ttl_seconds=1000)
+        assert client._role is not None
+        client._role._clock = clock
+        yield client, server, peer, clock
+
+
+def test_the_first_call_logs_in(made: Made) -> None:
+    client, server, peer, _ = made
+    assert peer.asked == []  # lazy
+    assert [client.version, client.version] == ["1.2.3"] * 2
+    assert [asked.target for asked in peer.asked].count(LOGIN) == 1
+    login = server.logins[0]
+    assert login["token_expiration_duration"] == 1000
+    assert unpacked(login["identityRequest"])["signed_headers"] == ["host", "x-lakefs-server-id"]
+
+
+def test_b9_89_a_token_is_renewed_before_it_ends(made: Made) -> None:
+    client, server, _, clock = made
+    assert client.version
+    clock.now += 799
+    assert client.version
+    assert len(server.logins) == 1
+    clock.now += 2  # a fifth of its life is left
+    assert client.version
+    assert len(server.logins) == 2
+    assert client.version
+    assert len(server.logins) == 2  # and not before every call
+
+
+def test_b9_89_a_token_is_renewed_after_a_401(made: Made) -> None:
+    client, server, _, _ = made
+    assert client.version
+    server.valid = "none of ours"
+    assert client.version == "1.2.3"
+    assert len(server.logins) == 2
+
+
+def test_b9_89_b6_63_fifty_threads_log_in_once(made: Made) -> None:
+    client, server, _, _ = made
+    found, start = list[str](), threading.Barrier(50)
+
+    def ask() -> None:
+        start.wait()
+        found.append(client.version)
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["1.2.3"] * 50
+    assert len(server.logins) == 1
+
+
+def test_a_server_without_it_is_said_plainly(made: Made) -> None:
+    client, server, _, _ = made
+    server.status = "501 Not Implemented"
+    with pytest.raises(errors.NotAuthorizedException, match="does not log in by AWS role"):
+        _ = client.version
+
+
+def test_b9_89_a_refused_identity(made: Made) -> None:
+    client, server, _, _ = made
+    server.status = "401 Unauthorized"
+    with pytest.raises(errors.NotAuthorizedException) as caught:
+        _ = client.version
+    assert KEYS.secret_key not in str(caught.value)
+
+
+def test_the_sdk_shares_the_token(made: Made) -> None:
+    client, server, _, _ = made
+    assert client.sdk_client.config_api.get_config().version_config.version == "1.2.3"
+    server.valid = ""
+    assert client.version == "1.2.3"
+    assert client.sdk_client.config_api.get_config().version_config.version == "1.2.3"
+    assert len(server.logins) == 2
+
+
+def test_awaitable(made: Made) -> None:
+    import asyncio
+
+    from lakefs_hl.aio.client import of
+
+    client, server, _, clock = made
+
+    async def main() -> list[str]:
+        twin = of(client)
+        found = [await twin.version, await twin.version]
+        clock.now += 900
+        return [*found, await twin.version]
+
+    assert asyncio.run(main()) == ["1.2.3"] * 3
+    assert len(server.logins) == 2
+
+
+def test_no_repr_shows_a_secret(made: Made) -> None:
+    client = made[0]
+    assert client.version
+    shown: Callable[[object], str] = repr
+    for one in (client, client._role, KEYS, client._session.authority, client.explain_auth()):
+        assert KEYS.secret_key not in shown(one)
+        assert "token-1" not in shown(one)

@@ -1,0 +1,497 @@
+"""The client: lazy, shared, pickled, forked, printed; its calls and its errors, over loopback."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lakefs_hl
+from lakefs_hl import config, exceptions
+from lakefs_hl.client import Client, default_client
+from tests.transport.peers import CERTIFICATES, Asked, Peer, answer, answering, peer
+
+KEY, SECRET = "AKIAEXAMPLE0", "SECRET-that-nobody-may-see"
+ENV = {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID": KEY, "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": SECRET}
+JSON = {"content_type": "application/json"}
+BASIC = "Basic QUtJQUVYQU1QTEUwOlNFQ1JFVC10aGF0LW5vYm9keS1tYXktc2Vl"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No home, no environment, no AWS role, no default client."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(config, "_may_have_role", lambda: False)
+    monkeypatch.delitem(vars(lakefs_hl), "DefaultClient", raising=False)
+
+
+@pytest.fixture
+def default_gone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test makes the default client is the default of no other test."""
+    yield
+    vars(lakefs_hl).pop("DefaultClient", None)
+
+
+def lakefs(asked: Asked) -> bytes:
+    """As much of a server as is wanted here."""
+    if asked.target.endswith("/healthcheck"):
+        return answer(status="204 No Content")
+    if asked.headers.get("authorization") != BASIC:
+        return answer(b'{"message":"error authenticating request"}', "401 Unauthorized", **JSON)
+    if asked.target.endswith("/config/version"):
+        return answer(b'{"version":"1.2.3"}', **JSON)
+    if asked.target.endswith("/config/storage"):
+        return answer(b'{"blockstore_type":"s3","pre_sign_support":true}', **JSON)
+    return answer(b'{"message":"repository not found"}', "404 Not Found", x_request_id="abc", **JSON)
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    with answering(lakefs) as found:
+        yield found
+
+
+@pytest.fixture
+def client(server: Peer) -> Client:
+    return Client(server.url, KEY, SECRET)
+
+
+# --------------------------------------------------------------------------------------------------------------- making
+
+
+def test_making_a_client_sends_nothing(server: Peer) -> None:
+    client = Client(server.url, KEY, SECRET)
+    repr(client), client.explain_auth(), client.with_options(timeout=1), hash(client)
+    assert server.connections == 0
+    assert client.version == "1.2.3"
+    assert server.asked[0].headers["authorization"] == BASIC
+    assert server.asked[0].headers["user-agent"] == f"lakefs-hl/{lakefs_hl.__version__}"
+
+
+def test_names_of_the_seed_are_names_too(server: Peer) -> None:
+    assert Client(endpoint=server.url, access_key_id=KEY, secret_access_key=SECRET).version == "1.2.3"
+    with pytest.raises(exceptions.NotAuthorizedException):
+        _ = Client(endpoint=server.url, jwt_token="wrong").version
+    assert server.asked[-1].headers["authorization"] == "Bearer wrong"
+
+
+def test_two_names_of_one_thing_must_agree() -> None:
+    with pytest.raises(exceptions.InvalidConfigError, match="host and endpoint are two names"):
+        Client("http://127.0.0.1:1", endpoint="http://127.0.0.1:2", username=KEY, password=SECRET)
+    Client("http://127.0.0.1:1", endpoint="http://127.0.0.1:1", username=KEY, password=SECRET)
+
+
+@pytest.mark.parametrize("name", ["hots", "token", "verify", "max_retries"])
+def test_an_unknown_name_is_a_type_error(name: str) -> None:
+    arguments: dict[str, Any] = {name: "x"}
+    with pytest.raises(TypeError, match=name):
+        Client("http://127.0.0.1:1", **arguments)
+    with pytest.raises(TypeError, match=name):
+        lakefs_hl.init(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"timeout": 0}, "timeout=0"),
+        ({"timeout": float("nan")}, "timeout=nan"),
+        ({"retries": -1}, "retries=-1"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+        ({"token_ttl_seconds": 60, "aws_role": False}, "aws_role=True"),
+        ({"proxy": "socks5://h"}, "not a proxy"),
+    ],
+)
+def test_bad_options(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(exceptions.InvalidConfigError, match=words):
+        Client("http://127.0.0.1:1", KEY, SECRET, **arguments)
+
+
+def test_hosts_are_a_list() -> None:
+    with pytest.raises(TypeError, match="allowed_storage_hosts"):
+        Client("http://127.0.0.1:1", KEY, SECRET, allowed_storage_hosts="minio")
+
+
+def test_options_reach_the_policy() -> None:
+    client = Client("http://127.0.0.1:1", KEY, SECRET, timeout=2.5, retries=0, max_concurrency=3)
+    assert (client._session.policy.timeout, client._session.policy.attempts) == (2.5, 1)
+    assert client._transport.fan_out == 3
+    changed = client.with_options(timeout=7, retries=9, max_concurrency=4)
+    assert (changed._session.policy.timeout, changed._session.policy.attempts) == (7, 10)
+    assert changed._session.policy.logged_attempts == 3
+    assert (changed._transport.fan_out, client._transport.fan_out) == (4, 3)
+    assert changed._session.authority is client._session.authority
+    assert client.with_options(timeout=1)._transport is client._transport
+    assert client.with_options() == client != changed
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "words"),
+    [
+        ("http://lakefs.example", {}, "unencrypted"),
+        ("http://10.0.0.1:8000", {}, "unencrypted"),
+        ("https://lakefs.example", {"verify_ssl": False}, "verify_ssl=False"),
+    ],
+)
+def test_secrets_in_danger_are_warned_of_where_the_client_is_made(
+    host: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.warns(exceptions.InsecureTransportWarning, match=words) as caught:
+        Client(host, KEY, SECRET, **options)
+    assert [Path(one.filename).name for one in caught] == ["test_client.py"]
+
+
+@pytest.mark.parametrize("host", ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://h.example"])
+def test_no_warning_without_a_reason(host: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Client(host, KEY, SECRET)
+
+
+# ------------------------------------------------------------------------------------------------------------- the server
+
+
+def test_the_server_is_asked(client: Client, server: Peer) -> None:
+    client.health_check()
+    assert "authorization" not in server.asked[-1].headers
+    assert client.version == "1.2.3"
+    assert client.storage_config.blockstore_type() == "s3"
+    assert client.storage_config.pre_sign_support() is True
+    assert [asked.target for asked in server.asked].count("/api/v1/config/storage") == 1
+
+
+def test_the_generated_sdk_shares_endpoint_and_credentials(client: Client, server: Peer) -> None:
+    sdk = client.sdk_client
+    assert sdk is client.sdk_client
+    storage = sdk.config_api.get_config
+    with pytest.raises(Exception, match="repository not found"):
+        storage()
+    assert server.asked[-1].headers["authorization"] == BASIC
+    assert server.asked[-1].target == "/api/v1/config"
+
+
+def test_the_generated_sdk_is_loaded_on_first_use() -> None:
+    code = (
+        "import sys, lakefs_hl\n"
+        "client = lakefs_hl.Client('http://127.0.0.1:1', 'k', 's')\n"
+        "assert 'lakefs_sdk' not in sys.modules\n"
+        "client.sdk_client\n"
+        "assert 'lakefs_sdk' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# ----------------------------------------------------------------------------------------------------------------- errors
+
+
+def call_it(client: Client) -> str:
+    return client.version
+
+
+def test_a_traceback_has_three_frames_at_most(server: Peer) -> None:
+    client = Client(server.url, KEY, "wrong")
+    with pytest.raises(exceptions.NotAuthorizedException) as caught:
+        call_it(client)
+    names = [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[-3:] == ["call_it", "version", "_run"]
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_cause_is_one_line() -> None:
+    client = Client("http://127.0.0.1:1", KEY, SECRET, retries=0)
+    with pytest.raises(exceptions.TransportException, match="refuses connections") as caught:
+        call_it(client)
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert cause.__traceback__ is None
+    assert cause.__cause__ is None
+    printed = "".join(traceback.format_exception(caught.value))
+    assert "urllib3" not in printed
+    assert printed.count("  File ") <= 4
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        (answer(b"<html>hello</html>", content_type="text/html"), exceptions.ProtocolException, "web page"),
+        (answer(b"<html>", "404 Not Found", content_type="text/html"), exceptions.ProtocolException, "endpoint"),
+        (answer(b"", "404 Not Found"), exceptions.ProtocolException, "not a lakeFS"),
+        (answer(b"", "302 Found", location="http://x/?q=1"), exceptions.ProtocolException, "sends us on to"),
+        (answer(b'{"version":', **JSON), exceptions.ProtocolException, "right"),
+        (b"SSH-2.0\r\n", exceptions.ProtocolException, "does not speak HTTP"),
+    ],
+    ids=["html", "html 404", "bare 404", "redirect", "half a record", "ssh"],
+)
+def test_b9_90_what_answers_is_not_lakefs(said: bytes, kind: type[Exception], words: str) -> None:
+    with answering(said) as server, pytest.raises(kind, match=words) as caught:
+        _ = Client(server.url, KEY, SECRET, retries=0).version
+    assert str(server.port) in str(caught.value)
+
+
+def test_tls_to_a_plain_port_says_so() -> None:
+    def refuse(server: Peer, conn: Any, number: int) -> None:
+        conn.recv(65536)
+        conn.sendall(answer(status="400 Bad Request"))
+
+    with peer(refuse) as server:
+        client = Client(server.url.replace("http:", "https:"), KEY, SECRET, retries=0)
+        with pytest.raises(exceptions.ProtocolException, match="does not speak TLS: use http://"):
+            client.health_check()
+
+
+# ----------------------------------------------------------------------------------------------------- the default client
+
+
+@pytest.mark.usefixtures("default_gone")
+def test_the_default_client_is_none_while_nobody_knows_and_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, server: Peer
+) -> None:
+    assert lakefs_hl.DefaultClient is None
+    with pytest.raises(exceptions.NoAuthenticationFound):
+        default_client()
+    with pytest.raises(exceptions.NoAuthenticationFound):
+        lakefs_hl.init()
+    for name, value in {**ENV, "LAKECTL_SERVER_ENDPOINT_URL": server.url}.items():
+        monkeypatch.setenv(name, value)
+    found = lakefs_hl.DefaultClient
+    assert found is not None
+    assert found is default_client() is lakefs_hl.DefaultClient
+    assert found.version == "1.2.3"
+
+
+@pytest.mark.usefixtures("default_gone")
+def test_init_returns_the_client_and_makes_it_the_default(server: Peer) -> None:
+    first = lakefs_hl.init(server.url, KEY, SECRET)
+    assert lakefs_hl.DefaultClient is first is default_client()
+    second = lakefs_hl.init(endpoint=server.url, access_key_id=KEY, secret_access_key="other")
+    assert default_client() is second
+    with pytest.raises(exceptions.InvalidConfigError):
+        lakefs_hl.init("nonsense")
+    assert default_client() is second  # a failed init changes nothing
+
+
+@pytest.mark.usefixtures("default_gone")
+def test_whoever_assigns_the_default_client_is_heard(client: Client) -> None:
+    lakefs_hl.DefaultClient = client
+    assert default_client() is client
+
+
+@pytest.mark.usefixtures("default_gone")
+def test_b6_63_the_default_client_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    found, start = list[Client](), threading.Barrier(20)
+
+    def ask() -> None:
+        start.wait()
+        found.append(default_client())
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(one) for one in found}) == 1
+
+
+def test_import_never_raises(tmp_path: Path) -> None:
+    (tmp_path / ".lakectl.yaml").write_text("not: [yaml")
+    code = "import lakefs_hl; from lakefs_hl import *; repository; Client"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)})
+
+
+# -------------------------------------------------------------------------------------------- equal, pickled, closed, shown
+
+
+def test_equal_clients(server: Peer) -> None:
+    one, two = Client(server.url, KEY, SECRET), Client(f"{server.url}/api/v1/", KEY, SECRET)
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != Client(server.url, KEY, "other")
+    assert one != Client(server.url, KEY, SECRET, timeout=1)
+    assert one != object()
+
+
+def test_b6_65_a_client_pickles_what_was_given(client: Client) -> None:
+    twin = pickle.loads(pickle.dumps(client.with_options(timeout=5, retries=1)))
+    assert twin == client.with_options(timeout=5, retries=1)
+    assert twin._session.policy.timeout == 5
+    assert twin.version == "1.2.3"
+
+
+def test_b9_93_a_secret_that_was_looked_up_is_not_pickled(monkeypatch: pytest.MonkeyPatch, server: Peer) -> None:
+    for name, value in {**ENV, "LAKECTL_SERVER_ENDPOINT_URL": server.url}.items():
+        monkeypatch.setenv(name, value)
+    data = pickle.dumps(Client())
+    for secret in (SECRET, KEY, server.url):
+        assert secret.encode() not in data
+    assert pickle.loads(data).version == "1.2.3"
+    monkeypatch.delenv("LAKECTL_CREDENTIALS_ACCESS_KEY_ID")
+    with pytest.raises(exceptions.InvalidConfigError):  # it is looked up where it is unpickled
+        pickle.loads(data)
+
+
+def test_a_profile_is_pickled_by_name(tmp_path: Path, server: Peer) -> None:
+    content = (
+        f"credentials: {{access_key_id: {KEY}, secret_access_key: {SECRET}}}\nserver: {{endpoint_url: '{server.url}'}}"
+    )
+    path = tmp_path / ".lakectl.work.yaml"
+    path.write_text(content)
+    path.chmod(0o600)
+    data = pickle.dumps(Client(profile="work"))
+    assert SECRET.encode() not in data
+    assert pickle.loads(data).version == "1.2.3"
+
+
+def test_a_copy_is_the_client_itself(client: Client) -> None:
+    assert copy.copy(client) is client
+    assert copy.deepcopy({"a": client})["a"] is client
+
+
+def test_entered_nested_and_used_afterwards(client: Client) -> None:
+    with client as one, client as two:
+        assert one is two is client
+        assert client.version == "1.2.3"
+    assert client.version == "1.2.3"
+    client.close()
+    client.close()
+    assert client.version == "1.2.3"
+
+
+def test_close_gives_back_sockets_and_threads(client: Client, server: Peer) -> None:
+    assert client.version
+    client.close()
+    assert client.version
+    assert server.connections == 2
+
+
+def test_b9_93_no_representation_shows_a_secret(client: Client) -> None:
+    token = Client("http://127.0.0.1:1", access_token=SECRET)
+    for one in (client, token):
+        shown = [repr(one), str(one), one._repr_html_(), repr(one.explain_auth()), repr(one._session.authority)]
+        shown += [repr(one._settings), repr(vars(one)["_driver"]), f"{one!r:s}"]
+        for text in shown:
+            assert SECRET not in text
+            assert KEY not in text
+    assert repr(client) == f"<Client {client.endpoint} as access key AKIA… and its secret>"
+
+
+def test_html_is_escaped() -> None:
+    made = Client("http://127.0.0.1:1", "<b>&<i>123", SECRET)
+    assert "&lt;b&gt;" in made._repr_html_()
+    assert "<b>&" not in made._repr_html_()
+
+
+def test_explain_auth_says_where_each_value_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    lines = {line.setting: (line.value, line.source) for line in Client("http://127.0.0.1:1").explain_auth()}
+    assert lines["endpoint"] == ("http://127.0.0.1:1", "keyword arguments")
+    assert lines["credentials"] == ("access key AKIA… and its secret", "environment")
+
+
+# ------------------------------------------------------------------------------------------------- threads, fork, settings
+
+
+def test_b6_63_a_client_shared_by_fifty_threads(client: Client) -> None:
+    found, start = list[str](), threading.Barrier(50)
+
+    def ask() -> None:
+        start.wait()
+        found.append(client.version)
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["1.2.3"] * 50
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_b6_64_a_client_after_fork_even_with_its_locks_held(client: Client) -> None:
+    assert client.version
+    client._lock.acquire()
+    client._session.budget._lock.acquire()
+    child = os.fork()
+    if child == 0:  # no assertion may escape here: the child would go on as a second pytest
+        good = False
+        try:
+            client._session.budget.spend(1)
+            good = client.version == "1.2.3"
+            client.close()
+        finally:
+            os._exit(0 if good else 1)
+    client._lock.release()
+    client._session.budget._lock.release()
+    assert os.waitpid(child, 0)[1] == 0
+    assert client.version == "1.2.3"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_b6_64_a_client_in_worker_processes(client: Client, method: str) -> None:
+    import multiprocessing
+
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} on this system")
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        assert pool.apply(call_it, (client,)) == "1.2.3"
+
+
+def test_b6_67_the_interpreter_ends_in_the_middle_of_a_listing(server: Peer) -> None:
+    code = (
+        "import lakefs_hl, sys\n"
+        "from lakefs_hl.ops.effects import sleep\n"
+        "from lakefs_hl.spec import models\n"
+        "def page(after, amount):\n"
+        "    yield from sleep(0.0, 0.0)\n"
+        "    rows = [models.ObjectStats(str(i), 'object') for i in range(amount)]\n"
+        "    return models.ObjectPage(models.Pagination(True, 'x', amount, 1000), rows)\n"
+        f"client = lakefs_hl.Client({server.url!r}, 'k', 's')\n"
+        "rows = client._pages(page, '', None)\n"
+        "print(sum(1 for _, row in zip(range(2500), rows)))\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2500\n", "")
+
+
+def test_b9_88_settings_reach_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(lakefs, certificate="localhost") as server:
+        with pytest.raises(exceptions.CertificateException):
+            Client(server.url, KEY, SECRET).health_check()
+        Client(server.url, KEY, SECRET, ca_cert=str(CERTIFICATES / "authority.pem")).health_check()
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "authority.pem"))
+        Client(server.url, KEY, SECRET).health_check()
+        monkeypatch.delenv("SSL_CERT_FILE")
+        with pytest.warns(exceptions.InsecureTransportWarning):
+            open_client = Client(server.url, KEY, SECRET, verify_ssl=False)
+        open_client.health_check()
+    with answering(lakefs) as proxy:
+        with pytest.warns(exceptions.InsecureTransportWarning):
+            behind = Client("http://lakefs.example", KEY, SECRET, proxy=proxy.url)
+        behind.health_check()
+        assert proxy.asked[0].target == "http://lakefs.example/api/v1/healthcheck"
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        with pytest.warns(exceptions.InsecureTransportWarning):
+            by_environment = Client("http://lakefs.example", KEY, SECRET)
+        by_environment.health_check()
+        assert len(proxy.asked) == 2
+
+
+def test_a_timeout_reaches_the_exchange() -> None:
+    def hang(server: Peer, conn: Any, number: int) -> None:
+        server.read(conn)
+        while conn.recv(1):
+            pass
+
+    with peer(hang) as server, pytest.raises(exceptions.DeadlineExceeded, match=r"silent for 0\.1 s"):
+        Client(server.url, KEY, SECRET, timeout=0.1, retries=0).health_check()
