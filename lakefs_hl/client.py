@@ -187,7 +187,7 @@ class Client:
         self._lock = threading.Lock()
         watch(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Starts anew in a child process: locks that the parent's threads may have held are not waited for."""
         self._lock = threading.Lock()
         self._session.budget = Budget()

@@ -66,7 +66,7 @@ def client(server: Peer) -> Client:
     return Client(server.url, KEY, SECRET)
 
 
-# --------------------------------------------------------------------------------------------------------------- making
+# -------------------------------------------------------------------------------------------- making
 
 
 def test_making_a_client_sends_nothing(server: Peer) -> None:
@@ -157,7 +157,7 @@ def test_no_warning_without_a_reason(host: str) -> None:
         Client(host, KEY, SECRET)
 
 
-# ------------------------------------------------------------------------------------------------------------- the server
+# -------------------------------------------------------------------------------------------- the server
 
 
 def test_the_server_is_asked(client: Client, server: Peer) -> None:
@@ -190,7 +190,7 @@ def test_the_generated_sdk_is_loaded_on_first_use() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-# ----------------------------------------------------------------------------------------------------------------- errors
+# -------------------------------------------------------------------------------------------- errors
 
 
 def call_it(client: Client) -> str:
@@ -248,14 +248,14 @@ def test_tls_to_a_plain_port_says_so() -> None:
             client.health_check()
 
 
-# ----------------------------------------------------------------------------------------------------- the default client
+# -------------------------------------------------------------------------------------------- the default client
 
 
 @pytest.mark.usefixtures("default_gone")
 def test_the_default_client_is_none_while_nobody_knows_and_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, server: Peer
 ) -> None:
-    assert lakefs_hl.DefaultClient is None
+    assert getattr(lakefs_hl, "DefaultClient") is None  # noqa: B009 - a checker would take it for settled
     with pytest.raises(exceptions.NoAuthenticationFound):
         default_client()
     with pytest.raises(exceptions.NoAuthenticationFound):
@@ -309,7 +309,7 @@ def test_import_never_raises(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)})
 
 
-# -------------------------------------------------------------------------------------------- equal, pickled, closed, shown
+# ------------------------------------------------------------------------------------ equal, pickled, closed, shown
 
 
 def test_equal_clients(server: Peer) -> None:
@@ -399,7 +399,7 @@ def test_explain_auth_says_where_each_value_came_from(monkeypatch: pytest.Monkey
     assert lines["credentials"] == ("access key AKIA… and its secret", "environment")
 
 
-# ------------------------------------------------------------------------------------------------- threads, fork, settings
+# -------------------------------------------------------------------------------------------- threads, fork, settings
 
 
 def test_b6_63_a_client_shared_by_fifty_threads(client: Client) -> None:
@@ -460,7 +460,8 @@ def test_b6_67_the_interpreter_ends_in_the_middle_of_a_listing(server: Peer) -> 
         "rows = client._pages(page, '', None)\n"
         "print(sum(1 for _, row in zip(range(2500), rows)))\n"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2500\n", "")
 
 

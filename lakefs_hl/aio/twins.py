@@ -16,8 +16,8 @@ def twin(blocking: type) -> Callable[[C], C]:
     def document(kind: C) -> C:
         for name, member in vars(kind).items():
             words = getattr(getattr(blocking, name, None), "__doc__", None)
-            target: Any = member.fget if isinstance(member, property) else member
-            if words and callable(target) and not target.__doc__:
+            target: Any = member
+            if words and (callable(target) or isinstance(target, property)) and not target.__doc__:
                 target.__doc__ = words
         return kind
 

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 class Forked(Protocol):
     """Something that must be renewed in a child process."""
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Drops what belongs to the parent, without closing or locking any of it."""
 
 
@@ -37,7 +37,7 @@ def keep(thing: object) -> None:
 
 def _renew() -> None:
     for thing in list(_watched.values()):
-        thing.after_fork()
+        thing._after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork

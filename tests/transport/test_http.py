@@ -430,6 +430,7 @@ def test_b9_93_a_pre_signed_url_is_in_no_message_and_no_log(how: str, caplog: py
             hang(server, conn, number)
 
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3")  # the generated SDK, once loaded, turns it down
     with peer(handle) as store:
         place = {
             "refused": "http://127.0.0.1:1",
@@ -444,6 +445,7 @@ def test_b9_93_a_pre_signed_url_is_in_no_message_and_no_log(how: str, caplog: py
 
 def test_b7_73_a_pre_signed_url_is_not_logged_when_it_works(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3")  # the generated SDK, once loaded, turns it down
     with answering(answer(b"data")) as store:
         transport = Http(store.url)
         transport.send(signed(f"{store.url}/bucket/k?{SIGNED}"))

@@ -1,0 +1,150 @@
+"""What `import lakefs_hl` offers: the names, sorted, lazy, documented, and nothing by accident."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import pydoc
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import lakefs_hl
+from lakefs_hl import aio, exceptions
+from lakefs_hl.spec import errors
+
+PUBLIC = [
+    "Branch",
+    "BranchTransaction",
+    "Change",
+    "Client",
+    "Commit",
+    "CommonPrefix",
+    "DeleteReport",
+    "ImportManager",
+    "ImportResult",
+    "ObjectInfo",
+    "ReadIOBase",
+    "Reference",
+    "Repository",
+    "ServerConfiguration",
+    "ServerStorageConfiguration",
+    "Tag",
+    "WriteIOBase",
+    "__version__",
+    "aio",
+    "exceptions",
+    "init",
+    "repositories",
+    "repository",
+]
+
+
+def test_the_public_names() -> None:
+    assert lakefs_hl.__all__ == PUBLIC
+    assert aio.__all__ == [name for name in PUBLIC if name not in {"__version__", "aio", "exceptions"}]
+
+
+@pytest.mark.parametrize("module", [lakefs_hl, aio, exceptions], ids=lambda module: module.__name__)
+def test_all_is_sorted_and_true(module: ModuleType) -> None:
+    assert list(module.__all__) == sorted(module.__all__)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+        assert name in dir(module)
+
+
+def test_the_default_client_is_there_but_not_starred() -> None:
+    """A star import would look for credentials, and freeze what it found."""
+    assert "DefaultClient" in dir(lakefs_hl)
+    assert "DefaultClient" not in lakefs_hl.__all__
+
+
+@pytest.mark.parametrize("module", [lakefs_hl, aio])
+def test_an_unknown_name_is_an_attribute_error(module: ModuleType) -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Repostiory'") as caught:
+        _ = module.Repostiory
+    assert (caught.value.name, caught.value.obj) == ("Repostiory", module)
+    with pytest.raises(ImportError):
+        exec("from lakefs_hl import nothing_like_it")
+
+
+def test_a_name_is_looked_up_once() -> None:
+    assert lakefs_hl.Branch is lakefs_hl.Branch
+    assert "Branch" in vars(lakefs_hl)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_name_alone_can_be_the_first(name: str) -> None:
+    """In a fresh interpreter, so that no order of imports is needed and no cycle hides."""
+    code = f"import lakefs_hl; found = lakefs_hl.{name}; from lakefs_hl import {name}; assert found is {name}"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if not name.startswith("__")])
+def test_everything_public_is_documented(name: str) -> None:
+    found = getattr(lakefs_hl, name)
+    assert pydoc.getdoc(found)
+    if isinstance(found, type):
+        for member, value in vars(found).items():
+            if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+                assert value.__doc__, f"{name}.{member} has no docstring"
+
+
+def test_every_error_is_public() -> None:
+    tree = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, (Exception, Warning)) and value.__module__ == errors.__name__
+    }
+    assert set(exceptions.__all__) == tree | {"Attempt"}  # what `error.attempts` holds
+    for name in tree:
+        assert getattr(exceptions, name) is getattr(errors, name)
+
+
+def test_no_public_name_is_a_submodules() -> None:
+    """The lazy lookup would give the module once somebody had imported it."""
+    for package in (lakefs_hl, aio):
+        modules = {info.name for info in pkgutil.iter_modules(package.__path__)}
+        assert modules & set(package.__all__) <= {"aio", "exceptions"}
+        for info in pkgutil.iter_modules(package.__path__):
+            if info.name not in {"__main__", "pytest_plugin"}:
+                importlib.import_module(f"{package.__name__}.{info.name}")
+        assert callable(package.repository)
+        assert callable(package.repositories)
+
+
+def test_the_seeds_constructors_take_the_client_by_position() -> None:
+    expected = {
+        "Repository": ["repository_id", "client"],
+        "Reference": ["repository_id", "reference_id", "client"],
+        "Branch": ["repository_id", "reference_id", "client"],
+        "Tag": ["repository_id", "reference_id", "client"],
+        "ObjectInfo": ["repository_id", "reference_id", "path", "client"],
+        "CommonPrefix": ["repository_id", "reference_id", "path", "client"],
+        "ImportManager": ["repository_id", "reference_id", "client"],
+        "BranchTransaction": ["repository_id", "source_branch_id", "client"],
+        "ServerConfiguration": ["client"],
+        "ServerStorageConfiguration": ["client"],
+    }
+    for package in (lakefs_hl, aio):
+        for kind, names in expected.items():
+            given = inspect.signature(getattr(package, kind)).parameters.values()
+            positional = [one.name for one in given if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+            assert positional == names, kind
+
+
+def test_signatures_can_be_read() -> None:
+    for name in PUBLIC:
+        found = getattr(lakefs_hl, name)
+        if inspect.isfunction(found) or isinstance(found, type):
+            assert "**" not in str(inspect.signature(found))  # an unknown argument is a TypeError by nature
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from lakefs_hl._version import __version__
+
+    assert lakefs_hl.__version__ == __version__
