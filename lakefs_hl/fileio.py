@@ -10,7 +10,9 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 import tempfile
+import uuid
 import warnings
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
@@ -23,6 +25,7 @@ from lakefs_hl.spec.wire import FileSlice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
+    from typing import Self
 
     from typing_extensions import Buffer
 
@@ -143,10 +146,11 @@ class RawReader(io.RawIOBase):
         self._path = path
         self._pre_signed = pre_signed
         self._position = 0
-        self._window = bytearray()
+        self._window = memoryview(b"")
         self._window_at = 0
         self._span = WINDOW
         self._etag: str | None = None
+        self._link: str | None = None
         self._size = 0
         self.name = object_uri(place._repository_id, place._id, path)
         self.mode = "rb"
@@ -216,7 +220,7 @@ class RawReader(io.RawIOBase):
 
     def close(self) -> None:
         """Forgets the window."""
-        self._window = bytearray()
+        self._window = memoryview(b"")
         super().close()
 
     def _check_open(self) -> None:
@@ -229,7 +233,7 @@ class RawReader(io.RawIOBase):
         if at < 0 or at >= len(self._window):
             return 0
         count = min(view.nbytes, len(self._window) - at)
-        view[:count] = memoryview(self._window)[at : at + count]
+        view[:count] = self._window[at : at + count]
         return count
 
     def _next_window(self) -> None:
@@ -242,10 +246,9 @@ class RawReader(io.RawIOBase):
 
     def _fetch_window(self, start: int) -> None:
         length = self._span if self._etag is None else min(self._span, self._size - start)
-        window = bytearray(length)
-        count = self._fetch(memoryview(window), start)
-        del window[count:]
-        self._window, self._window_at = window, start
+        window = memoryview(bytearray(length))
+        count = self._fetch(window, start)
+        self._window, self._window_at = window[:count], start
 
     def _fetch(self, sink: memoryview, start: int) -> int:
         client, place = self._place._client, self._place
@@ -259,9 +262,10 @@ class RawReader(io.RawIOBase):
                 sink,
                 etag=self._etag,
                 pre_signed=self._pre_signed,
+                link=self._link,
             )
         )
-        self._etag, self._size = part.etag, part.size
+        self._etag, self._size, self._link = part.etag, part.size, part.link
         return part.filled
 
 
@@ -281,6 +285,7 @@ class ObjectWriter(io.BufferedIOBase):
         super().__init__()
         self._publish: Callable[[bytes | FileSlice], Op[ObjectStats]] | None = None
         self._spool = tempfile.SpooledTemporaryFile(SPOOL)  # noqa: SIM115 - lives as long as the writer
+        self._entered: tuple[BaseException | None] | None = None
         self._place = place
         self.name = object_uri(place._repository_id, place._id, path)
         self.mode = "xb" if create_only else "wb"
@@ -302,6 +307,7 @@ class ObjectWriter(io.BufferedIOBase):
                 metadata=metadata,
                 create_only=create_only,
                 pre_signed=pre_signed,
+                op_id=uuid.uuid4().hex,
             )
 
         self._publish = publish
@@ -320,7 +326,11 @@ class ObjectWriter(io.BufferedIOBase):
         if isinstance(data, str):
             msg = f"{self.name} is open for bytes, not str; open it with mode 'w' to write text"
             raise TypeError(msg)
-        return self._spool.write(memoryview(data).cast("B"))
+        try:
+            return self._spool.write(memoryview(data).cast("B"))
+        except OSError:
+            self.discard()  # the disk is full, say: half of it must not be published by a later close()
+            raise
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Moves within what was written."""
@@ -342,12 +352,16 @@ class ObjectWriter(io.BufferedIOBase):
 
     def discard(self) -> None:
         """Closes the file and publishes nothing."""
-        self._publish = None
+        self._publish = self._entered = None
         self.close()
 
     def close(self) -> None:
-        """Publishes what was written, once; a second call does nothing, whatever became of the first."""
-        if self.closed:
+        """Publishes what was written, once; a second call does nothing, whatever became of the first.
+
+        Inside its own `with` block, while an exception is on its way, it does nothing: a wrapper such as TextIOWrapper
+        closes what it wraps on its way out of a failed block, and the end of our block knows better.
+        """
+        if self.closed or (self._entered is not None and sys.exception() is not self._entered[0]):
             return
         publish, self._publish = self._publish, None
         try:
@@ -358,10 +372,17 @@ class ObjectWriter(io.BufferedIOBase):
             self._spool.close()
             super().close()
 
+    def __enter__(self) -> Self:
+        """Itself; notes what was being handled when the block began."""
+        self._check_open()
+        self._entered = (sys.exception(),)
+        return self
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Publishes, unless an exception is on its way."""
+        self._entered = None
         if kind is not None:
             self.discard()
         self.close()

@@ -9,46 +9,11 @@ import pytest
 
 import lakefs_hl
 import lakefs_hl.aio
-from tests import serving
-from tests.worlds import ENDPOINT, Settler, World, kinds, plainly, real_lakefs
-
-
-@pytest.fixture(scope="session")
-def served_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Served]:
-    """A lake behind `lakefs-hl serve` on a loopback port."""
-    with serving.running(tmp_path_factory.mktemp("served") / "lake") as served:
-        yield served
-
-
-@pytest.fixture(scope="session")
-def clients(request: pytest.FixtureRequest) -> Iterator[dict[str, lakefs_hl.Client]]:
-    """One client per kind of world, made when it is first wanted."""
-    made: dict[str, lakefs_hl.Client] = {}
-    yield made
-    for client in made.values():
-        client.close()
-
-
-@pytest.fixture(params=kinds())
-def kind(request: pytest.FixtureRequest) -> str:
-    """In process, served, or a real lakeFS."""
-    return str(request.param)
-
-
-@pytest.fixture
-def client(kind: str, clients: dict[str, lakefs_hl.Client], request: pytest.FixtureRequest) -> lakefs_hl.Client:
-    """The blocking client of this kind of world."""
-    if kind not in clients:
-        if kind == "in process":
-            clients[kind] = lakefs_hl.Client("mem://")
-        elif kind == "served":
-            served: serving.Served = request.getfixturevalue("served_lake")
-            clients[kind] = lakefs_hl.Client(served.url, served.key, served.secret)
-        else:
-            found = real_lakefs()
-            assert found is not None, f"{ENDPOINT} is not set"
-            clients[kind] = lakefs_hl.Client(*found)
-    return clients[kind]
+from tests.lakes import client as client
+from tests.lakes import clients as clients
+from tests.lakes import kind as kind
+from tests.lakes import served_lake as served_lake
+from tests.worlds import Settler, World, plainly
 
 
 @pytest.fixture(params=["blocking", "awaitable"])

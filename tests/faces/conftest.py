@@ -1,0 +1,74 @@
+"""A branch of a new repository on each kind of lake, and a client whose requests are counted."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import lakefs_hl
+from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.blocking import Blocking, Transport
+from lakefs_hl.transport.scope import Scope
+from tests.lakes import client as client
+from tests.lakes import clients as clients
+from tests.lakes import kind as kind
+from tests.lakes import served_lake as served_lake
+
+Change = Callable[[Request, Response], Response]
+
+
+class Tap:
+    """A transport that notes each request and may change an answer; to a file it looks like one over a network."""
+
+    fan_out = 4
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self.requests: list[Request] = []
+        self.change: Change | None = None
+        self.refuse: Callable[[Request], None] | None = None
+
+    def send(self, request: Request, scope: Scope | None = None, within: float | None = None) -> Response:
+        self.requests.append(request)
+        if self.refuse is not None:
+            self.refuse(request)
+        response = self._inner.send(request, scope, within)
+        return response if self.change is None else self.change(request, response)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def operations(self) -> list[str]:
+        return [request.endpoint.operation for request in self.requests]
+
+    def reads(self) -> int:
+        return self.operations().count("getObject")
+
+
+@pytest.fixture
+def branch(client: lakefs_hl.Client) -> Iterator[lakefs_hl.Branch]:
+    """`main` of a new repository, on each kind of lake."""
+    repository = lakefs_hl.repository(f"t-{secrets.token_hex(8)}", client=client).create()
+    yield repository.branch("main")
+    repository.delete(force=True)
+
+
+@pytest.fixture
+def tap(lake_branch: lakefs_hl.Branch) -> Tap:
+    """The transport under `tapped`."""
+    client = lake_branch._client
+    lakefs_hl.ServerConfiguration(client).storage_config().pre_sign_support()  # asked for once per client, not counted
+    return Tap(client._transport)
+
+
+@pytest.fixture
+def tapped(lake_branch: lakefs_hl.Branch, tap: Tap) -> lakefs_hl.Branch:
+    """The branch of a test's own lake, as over a network, through `tap`."""
+    client = lake_branch._client.with_options()
+    client._session.storage = lake_branch._client._session.storage
+    client._driver = Blocking(tap)
+    client._transport = tap
+    client._in_process = False
+    return lakefs_hl.repository(lake_branch.repository_id, client=client).branch("main")
