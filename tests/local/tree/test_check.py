@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 
 import msgspec
 import pytest
@@ -120,6 +121,22 @@ def test_a_cut_by_the_cap_must_be_needed() -> None:
     assert faults(nodes, full) == ""
     early = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 10), leaf(nodes, PLAIN[1:2], b"v" * 10)])
     assert "not full" in faults(nodes, early)
+
+
+def test_nodes_passed_over_are_no_neighbours() -> None:
+    """Of a tree that shares all but its ends with another, only the ends are visited: they do not lie side by side."""
+    dice = random.Random(3)
+    keys = keys_of_height(SHAPE, 0, 300)
+    for _ in range(30):
+        tree = Tree(MemoryNodes(), SHAPE, Cache())
+        content = {key: b"v" * dice.randrange(1, 90) for key in keys}
+        root = tree.build(sorted(content.items()))
+        ends = (keys[0], keys[-1])
+        other = tree.apply(root, [(key, content[key].upper()) for key in ends])
+        seen: dict[bytes, Span | None] = {}
+        first = list(tree.walk(root, seen=seen))
+        second = list(tree.walk(other, seen=seen))
+        assert 0 < len(second) < len(first) / 3
 
 
 def test_one_fault_does_not_hide_another_and_is_told_once() -> None:

@@ -88,6 +88,15 @@ def test_a_start_is_found_by_going_down() -> None:
     assert len(nodes.read) <= 30
 
 
+def test_behind_the_end_nothing_is_read() -> None:
+    nodes = CountingNodes()
+    left, _ = spread(nodes, SHAPE)
+    right = Tree(nodes, SHAPE, Cache()).apply(left, [(b"dir39/019990", b"changed")])
+    nodes.read.clear()
+    assert list(Tree(nodes, SHAPE, Cache()).diff(left, right, start=b"dir03/", end=b"dir03/" + END)) == []
+    assert len(nodes.read) <= 4
+
+
 def test_directories_that_changed_are_found_without_reading_them() -> None:
     nodes = CountingNodes()
     tree = Tree(nodes, SHAPE, Cache())

@@ -89,6 +89,18 @@ def test_chosen_keys_make_no_giant_nodes(height: int) -> None:
     assert sum(1 for _ in tree.walk(root)) > 50
 
 
+def test_the_cap_counts_whole_keys_however_short_they_are_written() -> None:
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=1_000, fan_cap=1_000)
+    tree = Tree(MemoryNodes(), shape, Cache())
+    keys = keys_of_height(shape, 0, 60, b"a rather long directory name/" * 3 + b"%06d")
+    root = tree.build((key, b"value") for key in keys)
+    assert sum(1 for visit in tree.walk(root) if not visit.level) == 6  # ten entries of 98 bytes, written in 15 or so
+    by_steps = tree.empty()
+    for key in keys:
+        by_steps = tree.apply(by_steps, [(key, b"value")])
+    assert by_steps == root
+
+
 def test_large_values_get_leaves_of_their_own() -> None:
     shape = Shape(seed=1, leaf_cap=1_000)
     nodes = MemoryNodes()
