@@ -1,0 +1,279 @@
+"""Commits: making history of what is staged, and reading it back.
+
+Up to `SMALL` changes are committed in one write transaction. More are sealed first (the branch gets a new token, so
+writers go on), applied without a lock, and published if the head is still where it was; if not, applied anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.engine import records, views
+from lakefs_hl.local.engine.diffs import changes
+from lakefs_hl.local.engine.history import committed, walk
+from lakefs_hl.local.engine.names import path_key
+from lakefs_hl.local.engine.pages import MOST
+from lakefs_hl.local.engine.records import CommitRecord
+from lakefs_hl.local.engine.settings import protected
+from lakefs_hl.local.engine.store import Head, Repo, Store, now
+from lakefs_hl.local.tree import Tree
+from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import (
+    BadRequestException,
+    ForbiddenException,
+    NotFoundException,
+    TooManyRequestsException,
+    refusal,
+)
+
+#: Changes that are applied under the write lock, at most.
+SMALL: Final = 5000
+#: How often a large commit is applied anew because the branch moved.
+TRIES: Final = 10
+
+
+class Commits:
+    """The commits of a lake's repositories."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, repository: str, ref: str) -> models.Commit:
+        """The commit that a reference means.
+
+        Raises:
+            NotFoundException: There is none.
+        """
+        with self._store.reading() as reader:
+            repo = self._store.repo(reader, repository)
+            try:
+                commit = committed(self._store, reader, repo.id, ref)
+            except BadRequestException as exc:
+                raise refusal(500, str(exc)) from None  # lakeFS answers so, clients know it
+            return model(commit, self._store.commit(reader, repo.id, commit))
+
+    def commit(
+        self, repository: str, branch: str, creation: models.CommitCreation, *, who: str, source_metarange: str = ""
+    ) -> models.Commit:
+        """Makes history of all that is staged.
+
+        Raises:
+            BadRequestException: Nothing changed.
+            ForbiddenException: The branch is protected, or the repository read-only.
+            NotFoundException: There is no such branch or repository.
+        """
+        with self._store.writing() as writer:
+            repo, head = self._check(writer, repository, branch, creation.force)
+            if source_metarange:
+                root = self._adopt(writer, head, source_metarange)
+                return self._publish(writer, repo, head, root, creation, who, head.tokens)
+            if self._count(writer, head) <= SMALL:
+                return self._commit_small(writer, repo, head, creation, who)
+            head = self._seal(writer, repo, head)
+        return self._commit_sealed(repo, head, creation, who)
+
+    def _check(self, reader: Reader, repository: str, branch: str, force: bool | None) -> tuple[Repo, Head]:
+        repo = self._store.repo(reader, repository)
+        head = self._store.head(reader, repo.id, branch)
+        if protected(self._store, reader, repo.id, branch):
+            raise ForbiddenException("cannot commit to protected branch")
+        return self._store.writable(reader, repository, force), head
+
+    def _adopt(self, reader: Reader, head: Head, metarange: str) -> bytes:
+        """The tree that a commit is to have instead of what is staged."""
+        if self._count(reader, head):
+            raise BadRequestException("cannot use source MetaRange on a branch with uncommitted changes")
+        try:
+            root = bytes.fromhex(metarange)
+            self._store.nodes(reader).get(root)
+        except (ValueError, KeyError):
+            raise NotFoundException(f"metarange {metarange} not found") from None
+        return root
+
+    def _count(self, reader: Reader, head: Head) -> int:
+        """How much is staged; more than `SMALL` is not counted."""
+        total = 0
+        for token in head.tokens:
+            row = reader.row("SELECT count(*) FROM (SELECT 1 FROM staging WHERE token = ? LIMIT ?)", (token, SMALL + 1))
+            total += row[0] if row else 0
+        return total
+
+    def _commit_small(
+        self, writer: Writer, repo: Repo, head: Head, creation: models.CommitCreation, who: str
+    ) -> models.Commit:
+        nodes = self._store.nodes(writer)
+        tree = self._store.tree(nodes)
+        root = self._store.root(writer, repo.id, head.commit)
+        edits = edits_of(tree, root, views.staged(writer, head.tokens, b"", views.END))
+        if not edits and not creation.allow_empty:
+            raise BadRequestException("commit: no changes")
+        if edits:
+            root = tree.apply(root, edits)
+            nodes.flush(writer)
+        return self._publish(writer, repo, head, root, creation, who, head.tokens)
+
+    def _seal(self, writer: Writer, repo: Repo, head: Head) -> Head:
+        """Gives the branch a new token, so that what is staged now stays as it is."""
+        token = self._store.next_token(writer)
+        sealed = [*head.sealed, head.token]
+        writer.execute(
+            "UPDATE branch SET token = ?, sealed = ? WHERE repository = ? AND name = ?",
+            (token, records.encode(sealed), repo.id, head.name),
+        )
+        return Head(head.name, head.commit, token, sealed)
+
+    def _commit_sealed(self, repo: Repo, head: Head, creation: models.CommitCreation, who: str) -> models.Commit:
+        """Applies sealed changes without a lock; publishes them if nothing moved meanwhile."""
+        store, mine = self._store, list(reversed(head.sealed))
+        for _ in range(TRIES):
+            with store.reading() as reader:
+                nodes = store.nodes(reader)
+                tree = store.tree(nodes)
+                root = store.root(reader, repo.id, head.commit)
+                edits = edits_of(tree, root, views.staged(reader, mine, b"", views.END))
+                if edits:
+                    root = tree.apply(root, edits)
+            with store.writing() as writer:
+                seen = store.head(writer, repo.id, head.name)
+                taken_away = not set(mine) <= set(seen.sealed)  # another commit has them, or they were reset
+                if seen.commit != head.commit and not taken_away:
+                    head = seen
+                    continue
+                if not taken_away and (edits or creation.allow_empty):
+                    nodes.flush(writer)
+                    return self._publish(writer, repo, seen, root, creation, who, mine)
+                if not taken_away:
+                    self._drop_sealed(writer, repo, seen, mine)
+            raise BadRequestException("commit: no changes")
+        raise TooManyRequestsException("Too many attempts, try again later")
+
+    def _drop_sealed(self, writer: Writer, repo: Repo, head: Head, tokens: list[int]) -> None:
+        """Drops sealed changes that change nothing."""
+        rest = [token for token in head.sealed if token not in tokens]
+        writer.execute(
+            "UPDATE branch SET sealed = ? WHERE repository = ? AND name = ?",
+            (records.encode(rest), repo.id, head.name),
+        )
+        self._store.drop_tokens(writer, tokens)
+
+    def _publish(
+        self,
+        writer: Writer,
+        repo: Repo,
+        head: Head,
+        root: bytes,
+        creation: models.CommitCreation,
+        who: str,
+        taken: list[int],
+    ) -> models.Commit:
+        """Writes the commit, moves the branch, drops what was committed: the staged changes under `taken`."""
+        store = self._store
+        date = now() if creation.date is None else creation.date * 10**9
+        parent = store.commit(writer, repo.id, head.commit)
+        record = CommitRecord(
+            [head.commit], root, who, creation.message, date, creation.metadata or {}, parent.generation + 1
+        )
+        commit = store.add_commit(writer, repo.id, record)
+        token = store.next_token(writer) if head.token in taken else head.token
+        rest = [one for one in head.sealed if one not in taken]
+        writer.execute(
+            "UPDATE branch SET head = ?, token = ?, sealed = ? WHERE repository = ? AND name = ?",
+            (commit, token, records.encode(rest), repo.id, head.name),
+        )
+        store.drop_tokens(writer, taken)
+        return model(commit, record)
+
+    def log(
+        self,
+        repository: str,
+        ref: str,
+        *,
+        after: str = "",
+        amount: int = 100,
+        objects: Sequence[str] = (),
+        prefixes: Sequence[str] = (),
+        limit: bool = False,
+        first_parent: bool = False,
+        since: float | None = None,
+        stop_at: str = "",
+    ) -> models.CommitPage:
+        """One page of a commit and its ancestors, newest first.
+
+        Raises:
+            NotFoundException: `ref`, `after` or `stop_at` is nothing.
+        """
+        keys = [path_key(path) for path in objects]
+        ranges = [*((key, key + b"\0") for key in keys), *((p.encode(), p.encode() + views.END) for p in prefixes)]
+        with self._store.reading() as reader:
+            repo = self._store.repo(reader, repository)
+            start = self._named(reader, repo, ref, "ref")
+            stop = self._named(reader, repo, stop_at, "stop_at") if stop_at else None
+            begin = self._named(reader, repo, after, "from ref") if after else None
+            rows = list[models.Commit]()
+            wanted = amount if limit else amount + 1
+            for commit, record in self._walk(reader, repo, start, begin, stop, since, first_parent):
+                if not ranges or self._touches(reader, repo, record, ranges):
+                    rows.append(model(commit, record))
+                    if len(rows) >= wanted:
+                        break
+        more = len(rows) > amount
+        rows = rows[:amount]
+        return models.CommitPage(models.Pagination(more, rows[-1].id if more else "", len(rows), MOST), rows)
+
+    def _named(self, reader: Reader, repo: Repo, ref: str, what: str) -> bytes:
+        try:
+            return committed(self._store, reader, repo.id, ref)
+        except NotFoundException as exc:
+            raise NotFoundException(f"{what}: {ref}: {exc}") from None
+
+    def _walk(
+        self,
+        reader: Reader,
+        repo: Repo,
+        start: bytes,
+        begin: bytes | None,
+        stop: bytes | None,
+        since: float | None,
+        first_parent: bool,
+    ) -> Iterator[tuple[bytes, CommitRecord]]:
+        started = begin is None
+        for commit, record in walk(self._store, reader, repo.id, start, first_parent=first_parent):
+            if since is not None and record.date < since * 1e9:
+                return
+            if started:
+                yield commit, record
+            started = started or commit == begin
+            if commit == stop:
+                return
+
+    def _touches(self, reader: Reader, repo: Repo, record: CommitRecord, ranges: list[tuple[bytes, bytes]]) -> bool:
+        """Whether a commit of one parent changed anything in some ranges of paths."""
+        if len(record.parents) != 1:
+            return False
+        store = self._store
+        tree = store.tree(store.nodes(reader))
+        before = store.root(reader, repo.id, record.parents[0])
+        root = store.empty if record.root is None else record.root
+        return any(next(tree.diff(before, root, start=low, end=high), None) for low, high in ranges)
+
+
+def edits_of(tree: Tree, root: bytes, staged: Iterator[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
+    """Those of some staged changes that change a tree; an equal object written again keeps its old entry."""
+    return [(key, new) for key, _, _, new in changes(tree, root, staged)]
+
+
+def model(commit: bytes, record: CommitRecord) -> models.Commit:
+    """A commit in lakeFS's words."""
+    return models.Commit(
+        commit.hex(),
+        [parent.hex() for parent in record.parents],
+        record.committer,
+        record.message,
+        record.date // 10**9,
+        "" if record.root is None else record.root.hex(),
+        record.metadata,
+        record.generation,
+        1,
+    )

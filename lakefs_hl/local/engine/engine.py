@@ -1,0 +1,124 @@
+"""The engine of one lake: its nouns, put together; one per folder and process, however often it is opened."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lakefs_hl._version import __version__
+from lakefs_hl.local.disk.layout import prepare
+from lakefs_hl.local.engine.branches import Branches
+from lakefs_hl.local.engine.commits import Commits
+from lakefs_hl.local.engine.diffs import Diffs
+from lakefs_hl.local.engine.imports import Imports
+from lakefs_hl.local.engine.keys import Keys
+from lakefs_hl.local.engine.merges import Merges
+from lakefs_hl.local.engine.objects import Objects
+from lakefs_hl.local.engine.repositories import Repositories
+from lakefs_hl.local.engine.settings import Settings
+from lakefs_hl.local.engine.staging import Staging
+from lakefs_hl.local.engine.store import Store, public
+from lakefs_hl.local.engine.tags import Tags
+from lakefs_hl.local.engine.writes import Writes
+from lakefs_hl.local.tree import Shape
+from lakefs_hl.spec import models
+
+_open: Final[dict[str, Engine]] = {}
+_lock = threading.Lock()
+
+
+class Engine:
+    """lakeFS's meaning over one folder. Get one by `Engine.open`, and close it as often as it was opened.
+
+    Attributes:
+        folder: The lake.
+        store: Disk and trees, for fsck and measurements.
+        repositories, branches, tags, commits, diffs, merges, objects, staging, imports, settings, keys: The nouns.
+    """
+
+    def __init__(self, folder: Path, *, sync: bool, timeout: float) -> None:
+        self.folder = folder
+        with public():
+            drawn = msgspec.to_builtins(Shape(seed=secrets.randbits(63)))
+            database, noted = prepare(str(folder), tree=drawn, sync=sync, timeout=timeout)
+            self.store = store = Store(database, msgspec.convert(noted["tree"], Shape))
+        self._users = 0
+        writes = Writes(store)
+        self.repositories = Repositories(store)
+        self.branches = Branches(store)
+        self.tags = Tags(store)
+        self.commits = Commits(store)
+        self.diffs = Diffs(store)
+        self.merges = Merges(store)
+        self.objects = Objects(store, writes)
+        self.keys = Keys(store)
+        self.staging = Staging(store, writes, self.keys)
+        self.imports = Imports(store)
+        self.settings = Settings(store)
+
+    @classmethod
+    def open(cls, folder: str | Path, *, sync: bool = True, timeout: float = 30.0) -> Engine:
+        """Opens a lake, or makes one of an empty or missing folder.
+
+        Args:
+            folder: Where.
+            sync: False for a lake that need not outlive its process.
+            timeout: Seconds that a writer waits for other processes.
+
+        Raises:
+            LakeFormatError: The folder holds something else.
+            LakeLockedError: Another process kept it too long.
+            LakeCorruptError: Part of it is missing.
+        """
+        place = os.path.realpath(folder)
+        with _lock:
+            engine = _open.get(place)
+            if engine is None:
+                engine = _open[place] = cls(Path(place), sync=sync, timeout=timeout)
+            engine._users += 1
+            return engine
+
+    def close(self) -> None:
+        """Gives one opening back; the last one closes the files."""
+        with _lock:
+            if not self._users:
+                return
+            self._users -= 1
+            if self._users:
+                return
+            _open.pop(str(self.folder), None)
+        with public():
+            self.store.database.close()
+
+    def config(self) -> models.Config:
+        """What this server says of itself."""
+        storage = models.StorageConfig(
+            "local",
+            "local://example-bucket/",
+            "^local://",
+            "local://",
+            False,
+            False,
+            True,
+            "^local://",
+            False,
+            "",
+            "",
+        )
+        version = models.VersionConfig(f"lakefs-hl {__version__}", "lakefs-hl")
+        return models.Config(version, storage, [], {}, {})
+
+    def user(self, who: str) -> models.User:
+        """Who asks, in lakeFS's words."""
+        with self.store.reading() as reader:
+            row = reader.row("SELECT min(value) FROM meta WHERE key = 'created'")
+        return models.User(who, int(row[0]) if row and row[0] else 0)
+
+    def __repr__(self) -> str:
+        """The folder."""
+        return f"<Engine {self.folder}>"

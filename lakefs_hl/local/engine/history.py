@@ -1,0 +1,171 @@
+"""Commits as a graph: what a reference means, the best common ancestor, the log's order."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from lakefs_hl.local.disk.rows import Reader
+from lakefs_hl.local.engine.expressions import INVALID, Expression, parse
+from lakefs_hl.local.engine.records import CommitRecord
+from lakefs_hl.local.engine.store import Head, Store
+from lakefs_hl.spec.errors import BadRequestException, NotFoundException, ServerException, refusal
+
+_FULL: Final = re.compile(r"[0-9a-f]{64}")
+_SHORT: Final = re.compile(r"[0-9a-f]{1,63}")
+
+
+class Resolved(NamedTuple):
+    """What a reference means.
+
+    Attributes:
+        commit: The commit's id.
+        branch: The branch whose staged changes are seen too; None if there are none to see.
+        staging: Whether the expression asked for the staging area by `$`.
+    """
+
+    commit: bytes
+    branch: Head | None = None
+    staging: bool = False
+
+
+def resolve(store: Store, reader: Reader, repo: int, ref: str) -> Resolved:
+    """Finds what a reference means, staged changes of a branch included.
+
+    Raises:
+        NotFoundException: Nothing has that name.
+        BadRequestException: It is no expression, or its modifier does not fit.
+    """
+    expression = parse(ref)
+    found = _base(store, reader, repo, expression.base)
+    if expression.special:
+        if found.branch is None:
+            raise BadRequestException(INVALID)
+        return Resolved(found.commit) if expression.special == "@" else Resolved(found.commit, found.branch, True)
+    if not expression.steps:
+        return found
+    return Resolved(_climb(store, reader, repo, found.commit, expression))
+
+
+def committed(store: Store, reader: Reader, repo: int, ref: str, where: str = "", staging: str = "") -> bytes:
+    """Finds the commit that a reference means; staged changes have none.
+
+    Args:
+        store: The lake.
+        reader: The transaction.
+        repo: The repository.
+        ref: The expression.
+        where: What an error's message begins with.
+        staging: The message if `$` was asked for.
+
+    Raises:
+        NotFoundException: Nothing has that name.
+        BadRequestException: It is no expression, or asks for staged changes.
+    """
+    try:
+        found = resolve(store, reader, repo, ref)
+        if found.staging:
+            raise BadRequestException(staging or f"reference '{ref}': reference to staging area with $ is not a commit")
+    except ServerException as exc:
+        if not where:
+            raise
+        raise type(exc)(where + str(exc)) from None
+    return found.commit
+
+
+def _base(store: Store, reader: Reader, repo: int, name: str) -> Resolved:
+    if len(name) == 64 and _FULL.fullmatch(name):
+        commit = bytes.fromhex(name)
+        if exists(reader, repo, commit):
+            return Resolved(commit)
+    head = store.find_head(reader, repo, name)
+    if head is not None:
+        return Resolved(head.commit, head)
+    row = reader.execute("SELECT head FROM tag WHERE repository = ? AND name = ?", (repo, name)).fetchone()
+    if row is not None:
+        return Resolved(row[0])
+    if _SHORT.fullmatch(name):
+        ends = bytes.fromhex(name.ljust(64, "0")), bytes.fromhex(name.ljust(64, "f"))
+        rows = reader.execute(
+            "SELECT id FROM history WHERE repository = ? AND id BETWEEN ? AND ? LIMIT 2", (repo, *ends)
+        ).fetchall()
+        if len(rows) == 1:
+            return Resolved(rows[0][0])
+    raise NotFoundException("not found")
+
+
+def exists(reader: Reader, repo: int, commit: bytes) -> bool:
+    """Says whether a repository has a commit."""
+    sql = "SELECT 1 FROM history WHERE repository = ? AND id = ?"
+    return reader.execute(sql, (repo, commit)).fetchone() is not None
+
+
+def is_commit(reader: Reader, repo: int, name: str) -> bool:
+    """Says whether a name is the full id of a commit: no branch or tag may take it."""
+    return _FULL.fullmatch(name) is not None and exists(reader, repo, bytes.fromhex(name))
+
+
+def _climb(store: Store, reader: Reader, repo: int, commit: bytes, expression: Expression) -> bytes:
+    for kind, count in expression.steps:
+        if kind == "~":
+            for _ in range(count):
+                parents = store.commit(reader, repo, commit).parents
+                if not parents:
+                    raise NotFoundException("not found")
+                commit = parents[0]
+        elif count:
+            parents = store.commit(reader, repo, commit).parents
+            if count > len(parents):
+                raise BadRequestException(INVALID)
+            commit = parents[count - 1]
+    return commit
+
+
+def merge_base(store: Store, reader: Reader, repo: int, left: bytes, right: bytes) -> bytes:
+    """Finds the best common ancestor: of all that both have, one with the highest generation.
+
+    Raises:
+        ServerErrorException: The histories have nothing in common.
+    """
+    seen: dict[bytes, int] = {}
+    frontier: list[tuple[int, bytes]] = []
+
+    def reach(commit: bytes, sides: int) -> None:
+        known = seen.get(commit, 0)
+        if not known:
+            heapq.heappush(frontier, (-store.commit(reader, repo, commit).generation, commit))
+        seen[commit] = known | sides
+
+    reach(left, 1)
+    reach(right, 2)
+    while frontier:
+        _, commit = heapq.heappop(frontier)  # its descendants have all been here: they are of higher generations
+        if seen[commit] == 3:
+            return commit
+        for parent in store.commit(reader, repo, commit).parents:
+            reach(parent, seen[commit])
+    raise refusal(500, "no merge base")
+
+
+def walk(
+    store: Store, reader: Reader, repo: int, start: bytes, *, first_parent: bool = False
+) -> Iterator[tuple[bytes, CommitRecord]]:
+    """Yields a commit and its ancestors, newest first and children before parents, each once."""
+    frontier: list[tuple[int, int, bytes, CommitRecord]] = []
+    queued: set[bytes] = set()
+
+    def queue(commit: bytes) -> None:
+        if commit not in queued:
+            queued.add(commit)
+            record = store.commit(reader, repo, commit)
+            # Equal dates: the higher id first.
+            heapq.heappush(frontier, (-record.date, -int.from_bytes(commit, "big"), commit, record))
+
+    queue(start)
+    while frontier:
+        _, _, commit, record = heapq.heappop(frontier)
+        yield commit, record
+        for parent in record.parents[:1] if first_parent else record.parents:
+            queue(parent)

@@ -1,0 +1,103 @@
+"""Keys and tokens of those who ask over HTTP: kept as hashes, compared in constant time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+import string
+from typing import Final
+
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.records import CredentialRecord
+from lakefs_hl.local.engine.store import Store, now
+from lakefs_hl.spec import models
+
+LIFE: Final = 7 * 24 * 3600
+_ALPHABET: Final = string.ascii_uppercase + string.digits
+_HEAD: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
+
+
+class Keys:
+    """The keys of a lake."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._key: bytes | None = None
+
+    def create(self, user: str = "admin") -> tuple[str, str]:
+        """Draws a key pair and keeps its hash; the secret is seen here only."""
+        key = "AKIA" + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+        secret = secrets.token_urlsafe(30)
+        self.install(key, secret, user)
+        return key, secret
+
+    def install(self, key: str, secret: str, user: str = "admin") -> None:
+        """Makes a key pair the lake's only one."""
+        record = CredentialRecord(_hash(secret), user, now() // 10**9)
+
+        def work(writer: Writer) -> None:
+            writer.execute("DELETE FROM credential")
+            writer.execute("INSERT INTO credential(id, value) VALUES(?, ?)", (key, records.encode(record)))
+
+        self._store.submit(work)
+
+    def authenticate(self, key: str, secret: str) -> str | None:
+        """Whose key pair it is; None if nobody's."""
+        with self._store.reading() as reader:
+            record = self._credential(reader, key)
+        known = record.secret if record is not None else bytes(32)
+        right = hmac.compare_digest(known, _hash(secret))
+        return record.user if right and record is not None else None
+
+    def token(self, user: str) -> models.Token:
+        """A token that stands for a user for a week."""
+        expires = now() // 10**9 + LIFE
+        claims = json.dumps({"sub": user, "exp": expires}, separators=(",", ":")).encode()
+        signed = _HEAD + b"." + base64.urlsafe_b64encode(claims).rstrip(b"=")
+        return models.Token((signed + b"." + self._sign(signed)).decode(), expires)
+
+    def verify(self, token: str) -> str | None:
+        """Whose token it is; None if it is forged, expired or no token."""
+        signed, _, signature = token.encode("utf-8", "replace").rpartition(b".")
+        head, _, body = signed.partition(b".")
+        if head != _HEAD or not hmac.compare_digest(signature, self._sign(signed)):
+            return None
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
+        except (ValueError, binascii.Error):
+            return None
+        return str(claims["sub"]) if claims.get("exp", 0) > now() // 10**9 else None
+
+    def sign(self, text: str) -> str:
+        """A signature that only this lake can make."""
+        return self._sign(text.encode()).decode()
+
+    def _sign(self, data: bytes) -> bytes:
+        return base64.urlsafe_b64encode(hmac.digest(self._secret(), data, "sha256")).rstrip(b"=")
+
+    def _secret(self) -> bytes:
+        if self._key is None:
+            drawn = secrets.token_hex(32)
+
+            def work(writer: Writer) -> str:
+                writer.execute("INSERT OR IGNORE INTO meta(key, value) VALUES('signing key', ?)", (drawn,))
+                row = writer.row("SELECT value FROM meta WHERE key = 'signing key'")
+                return str(row[0]) if row else drawn
+
+            with self._store.reading() as reader:
+                row = reader.row("SELECT value FROM meta WHERE key = 'signing key'")
+            self._key = bytes.fromhex(row[0] if row else self._store.submit(work))
+        return self._key
+
+    def _credential(self, reader: Reader, key: str) -> CredentialRecord | None:
+        row = reader.row("SELECT value FROM credential WHERE id = ?", (key,))
+        return None if row is None else records.read_credential(row[0])
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,263 @@
+"""Objects: bytes under a path, as readers of a reference see them and writers of a branch put them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from lakefs_hl.local.disk.blobs import INLINE, Held
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.engine import records, views
+from lakefs_hl.local.engine.names import path_key, prefix_key
+from lakefs_hl.local.engine.pages import MOST
+from lakefs_hl.local.engine.records import OCTETS, Entry
+from lakefs_hl.local.engine.store import Repo, Store, now, public, put_entry
+from lakefs_hl.local.engine.writes import Writes
+from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import (
+    BadRequestException,
+    ForbiddenException,
+    IntegrityError,
+    NotFoundException,
+    ObjectExistsException,
+    refusal,
+)
+from lakefs_hl.spec.models import ObjectStats
+from lakefs_hl.spec.wire import FileSlice
+
+LOCAL: Final = "local://"
+
+
+class Content(NamedTuple):
+    """An object's bytes, or the file slice they lie in.
+
+    Attributes:
+        body: All of the object.
+        release: Called once when nobody reads it any more.
+    """
+
+    body: bytes | FileSlice
+    release: Callable[[], None]
+
+
+class Objects:
+    """The objects of a lake's repositories."""
+
+    def __init__(self, store: Store, writes: Writes) -> None:
+        self._store = store
+        self._writes = writes
+
+    def stat(self, repository: str, ref: str, path: str) -> ObjectStats:
+        """What is known of an object.
+
+        Raises:
+            NotFoundException: There is no such object, reference or repository.
+        """
+        with self._store.reading() as reader:
+            repo, entry = self._entry(reader, repository, ref, path)
+        return stats(repo, path, entry)
+
+    def read(self, repository: str, ref: str, path: str) -> tuple[ObjectStats, Content]:
+        """What is known of an object, and its bytes.
+
+        Raises:
+            NotFoundException: There is no such object, reference or repository.
+            ServerException: 410: its data is not in this lake.
+            IntegrityError: It was imported, and its file has changed since.
+        """
+        with self._store.reading() as reader:
+            repo, entry = self._entry(reader, repository, ref, path)
+            if isinstance(entry.address, bytes):
+                held = self._store.blobs.open(reader, entry.address, entry.size)
+                return stats(repo, path, entry), _content(held)
+        return stats(repo, path, entry), _foreign(entry)
+
+    def list(
+        self, repository: str, ref: str, *, prefix: str = "", after: str = "", delimiter: str = "", amount: int = 100
+    ) -> models.ObjectPage:
+        """One page of objects and common prefixes, in byte order."""
+        start = prefix_key(prefix)
+        with self._store.reading() as reader:
+            repo = self._store.repo(reader, repository)
+            seen = views.view(self._store, reader, repo.id, ref)
+            tree = self._store.tree(self._store.nodes(reader))
+            found = views.listing(reader, tree, seen, start, after.encode(), delimiter.encode(), amount + 1)
+        more = len(found) > amount
+        if more:
+            del found[amount:]
+        at, read = f"{repo.record.namespace}/data/", records.read_entry
+        rows = [
+            ObjectStats(key.decode(), "common_prefix") if value is None else _row(key.decode(), read(value), at)
+            for key, value in found
+        ]
+        offset = rows[-1].path if more and rows else ""
+        return models.ObjectPage(models.Pagination(more, offset, len(rows), MOST), rows)
+
+    def put(
+        self,
+        repository: str,
+        branch: str,
+        path: str,
+        body: bytes | FileSlice,
+        *,
+        content_type: str = OCTETS,
+        metadata: dict[str, str] | None = None,
+        create_only: bool = False,
+        force: bool = False,
+    ) -> ObjectStats:
+        """Writes an object; it is on the disk when this returns.
+
+        Raises:
+            NotFoundException: There is no such branch or repository.
+            ObjectExistsException: `create_only`, and there is one.
+            ForbiddenException: The branch is protected, or the repository read-only.
+        """
+        key = path_key(path)
+        if create_only or (len(body) if isinstance(body, bytes) else body.length) > INLINE:
+            self._check_first(repository, branch, key, create_only, force)
+        with public():
+            blob = self._store.blobs.put(body)
+        entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, content_type, metadata)
+        repo = self._writes.put(repository, branch, key, entry, blob=blob, create_only=create_only, force=force)
+        return _shown(repo, path, entry, content_type)
+
+    def _check_first(self, repository: str, branch: str, key: bytes, create_only: bool, force: bool) -> None:
+        """Refuses before a large body is stored for nothing."""
+        with self._store.reading() as reader:
+            repo, head = self._writes.check(reader, repository, branch, force)
+            if create_only and self._writes.find(reader, repo, head, key) is not None:
+                raise ObjectExistsException("path already exists")
+
+    def may_write(self, repository: str, branch: str, path: str) -> None:
+        """Passes the checks of a write, and writes nothing."""
+        path_key(path)
+        with self._store.reading() as reader:
+            self._writes.check(reader, repository, branch, False)
+
+    def delete(self, repository: str, branch: str, path: str, force: bool = False) -> None:
+        """Deletes an object; one that is not there is no error."""
+        self._writes.delete(repository, branch, [path_key(path)], force)
+
+    def delete_many(
+        self, repository: str, branch: str, paths: Sequence[str], force: bool = False
+    ) -> list[models.ObjectError]:
+        """Deletes objects; returns what was refused. As in lakeFS one empty path keeps all of them."""
+        if not all(paths):
+            return []
+        try:
+            self._writes.delete(repository, branch, [path_key(path) for path in paths], force)
+        except NotFoundException:
+            return []
+        except ForbiddenException as exc:
+            return [models.ObjectError(403, str(exc), path) for path in paths]
+        except BadRequestException as exc:
+            return [models.ObjectError(500, str(exc), path) for path in paths]
+        return []
+
+    def copy(self, repository: str, branch: str, path: str, source: models.ObjectCopy) -> ObjectStats:
+        """Copies an object within its repository; the bytes are shared."""
+        key, from_key = path_key(path), path_key(source.src_path)
+
+        def work(writer: Writer) -> tuple[Repo, Entry]:
+            repo, head = self._writes.check(writer, repository, branch, source.force)
+            seen = views.view(self._store, writer, repo.id, source.src_ref or branch)
+            value = views.lookup(writer, self._store.tree(self._store.nodes(writer)), seen, from_key)
+            if value is None:
+                raise NotFoundException("not found")
+            entry = msgspec.structs.replace(records.read_entry(value), mtime=now() // 10**9)
+            put_entry(writer, head.token, key, records.write_entry(entry))
+            return repo, entry
+
+        repo, entry = self._store.submit(work)
+        return stats(repo, path, entry)
+
+    def set_metadata(self, repository: str, branch: str, path: str, metadata: dict[str, str]) -> None:
+        """Replaces an object's user metadata.
+
+        Raises:
+            NotFoundException: There is no such object.
+        """
+        key = path_key(path)
+
+        def work(writer: Writer) -> None:
+            repo, head = self._writes.check(writer, repository, branch, False)
+            value = self._writes.find(writer, repo, head, key)
+            if value is None:
+                raise NotFoundException("not found")
+            entry = msgspec.structs.replace(records.read_entry(value), metadata=metadata or None)
+            put_entry(writer, head.token, key, records.write_entry(entry))
+
+        self._store.submit(work)
+
+    def stage(self, repository: str, branch: str, path: str, stage: models.ObjectStage) -> ObjectStats:
+        """Registers an object by its address; whether it is there nobody looks."""
+        if not stage.physical_address.startswith(LOCAL):
+            raise BadRequestException("invalid address: not in this lake's store")
+        entry = records.make_entry(
+            stage.physical_address,
+            stage.size_bytes,
+            records.short_etag(stage.checksum),
+            now() // 10**9 if stage.mtime is None else stage.mtime,
+            stage.content_type or OCTETS,
+            stage.metadata,
+        )
+        repo = self._writes.put(repository, branch, path_key(path), entry, force=stage.force)
+        return stats(repo, path, entry)
+
+    def _entry(self, reader: Reader, repository: str, ref: str, path: str) -> tuple[Repo, Entry]:
+        repo = self._store.repo(reader, repository)
+        seen = views.view(self._store, reader, repo.id, ref)
+        value = views.lookup(reader, self._store.tree(self._store.nodes(reader)), seen, path_key(path))
+        if value is None:
+            raise NotFoundException("not found")
+        return repo, records.read_entry(value)
+
+
+def stats(repo: Repo, path: str, entry: Entry) -> ObjectStats:
+    """An entry in lakeFS's words; metadata is told even if there is none."""
+    return _row(path, entry, f"{repo.record.namespace}/data/", {})
+
+
+def _shown(repo: Repo, path: str, entry: Entry, content_type: str) -> ObjectStats:
+    return msgspec.structs.replace(stats(repo, path, entry), content_type=content_type)
+
+
+def _row(path: str, entry: Entry, at: str, nothing: dict[str, str] | None = None) -> ObjectStats:
+    address, etag = entry.address, entry.etag
+    return ObjectStats(
+        path,
+        "object",
+        at + address.hex() if isinstance(address, bytes) else address,
+        etag.hex() if isinstance(etag, bytes) else etag,
+        entry.mtime,
+        entry.size,
+        entry.content_type or OCTETS,
+        entry.metadata or nothing,
+    )
+
+
+def _content(held: Held) -> Content:
+    body = FileSlice(held.fd, 0, held.length) if held.data is None else held.data
+    return Content(body, held.release)
+
+
+def _foreign(entry: Entry) -> Content:
+    """The file of an imported object, if it is what was imported; nothing else outside the lake is ever opened."""
+    if entry.stamp is None:
+        raise refusal(410, "No data")
+    path = str(entry.address).removeprefix(LOCAL)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise refusal(410, f"No data: {path}: {exc.strerror}") from exc
+    held, found = Held(None, fd, entry.size), os.fstat(fd)
+    if (found.st_size, found.st_mtime_ns) != (entry.size, entry.stamp):
+        held.release()
+        raise IntegrityError(
+            f"{path} has changed since it was imported: it had {entry.size} bytes and now has {found.st_size}, modified at "
+            f"{found.st_mtime_ns} ns instead of {entry.stamp} ns; import it again"
+        )
+    return _content(held)

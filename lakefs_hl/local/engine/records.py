@@ -1,0 +1,162 @@
+"""How what the engine knows is written down: entries, commits, repositories; and when two entries are the same.
+
+Rules of the room: this page is part of the lake's format. Fields are added at the end, with a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+OCTETS: Final = "application/octet-stream"
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An object of a tree, or a staged one.
+
+    Attributes:
+        address: sha256 of a blob of the lake, or a foreign URI.
+        size: Bytes.
+        etag: An MD5 as 16 bytes, or whatever else a client gave.
+        mtime: Unix seconds.
+        content_type: None is `application/octet-stream`.
+        metadata: User metadata; None is none.
+        stamp: Modification time in nanoseconds of the file that was imported; None if the object was not.
+    """
+
+    address: Any  # bytes or str: msgspec decodes no union of the two
+    size: int
+    etag: Any  # the same
+    mtime: int
+    content_type: str | None = None
+    metadata: dict[str, str] | None = None
+    stamp: int | None = None
+
+
+class CommitRecord(msgspec.Struct, array_like=True, frozen=True):
+    """A commit; its id is the sha256 of its encoding.
+
+    Attributes:
+        parents: Ids.
+        root: The tree; None is the first commit's, which holds nothing.
+        committer: Who.
+        message: Any text.
+        date: Unix time in nanoseconds.
+        metadata: Any strings.
+        generation: 1 + the highest of the parents.
+    """
+
+    parents: list[bytes]
+    root: bytes | None
+    committer: str
+    message: str
+    date: int
+    metadata: dict[str, str]
+    generation: int
+
+
+class RepositoryRecord(msgspec.Struct, array_like=True, frozen=True):
+    """A repository."""
+
+    created: int
+    default_branch: str
+    namespace: str
+    read_only: bool = False
+    bare: bool = False
+
+
+class ImportRecord(msgspec.Struct, array_like=True, frozen=True):
+    """An import, running or over.
+
+    Attributes:
+        owner: Process id of who runs it, and when that process started to.
+        completed: Whether it went well.
+        updated: Unix time in nanoseconds.
+        ingested: Objects so far.
+        commit: Id of the commit it made.
+        error: Why it failed.
+    """
+
+    owner: str
+    completed: bool
+    updated: int
+    ingested: int = 0
+    commit: bytes | None = None
+    error: str | None = None
+
+
+class CredentialRecord(msgspec.Struct, array_like=True, frozen=True):
+    """A key: the hash of its secret, whose it is, and since when (Unix seconds)."""
+
+    secret: bytes
+    user: str
+    created: int
+
+
+encode: Final = msgspec.msgpack.Encoder().encode
+_entry: Final = msgspec.msgpack.Decoder(Entry)
+read_entry: Final[Callable[[bytes], Entry]] = _entry.decode
+read_commit: Final[Callable[[bytes], CommitRecord]] = msgspec.msgpack.Decoder(CommitRecord).decode
+read_repository: Final[Callable[[bytes], RepositoryRecord]] = msgspec.msgpack.Decoder(RepositoryRecord).decode
+read_import: Final[Callable[[bytes], ImportRecord]] = msgspec.msgpack.Decoder(ImportRecord).decode
+read_credential: Final[Callable[[bytes], CredentialRecord]] = msgspec.msgpack.Decoder(CredentialRecord).decode
+read_tokens: Final[Callable[[bytes], list[int]]] = msgspec.msgpack.Decoder(list[int]).decode
+read_metadata: Final[Callable[[bytes], dict[str, str]]] = msgspec.msgpack.Decoder(dict[str, str]).decode
+read_patterns: Final[Callable[[bytes], list[str]]] = msgspec.msgpack.Decoder(list[str]).decode
+
+
+def write_entry(entry: Entry) -> bytes:
+    """Encodes an entry; what is default at its end is left out."""
+    if entry.stamp is not None:
+        return encode(entry)
+    if entry.metadata is not None:
+        return encode((entry.address, entry.size, entry.etag, entry.mtime, entry.content_type, entry.metadata))
+    if entry.content_type is not None:
+        return encode((entry.address, entry.size, entry.etag, entry.mtime, entry.content_type))
+    return encode((entry.address, entry.size, entry.etag, entry.mtime))
+
+
+def make_entry(
+    address: bytes | str,
+    size: int,
+    etag: bytes | str,
+    mtime: int,
+    content_type: str | None,
+    metadata: dict[str, str] | None,
+    stamp: int | None = None,
+) -> Entry:
+    """Makes an entry, with defaults in their short form."""
+    return Entry(address, size, etag, mtime, None if content_type == OCTETS else content_type, metadata or None, stamp)
+
+
+def same(left: bytes, right: bytes) -> bool:
+    """Whether two encoded entries are one version of an object to lakeFS: address and time do not count."""
+    if left == right:
+        return True
+    one, other = read_entry(left), read_entry(right)
+    return (one.etag, one.size, one.content_type, one.metadata) == (
+        other.etag,
+        other.size,
+        other.content_type,
+        other.metadata,
+    )
+
+
+def short_etag(checksum: str) -> bytes | str:
+    """An ETag as it is stored: an MD5 in half the space."""
+    if len(checksum) == 32:
+        try:
+            raw = bytes.fromhex(checksum)
+        except ValueError:
+            return checksum
+        if raw.hex() == checksum:
+            return raw
+    return checksum
+
+
+def commit_id(data: bytes) -> bytes:
+    """The id of an encoded commit."""
+    return sha256(data).digest()

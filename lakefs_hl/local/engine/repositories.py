@@ -1,0 +1,147 @@
+"""Repositories: made, listed, described, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.engine import records, samples
+from lakefs_hl.local.engine.pages import page_of
+from lakefs_hl.local.engine.records import CommitRecord, RepositoryRecord
+from lakefs_hl.local.engine.settings import PROTECTION
+from lakefs_hl.local.engine.store import Repo, Store, now
+from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import BadRequestException, ConflictException
+
+METADATA: Final = "metadata"
+_SCHEME: Final = "local://"
+
+
+class Repositories:
+    """The repositories of a lake."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(self, creation: models.RepositoryCreation, *, bare: bool = False, who: str) -> models.Repository:
+        """Makes a repository with a first commit and a default branch.
+
+        Raises:
+            ConflictException: There is one of this name.
+            BadRequestException: The namespace is not for this store, or was used before.
+        """
+        record = RepositoryRecord(
+            now() // 10**9,
+            creation.default_branch or "main",
+            creation.storage_namespace,
+            bool(creation.read_only),
+            bare,
+        )
+        repo = self._store.submit(lambda writer: self._create(writer, creation, record))
+        if creation.sample_data and not bare:
+            samples.commit(self._store, repo, who)
+        return self._model(repo)
+
+    def _create(self, writer: Writer, creation: models.RepositoryCreation, record: RepositoryRecord) -> Repo:
+        store, name = self._store, creation.name
+        if writer.row("SELECT 1 FROM repository WHERE name = ?", (name,)):
+            raise ConflictException("error creating repository: not unique")
+        if creation.storage_id:
+            raise BadRequestException(f"invalid storage id: {creation.storage_id}")
+        if not record.namespace.startswith(_SCHEME):
+            raise BadRequestException("storage namespace: invalid value: must match: local")
+        if not (record.bare or record.read_only):
+            marker = "namespace " + record.namespace.rstrip("/")
+            if writer.row("SELECT 1 FROM meta WHERE key = ?", (marker,)):
+                raise BadRequestException(
+                    "failed to create repository: found lakeFS objects in the storage namespace: "
+                    "storage namespace already in use"
+                )
+            writer.execute("INSERT INTO meta(key, value) VALUES(?, ?)", (marker, name))
+        row = writer.row(
+            "INSERT INTO repository(name, value) VALUES(?, ?) RETURNING id", (name, records.encode(record))
+        )
+        repo = Repo(row[0] if row else 0, name, record)
+        if not record.bare:
+            first = store.add_commit(writer, repo.id, CommitRecord([], None, "", "Repository created", now(), {}, 1))
+            writer.execute(
+                "INSERT INTO branch(repository, name, head, token) VALUES(?, ?, ?, ?)",
+                (repo.id, record.default_branch, first, store.next_token(writer)),
+            )
+            if creation.sample_data:
+                store.set_setting(writer, repo.id, PROTECTION, records.encode([record.default_branch]))
+        return repo
+
+    def get(self, name: str) -> models.Repository:
+        """A repository.
+
+        Raises:
+            NotFoundException: There is none of this name.
+        """
+        with self._store.reading() as reader:
+            return self._model(self._store.repo(reader, name))
+
+    def page(self, prefix: str, after: str, amount: int, search: str = "") -> models.RepositoryPage:
+        """Repositories by name."""
+        with self._store.reading() as reader:
+            rows = reader.execute(
+                "SELECT id, name, value FROM repository WHERE name > ? AND substr(name, 1, ?) = ? AND instr(name, ?) "
+                "ORDER BY name LIMIT ?",
+                (after, len(prefix), prefix, search, amount + 1),
+            ).fetchall()
+        found = [self._model(Repo(row[0], row[1], records.read_repository(row[2]))) for row in rows]
+        pagination, kept = page_of(found, amount, lambda one: one.id)
+        return models.RepositoryPage(pagination, kept)
+
+    def delete(self, name: str, force: bool = False) -> None:
+        """Deletes a repository and all its rows; its namespace stays used.
+
+        Raises:
+            NotFoundException: There is none of this name.
+            ForbiddenException: It is read-only, and that was not to be overridden.
+        """
+        store = self._store
+        with store.writing() as writer:
+            repo = store.writable(writer, name, force)
+            for (branch,) in writer.execute("SELECT name FROM branch WHERE repository = ?", (repo.id,)).fetchall():
+                store.drop_tokens(writer, store.head(writer, repo.id, branch).tokens)
+            for table in ("branch", "tag", "setting", "history", "import", "answered"):
+                writer.execute(f'DELETE FROM "{table}" WHERE repository = ?', (repo.id,))  # noqa: S608 - our own names
+            writer.execute("DELETE FROM repository WHERE id = ?", (repo.id,))
+
+    def metadata(self, name: str) -> dict[str, str]:
+        """A repository's metadata."""
+        with self._store.reading() as reader:
+            stored = self._store.setting(reader, self._store.repo(reader, name).id, METADATA)
+        return {} if stored is None else records.read_metadata(stored)
+
+    def set_metadata(self, name: str, metadata: dict[str, str]) -> None:
+        """Sets some keys; as in lakeFS, nothing to set is no error even where there is no repository."""
+        if metadata:
+            self._change(name, lambda kept: kept.update(metadata))
+
+    def delete_metadata(self, name: str, keys: Sequence[str]) -> None:
+        """Drops some keys."""
+
+        def drop(kept: dict[str, str]) -> None:
+            for key in keys:
+                kept.pop(key, None)
+
+        if keys:
+            self._change(name, drop)
+
+    def _change(self, name: str, change: Callable[[dict[str, str]], None]) -> None:
+        def work(writer: Writer) -> None:
+            repo = self._store.repo(writer, name)
+            stored = self._store.setting(writer, repo.id, METADATA)
+            kept = {} if stored is None else records.read_metadata(stored)
+            change(kept)
+            self._store.set_setting(writer, repo.id, METADATA, records.encode(kept))
+
+        self._store.submit(work)
+
+    def _model(self, repo: Repo) -> models.Repository:
+        record = repo.record
+        read_only = None if record.bare else record.read_only
+        return models.Repository(repo.name, record.created, record.default_branch, record.namespace, "", read_only)

@@ -1,0 +1,49 @@
+"""A small sample set for a new repository: a table, its description, and a query to start with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.records import CommitRecord
+from lakefs_hl.local.engine.store import Repo, Store, now
+
+_CITIES: Final = (("Amsterdam", 52.37, 4.90), ("Lagos", 6.46, 3.39), ("Lima", -12.05, -77.04), ("Osaka", 34.69, 135.50))
+_QUERY: Final = "SELECT city FROM 'cities.csv' WHERE latitude > 0 ORDER BY city;\n"
+_README: Final = """# Sample data
+
+`cities.csv` has a city a row, with its latitude and longitude in degrees; `queries/north.sql` asks for the northern
+ones. Change something on a branch, commit it, and compare the branch with this one.
+"""
+
+
+def files() -> dict[str, tuple[str, bytes]]:
+    """The sample set: path to content type and content."""
+    table = "city,latitude,longitude\n" + "".join(f"{name},{north},{east}\n" for name, north, east in _CITIES)
+    return {
+        "README.md": ("text/markdown", _README.encode()),
+        "data/cities.csv": ("text/csv", table.encode()),
+        "queries/north.sql": ("text/plain", _QUERY.encode()),
+    }
+
+
+def commit(store: Store, repo: Repo, who: str) -> None:
+    """Commits the sample set to the default branch of a new repository."""
+    blobs = {path: (kind, store.blobs.put(content)) for path, (kind, content) in files().items()}
+
+    def work(writer: Writer) -> None:
+        nodes = store.nodes(writer)
+        head = store.head(writer, repo.id, repo.record.default_branch)
+        edits = list[tuple[bytes, bytes | None]]()
+        for path, (kind, blob) in sorted(blobs.items()):
+            store.blobs.record(writer, blob)
+            entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, kind, None)
+            edits.append((path.encode(), records.write_entry(entry)))
+        root = store.tree(nodes).apply(store.root(writer, repo.id, head.commit), edits)
+        nodes.flush(writer)
+        record = CommitRecord([head.commit], root, who, "Add sample data", now(), {}, 2)
+        made = store.add_commit(writer, repo.id, record)
+        writer.execute("UPDATE branch SET head = ? WHERE repository = ? AND name = ?", (made, repo.id, head.name))
+
+    store.submit(work)

@@ -1,0 +1,120 @@
+"""Settings of a repository: which branches are protected, how long history is kept."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.store import Store
+from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import NotFoundException, PreconditionFailedException
+
+PROTECTION: Final = "protection"
+GC: Final = "gc"
+
+
+class Settings:
+    """The settings of a lake's repositories."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def protection(self, repository: str) -> tuple[list[models.BranchProtectionRule], str]:
+        """The protected patterns and their ETag; "" before any was set."""
+        with self._store.reading() as reader:
+            stored = self._store.setting(reader, self._store.repo(reader, repository).id, PROTECTION)
+        if stored is None:
+            return [], ""
+        return [models.BranchProtectionRule(one) for one in records.read_patterns(stored)], _etag(stored)
+
+    def set_protection(
+        self, repository: str, rules: list[models.BranchProtectionRule], if_match: str | None = None
+    ) -> None:
+        """Replaces the protected patterns.
+
+        Raises:
+            PreconditionFailedException: They are not those that `if_match` names.
+        """
+        value = records.encode([rule.pattern for rule in rules])
+
+        def work(writer: Writer) -> None:
+            repo = self._store.writable(writer, repository)
+            if if_match is not None:
+                stored = self._store.setting(writer, repo.id, PROTECTION)
+                if if_match != ("" if stored is None else _etag(stored)):
+                    raise PreconditionFailedException("Precondition failed")
+            self._store.set_setting(writer, repo.id, PROTECTION, value)
+
+        self._store.submit(work)
+
+    def gc_rules(self, repository: str) -> models.GCRules:
+        """How long history is kept.
+
+        Raises:
+            NotFoundException: There are no rules.
+        """
+        with self._store.reading() as reader:
+            stored = self._store.setting(reader, self._store.repo(reader, repository).id, GC)
+        if stored is None:
+            raise NotFoundException("not found")
+        return models.decode(models.GCRules, stored)
+
+    def set_gc_rules(self, repository: str, rules: models.GCRules) -> None:
+        """Sets how long history is kept; rules that say nothing are none, as in lakeFS."""
+        empty = not rules.default_retention_days and not rules.branches
+        value = None if empty else models.encode(rules)
+
+        def work(writer: Writer) -> None:
+            repo = self._store.writable(writer, repository)
+            self._store.set_setting(writer, repo.id, GC, value)
+
+        self._store.submit(work)
+
+    def delete_gc_rules(self, repository: str) -> None:
+        """Forgets how long history is kept."""
+
+        def work(writer: Writer) -> None:
+            repo = self._store.writable(writer, repository)
+            self._store.set_setting(writer, repo.id, GC, None)
+
+        self._store.submit(work)
+
+
+def protected(store: Store, reader: Reader, repo: int, branch: str) -> bool:
+    """Whether a branch may be changed by merges only."""
+    stored = store.setting(reader, repo, PROTECTION)
+    return stored is not None and any(_pattern(one).fullmatch(branch) for one in records.read_patterns(stored))
+
+
+def _etag(stored: bytes) -> str:
+    return sha256(stored).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _pattern(glob: str) -> re.Pattern[str]:
+    """LakeFS's globs: `*`, `?`, `[a-z]`, `{x,y}`; what is none matches itself."""
+    out, at, depth = "", 0, 0
+    while at < len(glob):
+        char = glob[at]
+        end = glob.find("]", at + 1) if char == "[" else -1
+        if end > at + 1:
+            inside = glob[at + 1 : end].replace("\\", "\\\\")
+            out += f"[{'^' + inside[1:] if inside[:1] == '!' else inside}]"
+            at = end
+        elif char == "{" and "}" in glob[at:]:
+            out, depth = out + "(?:", depth + 1
+        elif char == "}" and depth:
+            out, depth = out + ")", depth - 1
+        elif char == "," and depth:
+            out += "|"
+        else:
+            out += {"*": ".*", "?": "."}.get(char) or re.escape(char)
+        at += 1
+    try:
+        return re.compile(out, re.DOTALL)
+    except re.error:
+        return re.compile(re.escape(glob))

@@ -1,0 +1,284 @@
+"""What every noun of the engine stands on: the disk, the trees, and the rows of repositories and branches.
+
+Rules of the room: rows are always read inside a transaction, so nobody sees another process's past; what is named by a
+hash never changes and may be kept. Errors of disk and tree become errors of the public tree here, and only here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from lakefs_hl.local.disk import errors as disk
+from lakefs_hl.local.disk.blobs import Blobs
+from lakefs_hl.local.disk.database import Database
+from lakefs_hl.local.disk.nodes import NodeStore
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.records import CommitRecord, RepositoryRecord
+from lakefs_hl.local.tree import Cache, Nodes, Shape, Tree, TreeCorruptError
+from lakefs_hl.spec import errors
+from lakefs_hl.spec.errors import ForbiddenException, NotFoundException
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Reader)
+#: Commits and repositories kept in memory, each.
+KEPT: Final = 4096
+
+
+class Repo(NamedTuple):
+    """A repository's row."""
+
+    id: int
+    name: str
+    record: RepositoryRecord
+
+
+class Head(NamedTuple):
+    """A branch's row: its commit, the token of what is staged now, and sealed tokens, oldest first."""
+
+    name: str
+    commit: bytes
+    token: int
+    sealed: list[int]
+
+    @property
+    def tokens(self) -> list[int]:
+        """All tokens, newest first."""
+        return [self.token, *reversed(self.sealed)]
+
+
+class _Transaction(Generic[R]):
+    """The `with` block of a transaction, whose errors are those of the public tree."""
+
+    __slots__ = ("_block",)
+
+    def __init__(self, block: object) -> None:
+        self._block = block
+
+    def __enter__(self) -> R:
+        try:
+            entered: R = self._block.__enter__()  # type: ignore[attr-defined]
+        except disk.DiskError as error:
+            raise translated(error) from error
+        return entered
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._block.__exit__(kind, error, trace)  # type: ignore[attr-defined]
+        except disk.DiskError as found:
+            raise translated(found) from found
+        if isinstance(error, _OURS):
+            raise translated(error) from error
+
+
+class Store:
+    """The lake's parts, shared by all nouns.
+
+    Args:
+        database: Rows.
+        shape: Where trees are cut.
+    """
+
+    def __init__(self, database: Database, shape: Shape) -> None:
+        self.database = database
+        self.blobs = Blobs(database)
+        self.shape = shape
+        self.cache = Cache()
+        self._commits: dict[bytes, CommitRecord] = {}
+        self._records: dict[bytes, RepositoryRecord] = {}
+        with self.reading() as reader:
+            nodes = self.nodes(reader)
+            #: The tree that holds nothing: of a first commit, and of one that removed everything.
+            self.empty = self.tree(nodes).empty()
+            known = reader.row("SELECT 1 FROM node WHERE hash = ?", (self.empty,))
+        if known is None:
+            with self.writing() as writer:
+                nodes.flush(writer)
+
+    # ------------------------------------------------------------------------------------------------- transactions
+
+    def reading(self) -> _Transaction[Reader]:
+        """One read transaction."""
+        return _Transaction(self.database.read())
+
+    def writing(self, *, durable: bool = True) -> _Transaction[Writer]:
+        """One write transaction of its own."""
+        return _Transaction(self.database.write(durable=durable))
+
+    def submit(self, work: Callable[[Writer], T]) -> T:
+        """Runs a short piece of writing together with others'; it may run twice, so it only writes."""
+        try:
+            return self.database.submit(work)
+        except _OURS as error:
+            raise translated(error) from error
+
+    # -------------------------------------------------------------------------------------------------------- trees
+
+    def nodes(self, reader: Reader) -> NodeStore:
+        """The nodes of one operation."""
+        return NodeStore(reader)
+
+    def tree(self, nodes: Nodes) -> Tree:
+        """Trees over an operation's nodes."""
+        return Tree(nodes, self.shape, self.cache, records.same)
+
+    def unchanged(self, reader: Reader, left: bytes, right: bytes) -> bool:
+        """Says whether two trees hold the same objects to lakeFS, though their records may differ."""
+        return left == right or next(self.tree(self.nodes(reader)).diff(left, right), None) is None
+
+    # --------------------------------------------------------------------------------------------------------- rows
+
+    def repo(self, reader: Reader, name: str) -> Repo:
+        """A repository.
+
+        Raises:
+            NotFoundException: There is none.
+        """
+        row = reader.execute("SELECT id, value FROM repository WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise NotFoundException("repository not found")
+        record = self._records.get(row[1])
+        if record is None:
+            if len(self._records) >= KEPT:
+                self._records.clear()
+            record = self._records[row[1]] = records.read_repository(row[1])
+        return Repo(row[0], name, record)
+
+    def writable(self, reader: Reader, name: str, force: bool | None = False) -> Repo:
+        """A repository that is to be changed.
+
+        Raises:
+            NotFoundException: There is none.
+            ForbiddenException: It is read-only, and that was not to be overridden.
+        """
+        repo = self.repo(reader, name)
+        if repo.record.read_only and not force:
+            raise ForbiddenException("read-only repository")
+        return repo
+
+    def find_head(self, reader: Reader, repo: int, branch: str) -> Head | None:
+        """A branch, or None."""
+        row = reader.execute(
+            "SELECT head, token, sealed FROM branch WHERE repository = ? AND name = ?", (repo, branch)
+        ).fetchone()
+        if row is None:
+            return None
+        return Head(branch, row[0], row[1], [] if row[2] == b"\x90" else records.read_tokens(row[2]))
+
+    def head(self, reader: Reader, repo: int, branch: str) -> Head:
+        """A branch.
+
+        Raises:
+            NotFoundException: There is none.
+        """
+        found = self.find_head(reader, repo, branch)
+        if found is None:
+            raise NotFoundException("branch not found")
+        return found
+
+    def commit(self, reader: Reader, repo: int, commit: bytes) -> CommitRecord:
+        """A commit that is known to be there.
+
+        Raises:
+            LakeCorruptError: It is not.
+        """
+        found = self._commits.get(commit)
+        if found is not None:
+            return found
+        row = reader.execute("SELECT data FROM history WHERE repository = ? AND id = ?", (repo, commit)).fetchone()
+        if row is None:
+            raise errors.LakeCorruptError(
+                f"commit {commit.hex()} is missing; run `lakefs-hl fsck`, and restore from a copy"
+            )
+        if records.commit_id(row[0]) != commit:
+            raise errors.LakeCorruptError(
+                f"commit {commit.hex()} is not what its id says; run `lakefs-hl fsck`, and restore from a copy"
+            )
+        if len(self._commits) >= KEPT:
+            self._commits.clear()
+        found = self._commits[commit] = records.read_commit(row[0])
+        return found
+
+    def root(self, reader: Reader, repo: int, commit: bytes) -> bytes:
+        """The tree of a commit."""
+        root = self.commit(reader, repo, commit).root
+        return self.empty if root is None else root
+
+    def add_commit(self, writer: Writer, repo: int, record: CommitRecord) -> bytes:
+        """Writes a commit; gives its id."""
+        data = records.encode(record)
+        name = records.commit_id(data)
+        writer.execute("INSERT OR IGNORE INTO history(repository, id, data) VALUES(?, ?, ?)", (repo, name, data))
+        return name
+
+    def set_head(self, writer: Writer, repo: int, branch: str, commit: bytes) -> None:
+        """Moves a branch."""
+        writer.execute("UPDATE branch SET head = ? WHERE repository = ? AND name = ?", (commit, repo, branch))
+
+    def next_token(self, writer: Writer) -> int:
+        """A staging token nobody has had."""
+        row = writer.row(
+            "INSERT INTO sequence(name, value) VALUES('token', 1) "
+            "ON CONFLICT(name) DO UPDATE SET value = value + 1 RETURNING value"
+        )
+        token: int = row[0] if row else 0
+        return token
+
+    def drop_tokens(self, writer: Writer, tokens: list[int]) -> None:
+        """Removes what was staged under tokens that no branch names."""
+        writer.executemany("DELETE FROM staging WHERE token = ?", [(token,) for token in tokens])
+
+    def setting(self, reader: Reader, repo: int, kind: str) -> bytes | None:
+        """One setting of a repository, as it was stored."""
+        row = reader.execute("SELECT value FROM setting WHERE repository = ? AND kind = ?", (repo, kind)).fetchone()
+        return None if row is None else row[0]
+
+    def set_setting(self, writer: Writer, repo: int, kind: str, value: bytes | None) -> None:
+        """Stores or drops one setting of a repository."""
+        if value is None:
+            writer.execute("DELETE FROM setting WHERE repository = ? AND kind = ?", (repo, kind))
+        else:
+            writer.execute(
+                "INSERT OR REPLACE INTO setting(repository, kind, value) VALUES(?, ?, ?)", (repo, kind, value)
+            )
+
+
+_OURS: Final = (disk.DiskError, TreeCorruptError, msgspec.DecodeError)
+
+
+def translated(error: BaseException) -> errors.LakeError:
+    """An error of the rooms below, as one of the public tree."""
+    if isinstance(error, disk.LockTimeout):
+        return errors.LakeLockedError(str(error))
+    if isinstance(error, (disk.NotALake, disk.UnknownFormat)):
+        return errors.LakeFormatError(str(error))
+    if isinstance(error, (disk.Damaged, TreeCorruptError, msgspec.DecodeError)):
+        return errors.LakeCorruptError(str(error))
+    return errors.LakeError(str(error))
+
+
+def now() -> int:
+    """Unix time in nanoseconds."""
+    return time.time_ns()
+
+
+@contextmanager
+def public() -> Iterator[None]:
+    """Errors of the rooms below become those of the public tree."""
+    try:
+        yield
+    except _OURS as error:
+        raise translated(error) from error
+
+
+def put_entry(writer: Writer, token: int, key: bytes, value: bytes | None) -> None:
+    """Stages an entry, or the deletion of one."""
+    writer.execute("INSERT OR REPLACE INTO staging(token, path, value) VALUES(?, ?, ?)", (token, key, value))

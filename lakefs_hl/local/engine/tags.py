@@ -1,0 +1,81 @@
+"""Tags: names of commits that never move."""
+
+from __future__ import annotations
+
+from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.engine.branches import is_commit
+from lakefs_hl.local.engine.history import committed
+from lakefs_hl.local.engine.names import check_tag
+from lakefs_hl.local.engine.pages import page_of
+from lakefs_hl.local.engine.store import Store
+from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import ConflictException, NotFoundException
+
+
+class Tags:
+    """The tags of a lake's repositories."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def page(self, repository: str, prefix: str, after: str, amount: int) -> models.RefPage:
+        """Tags by name."""
+        with self._store.reading() as reader:
+            repo = self._store.repo(reader, repository)
+            rows = reader.execute(
+                "SELECT name, head FROM tag WHERE repository = ? AND name > ? AND substr(name, 1, ?) = ? "
+                "ORDER BY name LIMIT ?",
+                (repo.id, after, len(prefix), prefix, amount + 1),
+            ).fetchall()
+        pagination, kept = page_of([models.Ref(row[0], row[1].hex()) for row in rows], amount, lambda one: one.id)
+        return models.RefPage(pagination, kept)
+
+    def get(self, repository: str, name: str) -> models.Ref:
+        """A tag.
+
+        Raises:
+            NotFoundException: There is none.
+        """
+        with self._store.reading() as reader:
+            repo = self._store.repo(reader, repository)
+            row = reader.row("SELECT head FROM tag WHERE repository = ? AND name = ?", (repo.id, name))
+        if row is None:
+            raise NotFoundException("tag not found")
+        return models.Ref(name, row[0].hex())
+
+    def create(self, repository: str, creation: models.TagCreation) -> models.Ref:
+        """Makes a tag of the commit that a reference means now.
+
+        Raises:
+            ConflictException: A tag, branch or commit has that name.
+            NotFoundException: There is no such reference.
+        """
+
+        def work(writer: Writer) -> models.Ref:
+            repo = self._store.writable(writer, repository, creation.force)
+            check_tag(creation.id)
+            if self._store.find_head(writer, repo.id, creation.id) is not None:
+                raise ConflictException("branch already exists: not unique")
+            is_commit(writer, repo.id, creation.id)
+            commit = committed(self._store, writer, repo.id, creation.ref)
+            if writer.row("SELECT 1 FROM tag WHERE repository = ? AND name = ?", (repo.id, creation.id)):
+                raise ConflictException("tag already exists: not unique")
+            writer.execute("INSERT INTO tag(repository, name, head) VALUES(?, ?, ?)", (repo.id, creation.id, commit))
+            return models.Ref(creation.id, commit.hex())
+
+        return self._store.submit(work)
+
+    def delete(self, repository: str, name: str, force: bool = False) -> None:
+        """Deletes a tag.
+
+        Raises:
+            NotFoundException: There is none.
+        """
+
+        def work(writer: Writer) -> None:
+            repo = self._store.writable(writer, repository, force)
+            writer.execute("DELETE FROM tag WHERE repository = ? AND name = ?", (repo.id, name))
+            if not writer.changes:
+                raise NotFoundException("tag not found")
+
+        self._store.submit(work)

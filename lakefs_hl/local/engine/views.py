@@ -1,0 +1,146 @@
+"""What a reader of a reference sees: a committed tree, and over it what is staged on the branch.
+
+Rules of the room: everything here runs inside the caller's transaction, so a page is of one moment.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Final, NamedTuple, TypeAlias
+
+from lakefs_hl.local.disk.rows import Reader
+from lakefs_hl.local.engine.history import resolve
+from lakefs_hl.local.engine.store import Head, Store
+from lakefs_hl.local.tree import Tree
+
+END: Final = b"\xff"
+#: Keys and values, side by side, in order.
+Slice: TypeAlias = "tuple[list[bytes], list[bytes]]"
+
+
+class View(NamedTuple):
+    """A committed tree and the staging tokens over it, newest first."""
+
+    root: bytes
+    tokens: list[int]
+
+
+def view(store: Store, reader: Reader, repo: int, ref: str) -> View:
+    """What a reference shows: a plain branch with its staged changes, all else without.
+
+    Raises:
+        NotFoundException: There is no such reference.
+    """
+    found = resolve(store, reader, repo, ref)
+    return View(store.root(reader, repo, found.commit), found.branch.tokens if found.branch else [])
+
+
+def of_head(store: Store, reader: Reader, repo: int, head: Head) -> View:
+    """What a branch shows."""
+    return View(store.root(reader, repo, head.commit), head.tokens)
+
+
+def lookup(reader: Reader, tree: Tree, seen: View, key: bytes) -> bytes | None:
+    """The entry of one path, encoded; None if there is none."""
+    for token in seen.tokens:
+        row = reader.execute("SELECT value FROM staging WHERE token = ? AND path = ?", (token, key)).fetchone()
+        if row is not None:
+            value: bytes | None = row[0]
+            return value
+    return tree.get(seen.root, key)
+
+
+def staged(reader: Reader, tokens: list[int], start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    """What is staged between two keys, in order; of several tokens the newest wins; None is a deletion."""
+    if len(tokens) == 1:
+        return iter(
+            reader.execute(
+                "SELECT path, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path",
+                (tokens[0], start, end),
+            )
+        )
+    marks = ",".join("?" * len(tokens))  # tokens only grow, so the highest is the newest
+    sql = (
+        f"SELECT path, value FROM (SELECT path, value, max(token) FROM staging WHERE token IN ({marks}) "  # noqa: S608
+        "AND path >= ? AND path < ? GROUP BY path) ORDER BY path"
+    )
+    return iter(reader.execute(sql, (*tokens, start, end)))
+
+
+def slices(reader: Reader, tree: Tree, seen: View, start: bytes, end: bytes) -> Iterator[Slice]:
+    """All entries between two keys, in order, in pieces of about a leaf."""
+    if not seen.tokens:
+        yield from tree.scan(seen.root, start, end)
+        return
+    changes = staged(reader, seen.tokens, start, end)
+    change = next(changes, None)
+    for keys, values in tree.scan(seen.root, start, end):
+        if change is None or change[0] > keys[-1]:
+            yield keys, values
+            continue
+        merged: dict[bytes, bytes | None] = dict(zip(keys, values, strict=True))
+        while change is not None and change[0] <= keys[-1]:
+            merged[change[0]] = change[1]
+            change = next(changes, None)
+        kept = sorted((key, value) for key, value in merged.items() if value is not None)
+        if kept:
+            yield [key for key, _ in kept], [value for _, value in kept]
+    while change is not None:
+        rest = list[tuple[bytes, bytes]]()
+        while change is not None and len(rest) < 256:
+            if change[1] is not None:
+                rest.append((change[0], change[1]))
+            change = next(changes, None)
+        if rest:
+            yield [key for key, _ in rest], [value for _, value in rest]
+
+
+def first_after(prefix: bytes, after: bytes, delimiter: bytes) -> bytes:
+    """Where a page begins: after a key; after a folded prefix it is behind all that was folded."""
+    if not after:
+        return prefix
+    if delimiter and after.endswith(delimiter) and len(after) > len(prefix) and after.startswith(prefix):
+        return after + END
+    return max(prefix, after + b"\0")
+
+
+def listing(
+    reader: Reader, tree: Tree, seen: View, prefix: bytes, after: bytes, delimiter: bytes, amount: int
+) -> list[tuple[bytes, bytes | None]]:
+    """At most `amount` entries; what follows the delimiter is folded into its prefix, with None for a value."""
+    start, end, found = first_after(prefix, after, delimiter), prefix + END, list[tuple[bytes, bytes | None]]()
+    if not delimiter:
+        for keys, values in slices(reader, tree, seen, start, end):
+            found += zip(keys, values, strict=True)
+            if len(found) >= amount:
+                break
+        return found[:amount]
+    while len(found) < amount:
+        beyond = _fold(slices(reader, tree, seen, start, end), found, prefix, delimiter, amount)
+        if beyond is None:
+            break
+        start = beyond
+    return found[:amount]
+
+
+def _fold(
+    pieces: Iterator[Slice], found: list[tuple[bytes, bytes | None]], prefix: bytes, delimiter: bytes, amount: int
+) -> bytes | None:
+    """Adds entries to a page; returns where to seek to if a folded prefix goes on behind its leaf."""
+    for keys, values in pieces:
+        at = 0
+        while at < len(keys) and len(found) < amount:
+            cut = keys[at].find(delimiter, len(prefix))
+            if cut < 0:
+                found.append((keys[at], values[at]))
+                at += 1
+                continue
+            folded = keys[at][: cut + len(delimiter)]
+            found.append((folded, None))
+            at = bisect_left(keys, folded + END, at)
+            if at == len(keys):
+                return folded + END
+        if len(found) >= amount:
+            return None
+    return None
