@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -116,14 +116,14 @@ def _current() -> Exchange | None:
     return getattr(_here, "exchange", None)
 
 
-@contextlib.contextmanager
-def making(exchange: Exchange) -> Iterator[None]:
+def begin(exchange: Exchange) -> None:
     """Names the exchange that this thread makes; connections ask for it."""
     _here.exchange = exchange
-    try:
-        yield
-    finally:
-        _here.exchange = None
+
+
+def end() -> None:
+    """This thread makes none any more."""
+    _here.exchange = None
 
 
 class _Discreet(logging.Filter):

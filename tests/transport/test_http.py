@@ -656,6 +656,38 @@ def test_closed_and_used_again() -> None:
     assert server.connections == 2
 
 
+def test_close_while_others_use_it() -> None:
+    failed, over = list[BaseException](), threading.Event()
+    with answering(answer(b"{}")) as server:
+        transport = Http(server.url)
+
+        def use() -> None:
+            try:
+                while not over.is_set():
+                    assert transport.send(STAT).status == 200
+            except BaseException as exc:
+                failed.append(exc)
+
+        threads = [threading.Thread(target=use) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(50):
+            transport.close()
+            transport.send(STAT)
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+
+
+def test_a_proxy_of_another_kind_is_named_when_it_would_be_used() -> None:
+    transport = Http("http://lakefs.example", proxies={"all": "socks5://127.0.0.1:1"}, no_proxy=["127.0.0.1"])
+    assert "socks5://" in str(broken(transport, STAT))
+    with answering(answer(b"{}")) as server:
+        elsewhere = Http(server.url, proxies={"all": "socks5://127.0.0.1:1"}, no_proxy=["127.0.0.1"])
+        assert elsewhere.send(STAT).status == 200
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_b6_64_a_child_makes_connections_of_its_own() -> None:
     with answering(lambda asked: answer(str(asked.connection).encode())) as server:
