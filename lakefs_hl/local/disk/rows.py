@@ -30,6 +30,10 @@ class Reader:
         """The first row, None if there is none."""
         return cast("tuple[Any, ...] | None", self.execute(sql, args).fetchone())
 
+    def rows(self, sql: str, args: Args = ()) -> list[tuple[Any, ...]]:
+        """All rows."""
+        return cast("list[tuple[Any, ...]]", self.execute(sql, args).fetchall())
+
 
 class Writer(Reader):
     """What can be done inside one write transaction; it sees its own changes."""
