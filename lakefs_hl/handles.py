@@ -395,8 +395,9 @@ class CommitFields(Handle):
     def __repr__(self) -> str:
         """The short id, the first line of the message, who and when."""
         first = self.message.partition("\n")[0]
+        shown = first if len(first) <= 60 else first[:59] + "…"
         when = f"{self.creation_date:%Y-%m-%d %H:%M}"
-        return f"<Commit {self.id[:12]} {first!r:.60} by {self.committer or 'nobody'} at {when}>"
+        return f"<Commit {self.id[:12]} {shown!r} by {self.committer or 'nobody'} at {when}>"
 
     def _repr_html_(self) -> str:
         rows = {
