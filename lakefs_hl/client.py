@@ -430,12 +430,21 @@ def _given(recipe: Recipe) -> config.Given:
 def _warn(settings: config.Settings, *, verify: bool) -> None:
     parts = urlsplit(settings.endpoint)
     host = parts.hostname or ""
+    text = ""
     if parts.scheme == "http" and not host.startswith(_LOOPBACK):
         text = f"{settings.endpoint}: credentials and data go over the network unencrypted; use https://"
-        warnings.warn(text, InsecureTransportWarning, stacklevel=4)
     if parts.scheme == "https" and not verify:
         text = f"verify_ssl=False: whoever answers for {host} gets the credentials; trust its CA with ca_cert= instead"
-        warnings.warn(text, InsecureTransportWarning, stacklevel=4)
+    if text:
+        warnings.warn(text, InsecureTransportWarning, stacklevel=_users_frame())
+
+
+def _users_frame() -> int:
+    """How far up the stack the code is that is not ours, as `warnings.warn` in our caller counts."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("lakefs_hl"):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _authority(settings: config.Settings) -> tuple[auth.Authority, Role | None]:

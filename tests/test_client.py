@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import pickle
 import subprocess
@@ -17,7 +18,8 @@ from typing import Any
 import pytest
 
 import lakefs_hl
-from lakefs_hl import config, exceptions
+from lakefs_hl import aio, config, exceptions
+from lakefs_hl import client as client_module
 from lakefs_hl.client import Client, default_client
 from tests.transport.peers import CERTIFICATES, Asked, Peer, answer, answering, peer
 
@@ -39,7 +41,8 @@ def _nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def default_gone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test makes the default client is the default of no other test."""
     yield
-    vars(lakefs_hl).pop("DefaultClient", None)
+    for module in (lakefs_hl, aio):
+        vars(module).pop("DefaultClient", None)
 
 
 def lakefs(asked: Asked) -> bytes:
@@ -134,6 +137,7 @@ def test_options_reach_the_policy() -> None:
     assert client.with_options() == client != changed
 
 
+@pytest.mark.usefixtures("default_gone")
 @pytest.mark.parametrize(
     ("host", "options", "words"),
     [
@@ -145,9 +149,10 @@ def test_options_reach_the_policy() -> None:
 def test_secrets_in_danger_are_warned_of_where_the_client_is_made(
     host: str, options: dict[str, Any], words: str
 ) -> None:
-    with pytest.warns(exceptions.InsecureTransportWarning, match=words) as caught:
-        Client(host, KEY, SECRET, **options)
-    assert [Path(one.filename).name for one in caught] == ["test_client.py"]
+    for make in (Client, lakefs_hl.init, aio.Client, aio.init):
+        with pytest.warns(exceptions.InsecureTransportWarning, match=words) as caught:
+            make(host, KEY, SECRET, **options)
+        assert [Path(one.filename).name for one in caught] == ["test_client.py"]
 
 
 @pytest.mark.parametrize("host", ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://h.example"])
@@ -496,3 +501,101 @@ def test_a_timeout_reaches_the_exchange() -> None:
 
     with peer(hang) as server, pytest.raises(exceptions.DeadlineExceeded, match=r"silent for 0\.1 s"):
         Client(server.url, KEY, SECRET, timeout=0.1, retries=0).health_check()
+
+
+# ------------------------------------------------------------------------------------------------- a lake in process
+
+
+def test_a_lake_needs_no_credentials_and_no_network(tmp_path: Path) -> None:
+    (tmp_path / ".lakectl.yaml").write_text("not: [yaml")  # nobody reads it
+    client = Client("mem://")
+    assert client.explain_auth()[1] == ("credentials", "none", "a lake in process needs none")
+    branch = lakefs_hl.repository("example", client=client).create().branch("main")
+    branch.upload(b"data", "a")
+    assert branch.download("a") == b"data"
+
+
+def test_each_lake_in_memory_is_its_own_unless_it_has_a_name() -> None:
+    one, two = Client("mem://"), Client("mem://")
+    assert one != two
+    lakefs_hl.repository("example", client=one).create()
+    assert not lakefs_hl.repository("example", client=two).exists()
+    shared = [Client("mem://of-this-test") for _ in range(2)]
+    assert shared[0] == shared[1]
+    lakefs_hl.repository("example", client=shared[0]).create()
+    assert lakefs_hl.repository("example", client=shared[1]).exists()
+
+
+def test_b6_65_a_lake_in_memory_is_found_again_in_its_process_and_only_there() -> None:
+    client = Client("mem://")
+    lakefs_hl.repository("example", client=client).create()
+    twin = pickle.loads(pickle.dumps(client))
+    assert twin == client
+    assert lakefs_hl.repository("example", client=twin).exists()
+    assert lakefs_hl.repository("example", client=client.with_options(retries=1)).exists()
+    data = pickle.dumps(client)
+    code = f"import pickle; pickle.loads({data!r})"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert "LakeError: mem://~" in done.stderr
+    assert "in the memory of another process" in done.stderr
+
+
+def test_a_lake_in_memory_goes_with_its_last_user() -> None:
+    client = Client("mem://")
+    endpoint, twin = client.endpoint, pickle.loads(pickle.dumps(client))
+    del client
+    gc.collect()
+    assert endpoint in client_module._lakes
+    del twin
+    gc.collect()
+    assert endpoint not in client_module._lakes
+
+
+def test_a_lake_in_a_folder_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    client = Client("local:./lake")
+    lakefs_hl.repository("example", client=client).create()
+    assert client.endpoint == f"local:{tmp_path}/lake"
+    data = pickle.dumps(client)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert lakefs_hl.repository("example", client=pickle.loads(data)).exists()
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", f"local:{tmp_path}/lake")
+    assert lakefs_hl.repository("example", client=Client()).exists()
+
+
+def test_a_committer_is_told_or_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEFS_HL_COMMITTER", "ada")
+    for client, name in ((Client("mem://"), "ada"), (Client("mem://", committer="bob"), "bob")):
+        branch = lakefs_hl.repository("example", client=client).create().branch("main")
+        branch.upload(b"data", "a")
+        assert branch.commit_changes("a").committer == name
+
+
+def test_a_lake_in_process_has_no_address_for_the_generated_sdk() -> None:
+    with pytest.raises(exceptions.UnsupportedOperationException, match="lakefs-hl serve"):
+        _ = Client("mem://").sdk_client
+
+
+def test_a_lake_after_close() -> None:
+    client = Client("mem://")
+    lakefs_hl.repository("example", client=client).create()
+    with client:
+        pass
+    assert lakefs_hl.repository("example", client=client).exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_b6_64_a_lake_after_fork(tmp_path: Path) -> None:
+    client = Client(f"local:{tmp_path}/lake")
+    branch = lakefs_hl.repository("example", client=client).create().branch("main")
+    child = os.fork()
+    if child == 0:  # no assertion may escape here: the child would go on as a second pytest
+        good = False
+        try:
+            branch.upload(b"child", "a")
+            good = branch.download("a") == b"child"
+        finally:
+            os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert branch.download("a") == b"child"

@@ -166,3 +166,13 @@ def test_b6_64_fork(client: aio.Client) -> None:
             os._exit(0 if good else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert run(_version(client)) == "1.2.3"
+
+
+def test_a_lake_in_process() -> None:
+    async def main() -> tuple[bytes, list[str]]:
+        client = aio.Client("mem://")
+        branch = (await aio.repository("example", client=client).create()).branch("main")
+        await branch.upload(b"data", "a")
+        return await branch.download("a"), [one.path async for one in branch.list_objects()]
+
+    assert run(main()) == (b"data", ["a"])
