@@ -94,15 +94,17 @@ def examples() -> list[doctest.DocTest]:
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: str(example.name))
-def test_docstring(example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An example finds a lake of its own as the default, with `example` in it, whose `main` holds `a.txt`."""
+def test_docstring(
+    example: doctest.DocTest, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An example finds a lake of its own as the default, with the repository `example` in it."""
     monkeypatch.chdir(tmp_path)
     client = lakefs_hl.init("mem://")
     repo = lakefs_hl.repository("example").create()
     branch = repo.branch("main")
     printed = io.StringIO()
     globs = {"lakefs": lakefs_hl, "client": client, "repo": repo, "branch": branch}
-    example.globs = {**example.globs, **globs}
+    example.globs = {**example.globs, **globs, "getfixture": request.getfixturevalue}
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     result = runner.run(example, out=printed.write)
     client.close()
