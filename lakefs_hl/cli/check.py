@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from pathlib import Path
 from typing import Any
+
+from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.engine.fsck import fsck
+from lakefs_hl.spec.errors import LakeFormatError
 
 
 def add(commands: Any) -> None:
@@ -20,4 +26,11 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Checks; 0 if the lake is whole, 1 if something is wrong."""
-    raise NotImplementedError
+    folder = Path(options.lake)
+    if not (folder / "format.json").is_file():  # opening would make a lake of it
+        raise LakeFormatError(f"{folder}: no lake here (format.json is missing)")
+    with contextlib.closing(Engine.open(folder)) as engine:
+        report = fsck(engine, read_data=options.read_data)
+    for line in report.lines():
+        print(line)
+    return report.exit_code

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -13,6 +14,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -59,10 +61,15 @@ def connect(uri: str, committer: str) -> InProcess:
         InvalidConfigError: The URI names no place.
         LakeError: The folder is no lake, or cannot be one.
     """
-    if uri.startswith(_MEMORY):
-        engine = _in_memory(uri.removeprefix(_MEMORY))
-    elif uri.startswith(_LOCAL):
+    if uri.startswith(_LOCAL):
         engine = Engine.open(folder_of(uri))
+        end = engine.close
+    elif uri == _MEMORY:
+        engine = _temporary()
+        end = partial(_end, engine, os.getpid())
+    elif uri.startswith(_MEMORY):
+        engine = _shared(uri.removeprefix(_MEMORY))
+        end = engine.close
     else:
         raise InvalidConfigError(f"{uri!r} names no lake: write local:PATH, mem:// or mem://NAME")
     app = App(engine)
@@ -71,7 +78,7 @@ def connect(uri: str, committer: str) -> InProcess:
         return app(request, committer)
 
     transport = InProcess(call)
-    weakref.finalize(transport, engine.close)
+    weakref.finalize(transport, end)
     return transport
 
 
@@ -89,28 +96,26 @@ def folder_of(uri: str) -> Path:
     return Path(os.path.abspath(name))  # noqa: PTH100 - `resolve` would follow links, which may be moved under the lake
 
 
-def _in_memory(name: str) -> Engine:
-    """A lake that does not outlive this process."""
-    if not name:
-        return _temporary()
+def _shared(name: str) -> Engine:
+    """A lake that lives as long as this process."""
     with _lock:
         engine = _named.get(name)
         if engine is None:
             engine = _named[name] = _temporary()
+            atexit.register(_end, engine, os.getpid())
         return Engine.open(engine.folder, sync=False)
 
 
 def _temporary() -> Engine:
-    """A lake in a folder of its own, without syncs, removed with the engine or at exit by the process that made it."""
-    folder = tempfile.mkdtemp(prefix="lakefs-hl-", dir=_FAST if _FAST.is_dir() else None)
-    engine = Engine.open(Path(folder), sync=False)
-    weakref.finalize(engine, _remove, folder, os.getpid())
-    return engine
+    """A lake in a folder of its own, without syncs."""
+    return Engine.open(tempfile.mkdtemp(prefix="lakefs-hl-", dir=_FAST if _FAST.is_dir() else None), sync=False)
 
 
-def _remove(folder: str, maker: int) -> None:
+def _end(engine: Engine, maker: int) -> None:
+    """Closes a temporary lake; the process that made it removes it, a child of that process does not."""
+    engine.close()
     if os.getpid() == maker:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(engine.folder, ignore_errors=True)
 
 
 def run_server(

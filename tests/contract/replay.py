@@ -7,6 +7,7 @@ of a JSON body but the words of messages, every byte of another body, the record
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import json
 import os
@@ -108,20 +109,23 @@ def _differences(line: Exchange, server: Server, known: dict[str, str]) -> Itera
     yield from tool.compare(line["response"], got, known, strict=False)
 
 
-def over_http(url: str, key: str, secret: str) -> Server:
+@contextlib.contextmanager
+def over_http(url: str, key: str, secret: str) -> Iterator[Server]:
     """Asks a server on a socket."""
     # The tool takes its keys from the environment when it is made, and only then.
     before = {name: os.environ.get(name) for name in ("LAKEFS_ACCESS_KEY_ID", "LAKEFS_SECRET_ACCESS_KEY")}
     os.environ.update(LAKEFS_ACCESS_KEY_ID=key, LAKEFS_SECRET_ACCESS_KEY=secret)
     try:
-        server: Server = tool.Server(url)
+        server = tool.Server(url)
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    return server
+    yield server
+    if server.conn is not None:
+        server.conn.close()
 
 
 class InProcess:

@@ -20,13 +20,14 @@ pytestmark = pytest.mark.xdist_group("contract")
 @pytest.fixture(scope="module")
 def over_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[replay.Server]:
     with running(tmp_path_factory.mktemp("served") / "lake") as served:
-        yield replay.over_http(served.url, served.key, served.secret)
+        with replay.over_http(served.url, served.key, served.secret) as server:
+            yield server
 
 
 @pytest.fixture(scope="module")
 def in_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[replay.Server]:
     engine = Engine.open(tmp_path_factory.mktemp("local") / "lake", sync=False)
-    yield replay.InProcess(App(engine), "somebody")
+    yield replay.InProcess(App(engine), "admin")
     engine.close()
 
 

@@ -34,11 +34,6 @@ def _json(lake: InProcess, request: Request) -> Any:
     return json.loads(body)
 
 
-def folders() -> set[str]:
-    root = Path("/dev/shm")
-    return {path.name for path in root.glob("lakefs-hl-*")} if root.is_dir() else set()
-
-
 def test_a_folder_is_kept(tmp_path: Path) -> None:
     uri = f"local:{tmp_path / 'lake'}"
     first, second = local.connect(uri, "me"), local.connect(uri, "you")
@@ -58,14 +53,15 @@ def test_the_committer_signs(tmp_path: Path) -> None:
     assert _json(lake, Request(endpoints.GET_CURRENT_USER))["user"]["id"] == "Ada"
 
 
-def test_in_memory_lakes_are_apart(tmp_path: Path) -> None:
-    before = folders()
+def test_in_memory_lakes_are_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_FAST", tmp_path)
     first, second = local.connect("mem://", "me"), local.connect("mem://", "me")
     assert create(first) == 201
     assert names(second) == []
+    assert len(list(tmp_path.iterdir())) == 2
     del first, second
     gc.collect()
-    assert folders() <= before
+    assert not list(tmp_path.iterdir())
 
 
 def test_in_memory_lakes_are_shared_by_name() -> None:
@@ -77,11 +73,11 @@ def test_in_memory_lakes_are_shared_by_name() -> None:
     assert names(local.connect("mem://shared-name", "me")) == ["repo"], "a named lake lives as long as the process"
 
 
-def test_nothing_is_left_at_exit_and_a_child_removes_nothing() -> None:
-    before = folders()
+def test_nothing_is_left_at_exit_and_a_child_removes_nothing(tmp_path: Path) -> None:
     code = """
-import os
+import os, pathlib, sys
 from lakefs_hl import local
+local._FAST = pathlib.Path(sys.argv[1])
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
 one, two = local.connect("mem://", "me"), local.connect("mem://name", "me")
@@ -92,9 +88,10 @@ assert os.waitpid(child, 0)[1] == 0
 for lake in (one, two):
     assert lake.send(Request(endpoints.LIST_REPOSITORIES)).status == 200
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert folders() <= before
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("uri", ["local:", "local://", "local:~/lake", "http://x", "", "mem:"])

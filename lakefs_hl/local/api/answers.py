@@ -60,7 +60,11 @@ def done() -> Response:
 
 def refuse(status: int, message: str) -> Response:
     """Says no, and why."""
-    return Response(status, JSON, models.encode(models.Error(message)), reason=REASONS.get(status, ""))
+    try:
+        body = models.encode(models.Error(message))
+    except UnicodeEncodeError:  # the message repeats what was not valid Unicode
+        body = models.encode(models.Error(message.encode("utf-8", "backslashreplace").decode()))
+    return Response(status, JSON, body, reason=REASONS.get(status, ""))
 
 
 def refusal(error: ServerException, *, head: bool = False) -> Response:

@@ -25,7 +25,7 @@ from lakefs_hl.local.api import (
 from lakefs_hl.local.api.answers import Handler, refusal, refuse
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec.endpoints import GET_CURRENT_USER, IMPORT_START
-from lakefs_hl.spec.errors import ServerException
+from lakefs_hl.spec.errors import BadRequestException, ServerException
 from lakefs_hl.spec.wire import Request, Response
 
 HANDLERS: Final[dict[str, Handler]] = {
@@ -77,7 +77,10 @@ class App:
             return refuse(501, "Not Implemented")
         try:
             if endpoint is IMPORT_START:
-                imports.guard(request, self.import_root)
+                imports.guard(self.engine, request, self.import_root)
             return handler(self.engine, request, principal)
         except ServerException as exc:
             return refusal(exc, head=endpoint.method == "HEAD")
+        except UnicodeEncodeError:  # half a surrogate pair: a name that no URL and no file could hold
+            invalid = BadRequestException(f"{endpoint.operation}: a name or value is not valid Unicode")
+            return refusal(invalid, head=endpoint.method == "HEAD")

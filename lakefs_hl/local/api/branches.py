@@ -8,6 +8,7 @@ from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import TEXT, Handler, created, done, ok
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.errors import refusal
 from lakefs_hl.spec.wire import Request, Response
 
 _RESETS: Final = ("object", "common_prefix", "reset")
@@ -29,43 +30,51 @@ def list_branches(engine: Engine, request: Request, who: str) -> Response:
 
 def get_branch(engine: Engine, request: Request, who: str) -> Response:
     """One branch."""
-    return ok(engine.branches.get(*request.params))
+    repository, branch = request.params
+    return ok(engine.branches.get(repository, branch))
 
 
 def create_branch(engine: Engine, request: Request, who: str) -> Response:
     """Makes a branch; the answer is its commit id as plain text."""
     creation = checks.body(models.BranchCreation, request)
+    if not creation.source:
+        raise refusal(500, "argument ref: required value: validation error")  # a status that clients of lakeFS know
     commit_id = engine.branches.create(request.params[0], creation)
     return Response(201, TEXT, commit_id.encode(), reason="Created")
 
 
 def delete_branch(engine: Engine, request: Request, who: str) -> Response:
     """Removes a branch and what is staged on it."""
-    engine.branches.delete(*request.params, checks.flag(request.query, "force"))
+    repository, branch = request.params
+    engine.branches.delete(repository, branch, checks.flag(request.query, "force"))
     return done()
 
 
 def reset_branch(engine: Engine, request: Request, who: str) -> Response:
     """Drops staged changes."""
+    repository, branch = request.params
     reset = checks.body(models.Reset, request)
     checks.one_of(reset.type, _RESETS, "type")
-    engine.branches.reset(*request.params, reset)
+    engine.branches.reset(repository, branch, reset)
     return done()
 
 
 def hard_reset_branch(engine: Engine, request: Request, who: str) -> Response:
     """Moves the head."""
+    repository, branch = request.params
     query = request.query
-    engine.branches.hard_reset(*request.params, checks.required(query, "ref"), checks.flag(query, "force"))
+    engine.branches.hard_reset(repository, branch, checks.required(query, "ref"), checks.flag(query, "force"))
     return done()
 
 
 def diff_branch(engine: Engine, request: Request, who: str) -> Response:
     """One page of staged changes."""
+    repository, branch = request.params
     query = request.query
     return ok(
         engine.diffs.branch(
-            *request.params,
+            repository,
+            branch,
             after=checks.text(query, "after"),
             amount=checks.amount(query),
             prefix=checks.prefix(query),
@@ -76,13 +85,15 @@ def diff_branch(engine: Engine, request: Request, who: str) -> Response:
 
 def revert_branch(engine: Engine, request: Request, who: str) -> Response:
     """Commits the inverse of a commit."""
-    engine.merges.revert(*request.params, checks.body(models.Revert, request), who=who)
+    repository, branch = request.params
+    engine.merges.revert(repository, branch, checks.body(models.Revert, request), who=who)
     return done()
 
 
 def cherry_pick(engine: Engine, request: Request, who: str) -> Response:
     """Commits what another commit changed."""
-    return created(engine.merges.cherry_pick(*request.params, checks.body(models.CherryPick, request), who=who))
+    repository, branch = request.params
+    return created(engine.merges.cherry_pick(repository, branch, checks.body(models.CherryPick, request), who=who))
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -13,23 +13,27 @@ from lakefs_hl.spec.wire import Request, Response
 
 def commit(engine: Engine, request: Request, who: str) -> Response:
     """Commits what is staged."""
+    repository, branch = request.params
     creation = checks.body(models.CommitCreation, request)
     source = checks.text(request.query, "source_metarange")
-    return created(engine.commits.commit(*request.params, creation, who=who, source_metarange=source))
+    return created(engine.commits.commit(repository, branch, creation, who=who, source_metarange=source))
 
 
 def get_commit(engine: Engine, request: Request, who: str) -> Response:
     """One commit, by any reference expression."""
-    return ok(engine.commits.get(*request.params))
+    repository, ref = request.params
+    return ok(engine.commits.get(repository, ref))
 
 
 def log_commits(engine: Engine, request: Request, who: str) -> Response:
     """One page of a log, newest first."""
+    repository, ref = request.params
     query = request.query
     since = checks.moment(query, "since")
     return ok(
         engine.commits.log(
-            *request.params,
+            repository,
+            ref,
             after=checks.text(query, "after"),
             amount=checks.amount(query),
             objects=checks.texts(query, "objects"),

@@ -16,14 +16,17 @@ _TYPES: Final = ("common_prefix", "object")
 _LOCAL: Final = "local://"
 
 
-def guard(request: Request, root: str | None) -> None:
+def guard(engine: Engine, request: Request, root: str | None) -> None:
     """Keeps an import below the folder that the server was told.
 
     Raises:
+        NotFoundException: There is no such branch.
         ForbiddenException: A source lies elsewhere, links followed.
     """
     if root == "/":
         return
+    repository, branch = request.params
+    engine.branches.get(repository, branch)
     for location in checks.body(models.ImportCreation, request).paths:
         if not location.path.startswith(_LOCAL):
             continue  # no store of ours: the import itself fails, and says so
@@ -38,10 +41,11 @@ def guard(request: Request, root: str | None) -> None:
 
 def start(engine: Engine, request: Request, who: str) -> Response:
     """Starts an import."""
+    repository, branch = request.params
     creation = checks.body(models.ImportCreation, request)
     for location in creation.paths:
         checks.one_of(location.type, _TYPES, "paths/type")
-    started = models.ImportStarted(engine.imports.start(*request.params, creation, who=who))
+    started = models.ImportStarted(engine.imports.start(repository, branch, creation, who=who))
     return Response(202, JSON, models.encode(started), reason="Accepted")
 
 

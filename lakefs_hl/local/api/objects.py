@@ -90,46 +90,52 @@ def upload_object(engine: Engine, request: Request, who: str) -> Response:
 
 def upload_preflight(engine: Engine, request: Request, who: str) -> Response:
     """Says whether an upload would be let in."""
-    engine.objects.may_write(*request.params, checks.path(request.query))
+    repository, branch = request.params
+    engine.objects.may_write(repository, branch, checks.path(request.query))
     return done()
 
 
 def stage_object(engine: Engine, request: Request, who: str) -> Response:
     """Registers an object by its address."""
+    repository, branch = request.params
     path = checks.path(request.query)
-    stats = engine.objects.stage(*request.params, path, checks.body(models.ObjectStage, request))
+    stats = engine.objects.stage(repository, branch, path, checks.body(models.ObjectStage, request))
     return created(msgspec.structs.replace(stats, metadata=None))
 
 
 def delete_object(engine: Engine, request: Request, who: str) -> Response:
     """Removes an object; one that is not there is no error."""
+    repository, branch = request.params
     query = request.query
-    engine.objects.delete(*request.params, checks.path(query), checks.flag(query, "force"))
+    engine.objects.delete(repository, branch, checks.path(query), checks.flag(query, "force"))
     return done()
 
 
 def delete_objects(engine: Engine, request: Request, who: str) -> Response:
     """Removes up to 1,000 objects; the refused ones are in the answer."""
+    repository, branch = request.params
     paths = checks.body(models.PathList, request).paths
     if len(paths) > MAX_DELETE:
         raise BadRequestException(f"request size exceeded, max paths is set to {MAX_DELETE}")
-    errors = engine.objects.delete_many(*request.params, paths, checks.flag(request.query, "force"))
+    errors = engine.objects.delete_many(repository, branch, paths, checks.flag(request.query, "force"))
     return ok(models.ObjectErrors(errors))
 
 
 def copy_object(engine: Engine, request: Request, who: str) -> Response:
     """Copies an object within its repository."""
+    repository, branch = request.params
     path = checks.path(request.query, "dest_path")
     source = checks.body(models.ObjectCopy, request)
     if source.shallow:
         raise UnsupportedOperationException("Not Implemented")
-    return created(engine.objects.copy(*request.params, path, source))
+    return created(engine.objects.copy(repository, branch, path, source))
 
 
 def set_user_metadata(engine: Engine, request: Request, who: str) -> Response:
     """Replaces an object's user metadata."""
+    repository, branch = request.params
     path = checks.path(request.query)
-    engine.objects.set_metadata(*request.params, path, checks.body(models.UserMetadata, request).set)
+    engine.objects.set_metadata(repository, branch, path, checks.body(models.UserMetadata, request).set)
     return done()
 
 

@@ -16,10 +16,13 @@ _TYPES: Final = ("three_dot", "two_dot")
 
 def diff_refs(engine: Engine, request: Request, who: str) -> Response:
     """One page of differences."""
+    repository, left, right = request.params
     query = request.query
     return ok(
         engine.diffs.refs(
-            *request.params,
+            repository,
+            left,
+            right,
             type=checks.word(query, "type", _TYPES),
             after=checks.text(query, "after"),
             amount=checks.amount(query),
@@ -32,9 +35,10 @@ def diff_refs(engine: Engine, request: Request, who: str) -> Response:
 
 def merge(engine: Engine, request: Request, who: str) -> Response:
     """Merges; the answer to a conflict is an empty reference and no message, as lakeFS's is."""
+    repository, source, branch = request.params
     how = checks.optional_body(models.Merge, request)
     try:
-        reference = engine.merges.merge(*request.params, how, who=who)
+        reference = engine.merges.merge(repository, source, branch, how, who=who)
     except ConflictException:
         return Response(409, JSON, models.encode(models.MergeResult("")), reason="Conflict")
     return ok(models.MergeResult(reference))
@@ -42,7 +46,8 @@ def merge(engine: Engine, request: Request, who: str) -> Response:
 
 def merge_base(engine: Engine, request: Request, who: str) -> Response:
     """The commit from which two references went apart."""
-    return ok(engine.merges.base(*request.params))
+    repository, source, branch = request.params
+    return ok(engine.merges.base(repository, source, branch))
 
 
 HANDLERS: Final[dict[str, Handler]] = {

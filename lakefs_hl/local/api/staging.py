@@ -20,24 +20,26 @@ from lakefs_hl.spec.wire import Request, Response
 
 def get_address(engine: Engine, request: Request, who: str) -> Response:
     """Makes a signed address; there is no pre-signed URL to it."""
+    repository, branch = request.params
     query = request.query
     path = checks.path(query)
     try:
         checks.no_presign(request)
     except BadRequestException as exc:
         raise refusal(500, str(exc)) from None  # lakeFS answers 500 here, clients know it
-    location = engine.staging.address(*request.params, path)
+    location = engine.staging.address(repository, branch, path)
     answer = {"physical_address": location.physical_address, "presigned_url": location.presigned_url}
     return Response(200, JSON, models.encode(answer), reason="OK")
 
 
 def link_address(engine: Engine, request: Request, who: str) -> Response:
     """Links bytes that were put elsewhere."""
+    repository, branch = request.params
     path = checks.path(request.query)
     create_only = checks.create_only(request)
     link = checks.body(models.StagingLink, request)
     try:
-        return ok(engine.staging.link(*request.params, path, link, create_only=create_only))
+        return ok(engine.staging.link(repository, branch, path, link, create_only=create_only))
     except ObjectExistsException:
         raise PreconditionFailedException("Precondition failed") from None
 

@@ -21,7 +21,8 @@ def list_tags(engine: Engine, request: Request, who: str) -> Response:
 
 def get_tag(engine: Engine, request: Request, who: str) -> Response:
     """One tag."""
-    return ok(engine.tags.get(*request.params))
+    repository, tag = request.params
+    return ok(engine.tags.get(repository, tag))
 
 
 def create_tag(engine: Engine, request: Request, who: str) -> Response:
@@ -31,7 +32,8 @@ def create_tag(engine: Engine, request: Request, who: str) -> Response:
 
 def delete_tag(engine: Engine, request: Request, who: str) -> Response:
     """Removes a tag."""
-    engine.tags.delete(*request.params, checks.flag(request.query, "force"))
+    repository, tag = request.params
+    engine.tags.delete(repository, tag, checks.flag(request.query, "force"))
     return done()
 
 
