@@ -70,8 +70,9 @@ def connect(
     pages = -8192 if readonly else -32768
     connection.execute(_SETTINGS % (busy_ms, "FULL" if sync else "OFF", pages)).fetchall()
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-    if readonly:
+    if readonly:  # the log is written back by those who write, also when the last one leaves
         connection.execute("PRAGMA query_only=ON")
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     return connection
 
 

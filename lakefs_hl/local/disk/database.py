@@ -58,9 +58,8 @@ class _Reading:
             local.depth += 1
             self._active = True
             return cast("Reader", local.reader)
-        reader = database.readers.take()
         try:
-            reader.execute("BEGIN")
+            reader = database.readers.take()
         except apsw.Error as error:
             raise translate(error, database.path) from error
         local.reader = reader
@@ -69,7 +68,11 @@ class _Reading:
         return reader
 
     def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._end()
+        try:
+            self._end()
+        except apsw.Error as late:
+            if error is None:
+                raise translate(late, self._database.path) from late
         if isinstance(error, apsw.Error):
             raise translate(error, self._database.path) from error
 
@@ -87,9 +90,7 @@ class _Reading:
         local.depth -= 1
         if not local.depth:
             reader, local.reader = local.reader, None
-            lent = cast("Reader", reader)
-            lent.execute("COMMIT")
-            database.readers.give(lent)
+            database.readers.give(cast("Reader", reader))
 
 
 class _Writing:

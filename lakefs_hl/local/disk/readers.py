@@ -35,29 +35,41 @@ class Readers:
         self.closed = False
 
     def take(self) -> Reader:
-        """A reader nobody else uses; waits while the door is shut."""
+        """A reader nobody else uses, its transaction begun; waits while the door is shut."""
         with self._change:
             while self._shut:
                 self._change.wait()
-            if self._idle:
-                reader = self._idle.pop()
-                self._lent.add(reader)
-                return reader
-            # Opened with the door held: a fork must not find a connection that is half open.
-            reader = Reader(self._connect())
+            # One more is opened with the door held: a fork must not find a connection that is half open.
+            reader = self._idle.pop() if self._idle else Reader(self._connect())
             self._lent.add(reader)
-            return reader
+        try:
+            reader.execute("BEGIN")
+        except apsw.Error:
+            self._back(reader, keep=False)
+            raise
+        return reader
 
     def give(self, reader: Reader) -> None:
-        """Takes a reader back, its transaction ended."""
-        connection = reader._connection
-        lingering = connection.txn_state() != apsw.SQLITE_TXN_NONE  # a cursor was kept: it would hold the moment
+        """Ends a reader's transaction and takes it back.
+
+        Raises:
+            apsw.Error: It ended badly; the connection is gone.
+        """
+        keep = False
+        try:
+            reader.execute("COMMIT")
+            # Still in a transaction: somebody kept a cursor, which would hold its moment for ever.
+            keep = reader._connection.txn_state() == apsw.SQLITE_TXN_NONE
+        finally:
+            self._back(reader, keep=keep)
+
+    def _back(self, reader: Reader, *, keep: bool) -> None:
         with self._change:
             self._lent.discard(reader)
-            if lingering or self.closed or len(self._idle) >= IDLE:
-                connection.close(True)
-            else:
+            if keep and not self.closed and len(self._idle) < IDLE:
                 self._idle.append(reader)
+            else:
+                reader._connection.close(True)
             if self._shut:
                 self._change.notify_all()
 

@@ -24,6 +24,7 @@ from lakefs_hl.local.disk.rows import Reader
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.tree import Cache, Tree, TreeCorruptError
+from lakefs_hl.spec.errors import LakeCorruptError
 
 if TYPE_CHECKING:
     from lakefs_hl.local.engine import Engine
@@ -75,21 +76,30 @@ def fsck(engine: Engine, read_data: bool = False) -> Report:
     Returns:
         What is wrong, and what is left over.
 
-    Raises:
-        LakeError: The lake cannot be read at all.
+    Example:
+        >>> from lakefs_hl.local.engine import Engine
+        >>> engine = Engine.open(getfixture("tmp_path") / "lake")
+        >>> fsck(engine).exit_code
+        0
+        >>> engine.close()
     """
-    with engine.store.reading() as reader:
-        return _Check(engine.store, reader, read_data).run()
+    report = Report()
+    try:
+        with engine.store.reading() as reader:
+            _Check(engine.store, reader, report, read_data).run()
+    except LakeCorruptError as error:  # SQLite itself could not go on
+        report.damage.append(str(error))
+    return report
 
 
 class _Check:
     """One going-over."""
 
-    def __init__(self, store: Store, reader: Reader, read_data: bool) -> None:
+    def __init__(self, store: Store, reader: Reader, report: Report, read_data: bool) -> None:
         self.store = store
         self.reader = reader
         self.read_data = read_data
-        self.report = Report()
+        self.report = report
         self.folder = Path(store.database.folder)
         self.tree = Tree(NodeStore(reader), store.shape, Cache(), records.same)
         self.commits: dict[tuple[int, bytes], CommitRecord | None] = {}
@@ -99,7 +109,7 @@ class _Check:
         self.repositories: dict[int, str] = {}
         self.tokens: dict[int, str] = {}
 
-    def run(self) -> Report:
+    def run(self) -> None:
         if self.database():
             self.named()
             self.history()
@@ -107,7 +117,6 @@ class _Check:
             self.trees()
             self.staging()
             self.left_over()
-        return self.report
 
     def fault(self, line: str) -> None:
         self.report.damage.append(line)

@@ -531,3 +531,18 @@ def test_a_fork_while_another_handle_on_the_folder_is_in_use(open_database: Open
     put(quiet, b"a")
     assert in_child(lambda: put(quiet, b"b")) == 0
     assert paths(busy) == [b"a", b"b"]
+
+
+def test_a_damaged_page_is_an_error_of_ours_and_the_reader_is_not_lent_for_ever(database: Database) -> None:
+    for index in range(200):
+        put(database, b"%04d" % index + bytes(200))
+    database.close()
+    data = bytearray(Path(database.path).read_bytes())
+    data[8192:] = bytes(len(data) - 8192)
+    Path(database.path).write_bytes(data)
+    damaged = Database(database.folder)
+    for _ in range(3):
+        with pytest.raises(Damaged, match="damaged"):
+            paths(damaged)
+    assert not damaged.readers._lent
+    damaged.close()

@@ -1,0 +1,370 @@
+"""What the embedded lake costs, beside a real lakeFS: `python benchmarks/engine.py [--objects 10000,100000] [--json]`.
+
+For each number of objects a lake is made in a temporary folder (or `--folder`), loaded, and measured through the
+engine and through the public API, in this process. Durable work is shown as k fsyncs + x ms: k is counted at the
+lake's own file operations, x is what is left of the median after k times the fsync that is measured beside it, so
+that the figures carry over to another disk. The slope is the exponent p of cost ~ objects**p between the smallest and
+the largest lake: 0 means that the cost follows the changes, not the objects.
+"""
+
+# ruff: noqa: D102 - a row's method is named by what it measures
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import math
+import os
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+import lakefs_hl as lakefs
+from lakefs_hl.local.disk import fs
+from lakefs_hl.local.engine import Engine, records
+from lakefs_hl.spec import models
+from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.blocking import Blocking
+from lakefs_hl.transport.inproc import InProcess
+
+#: A real lakeFS on a 2-core machine, over loopback, 1,000,000 objects, measured 2026-11-20; the table is in
+#: docs/design/embedded-lake.md. (row: target of the design, real lakeFS)
+ANCHORS: dict[str, tuple[str, str]] = {
+    "bulk load with commit, objects/s": (">= 150,000", "58,000"),
+    "commit of 1 change": ("<= 2 ms", "51-161 ms"),
+    "commit of 1,000 in one directory": ("<= 5 ms", "165-290 ms"),
+    "commit of 1,000 spread": ("<= 100 ms", "1,425-1,890 ms"),
+    "diff of 1,000 spread, cold": ("<= 100 ms", "969 ms"),
+    "diff of 1,000 spread, warm": ("<= 100 ms", "969 ms"),
+    "merge of 1,000 + 1,000 spread": ("<= 130 ms", "2,810 ms"),
+    "branch create": ("<= 1 ms", "14 ms"),
+    "stat (public API)": ("<= 80 µs", "4.1 ms over HTTP"),
+    "list 1,000 (public API)": ("<= 2.5 ms", "8.4 ms over HTTP"),
+    "list 100,000 (public API)": ("<= 0.4 s", "0.82 s over HTTP"),
+    "upload of 1 KiB (public API)": ("<= 0.5 ms", "11.7 ms over HTTP"),
+    "op, driver and face, per call": ("<= 10 µs", "-"),
+}
+REPOSITORY = "bench"
+PER_FOLDER = 1000
+
+
+@dataclass
+class Figure:
+    """One row for one size.
+
+    Attributes:
+        seconds: Median.
+        syncs: fsyncs of one run.
+        rest: Median less its fsyncs, seconds.
+    """
+
+    seconds: float
+    syncs: float = 0.0
+    rest: float = 0.0
+
+
+@dataclass
+class Table:
+    """All figures of a run."""
+
+    fsync: float
+    rows: dict[str, dict[int, Figure]] = field(default_factory=dict)
+
+    def add(self, row: str, size: int, runs: list[tuple[float, int]]) -> None:
+        """Notes the median of some runs, each (seconds, fsyncs)."""
+        seconds = statistics.median(run[0] for run in runs)
+        syncs = statistics.median(run[1] for run in runs)
+        self.rows.setdefault(row, {})[size] = Figure(seconds, syncs, max(seconds - syncs * self.fsync, 0.0))
+
+
+class _Syncs:
+    """Counts fsyncs at the lake's file operations: a durable commit of the database is one of its log."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, point: str) -> None:
+        if point == "db.commit" or point.endswith((".fsync", ".fsync_folder")):
+            self.count += 1
+
+
+def timed(work: Callable[[], object]) -> tuple[float, int]:
+    """One run: seconds and fsyncs."""
+    syncs = _Syncs()
+    fs.hook = syncs
+    try:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start, syncs.count
+    finally:
+        fs.hook = None
+
+
+def fsync_seconds(folder: Path) -> float:
+    """The median time of writing 4 KiB at the end of a file and syncing it."""
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        times = []
+        for _ in range(200):
+            start = time.perf_counter()
+            os.write(file.fileno(), bytes(4096))
+            os.fdatasync(file.fileno()) if hasattr(os, "fdatasync") else os.fsync(file.fileno())
+            times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def path_of(index: int) -> str:
+    return f"data/part-{index // PER_FOLDER:05d}/file-{index:08d}.parquet"
+
+
+class Bench:
+    """One lake of one size, measured row by row.
+
+    Args:
+        folder: Where the lake is made.
+        size: Objects.
+        table: Where figures go.
+        runs: How often each row is repeated.
+    """
+
+    def __init__(self, folder: Path, size: int, table: Table, runs: int) -> None:
+        self.folder = folder
+        self.size = size
+        self.table = table
+        self.runs = runs
+        self.dice = random.Random(size)
+        self.engine = Engine.open(folder)
+        self.made = 0
+
+    # ------------------------------------------------------------------------------------------------------- pieces
+
+    def note(self, row: str, *runs: tuple[float, int]) -> None:
+        self.table.add(row, self.size, list(runs))
+
+    def branch(self, source: str = "main") -> str:
+        self.made += 1
+        name = f"branch-{self.made}"
+        self.engine.branches.create(REPOSITORY, models.BranchCreation(name, source))
+        return name
+
+    def spread(self) -> list[str]:
+        return [path_of(index) for index in self.dice.sample(range(self.size), min(1000, self.size))]
+
+    def folder_of(self) -> list[str]:
+        first = self.dice.randrange(max(self.size // PER_FOLDER, 1)) * PER_FOLDER
+        return [path_of(index) for index in range(first, min(first + PER_FOLDER, self.size))]
+
+    def change(self, branch: str, paths: list[str]) -> None:
+        for path in paths:
+            body = self.dice.randbytes(16)
+            self.engine.objects.put(REPOSITORY, branch, path, body)
+
+    def commit(self, branch: str) -> None:
+        self.engine.commits.commit(REPOSITORY, branch, models.CommitCreation("bench"), who="bench")
+
+    def cold(self) -> None:
+        """Begins with no node in memory; the file's pages stay in the system's cache."""
+        self.engine.close()
+        gc.collect()
+        self.engine = Engine.open(self.folder)
+
+    # --------------------------------------------------------------------------------------------------------- rows
+
+    def load(self) -> None:
+        """As an import does it: entries made, put in order, built into a tree, committed."""
+        creation = models.RepositoryCreation(REPOSITORY, f"local://{REPOSITORY}", "main")
+        self.engine.repositories.create(creation, who="bench")
+        with self.engine.store.reading() as reader:
+            repo = self.engine.store.repo(reader, REPOSITORY)
+        stamp = time.time_ns()
+
+        def work() -> None:
+            items = {}
+            for index in range(self.size):
+                path = path_of(index)
+                checksum = index.to_bytes(16, "big")
+                entry = records.make_entry(f"local:///data/{path}", index, checksum, stamp // 10**9, None, None, stamp)
+                items[path.encode()] = records.write_entry(entry)
+            made = models.ImportCreation([], models.CommitCreation("load"))
+            self.engine.imports.load(repo, "main", sorted(items.items()), [], made, who="bench")
+
+        self.note("bulk load with commit, objects/s", timed(work))
+
+    def commits(self) -> None:
+        kinds: list[tuple[str, Callable[[], list[str]]]] = [
+            ("commit of 1 change", lambda: [path_of(self.dice.randrange(self.size))]),
+            ("commit of 1,000 in one directory", self.folder_of),
+            ("commit of 1,000 spread", self.spread),
+        ]
+        for row, paths in kinds:
+            runs = []
+            for _ in range(self.runs):
+                branch = self.branch()
+                self.change(branch, paths())
+                runs.append(timed(lambda branch=branch: self.commit(branch)))
+            self.note(row, *runs)
+
+    def diffs(self) -> None:
+        cold, warm = [], []
+        for _ in range(self.runs):
+            branch = self.branch()
+            self.change(branch, self.spread())
+            self.commit(branch)
+            self.cold()
+            for runs in (cold, warm):
+                runs.append(timed(lambda branch=branch: self.diff("main", branch)))
+        self.note("diff of 1,000 spread, cold", *cold)
+        self.note("diff of 1,000 spread, warm", *warm)
+
+    def diff(self, left: str, right: str) -> None:
+        page = self.engine.diffs.refs(
+            REPOSITORY, left, right, type="two_dot", after="", amount=1000, prefix="", delimiter="", right_stats=False
+        )
+        if len(page.results) != min(1000, self.size):
+            raise RuntimeError(f"the diff has {len(page.results)} lines")
+
+    def merges(self) -> None:
+        runs = []
+        for _ in range(self.runs):
+            ours, theirs = self.branch(), self.branch()
+            paths = self.dice.sample(range(self.size), min(2000, self.size))
+            self.change(ours, [path_of(index) for index in paths[: len(paths) // 2]])
+            self.change(theirs, [path_of(index) for index in paths[len(paths) // 2 :]])
+            self.commit(ours)
+            self.commit(theirs)
+            self.cold()
+            runs.append(
+                timed(
+                    lambda ours=ours, theirs=theirs: self.engine.merges.merge(
+                        REPOSITORY, theirs, ours, models.Merge(), who="bench"
+                    )
+                )
+            )
+        self.note("merge of 1,000 + 1,000 spread", *runs)
+
+    def branches(self) -> None:
+        self.note("branch create", *[timed(self.branch) for _ in range(max(self.runs, 50))])
+
+    # --------------------------------------------------------------------------------------------------- public API
+
+    def public(self) -> None:
+        client = lakefs.Client(f"local:{self.folder}")
+        branch = lakefs.Repository(REPOSITORY, client).branch("main")
+        paths = self.spread()
+        for path in paths[:50]:
+            branch.stat_object(path)
+        self.note("stat (public API)", *[timed(lambda path=path: branch.stat_object(path)) for path in paths[:500]])
+        amount = min(self.size, 1000)
+        self.note("list 1,000 (public API)", *[timed(lambda: _listed(branch, amount)) for _ in range(self.runs + 1)])
+        if self.size >= 100_000:
+            self.note("list 100,000 (public API)", *[timed(lambda: _listed(branch, 100_000)) for _ in range(3)])
+        target = lakefs.Repository(REPOSITORY, client).branch(self.branch())
+        bodies = [self.dice.randbytes(1024) for _ in range(300)]
+        uploads = [
+            timed(lambda index=index, body=body: target.upload(body, f"new/file-{index:05d}"))
+            for index, body in enumerate(bodies)
+        ]
+        self.note("upload of 1 KiB (public API)", *uploads)
+        self.note("op, driver and face, per call", *_overhead(client))
+        client.close()
+        gc.collect()
+
+
+def _listed(branch: Any, amount: int) -> None:
+    found = sum(1 for _ in branch.list_objects(max_amount=amount, delimiter=""))
+    if found != amount:
+        raise RuntimeError(f"listed {found} of {amount}")
+
+
+def _overhead(client: Any) -> list[tuple[float, int]]:
+    """What is ours of a call: a stat that is answered at once by the same bytes."""
+    stats = models.ObjectStats(path="a", path_type="object", physical_address="local://x/a", checksum="0" * 32, mtime=1)
+    answer = models.encode(stats)
+    canned = copy_of(client, lambda _request: Response(200, {"content-type": "application/json"}, answer))
+    branch = lakefs.Repository(REPOSITORY, canned).branch("main")
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        for _ in range(500):
+            branch.stat_object("a")
+        times.append(((time.perf_counter() - start) / 500, 0))
+    return times
+
+
+def copy_of(client: Any, app: Callable[[Request], Response]) -> Any:
+    """The client over another application."""
+    copied = client.with_options()
+    copied._driver = Blocking(InProcess(app))
+    return copied
+
+
+# ------------------------------------------------------------------------------------------------------------- printing
+
+
+def shown(row: str, figure: Figure, size: int) -> str:
+    if row.endswith("objects/s"):
+        return f"{size / figure.seconds:,.0f}"
+    text = f"{figure.rest * 1e6:.0f} µs" if figure.rest < 1e-3 else f"{figure.rest * 1e3:.1f} ms"
+    return f"{figure.syncs:g} fsync + {text}" if figure.syncs else text
+
+
+def slope(figures: dict[int, Figure]) -> str:
+    sizes = sorted(figures)
+    if len(sizes) < 2:
+        return "-"
+    small, large = figures[sizes[0]].rest, figures[sizes[-1]].rest
+    if not small or not large:
+        return "0"
+    return f"{math.log(large / small) / math.log(sizes[-1] / sizes[0]):+.2f}"
+
+
+def lines(table: Table) -> Iterator[str]:
+    sizes = sorted({size for figures in table.rows.values() for size in figures})
+    versions = f"SQLite {apsw.sqlite_lib_version()}; Python {sys.version.split()[0]}"
+    yield f"fsync of 4 KiB: {table.fsync * 1e3:.3f} ms; {versions}"
+    yield ""
+    head = ["", *[f"{size:,} objects" for size in sizes], "slope", "target at 1,000,000", "real lakeFS"]
+    yield "| " + " | ".join(head) + " |"
+    yield "| " + " | ".join("---" for _ in head) + " |"
+    for row, (target, anchor) in ANCHORS.items():
+        figures = table.rows.get(row, {})
+        cells = [shown(row, figures[size], size) if size in figures else "-" for size in sizes]
+        yield "| " + " | ".join([row, *cells, slope(figures), target, anchor]) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measures the embedded lake beside a real lakeFS.")
+    parser.add_argument("--objects", default="10000,100000,1000000", help="sizes, separated by commas")
+    parser.add_argument("--runs", type=int, default=7, help="how often each row is repeated")
+    parser.add_argument("--folder", type=Path, help="where lakes are made and removed (default: a temporary folder)")
+    parser.add_argument("--json", action="store_true", help="print figures as JSON")
+    options = parser.parse_args()
+    place = Path(tempfile.mkdtemp(prefix="lake-bench-", dir=options.folder))
+    try:
+        table = Table(fsync_seconds(place))
+        for size in map(int, options.objects.split(",")):
+            bench = Bench(place / str(size), size, table, options.runs)
+            for step in (bench.load, bench.branches, bench.commits, bench.diffs, bench.merges, bench.public):
+                step()
+            bench.engine.close()
+            shutil.rmtree(bench.folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    if options.json:
+        rows = {row: {size: vars(figure) for size, figure in figures.items()} for row, figures in table.rows.items()}
+        print(json.dumps({"fsync_seconds": table.fsync, "rows": rows}, indent=2))
+    else:
+        print("\n".join(lines(table)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""Each kind of damage is done to a small lake by hand; fsck must name it, and must not cry over what is sound."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+import msgspec
+import pytest
+
+from lakefs_hl.local.disk.blobs import INLINE
+from lakefs_hl.local.engine import Engine, records
+from lakefs_hl.local.engine.fsck import Report, fsck
+from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import LakeCorruptError
+
+REPO = "repo"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def engine(folder: Path) -> Iterator[Engine]:
+    """A lake with a bit of everything: branches, a merge, a tag, staged changes, small and large blobs."""
+    opened = Engine.open(folder)
+    opened.repositories.create(models.RepositoryCreation(REPO, "local://repo", "main"), who="me")
+    for index in range(300):
+        opened.objects.put(REPO, "main", f"data/{index:03d}", b"%d" % index)
+    opened.objects.put(REPO, "main", "large", bytes(INLINE + 1))
+    commit(opened, "main")
+    opened.branches.create(REPO, models.BranchCreation("side", "main"))
+    opened.objects.put(REPO, "side", "data/007", b"other")
+    commit(opened, "side")
+    opened.objects.put(REPO, "main", "data/100", b"other too")
+    commit(opened, "main")
+    opened.merges.merge(REPO, "side", "main", models.Merge(), who="me")
+    opened.tags.create(REPO, models.TagCreation("v1", "main"))
+    opened.objects.put(REPO, "main", "staged", b"staged")
+    opened.objects.delete(REPO, "main", "data/001")
+    yield opened
+    opened.close()
+
+
+def commit(engine: Engine, branch: str) -> str:
+    return engine.commits.commit(REPO, branch, models.CommitCreation("m"), who="me").id
+
+
+def sql(engine: Engine, statement: str, *values: object) -> None:
+    with engine.store.database.write() as writer:
+        writer.execute(statement, values)
+
+
+def one(report: Report, *words: str) -> None:
+    """The report is of damage, and a line of it has all the words."""
+    assert report.exit_code == 1
+    assert any(all(word in line for word in words) for line in report.damage), (words, report.damage)
+
+
+def test_a_sound_lake(engine: Engine) -> None:
+    for read_data in (False, True):
+        report = fsck(engine, read_data)
+        assert report.damage == []
+        assert report.exit_code == 0
+        assert report.counts["repositories"] == 1
+        assert report.counts["branches"] == 2
+        assert report.counts["tags"] == 1
+        assert report.counts["commits"] == 5
+        assert report.counts["staged entries"] == 2
+        assert report.counts["blobs"] == 304
+        assert not any(report.dangling.values()), report.dangling
+        *lines, last = report.lines()
+        assert last == "sound"
+        assert "304 blobs" in lines[0]
+    assert report.counts["bytes read"] > INLINE
+
+
+def test_an_empty_lake(folder: Path) -> None:
+    engine = Engine.open(folder)
+    assert fsck(engine, read_data=True).damage == []
+    engine.close()
+
+
+# --------------------------------------------------------------------------------------------------------- trees, rows
+
+
+def test_an_altered_node(engine: Engine) -> None:
+    sql(engine, "UPDATE node SET data = CAST(data || x'00' AS BLOB) WHERE rowid = (SELECT max(rowid) FROM node)")
+    one(fsck(engine), "node", "first met in commit")
+
+
+def test_every_missing_node_is_named(engine: Engine) -> None:
+    with engine.store.database.read() as reader:
+        nodes = [row[0] for row in reader.execute("SELECT hash FROM node")]
+    sql(engine, "DELETE FROM node")
+    report = fsck(engine)
+    one(report, "is missing")
+    assert all(any(line.split()[1].rstrip(",") == node.hex() for node in nodes) for line in report.damage)
+
+
+def test_a_missing_commit(engine: Engine) -> None:
+    first = engine.commits.log(REPO, "main", amount=100).results[-1].id
+    sql(engine, "DELETE FROM history WHERE id = ?", bytes.fromhex(first))
+    one(fsck(engine), "its parent", first, "is missing")
+
+
+def test_an_altered_commit(engine: Engine) -> None:
+    head = bytes.fromhex(engine.branches.get(REPO, "main").commit_id)
+    sql(engine, "UPDATE history SET data = CAST(data || x'00' AS BLOB) WHERE id = ?", head)
+    report = fsck(engine)
+    one(report, head.hex(), "its content has the hash")
+
+
+def test_a_commit_that_is_no_commit(engine: Engine) -> None:
+    head = bytes.fromhex(engine.branches.get(REPO, "main").commit_id)
+    sql(engine, "UPDATE history SET data = x'c1' WHERE id = ?", head)
+    one(fsck(engine), head.hex(), "cannot be decoded")
+
+
+def test_a_wrong_generation(engine: Engine) -> None:
+    head = bytes.fromhex(engine.branches.get(REPO, "main").commit_id)
+    with engine.store.database.read() as reader:
+        row = reader.row("SELECT data FROM history WHERE id = ?", (head,))
+    assert row is not None
+    data = records.encode(msgspec.structs.replace(records.read_commit(row[0]), generation=77))
+    name = records.commit_id(data)
+    sql(engine, "INSERT INTO history(repository, id, data) SELECT repository, ?, ? FROM branch LIMIT 1", name, data)
+    sql(engine, "UPDATE branch SET head = ? WHERE name = 'main'", name)
+    one(fsck(engine), name.hex(), "generation is 77")
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+def test_a_ref_to_nothing(engine: Engine, kind: str) -> None:
+    sql(engine, f"UPDATE {kind} SET head = ?", bytes(32))
+    one(fsck(engine), kind, REPO, "00" * 32, "is missing")
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+def test_a_ref_of_no_repository(engine: Engine, kind: str) -> None:
+    sql(engine, f"UPDATE {kind} SET repository = 99")
+    one(fsck(engine), kind, "repository number 99")
+
+
+def test_two_branches_that_share_what_is_staged(engine: Engine) -> None:
+    sql(engine, "UPDATE branch SET token = 1")
+    one(fsck(engine), "shares the staging token 1")
+
+
+@pytest.mark.parametrize("table", ["staging", "repository"])
+def test_a_row_that_cannot_be_read(engine: Engine, table: str) -> None:
+    sql(engine, f"UPDATE {table} SET value = x'c1' WHERE value IS NOT NULL")
+    one(fsck(engine), "cannot be decoded")
+
+
+# --------------------------------------------------------------------------------------------------------------- blobs
+
+
+def test_a_missing_small_blob(engine: Engine) -> None:
+    sql(engine, "DELETE FROM blob WHERE length(data) = 2")
+    report = fsck(engine)
+    one(report, "data/042", "of 2 bytes is missing", "commit")
+    assert len(report.damage) >= 90
+
+
+def test_a_missing_blob_of_a_staged_entry(engine: Engine) -> None:
+    sql(engine, "DELETE FROM blob WHERE data = ?", b"staged")
+    report = fsck(engine)
+    one(report, "branch main of repo", "staged", "is missing")
+    assert len(report.damage) == 1
+
+
+def test_a_small_blob_of_another_size(engine: Engine) -> None:
+    sql(engine, "UPDATE blob SET data = x'00' WHERE data = ?", b"42")
+    one(fsck(engine), "data/042", "has 1 bytes")
+
+
+def test_an_altered_small_blob_is_seen_when_data_is_read(engine: Engine) -> None:
+    sql(engine, "UPDATE blob SET data = x'0000' WHERE data = ?", b"42")
+    assert fsck(engine).damage == []
+    one(fsck(engine, read_data=True), "blob", "its content has the hash")
+
+
+def large(engine: Engine) -> Path:
+    address = engine.objects.stat(REPO, "main", "large").physical_address
+    return Path(engine.store.blobs.path(bytes.fromhex(address.rpartition("/")[2])))
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda path: path.unlink(), ["large", "is missing"]),
+        (lambda path: os.truncate(path, 5), ["large", "has 5 bytes"]),
+    ],
+)
+def test_a_large_blob_that_is_not_what_it_was(engine: Engine, harm: Callable[[Path], None], words: list[str]) -> None:
+    harm(large(engine))
+    one(fsck(engine), *words)
+    one(fsck(engine, read_data=True), *words)
+
+
+def test_a_flipped_bit_in_a_large_blob_is_seen_when_data_is_read(engine: Engine, rng: random.Random) -> None:
+    path = large(engine)
+    data = bytearray(path.read_bytes())
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+    assert fsck(engine).damage == []
+    one(fsck(engine, read_data=True), path.name, "its content has the hash")
+
+
+def test_an_address_outside_the_lake_is_nobodys_promise(engine: Engine, tmp_path: Path) -> None:
+    stage = models.ObjectStage(physical_address="local://elsewhere/a", checksum="x", size_bytes=3)
+    engine.objects.stage(REPO, "main", "foreign", stage)
+    assert fsck(engine, read_data=True).damage == []
+
+
+# --------------------------------------------------------------------------------------------------------- the folder
+
+
+@pytest.mark.parametrize("text", [None, "", '{"format": 1, "tree": {}}'])
+def test_a_format_that_is_not_the_lakes(engine: Engine, folder: Path, text: str | None) -> None:
+    path = folder / "format.json"
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    one(fsck(engine), "format.json")
+
+
+def content(engine: Engine) -> dict[str, bytes]:
+    """All that a reader of the branch sees."""
+    found = {}
+    for stats in engine.objects.list(REPO, "main", amount=1000).results:
+        body = engine.objects.read(REPO, "main", stats.path)[1]
+        found[stats.path] = body.body if isinstance(body.body, bytes) else os.pread(body.body.fd, INLINE * 2, 0)
+        body.release()
+    return found
+
+
+def test_a_damaged_database_is_refused_or_reported_or_it_was_free_space(
+    engine: Engine, folder: Path, rng: random.Random
+) -> None:
+    expected = content(engine)
+    refused = reported = 0
+    engine.close()
+    path = folder / "lake.db"
+    whole = path.read_bytes()
+    for _ in range(10):
+        data = bytearray(whole)
+        start = rng.randrange(4096, len(data) - 4096)
+        data[start : start + 4096] = rng.randbytes(4096)
+        path.write_bytes(data)
+        for name in ("lake.db-wal", "lake.db-shm"):
+            (folder / name).unlink(missing_ok=True)
+        try:
+            reopened = Engine.open(folder)
+        except LakeCorruptError:
+            refused += 1
+            continue
+        try:
+            if fsck(reopened, read_data=True).exit_code == 1:
+                reported += 1
+            else:
+                assert content(reopened) == expected
+        finally:
+            reopened.close()
+    assert refused + reported
+    path.write_bytes(whole)
+    reopened = Engine.open(folder)
+    assert fsck(reopened, read_data=True).damage == []
+    reopened.close()
+    connection = apsw.Connection(str(path))
+    assert connection.execute("PRAGMA integrity_check").get == "ok"
+    connection.close()
+
+
+# ----------------------------------------------------------------------------------------------------------- left over
+
+
+def test_what_is_left_over_is_told_apart_from_damage(engine: Engine, folder: Path) -> None:
+    sql(engine, "INSERT INTO node(hash, data) VALUES(x'aa', x'bb')")
+    sql(engine, "INSERT INTO blob(hash, data) VALUES(x'aa', x'bb')")
+    sql(engine, "INSERT INTO staging(token, path, value) VALUES(9999, x'61', NULL)")
+    sql(engine, "INSERT INTO history(repository, id, data) VALUES(9999, x'aa', x'bb')")
+    engine.store.blobs.put(b"x" * (INLINE + 1))
+    (folder / "objects" / "tmp" / "draft").write_bytes(b"x")
+    (folder / "objects" / "holiday.jpg").write_bytes(b"x")
+    engine.branches.create(REPO, models.BranchCreation("gone", "main"))
+    engine.objects.put(REPO, "gone", "lost", b"lost")
+    commit(engine, "gone")
+    engine.branches.delete(REPO, "gone")
+    report = fsck(engine)
+    assert report.damage == []
+    assert {what: count for what, count in report.dangling.items() if count} == {
+        "nodes": 1,
+        "small blobs": 1,
+        "staged entries of no branch": 1,
+        "commits of deleted repositories": 1,
+        "large blobs": 1,
+        "temporary files": 1,
+        "foreign files": 1,
+        "commits": 1,
+    }
+    assert any(line.startswith("left over, harmless: ") for line in report.lines())
+
+
+def test_a_long_list_of_damage_is_cut_in_print_only(engine: Engine) -> None:
+    sql(engine, "DELETE FROM blob")
+    report = fsck(engine)
+    assert len(report.damage) > 300
+    lines = list(report.lines())
+    assert len(lines) < 30
+    assert lines[-2].startswith("damage: and ")
+    assert lines[-1].startswith("damaged")
+
+
+def test_a_lake_is_checked_while_it_is_written_to(engine: Engine) -> None:
+    with engine.store.reading():
+        pass
+    for index in range(20):
+        engine.objects.put(REPO, "main", f"more/{index}", bytes(INLINE + 1 + index))
+        if index % 5 == 0:
+            commit(engine, "main")
+        assert fsck(engine).damage == []
