@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from lakefs_hl.local.api import App
+from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec.errors import InvalidConfigError, LakeError
 from lakefs_hl.spec.wire import Request, Response
@@ -146,7 +147,7 @@ def run_server(
         raise LakeError(f"serving a lake needs {exc.name}: pip install 'lakefs_hl[serve]'") from None
     folder = Path(os.path.abspath(lake))  # noqa: PTH100 - as in `folder_of`
     with contextlib.closing(Engine.open(folder)) as engine:
-        server = HttpServer(App(engine, import_root=None), folder / "tmp", host, port)
+        server = HttpServer(App(engine, import_root=None), folder / OBJECTS / TEMPORARY, host, port)
         stored = keyfile.read(folder) if keys is None else keyfile.Pair(*keys)
         pair = stored or keyfile.make()
         engine.keys.install(pair.key, pair.secret)
