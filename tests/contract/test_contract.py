@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lakefs_hl.local.engine import Engine
 
 from lakefs_hl.local.api import App
+from lakefs_hl.local.engine import Engine
 from tests.contract import replay
 from tests.serving import running
 

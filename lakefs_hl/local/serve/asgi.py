@@ -78,22 +78,27 @@ class Asgi:
         if isinstance(asked, Response):
             await self._answer(asked, method, receive, send, close=method not in ("GET", "HEAD"))
             return
-        spool = None
+        spool, close = None, False
         try:
-            body, spool = await self._body(asked, receive)
-            if asked.endpoint.operation in LIGHT:
-                response = exchange.answer(self._app, asked, body)
-            else:
-                loop = asyncio.get_running_loop()
-                response = await loop.run_in_executor(self._threads, exchange.answer, self._app, asked, body)
-            await self._answer(response, method, receive, send)
+            try:
+                body, spool = await self._body(asked, receive)
+                response = await self._call(asked, body)
+            except TooLarge as exc:
+                response, close = answers.refuse(413, str(exc)), True
+            except OSError as exc:  # the body could not be put aside
+                response, close = exchange.failure(exc, asked.endpoint.operation), True
+            await self._answer(response, method, receive, send, close=close)
         except ClientGone:
             return
-        except TooLarge as exc:
-            await self._answer(answers.refuse(413, str(exc)), method, receive, send, close=True)
         finally:
             if spool is not None:
                 spool.close()
+
+    async def _call(self, asked: Asked, body: bytes | FileSlice) -> Response:
+        if asked.endpoint.operation in LIGHT:
+            return exchange.answer(self._app, asked, body)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, exchange.answer, self._app, asked, body)
 
     # -- in ---------------------------------------------------------------------------------------------------------
 

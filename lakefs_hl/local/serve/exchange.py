@@ -18,7 +18,7 @@ from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, Se
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
 
 MAX_BODY: Final = 8 * 1024 * 1024  # bytes of a JSON body
-_NOSNIFF: Final = "nosniff"
+_BELOW: Final = endpoints.BASE + "/"
 _LOG: Final = logging.getLogger("lakefs_hl.serve")
 
 
@@ -62,7 +62,7 @@ def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, st
     Returns:
         What is asked, or the answer if it is refused here.
     """
-    found = endpoints.match(path[len(endpoints.BASE) :]) if path.startswith(endpoints.BASE) else None
+    found = endpoints.match(path[len(endpoints.BASE) :]) if path.startswith(_BELOW) else None
     endpoint = found[0].get(method) if found is not None else None
     if found is None or endpoint is None:
         return answers.refuse(404, "invalid API endpoint")
@@ -104,26 +104,28 @@ def parse_query(query: str) -> Query:
 
 
 def answer(app: App, asked: Asked, body: bytes | FileSlice) -> Response:
-    """Calls the API; whatever it raises becomes an answer, and a line in the log where it should not have."""
+    """Calls the API; whatever it raises becomes an answer."""
     try:
         return app(asked.request(body), asked.principal)
-    except LakeLockedError:
+    except Exception as exc:  # noqa: BLE001 - a bug must not take the server down, nor show its insides to whoever asks
+        return failure(exc, asked.endpoint.operation)
+
+
+def failure(error: Exception, operation: str) -> Response:
+    """The answer to what should not have happened, and a line in the log that says what it was."""
+    if isinstance(error, LakeLockedError):
         response = answers.refuse(429, "Too many attempts, try again later")
         response.headers = {**response.headers, "retry-after": "1"}
         return response
-    except IntegrityError as exc:
-        return answers.refuse(410, f"No data: {exc}")
-    except LakeError as exc:
-        _LOG.error("%s: %s", asked.endpoint.operation, exc)
+    if isinstance(error, IntegrityError):
+        return answers.refuse(410, f"No data: {error}")
+    if isinstance(error, LakeError):
+        _LOG.error("%s: %s", operation, error)
         return answers.refuse(500, "the lake cannot answer; see the server's log")
-    except OSError as exc:
-        _LOG.exception("%s failed", asked.endpoint.operation)
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            return answers.refuse(507, "no space left in the lake")
-        return answers.refuse(500, "internal error; see the server's log")
-    except Exception:  # noqa: BLE001 - a bug must not take the server down, nor show its insides to whoever asks
-        _LOG.exception("%s failed", asked.endpoint.operation)
-        return answers.refuse(500, "internal error; see the server's log")
+    _LOG.error("%s failed", operation, exc_info=error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return answers.refuse(507, "no space left in the lake")
+    return answers.refuse(500, "internal error; see the server's log")
 
 
 def length(response: Response) -> int:
@@ -138,7 +140,7 @@ def dress(response: Response, *, head: bool = False) -> list[tuple[bytes, bytes]
     if "content-length" not in response.headers and response.status not in (204, 304) and not head:
         found.append((b"content-length", str(length(response)).encode()))
     if "x-content-type-options" not in response.headers:
-        found.append((b"x-content-type-options", _NOSNIFF.encode()))
+        found.append((b"x-content-type-options", b"nosniff"))
     found.append((b"x-request-id", str(uuid.uuid4()).encode()))
     return found
 

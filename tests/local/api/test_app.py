@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lakefs_hl.local.engine import Engine
 
 from lakefs_hl.local.api import App
 from lakefs_hl.local.api.app import HANDLERS
+from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.endpoints import ENDPOINTS
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
