@@ -148,13 +148,15 @@ def _boto3() -> Found:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
+        from botocore.session import Session
     except ImportError:
         msg = "boto3 is not installed: pip install 'lakefs-hl[aws]'"
         raise NoAuthenticationFound(msg) from None
     try:
-        session = boto3.Session()
-        session._session.set_config_variable("metadata_service_timeout", PROBE)
-        session._session.set_config_variable("metadata_service_num_attempts", 1)
+        core = Session()
+        core.set_config_variable("metadata_service_timeout", PROBE)
+        core.set_config_variable("metadata_service_num_attempts", 1)
+        session = boto3.Session(botocore_session=core)
         credentials = session.get_credentials()
         if credentials is None:
             msg = "boto3 finds no AWS credentials on this machine"

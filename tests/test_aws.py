@@ -112,6 +112,26 @@ def test_boto3_finds_nothing() -> None:
         aws._boto3()
 
 
+def test_the_metadata_service_is_asked_twice_at_most_and_a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two requests of its protocol: for a token, then for the role; most machines have no such service."""
+    pytest.importorskip("boto3", reason="the extra aws is not installed")
+    from botocore import httpsession
+    from botocore.exceptions import ConnectTimeoutError
+
+    asked = list[tuple[str, float]]()
+
+    def nobody(self: Any, request: Any) -> None:
+        asked.append((request.method, self._timeout))
+        raise ConnectTimeoutError(endpoint_url=request.url)
+
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.setattr(httpsession.URLLib3Session, "send", nobody)
+    with pytest.raises(errors.NoAuthenticationFound):
+        aws._boto3()
+    assert 1 <= len(asked) <= 2
+    assert all(timeout <= 1 for _, timeout in asked)
+
+
 def test_boto3_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(errors.NoAuthenticationFound, match=r"pip install 'lakefs-hl\[aws\]'"):
