@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lakefs_hl.local.tree.node import Node, TreeCorruptError, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lakefs_hl.local.tree.cache import Cache
     from lakefs_hl.local.tree.node import Nodes, Shape
@@ -173,6 +173,22 @@ def get(reader: Reader, root: bytes, key: bytes) -> bytes | None:
     keys = node.keys
     at = bisect_left(keys, key)
     return node.values[at] if at < len(keys) and keys[at] == key else None
+
+
+def find(reader: Reader, root: bytes, keys: Iterable[bytes]) -> Iterator[bytes | None]:
+    """Yield the value of each key, or None; keys ascend, so one way through the tree answers them all."""
+    cursor = Cursor(reader, root)
+    leaf: Node | None = None
+    last = b""
+    for key in keys:
+        if leaf is None or key > last:
+            if not cursor.live:
+                yield None
+                continue
+            cursor.seek(key, 0)
+            leaf, last = reader.load(cursor.values[cursor.at]), cursor.keys[cursor.at]
+        at = lower_bound(leaf, key)
+        yield leaf.values[at] if at < len(leaf.keys) and leaf.prefix + leaf.keys[at] == key else None
 
 
 def scan(reader: Reader, root: bytes, start: bytes, end: bytes) -> Iterator[tuple[list[bytes], list[bytes]]]:

@@ -59,6 +59,10 @@ class Tree:
         """Return the value of a key, or None."""
         return read.get(self._reader, root, key)
 
+    def find(self, root: bytes, keys: Iterable[bytes]) -> Iterator[bytes | None]:
+        """Yield the value of each key, or None; the keys must ascend. Cheaper than to `get` them one by one."""
+        return read.find(self._reader, root, keys)
+
     def scan(self, root: bytes, start: bytes = b"", end: bytes = END) -> Iterator[tuple[list[bytes], list[bytes]]]:
         """Yield the entries with start <= key < end, in order, as (keys, values) of one leaf at a time.
 

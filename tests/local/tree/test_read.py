@@ -23,6 +23,16 @@ def test_get_finds_what_is_there_and_nothing_else(world: World) -> None:
 
 @settings(print_blob=True, deadline=None, max_examples=60)
 @given(worlds, st.data())
+def test_find_answers_ascending_keys_as_get_does(world: World, data: st.DataObject) -> None:
+    content = world.content()
+    root = world.tree.build(sorted(content.items()))
+    pool = [*world.space, b"d", b"d03", b"d03/", b"d03/f", b"zzz", b"!", b"d03/f001/more"]
+    keys = sorted(data.draw(st.lists(st.sampled_from(pool), unique=True)))
+    assert list(world.tree.find(root, iter(keys))) == [content.get(key) for key in keys]
+
+
+@settings(print_blob=True, deadline=None, max_examples=60)
+@given(worlds, st.data())
 def test_scan_yields_a_range_in_order(world: World, data: st.DataObject) -> None:
     content = world.content()
     root = world.tree.build(sorted(content.items()))
