@@ -6,14 +6,16 @@ writers go on), applied without a lock, and published if the head is still where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records, views
+from lakefs_hl.local.engine.bulk import BulkNodes
 from lakefs_hl.local.engine.diffs import changes
 from lakefs_hl.local.engine.history import committed, walk
-from lakefs_hl.local.engine.names import path_key
+from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
 from lakefs_hl.local.engine.pages import MOST
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.settings import protected
@@ -25,13 +27,15 @@ from lakefs_hl.spec.errors import (
     ForbiddenException,
     NotFoundException,
     TooManyRequestsException,
-    refusal,
 )
 
 #: Changes that are applied under the write lock, at most.
 SMALL: Final = 5000
 #: How often a large commit is applied anew because the branch moved.
 TRIES: Final = 10
+#: Dates are kept in 64 bits of nanoseconds: this many seconds before and after 1970.
+LATEST: Final = 9 * 10**9
+_METARANGE: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Commits:
@@ -50,9 +54,9 @@ class Commits:
             repo = self._store.repo(reader, repository)
             try:
                 commit = committed(self._store, reader, repo.id, ref)
-            except BadRequestException as exc:
-                raise refusal(500, str(exc)) from None  # lakeFS answers so, clients know it
-            return model(commit, self._store.commit(reader, repo.id, commit))
+            except NotFoundException:
+                raise NotFoundException("commit not found") from None
+            return model(repo, commit, self._store.commit(reader, repo.id, commit))
 
     def commit(
         self, repository: str, branch: str, creation: models.CommitCreation, *, who: str, source_metarange: str = ""
@@ -64,6 +68,8 @@ class Commits:
             ForbiddenException: The branch is protected, or the repository read-only.
             NotFoundException: There is no such branch or repository.
         """
+        if creation.date is not None and abs(creation.date) > LATEST:
+            raise BadRequestException(f"argument date: {creation.date} seconds: invalid value: validation error")
         with self._store.writing() as writer:
             repo, head = self._check(writer, repository, branch, creation.force)
             if source_metarange:
@@ -72,24 +78,25 @@ class Commits:
             if self._count(writer, head) <= SMALL:
                 return self._commit_small(writer, repo, head, creation, who)
             head = self._seal(writer, repo, head)
-        return self._commit_sealed(repo, head, creation, who)
+        made = self._commit_sealed(repo, head, creation, who)
+        self._store.purge()
+        return made
 
     def _check(self, reader: Reader, repository: str, branch: str, force: bool | None) -> tuple[Repo, Head]:
-        repo = self._store.repo(reader, repository)
+        repo = self._store.writable(reader, repository, force)
+        check_branch(branch)
         head = self._store.head(reader, repo.id, branch)
         if protected(self._store, reader, repo.id, branch):
             raise ForbiddenException("cannot commit to protected branch")
-        return self._store.writable(reader, repository, force), head
+        return repo, head
 
     def _adopt(self, reader: Reader, head: Head, metarange: str) -> bytes:
         """The tree that a commit is to have instead of what is staged."""
         if self._count(reader, head):
             raise BadRequestException("cannot use source MetaRange on a branch with uncommitted changes")
-        try:
-            root = bytes.fromhex(metarange)
-            self._store.nodes(reader).get(root)
-        except (ValueError, KeyError):
-            raise NotFoundException(f"metarange {metarange} not found") from None
+        root = bytes.fromhex(metarange) if _METARANGE.fullmatch(metarange) else b""
+        if reader.row("SELECT 1 FROM node WHERE hash = ?", (root,)) is None:
+            raise NotFoundException(f"metarange {metarange}: not found")
         return root
 
     def _count(self, reader: Reader, head: Head) -> int:
@@ -128,26 +135,27 @@ class Commits:
         """Applies sealed changes without a lock; publishes them if nothing moved meanwhile."""
         store, mine = self._store, list(reversed(head.sealed))
         for _ in range(TRIES):
+            nodes = BulkNodes(store)
+            tree = store.tree(nodes)
             with store.reading() as reader:
-                nodes = store.nodes(reader)
-                tree = store.tree(nodes)
-                root = store.root(reader, repo.id, head.commit)
-                edits = edits_of(tree, root, views.staged(reader, mine, b"", views.END))
-                if edits:
-                    root = tree.apply(root, edits)
+                before = store.root(reader, repo.id, head.commit)
+                edits = edits_of(tree, before, views.staged(reader, mine, b"", views.END))
+            root = apply(tree, before, edits)
+            nodes.flush()
             with store.writing() as writer:
                 seen = store.head(writer, repo.id, head.name)
-                taken_away = not set(mine) <= set(seen.sealed)  # another commit has them, or they were reset
-                if seen.commit != head.commit and not taken_away:
+                if not set(mine) <= set(seen.sealed):  # another commit has them, or they were reset
+                    break
+                if seen.commit != head.commit:
                     head = seen
                     continue
-                if not taken_away and (edits or creation.allow_empty):
-                    nodes.flush(writer)
+                if edits or creation.allow_empty:
                     return self._publish(writer, repo, seen, root, creation, who, mine)
-                if not taken_away:
-                    self._drop_sealed(writer, repo, seen, mine)
-            raise BadRequestException("commit: no changes")
-        raise TooManyRequestsException("Too many attempts, try again later")
+                self._drop_sealed(writer, repo, seen, mine)
+                break
+        else:
+            raise TooManyRequestsException("Too many attempts, try again later")
+        raise BadRequestException("commit: no changes")
 
     def _drop_sealed(self, writer: Writer, repo: Repo, head: Head, tokens: list[int]) -> None:
         """Drops sealed changes that change nothing."""
@@ -183,7 +191,7 @@ class Commits:
             (commit, token, records.encode(rest), repo.id, head.name),
         )
         store.drop_tokens(writer, taken)
-        return model(commit, record)
+        return model(repo, commit, record)
 
     def log(
         self,
@@ -204,49 +212,34 @@ class Commits:
         Raises:
             NotFoundException: `ref`, `after` or `stop_at` is nothing.
         """
-        keys = [path_key(path) for path in objects]
-        ranges = [*((key, key + b"\0") for key in keys), *((p.encode(), p.encode() + views.END) for p in prefixes)]
+        ranges = [(key, key + b"\0") for key in map(path_key, objects)]
+        ranges += [(key, key + views.END) for key in map(prefix_key, prefixes)]
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
             start = self._named(reader, repo, ref, "ref")
             stop = self._named(reader, repo, stop_at, "stop_at") if stop_at else None
             begin = self._named(reader, repo, after, "from ref") if after else None
-            rows = list[models.Commit]()
+            rows: list[models.Commit] = []
             wanted = amount if limit else amount + 1
-            for commit, record in self._walk(reader, repo, start, begin, stop, since, first_parent):
-                if not ranges or self._touches(reader, repo, record, ranges):
-                    rows.append(model(commit, record))
+            for commit, record in walk(self._store, reader, repo.id, start, first_parent=first_parent):
+                if since is not None and date_of(repo, record) < since * 1e9:
+                    break
+                if begin is None:
+                    if not ranges or self._touches(reader, repo, record, ranges):
+                        rows.append(model(repo, commit, record))
                     if len(rows) >= wanted:
                         break
+                elif commit == begin:
+                    begin = None
+                if commit == stop:
+                    break
         more = len(rows) > amount
         rows = rows[:amount]
         return models.CommitPage(models.Pagination(more, rows[-1].id if more else "", len(rows), MOST), rows)
 
     def _named(self, reader: Reader, repo: Repo, ref: str, what: str) -> bytes:
-        try:
-            return committed(self._store, reader, repo.id, ref)
-        except NotFoundException as exc:
-            raise NotFoundException(f"{what}: {ref}: {exc}") from None
-
-    def _walk(
-        self,
-        reader: Reader,
-        repo: Repo,
-        start: bytes,
-        begin: bytes | None,
-        stop: bytes | None,
-        since: float | None,
-        first_parent: bool,
-    ) -> Iterator[tuple[bytes, CommitRecord]]:
-        started = begin is None
-        for commit, record in walk(self._store, reader, repo.id, start, first_parent=first_parent):
-            if since is not None and record.date < since * 1e9:
-                return
-            if started:
-                yield commit, record
-            started = started or commit == begin
-            if commit == stop:
-                return
+        told = "ref: invalid value: validation error: should point to a commit"
+        return committed(self._store, reader, repo.id, ref, f"{what}: ", told)
 
     def _touches(self, reader: Reader, repo: Repo, record: CommitRecord, ranges: list[tuple[bytes, bytes]]) -> bool:
         """Whether a commit of one parent changed anything in some ranges of paths."""
@@ -264,14 +257,28 @@ def edits_of(tree: Tree, root: bytes, staged: Iterator[tuple[bytes, bytes | None
     return [(key, new) for key, _, _, new in changes(tree, root, staged)]
 
 
-def model(commit: bytes, record: CommitRecord) -> models.Commit:
+def apply(tree: Tree, root: bytes, edits: Sequence[tuple[bytes, bytes | None]]) -> bytes:
+    """Applies edits a piece at a time: very many new keys between two old ones would cost their number squared."""
+    if root == tree.empty():
+        return tree.apply(root, edits)
+    for start in range(0, len(edits), SMALL):
+        root = tree.apply(root, edits[start : start + SMALL])
+    return root
+
+
+def date_of(repo: Repo, record: CommitRecord) -> int:
+    """When a commit was made, nanoseconds; the first was made with its repository."""
+    return record.date if record.parents else repo.record.created * 10**9
+
+
+def model(repo: Repo, commit: bytes, record: CommitRecord) -> models.Commit:
     """A commit in lakeFS's words."""
     return models.Commit(
         commit.hex(),
         [parent.hex() for parent in record.parents],
         record.committer,
         record.message,
-        record.date // 10**9,
+        date_of(repo, record) // 10**9,
         "" if record.root is None else record.root.hex(),
         record.metadata,
         record.generation,

@@ -57,7 +57,7 @@ class Engine:
         self.merges = Merges(store)
         self.objects = Objects(store, writes)
         self.keys = Keys(store)
-        self.staging = Staging(store, writes, self.keys)
+        self.staging = Staging(store, writes)
         self.imports = Imports(store)
         self.settings = Settings(store)
 
@@ -92,6 +92,7 @@ class Engine:
             if self._users:
                 return
             _open.pop(str(self.folder), None)
+        self.imports.close()
         with public():
             self.store.database.close()
 

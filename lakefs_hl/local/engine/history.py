@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from lakefs_hl.local.disk.rows import Reader
 from lakefs_hl.local.engine.expressions import INVALID, Expression, parse
 from lakefs_hl.local.engine.records import CommitRecord
-from lakefs_hl.local.engine.store import Head, Store
+from lakefs_hl.local.engine.store import Head, Store, rows
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException, ServerException, refusal
 
 _FULL: Final = re.compile(r"[0-9a-f]{64}")
@@ -88,11 +88,10 @@ def _base(store: Store, reader: Reader, repo: int, name: str) -> Resolved:
         return Resolved(row[0])
     if _SHORT.fullmatch(name):
         ends = bytes.fromhex(name.ljust(64, "0")), bytes.fromhex(name.ljust(64, "f"))
-        rows = reader.execute(
-            "SELECT id FROM history WHERE repository = ? AND id BETWEEN ? AND ? LIMIT 2", (repo, *ends)
-        ).fetchall()
-        if len(rows) == 1:
-            return Resolved(rows[0][0])
+        sql = "SELECT id FROM history WHERE repository = ? AND id BETWEEN ? AND ? LIMIT 2"
+        found = rows(reader, sql, (repo, *ends))
+        if len(found) == 1:
+            return Resolved(found[0][0])
     raise NotFoundException("not found")
 
 

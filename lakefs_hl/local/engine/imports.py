@@ -1,38 +1,60 @@
 """Imports: files of this machine, registered in a branch without a copy.
 
 An import runs on a thread of its own and leaves one commit, or an error in its record. What it registers is the file's
-size, time and MD5; reading it later checks the first two.
+size, time and MD5; reading it later checks the first two. Its objects make a tree of their own, written in batches with
+no lock held; that tree then takes the place of what was under the destinations.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import msgspec
 
 from lakefs_hl.local.disk.rows import Writer
-from lakefs_hl.local.engine import records, views
-from lakefs_hl.local.engine.commits import model
+from lakefs_hl.local.engine import records, sources, views
+from lakefs_hl.local.engine.bulk import BulkNodes
+from lakefs_hl.local.engine.commits import SMALL, model
+from lakefs_hl.local.engine.diffs import changes
 from lakefs_hl.local.engine.merges import STRATEGY
-from lakefs_hl.local.engine.names import path_key
-from lakefs_hl.local.engine.objects import LOCAL
-from lakefs_hl.local.engine.records import CommitRecord, Entry, ImportRecord
-from lakefs_hl.local.engine.store import Head, Repo, Store, now
+from lakefs_hl.local.engine.names import check_branch
+from lakefs_hl.local.engine.records import CommitRecord, ImportRecord
+from lakefs_hl.local.engine.repositories import METADATA
+from lakefs_hl.local.engine.store import Head, Repo, Store, now, rows
+from lakefs_hl.local.tree import Tree
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import BadRequestException, ConflictException, LakeFSException, NotFoundException
+from lakefs_hl.spec.errors import (
+    BadRequestException,
+    ConflictException,
+    LakeFSException,
+    NotFoundException,
+    TooManyRequestsException,
+)
 
-#: Objects between two notes of how far an import is.
-NOTE: Final = 10_000
-_BLOCK: Final = 1 << 20
-_ME: Final = f"{os.getpid()} {uuid4().hex}"
+#: Seconds between two notes of how far an import is, and two looks whether it is to end.
+NOTE: Final = 1.0
+#: How long the record of an import is kept, nanoseconds.
+KEPT: Final = 24 * 3600 * 10**9
+#: How often an import is put on a branch anew because the branch moved.
+TRIES: Final = 10
+_CANCELED: Final = "import error: Canceled"
+_REPOSITORY_KEY: Final = ".lakefs.last.import.timestamp"
+_Range = tuple[bytes, bytes]
+
+
+class _Canceled(Exception):
+    """Somebody ended the import."""
 
 
 class Imports:
@@ -40,23 +62,37 @@ class Imports:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._cancelled: set[str] = set()
+        self._running: dict[str, threading.Thread] = {}
+        self._ended: set[str] = set()
 
     def start(self, repository: str, branch: str, creation: models.ImportCreation, *, who: str) -> str:
-        """Starts an import; returns its id.
+        """Starts an import; gives its id.
 
         Raises:
             NotFoundException: There is no such branch or repository.
+            BadRequestException: The lake would import itself.
         """
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
+            check_branch(branch)
             self._store.head(reader, repo.id, branch)
+        for location in creation.paths:
+            self._not_the_lake(location)
         name = uuid4().hex
-        self._note(repo, name, ImportRecord(_ME, False, now()))
-        run = threading.Thread(target=self._run, args=(repo, branch, creation, who, name), daemon=True)
-        run.name = "lake-import"
+        self._note(repo, name, ImportRecord(str(os.getpid()), False, now()), first=True)
+        run = threading.Thread(
+            target=self._run, args=(repo, branch, creation, who, name), name="lake-import", daemon=True
+        )
+        self._running[name] = run
         run.start()
         return name
+
+    def _not_the_lake(self, location: models.ImportLocation) -> None:
+        with suppress(ValueError):  # what is no path of ours fails when it is read, as in lakeFS
+            source = Path(sources.file_of(location.path)).resolve()
+            lake = Path(self._store.database.folder).resolve()
+            if source.is_relative_to(lake) or lake.is_relative_to(source):
+                raise BadRequestException(f"{location.path}: holds the lake itself: invalid import source")
 
     def status(self, repository: str, name: str) -> models.ImportStatus:
         """How far an import is; one whose process is gone has failed.
@@ -67,12 +103,12 @@ class Imports:
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
             record = self._read(repo, name)
-            error = record.error
-            if error is None and not record.completed and not _alive(record.owner):
-                error = "import error: the process that ran it is gone; start it again"
             commit = None
             if record.commit is not None:
-                commit = model(record.commit, self._store.commit(reader, repo.id, record.commit))
+                commit = model(repo, record.commit, self._store.commit(reader, repo.id, record.commit))
+        error = record.error
+        if error is None and not record.completed and not self._alive(name, record):
+            error = "import error: the process that ran it is gone; start it again"
         updated = datetime.fromtimestamp(record.updated / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return models.ImportStatus(
             record.completed,
@@ -83,79 +119,130 @@ class Imports:
             None if error is None else models.Error(error),
         )
 
+    def _alive(self, name: str, record: ImportRecord) -> bool:
+        process = int(record.owner)
+        if process == os.getpid():
+            return name in self._running
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
     def cancel(self, repository: str, name: str) -> None:
-        """Ends an import that runs.
+        """Ends an import that runs; may be repeated.
 
         Raises:
             ConflictException: It is over.
             NotFoundException: There is none of this id.
         """
-        with self._store.reading() as reader:
-            record = self._read(self._store.repo(reader, repository), name)
-        if record.completed or (record.error and name not in self._cancelled):
-            raise ConflictException("conflict found")
-        self._cancelled.add(name)
-
-    def _read(self, repo: Repo, name: str) -> ImportRecord:
-        with self._store.reading() as reader:
-            row = reader.row('SELECT value FROM "import" WHERE repository = ? AND id = ?', (repo.id, name))
-        if row is None:
-            raise NotFoundException("import not found")
-        return records.read_import(row[0])
-
-    def _note(self, repo: Repo, name: str, record: ImportRecord) -> None:
-        value = records.encode(record)
 
         def work(writer: Writer) -> None:
-            writer.execute(
-                'INSERT OR REPLACE INTO "import"(repository, id, value) VALUES(?, ?, ?)', (repo.id, name, value)
-            )
+            repo = self._store.repo(writer, repository)
+            record = self._read(repo, name, writer)
+            if record.completed or record.error not in {None, _CANCELED}:
+                raise ConflictException("conflict found")
+            self._write(writer, repo, name, msgspec.structs.replace(record, updated=now(), error=_CANCELED))
 
         self._store.submit(work)
+        self._ended.add(name)
+
+    def close(self) -> None:
+        """Ends what runs, and waits for it."""
+        for name, run in list(self._running.items()):
+            self._ended.add(name)
+            run.join()
+
+    # -------------------------------------------------------------------------------------------------- the record
+
+    def _read(self, repo: Repo, name: str, writer: Writer | None = None) -> ImportRecord:
+        sql = "SELECT value FROM import WHERE repository = ? AND id = ?"
+        if writer is None:
+            with self._store.reading() as reader:
+                row = reader.row(sql, (repo.id, name))
+        else:
+            row = writer.row(sql, (repo.id, name))
+        if row is None:
+            raise NotFoundException("not found")
+        return records.read_import(row[0])
+
+    def _write(self, writer: Writer, repo: Repo, name: str, record: ImportRecord) -> None:
+        writer.execute(
+            "INSERT OR REPLACE INTO import(repository, id, value) VALUES(?, ?, ?)",
+            (repo.id, name, records.encode(record)),
+        )
+
+    def _note(self, repo: Repo, name: str, record: ImportRecord, *, first: bool = False) -> None:
+        """Writes down how far an import is.
+
+        Raises:
+            _Canceled: Somebody has ended it.
+        """
+
+        def work(writer: Writer) -> bool:
+            if first:
+                self._forget(writer, repo)
+            elif self._read(repo, name, writer).error == _CANCELED:
+                return True
+            self._write(writer, repo, name, record)
+            return False
+
+        if self._store.submit(work):
+            raise _Canceled
+
+    def _forget(self, writer: Writer, repo: Repo) -> None:
+        """Removes the records that are too old."""
+        known = rows(writer, "SELECT id, value FROM import WHERE repository = ?", (repo.id,))
+        old = [name for name, value in known if records.read_import(value).updated < now() - KEPT]
+        writer.executemany("DELETE FROM import WHERE repository = ? AND id = ?", [(repo.id, name) for name in old])
+
+    # -------------------------------------------------------------------------------------------------- the thread
 
     def _run(self, repo: Repo, branch: str, creation: models.ImportCreation, who: str, name: str) -> None:
-        """The thread: whatever happens ends in the import's record."""
-        record = ImportRecord(_ME, False, now())
-        try:
-            found = dict[bytes, bytes]()
-            for key, entry in self._entries(repo, creation):
-                found[key] = records.write_entry(entry)
-                if len(found) % NOTE == 0:
-                    record = msgspec.structs.replace(record, updated=now(), ingested=len(found))
-                    self._note(repo, name, record)
-                if name in self._cancelled:
-                    raise InterruptedError("Canceled")
-            replaced = [one.destination for one in creation.paths if one.type == "common_prefix"]
-            commit = self.load(repo, branch, sorted(found.items()), replaced, creation, who=who)
-            record = ImportRecord(_ME, True, now(), len(found), commit)
-        except (LakeFSException, OSError, UnicodeError, ValueError) as exc:
-            record = msgspec.structs.replace(record, updated=now(), error=f"import error: {exc}")
-        self._note(repo, name, record)
+        """Whatever happens ends in the import's record."""
+        count = 0
 
-    def _entries(self, repo: Repo, creation: models.ImportCreation) -> Iterator[tuple[bytes, Entry]]:
-        for location in creation.paths:
-            source = file_of(location.path)
-            if location.type == "object":
-                yield path_key(location.destination), _entry(source, os.stat(source))  # noqa: PTH116 - names as the system has them
-                continue
-            if not os.path.isdir(source):  # noqa: PTH112
-                raise FileNotFoundError(f"no such folder: {source}")
-            under = location.destination
-            if under and not under.endswith("/"):
-                under += "/"
-            for path, status in _files(source):
-                relative = os.path.relpath(path, source).replace(os.sep, "/")
-                yield path_key(under + relative), _entry(path, status)
+        def counted() -> Iterator[tuple[bytes, bytes]]:
+            nonlocal count
+            noted = time.monotonic()
+            for item in _joined(creation.paths):
+                count += 1
+                yield item
+                if name in self._ended:
+                    raise _Canceled
+                if time.monotonic() - noted > NOTE:
+                    noted = time.monotonic()
+                    self._note(repo, name, ImportRecord(str(os.getpid()), False, now(), count))
+
+        record = ImportRecord(str(os.getpid()), False, now(), count, None, "import error: a defect of the lake")
+        try:
+            replaced = [sources.under(one.destination) for one in creation.paths if one.type == "common_prefix"]
+            commit = self.load(repo, branch, counted(), replaced, creation, who=who, name=name)
+            record = ImportRecord(str(os.getpid()), True, now(), count, commit)
+        except _Canceled:
+            record = ImportRecord(str(os.getpid()), False, now(), count, None, _CANCELED)
+        except (LakeFSException, OSError, ValueError) as error:
+            record = ImportRecord(str(os.getpid()), False, now(), count, None, f"import error: {error}")
+        finally:
+            with suppress(LakeFSException):  # the lake is closed, locked or gone: the record stays behind, unfinished
+                self._store.submit(lambda writer: self._write(writer, repo, name, record))
+            self._running.pop(name, None)
+            self._ended.discard(name)
+
+    # ------------------------------------------------------------------------------------------------- the branch
 
     def load(
         self,
         repo: Repo,
         branch: str,
-        items: list[tuple[bytes, bytes]],
+        items: Iterable[tuple[bytes, bytes]],
         replaced: list[str],
         creation: models.ImportCreation,
         *,
         who: str,
+        name: str = "",
     ) -> bytes:
         """Puts many entries into a branch as one commit; what was under the replaced prefixes goes.
 
@@ -166,98 +253,101 @@ class Imports:
             replaced: Prefixes that hold nothing afterwards but what is in `items`.
             creation: Message and metadata of the commit.
             who: The committer.
+            name: Of the import; a canceled one is not put on the branch.
 
         Returns:
             The commit's id.
         """
         store = self._store
-        while True:
-            with store.reading() as reader:
-                store.writable(reader, repo.name, creation.force)
-                head = store.head(reader, repo.id, branch)
-                if next(views.staged(reader, head.tokens, b"", views.END), None) is not None:
-                    raise BadRequestException("uncommitted changes (dirty branch)")
-                nodes = store.nodes(reader)
-                tree = store.tree(nodes)
-                root = store.root(reader, repo.id, head.commit)
-                if root == store.empty:
-                    made = tree.build(items)
-                else:
-                    edits: dict[bytes, bytes | None] = {}
-                    for prefix in replaced:
-                        under = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-                        for keys, _ in tree.scan(root, under.encode(), under.encode() + views.END):
-                            edits.update(dict.fromkeys(keys))
-                    edits.update(items)
-                    made = tree.apply(root, sorted(edits.items()))
-            with store.writing() as writer:
-                if store.head(writer, repo.id, branch) == head:
-                    nodes.flush(writer)
-                    return self._publish(writer, repo, head, made, creation, who)
+        self._clean(repo, branch, creation.force)  # fail early, not after an hour of hashing
+        nodes = BulkNodes(store)
+        tree = Tree(nodes, store.shape, store.cache)  # an entry that differs in its time only is a new one here
+        made = tree.build(items)
+        ranges = _ranges(replaced, _outside(tree, made, replaced))
+        for _ in range(TRIES):
+            head, root = self._clean(repo, branch, creation.force)
+            if root == store.empty or ranges == [(b"", views.END)]:
+                combined = made
+            else:
+                edits = (
+                    (key, new) for low, high in ranges for key, _, new in tree.diff(root, made, start=low, end=high)
+                )
+                combined = root
+                while piece := list(islice(edits, SMALL)):
+                    combined = tree.apply(combined, piece)
+            nodes.flush()
+            commit = self._publish(repo, head, combined, creation, who, name)
+            if commit is not None:
+                return commit
+        raise TooManyRequestsException("Too many attempts, try again later")
+
+    def _clean(self, repo: Repo, branch: str, force: bool | None) -> tuple[Head, bytes]:
+        """The branch, which must have nothing staged that would be a change, and its tree."""
+        store = self._store
+        with store.reading() as reader:
+            store.writable(reader, repo.name, force)
+            head = store.head(reader, repo.id, branch)
+            root = store.root(reader, repo.id, head.commit)
+            tree = store.tree(store.nodes(reader))
+            if next(changes(tree, root, views.staged(reader, head.tokens, b"", views.END)), None) is not None:
+                raise BadRequestException("uncommitted changes (dirty branch)")
+        return head, root
 
     def _publish(
-        self, writer: Writer, repo: Repo, head: Head, root: bytes, creation: models.ImportCreation, who: str
-    ) -> bytes:
+        self, repo: Repo, head: Head, root: bytes, creation: models.ImportCreation, who: str, name: str
+    ) -> bytes | None:
+        """Makes the commit; None if the branch has moved."""
         store = self._store
         message = creation.commit.message or "Import objects"
         metadata = {STRATEGY: "source-wins", **(creation.commit.metadata or {})}
-        generation = store.commit(writer, repo.id, head.commit).generation + 1
-        record = CommitRecord([head.commit], root, who, message, now(), metadata, generation)
-        commit = store.add_commit(writer, repo.id, record)
-        writer.execute("UPDATE branch SET head = ? WHERE repository = ? AND name = ?", (commit, repo.id, head.name))
+        with store.writing() as writer:
+            if name and self._read(repo, name, writer).error == _CANCELED:
+                raise _Canceled
+            if store.head(writer, repo.id, head.name).commit != head.commit:
+                return None
+            generation = store.commit(writer, repo.id, head.commit).generation + 1
+            record = CommitRecord([head.commit], root, who, message, now(), metadata, generation)
+            commit = store.add_commit(writer, repo.id, record)
+            store.set_head(writer, repo.id, head.name, commit)
+            stored = store.setting(writer, repo.id, METADATA)
+            kept = {} if stored is None else records.read_metadata(stored)
+            kept[_REPOSITORY_KEY] = str(now() // 10**9)
+            store.set_setting(writer, repo.id, METADATA, records.encode(kept))
         return commit
 
 
-def file_of(uri: str) -> str:
-    """The path that a `local://` or `file://` URI names.
-
-    Raises:
-        ValueError: It is another store's, or not absolute.
-    """
-    if uri.startswith(LOCAL):
-        path = uri.removeprefix(LOCAL)
-    elif uri.startswith("file://"):
-        parts = urlsplit(uri)
-        path = unquote(parts.path)
-    else:
-        raise ValueError(f"{uri!r}: an embedded lake imports from local:///folder/ or file:///folder/ only")
-    if not os.path.isabs(path):  # noqa: PTH117
-        raise ValueError(f"{uri!r}: the path must be absolute, as in local:///home/me/data/")
-    return path
+def _joined(locations: list[models.ImportLocation]) -> Iterator[tuple[bytes, bytes]]:
+    """The entries of all locations, in order; of equal keys the last location's."""
+    streams = [
+        ((key, -index, value) for key, value in sources.entries(location)) for index, location in enumerate(locations)
+    ]
+    if len(streams) == 1:
+        yield from sources.entries(locations[0])
+        return
+    before = None
+    for key, _, value in merge(*streams, key=itemgetter(0, 1)):
+        if key != before:
+            before = key
+            yield key, value
 
 
-def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """The regular files of a tree; hidden ones are left out, as lakeFS does, and links are not followed."""
-    for entry in sorted(os.scandir(folder), key=lambda one: one.name):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path)
-        elif entry.is_file(follow_symlinks=False):
-            yield entry.path, entry.stat(follow_symlinks=False)
+def _outside(tree: Tree, made: bytes, replaced: list[str]) -> Iterator[bytes]:
+    """Keys that lie under no replaced prefix: single objects."""
+    prefixes = tuple(prefix.encode() for prefix in replaced)
+    if b"" in prefixes:
+        return
+    for keys, _ in tree.scan(made):
+        yield from (key for key in keys if not key.startswith(prefixes)) if prefixes else keys
 
 
-def _entry(path: str, status: os.stat_result) -> Entry:
-    digest = hashlib.md5(usedforsecurity=False)
-    with Path(path).open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    address = LOCAL + os.path.abspath(path)  # noqa: PTH100 - links stay links
-    mtime = status.st_mtime_ns
-    return records.make_entry(address, status.st_size, digest.digest(), mtime // 10**9, None, None, mtime)
-
-
-def _alive(owner: str) -> bool:
-    """Whether the process that runs an import is there still; our own runs are known by more than their number."""
-    if owner == _ME:
-        return True
-    process = int(owner.partition(" ")[0])
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _ranges(replaced: list[str], single: Iterable[bytes]) -> list[_Range]:
+    """What an import takes the place of: disjoint ranges of keys, in order."""
+    found = [(prefix.encode(), prefix.encode() + views.END) for prefix in replaced]
+    found += [(key, key + b"\0") for key in single]
+    ranges: list[_Range] = []
+    for low, high in sorted(found):
+        if ranges and low < ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], max(high, ranges[-1][1]))
+        else:
+            ranges.append((low, high))
+    return ranges

@@ -73,10 +73,6 @@ class Keys:
             return None
         return str(claims["sub"]) if claims.get("exp", 0) > now() // 10**9 else None
 
-    def sign(self, text: str) -> str:
-        """A signature that only this lake can make."""
-        return self._sign(text.encode()).decode()
-
     def _sign(self, data: bytes) -> bytes:
         return base64.urlsafe_b64encode(hmac.digest(self._secret(), data, "sha256")).rstrip(b"=")
 

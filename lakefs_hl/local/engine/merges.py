@@ -1,45 +1,54 @@
 """Bringing changes from one line of history to another: merge, revert, cherry-pick.
 
-All three are one three-way merge of trees: merge brings base → source, revert brings commit → parent, cherry-pick brings
-parent → commit. The trees are merged without a lock, and the result is published if the branch is still where it was.
+All three are one three-way merge of trees: merge brings base → source, revert commit → parent, cherry-pick parent →
+commit. The trees are merged without a lock, and the result is published if the branch is still where it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Final, NamedTuple
 
 from lakefs_hl.local.disk.nodes import NodeStore
 from lakefs_hl.local.disk.rows import Reader
 from lakefs_hl.local.engine import views
-from lakefs_hl.local.engine.commits import edits_of, model
+from lakefs_hl.local.engine.commits import model
+from lakefs_hl.local.engine.diffs import changes
 from lakefs_hl.local.engine.history import committed, merge_base
+from lakefs_hl.local.engine.names import check_branch
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.store import Head, Repo, Store, now
-from lakefs_hl.local.tree import Tree
+from lakefs_hl.local.tree import Strategy, Tree
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import (
-    BadRequestException,
-    ConflictException,
-    MergeConflict,
-    NotFoundException,
-    TooManyRequestsException,
-)
+from lakefs_hl.spec.errors import BadRequestException, ConflictException, MergeConflict, TooManyRequestsException
 
 TRIES: Final = 10
 STRATEGY: Final = ".lakefs.merge.strategy"
-_STRATEGIES: Final = ("", "dest-wins", "source-wins")
+_WINS: Final[dict[str, Strategy | None]] = {"": None, "dest-wins": "dest-wins", "source-wins": "source-wins"}
+#: Conflicting paths that an error names, at most.
+SHOWN: Final = 1000
 
 
 class Draft(NamedTuple):
     """A commit that is ready but for its date: the head it was made for, its tree, and its nodes."""
 
+    repo: Repo
     head: Head
-    root: bytes
+    root: bytes | None
     nodes: NodeStore
     parents: list[bytes]
     message: str
     metadata: dict[str, str]
+
+
+class _Clean(NamedTuple):
+    """A branch without staged changes, and what works on its tree."""
+
+    head: Head
+    root: bytes
+    tree: Tree
+    nodes: NodeStore
 
 
 class Merges:
@@ -57,31 +66,34 @@ class Merges:
             NotFoundException: One of them is not there.
         """
         strategy = merge.strategy or ""
-        if strategy not in _STRATEGIES:
+        if strategy not in _WINS:
             raise BadRequestException("argument strategy: invalid value: validation error")
+        store, where = self._store, f"update branch {branch}: "
 
-        def draft(reader: Reader) -> tuple[Repo, Draft]:
-            repo, head, tree, nodes = self._begin(reader, repository, branch, merge.force)
-            commit = self._source(reader, repo, branch, source)
-            base = self._root(reader, repo, merge_base(self._store, reader, repo.id, commit, head.commit))
-            theirs, ours = self._root(reader, repo, commit), self._root(reader, repo, head.commit)
-            if not (merge.allow_empty or merge.force) and next(tree.diff(base, theirs), None) is None:
-                raise BadRequestException(f"update branch {branch}: no changes")
-            root = self._merged(tree, branch, base, ours, theirs, strategy)
+        def draft(reader: Reader) -> Draft:
+            repo = store.writable(reader, repository, merge.force)
+            clean = self._clean(reader, repo, branch)
+            commit = committed(store, reader, repo.id, source, f"{where}get commit by ref {source}: ")
+            base = merge_base(store, reader, repo.id, clean.head.commit, commit)
+            before, theirs = store.root(reader, repo.id, base), store.commit(reader, repo.id, commit)
+            if not (merge.allow_empty or merge.force) and self._equal(clean.tree, before, theirs.root):
+                raise BadRequestException(f"{where}no changes")
+            root = self._merged(clean, where, before, theirs.root, strategy)
             metadata = {**(merge.metadata or {}), STRATEGY: strategy or "default"}
-            parents = [head.commit] if merge.squash_merge else [head.commit, commit]
+            parents = [clean.head.commit] if merge.squash_merge else [clean.head.commit, commit]
             message = merge.message or f"Merge '{source}' into '{branch}'"
-            return repo, Draft(head, root, nodes, parents, message, metadata)
+            return Draft(repo, clean.head, root, clean.nodes, parents, message, metadata)
 
-        return self._publish(draft, who)[0].hex()
+        return self._publish(draft, who).id
 
     def base(self, repository: str, source: str, branch: str) -> models.MergeBase:
         """The commits that a merge would join, and their base; the first two the way round that lakeFS has them."""
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
-            left = committed(self._store, reader, repo.id, source)
-            right = committed(self._store, reader, repo.id, branch)
-            base = merge_base(self._store, reader, repo.id, left, right)
+        store = self._store
+        with store.reading() as reader:
+            repo = store.repo(reader, repository)
+            left = committed(store, reader, repo.id, source, f"get commit by branch {source}: ")
+            right = committed(store, reader, repo.id, branch, f"get commit by ref {branch}: ")
+            base = merge_base(store, reader, repo.id, left, right)
         return models.MergeBase(right.hex(), left.hex(), base.hex())
 
     def revert(self, repository: str, branch: str, revert: models.Revert, *, who: str) -> models.Commit:
@@ -90,23 +102,28 @@ class Merges:
         Raises:
             ConflictException: It is a merge and no parent was named, or later commits changed the same paths.
             BadRequestException: The branch has staged changes, or there is nothing to undo.
+            NotFoundException: There is no such branch, or no such commit.
         """
         overrides = revert.commit_overrides or models.CommitOverrides()
+        store, number, where = self._store, revert.parent_number, "update branch: "
 
-        def draft(reader: Reader) -> tuple[Repo, Draft]:
-            repo, commit = self._commit(reader, repository, revert.ref, revert.force)
-            record = self._store.commit(reader, repo.id, commit)
-            parent = _parent(record, revert.parent_number, commit, ConflictException)
-            _, head, tree, nodes = self._begin(reader, repository, branch, revert.force)
-            before, after = self._root(reader, repo, parent), self._root(reader, repo, commit)
-            ours = self._root(reader, repo, head.commit)
-            root = self._merged(tree, branch, after, ours, before, "")
-            if not revert.allow_empty and next(tree.diff(ours, root), None) is None:
-                raise BadRequestException(f"update branch {branch}: no changes")
+        def draft(reader: Reader) -> Draft:
+            repo = store.writable(reader, repository, revert.force)
+            commit = committed(store, reader, repo.id, revert.ref, f"get commit from ref {revert.ref}: ")
+            record = store.commit(reader, repo.id, commit)
+            if len(record.parents) > 1 and not number:
+                raise ConflictException("must specify 1-based parent number for reverting merge commit")
+            if not 0 <= number <= len(record.parents):
+                raise BadRequestException(f"given commit does not have the given parent number: parent {number}")
+            clean = self._clean(reader, repo, branch)
+            before = store.commit(reader, repo.id, record.parents[max(number, 1) - 1]).root if record.parents else None
+            root = self._merged(clean, where, record.root or store.empty, before, "")
+            if not revert.allow_empty and self._equal(clean.tree, clean.root, root):
+                raise BadRequestException(f"{where}no changes")
             message = overrides.message or f"Revert {revert.ref}"
-            return repo, Draft(head, root, nodes, [head.commit], message, overrides.metadata or {})
+            return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, overrides.metadata or {})
 
-        return model(*self._publish(draft, who))
+        return self._publish(draft, who)
 
     def cherry_pick(self, repository: str, branch: str, pick: models.CherryPick, *, who: str) -> models.Commit:
         """Applies the change of one commit as a new one.
@@ -115,100 +132,88 @@ class Merges:
             ConflictException: The branch changed the same paths.
             BadRequestException: The branch has staged changes, the commit changed nothing, or it is a merge and no
                 parent was named.
+            NotFoundException: There is no such branch, or no such commit.
         """
         overrides = pick.commit_overrides or models.CommitOverrides()
+        store, where = self._store, "update branch: "
 
-        def draft(reader: Reader) -> tuple[Repo, Draft]:
-            repo, commit = self._commit(reader, repository, pick.ref, pick.force)
-            record = self._store.commit(reader, repo.id, commit)
-            if not record.parents:
-                raise BadRequestException("given commit does not have the given parent number")
-            number = 0 if pick.parent_number is None else pick.parent_number
-            if pick.parent_number is not None and number < 1:
-                raise BadRequestException("given commit does not have the given parent number")
-            parent = _parent(record, number, commit, BadRequestException)
-            _, head, tree, nodes = self._begin(reader, repository, branch, pick.force)
-            before, after = self._root(reader, repo, parent), self._root(reader, repo, commit)
-            if next(tree.diff(before, after), None) is None:
-                raise BadRequestException(f"update branch {branch}: no changes")
-            root = self._merged(tree, branch, before, self._root(reader, repo, head.commit), after, "")
+        def draft(reader: Reader) -> Draft:
+            repo = store.writable(reader, repository, pick.force)
+            commit = committed(store, reader, repo.id, pick.ref, f"get commit from ref {pick.ref}: ")
+            record = store.commit(reader, repo.id, commit)
+            if len(record.parents) > 1 and pick.parent_number is None:
+                raise BadRequestException("must specify 1-based parent number for cherry-picking merge commit")
+            number = 1 if pick.parent_number is None else pick.parent_number
+            if not 1 <= number <= len(record.parents):
+                raise BadRequestException(f"parent {number}: given commit does not have the given parent number")
+            clean = self._clean(reader, repo, branch)
+            before = store.root(reader, repo.id, record.parents[number - 1])
+            if self._equal(clean.tree, before, record.root):
+                raise BadRequestException(f"{where}no changes")
+            root = self._merged(clean, where, before, record.root, "")
             kept = record.metadata if overrides.metadata is None else overrides.metadata
             metadata = {**kept, "cherry-pick-origin": commit.hex(), "cherry-pick-committer": record.committer}
             message = overrides.message or record.message
-            return repo, Draft(head, root, nodes, [head.commit], message, metadata)
+            return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, metadata)
 
-        return model(*self._publish(draft, who))
+        return self._publish(draft, who)
 
-    def _begin(
-        self, reader: Reader, repository: str, branch: str, force: bool | None
-    ) -> tuple[Repo, Head, Tree, NodeStore]:
-        """The branch to change, which must have nothing staged."""
-        repo = self._store.writable(reader, repository, force)
+    def _clean(self, reader: Reader, repo: Repo, branch: str) -> _Clean:
+        """The branch to change, which must have nothing staged that would be a change."""
+        check_branch(branch)
         head = self._store.head(reader, repo.id, branch)
         nodes = self._store.nodes(reader)
         tree = self._store.tree(nodes)
-        staged = views.staged(reader, head.tokens, b"", views.END)
-        if edits_of(tree, self._root(reader, repo, head.commit), staged):
+        clean = _Clean(head, self._store.root(reader, repo.id, head.commit), tree, nodes)
+        self._must_be_clean(reader, clean)
+        return clean
+
+    def _must_be_clean(self, reader: Reader, clean: _Clean) -> bool:
+        """Says whether there is anything staged at all."""
+        found = views.staged(reader, clean.head.tokens, b"", views.END)
+        first = next(found, None)
+        if first is None:
+            return False
+        if next(changes(clean.tree, clean.root, chain([first], found)), None) is not None:
             raise BadRequestException("uncommitted changes (dirty branch)")
-        return repo, head, tree, nodes
+        return True
 
-    def _source(self, reader: Reader, repo: Repo, branch: str, source: str) -> bytes:
-        try:
-            return committed(self._store, reader, repo.id, source)
-        except NotFoundException as exc:
-            raise NotFoundException(f"update branch {branch}: get commit by ref {source}: {exc}") from None
+    def _equal(self, tree: Tree, left: bytes, right: bytes | None) -> bool:
+        """Whether two trees hold the same objects to lakeFS, whatever their records say of time and place."""
+        other = self._store.empty if right is None else right
+        return left == other or next(tree.diff(left, other), None) is None
 
-    def _commit(self, reader: Reader, repository: str, ref: str, force: bool | None) -> tuple[Repo, bytes]:
-        repo = self._store.writable(reader, repository, force)
-        return repo, committed(self._store, reader, repo.id, ref)
-
-    def _root(self, reader: Reader, repo: Repo, commit: bytes) -> bytes:
-        return self._store.root(reader, repo.id, commit)
-
-    def _merged(self, tree: Tree, branch: str, base: bytes, ours: bytes, theirs: bytes, strategy: str) -> bytes:
-        wins = "dest-wins" if strategy == "dest-wins" else "source-wins" if strategy else None
-        root, conflicts = tree.merge(base, ours, theirs, wins)
+    def _merged(self, clean: _Clean, where: str, base: bytes, theirs: bytes | None, strategy: str) -> bytes | None:
+        """Brings into a branch what leads from `base` to `theirs`. None is the first commit's tree, as in lakeFS."""
+        if theirs is None and base == clean.root:
+            return None
+        wins = _WINS[strategy]
+        root, conflicts = clean.tree.merge(base, clean.root, self._store.empty if theirs is None else theirs, wins)
         if root is None:
-            error = MergeConflict(f"update branch {branch}: conflict found")
-            error.conflicts = tuple(conflict[0].decode() for conflict in conflicts)
+            error = MergeConflict(f"{where}conflict found")
+            error.conflicts = tuple(conflict.key.decode() for conflict in conflicts[:SHOWN])
             raise error
         return root
 
-    def _publish(self, draft: Callable[[Reader], tuple[Repo, Draft]], who: str) -> tuple[bytes, CommitRecord]:
-        """Makes the commit of a draft, drafted anew if the branch moved or got staged changes meanwhile."""
+    def _publish(self, draft: Callable[[Reader], Draft], who: str) -> models.Commit:
+        """Makes the commit of a draft, drafted anew if the branch moved meanwhile."""
         store = self._store
         for _ in range(TRIES):
             with store.reading() as reader:
-                repo, made = draft(reader)
+                made = draft(reader)
             with store.writing() as writer:
-                seen = store.head(writer, repo.id, made.head.name)
-                if seen != made.head or self._soiled(writer, repo, made):
+                repo, head = made.repo, store.head(writer, made.repo.id, made.head.name)
+                if head.commit != made.head.commit:
                     continue
+                nodes = store.nodes(writer)
+                clean = _Clean(head, store.root(writer, repo.id, head.commit), store.tree(nodes), nodes)
+                if self._must_be_clean(writer, clean):
+                    store.renew(writer, repo.id, head)  # what is staged says what the old commit says, not the new
                 made.nodes.flush(writer)
                 generation = max(store.commit(writer, repo.id, one).generation for one in made.parents) + 1
                 record = CommitRecord(made.parents, made.root, who, made.message, now(), made.metadata, generation)
                 commit = store.add_commit(writer, repo.id, record)
-                writer.execute(
-                    "UPDATE branch SET head = ? WHERE repository = ? AND name = ?", (commit, repo.id, seen.name)
-                )
-                return commit, record
+                store.set_head(writer, repo.id, head.name, commit)
+            store.purge()
+            return model(repo, commit, record)
         raise TooManyRequestsException("Too many attempts, try again later")
-
-    def _soiled(self, reader: Reader, repo: Repo, made: Draft) -> bool:
-        """Whether something was staged since the draft found nothing of weight."""
-        tree = self._store.tree(self._store.nodes(reader))
-        staged = views.staged(reader, made.head.tokens, b"", views.END)
-        return bool(edits_of(tree, self._root(reader, repo, made.head.commit), staged))
-
-
-def _parent(
-    record: CommitRecord, number: int, commit: bytes, unnamed: type[ConflictException | BadRequestException]
-) -> bytes:
-    """The parent to compare with; of the first commit that is itself."""
-    if number < 0 or number > max(len(record.parents), 0):
-        raise BadRequestException("given commit does not have the given parent number")
-    if len(record.parents) > 1 and not number:
-        raise unnamed("must specify 1-based parent number for a merge commit")
-    if not record.parents:
-        return commit
-    return record.parents[max(number, 1) - 1]

@@ -67,3 +67,8 @@ def prefix_key(prefix: str) -> bytes:
 def after_key(after: str) -> bytes:
     """Gives the place to go on from as bytes; whatever its length."""
     return _encode(after, "after") if after else b""
+
+
+def delimiter_key(delimiter: str) -> bytes:
+    """Gives a delimiter as bytes; whole characters in UTF-8, so that it never cuts one of a path's."""
+    return _encode(delimiter, "delimiter")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from lakefs_hl.local.disk.blobs import INLINE, Held
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records, views
-from lakefs_hl.local.engine.names import path_key, prefix_key
+from lakefs_hl.local.engine.names import after_key, delimiter_key, path_key, prefix_key
 from lakefs_hl.local.engine.pages import MOST
 from lakefs_hl.local.engine.records import OCTETS, Entry
+from lakefs_hl.local.engine.sources import LOCAL
 from lakefs_hl.local.engine.store import Repo, Store, now, public, put_entry
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
@@ -28,7 +29,8 @@ from lakefs_hl.spec.errors import (
 from lakefs_hl.spec.models import ObjectStats
 from lakefs_hl.spec.wire import FileSlice
 
-LOCAL: Final = "local://"
+Keys: TypeAlias = "list[bytes]"
+Refusals: TypeAlias = "list[models.ObjectError]"
 
 
 class Content(NamedTuple):
@@ -57,7 +59,7 @@ class Objects:
             NotFoundException: There is no such object, reference or repository.
         """
         with self._store.reading() as reader:
-            repo, entry = self._entry(reader, repository, ref, path)
+            repo, entry = self._entry(reader, repository, ref, path_key(path))
         return stats(repo, path, entry)
 
     def read(self, repository: str, ref: str, path: str) -> tuple[ObjectStats, Content]:
@@ -69,7 +71,7 @@ class Objects:
             IntegrityError: It was imported, and its file has changed since.
         """
         with self._store.reading() as reader:
-            repo, entry = self._entry(reader, repository, ref, path)
+            repo, entry = self._entry(reader, repository, ref, path_key(path))
             if isinstance(entry.address, bytes):
                 held = self._store.blobs.open(reader, entry.address, entry.size)
                 return stats(repo, path, entry), _content(held)
@@ -79,18 +81,20 @@ class Objects:
         self, repository: str, ref: str, *, prefix: str = "", after: str = "", delimiter: str = "", amount: int = 100
     ) -> models.ObjectPage:
         """One page of objects and common prefixes, in byte order."""
-        start = prefix_key(prefix)
+        start, behind, folds = prefix_key(prefix), after_key(after), delimiter_key(delimiter)
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
             seen = views.view(self._store, reader, repo.id, ref)
             tree = self._store.tree(self._store.nodes(reader))
-            found = views.listing(reader, tree, seen, start, after.encode(), delimiter.encode(), amount + 1)
+            found = views.listing(reader, tree, seen, start, behind, folds, amount + 1)
         more = len(found) > amount
         if more:
             del found[amount:]
         at, read = f"{repo.record.namespace}/data/", records.read_entry
         rows = [
-            ObjectStats(key.decode(), "common_prefix") if value is None else _row(key.decode(), read(value), at)
+            ObjectStats(key.decode("utf-8", "replace"), "common_prefix")
+            if value is None
+            else _row(key.decode(), read(value), at)
             for key, value in found
         ]
         offset = rows[-1].path if more and rows else ""
@@ -121,53 +125,62 @@ class Objects:
         with public():
             blob = self._store.blobs.put(body)
         entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, content_type, metadata)
-        repo = self._writes.put(repository, branch, key, entry, blob=blob, create_only=create_only, force=force)
+        try:
+            repo = self._writes.put(repository, branch, key, entry, blob=blob, create_only=create_only, force=force)
+        except NotFoundException as error:
+            raise _missing(error, branch) from None
         return _shown(repo, path, entry, content_type)
 
     def _check_first(self, repository: str, branch: str, key: bytes, create_only: bool, force: bool) -> None:
         """Refuses before a large body is stored for nothing."""
         with self._store.reading() as reader:
-            repo, head = self._writes.check(reader, repository, branch, force)
+            try:
+                repo, head = self._writes.check(reader, repository, branch, force)
+            except NotFoundException as error:
+                raise _missing(error, branch) from None
             if create_only and self._writes.find(reader, repo, head, key) is not None:
                 raise ObjectExistsException("path already exists")
 
     def may_write(self, repository: str, branch: str, path: str) -> None:
-        """Passes the checks of a write, and writes nothing."""
+        """Says that an object may be put; as in lakeFS, whether the branch is protected is asked by the write."""
         path_key(path)
         with self._store.reading() as reader:
-            self._writes.check(reader, repository, branch, False)
+            repo = self._store.writable(reader, repository)
+            self._store.head(reader, repo.id, branch)
 
     def delete(self, repository: str, branch: str, path: str, force: bool = False) -> None:
         """Deletes an object; one that is not there is no error."""
         self._writes.delete(repository, branch, [path_key(path)], force)
 
-    def delete_many(
-        self, repository: str, branch: str, paths: Sequence[str], force: bool = False
-    ) -> list[models.ObjectError]:
-        """Deletes objects; returns what was refused. As in lakeFS one empty path keeps all of them."""
-        if not all(paths):
-            return []
+    def delete_many(self, repository: str, branch: str, paths: Sequence[str], force: bool = False) -> Refusals:
+        """Deletes objects; gives what was refused. As in lakeFS, where there is no such branch nothing is."""
+        keys: Keys = []
+        refused: Refusals = []
+        for path in paths:
+            try:
+                keys.append(path_key(path))
+            except BadRequestException as error:
+                refused.append(models.ObjectError(400, str(error), path))
         try:
-            self._writes.delete(repository, branch, [path_key(path) for path in paths], force)
+            self._writes.delete(repository, branch, keys, force)
         except NotFoundException:
             return []
-        except ForbiddenException as exc:
-            return [models.ObjectError(403, str(exc), path) for path in paths]
-        except BadRequestException as exc:
-            return [models.ObjectError(500, str(exc), path) for path in paths]
-        return []
+        except ForbiddenException as error:
+            return [models.ObjectError(403, str(error), path) for path in paths]
+        return refused
 
     def copy(self, repository: str, branch: str, path: str, source: models.ObjectCopy) -> ObjectStats:
-        """Copies an object within its repository; the bytes are shared."""
-        key, from_key = path_key(path), path_key(source.src_path)
+        """Copies an object within its repository; the bytes are shared.
+
+        Raises:
+            NotFoundException: There is no such object, branch or reference.
+        """
+        key, from_key = path_key(path), path_key(source.src_path, "src_path")
 
         def work(writer: Writer) -> tuple[Repo, Entry]:
+            _, found = self._entry(writer, repository, source.src_ref or branch, from_key)
             repo, head = self._writes.check(writer, repository, branch, source.force)
-            seen = views.view(self._store, writer, repo.id, source.src_ref or branch)
-            value = views.lookup(writer, self._store.tree(self._store.nodes(writer)), seen, from_key)
-            if value is None:
-                raise NotFoundException("not found")
-            entry = msgspec.structs.replace(records.read_entry(value), mtime=now() // 10**9)
+            entry = msgspec.structs.replace(found, mtime=now() // 10**9)
             put_entry(writer, head.token, key, records.write_entry(entry))
             return repo, entry
 
@@ -186,7 +199,7 @@ class Objects:
             repo, head = self._writes.check(writer, repository, branch, False)
             value = self._writes.find(writer, repo, head, key)
             if value is None:
-                raise NotFoundException("not found")
+                raise NotFoundException(f"update user metadata on {repository}/{branch}/{path}: not found")
             entry = msgspec.structs.replace(records.read_entry(value), metadata=metadata or None)
             put_entry(writer, head.token, key, records.write_entry(entry))
 
@@ -194,8 +207,7 @@ class Objects:
 
     def stage(self, repository: str, branch: str, path: str, stage: models.ObjectStage) -> ObjectStats:
         """Registers an object by its address; whether it is there nobody looks."""
-        if not stage.physical_address.startswith(LOCAL):
-            raise BadRequestException("invalid address: not in this lake's store")
+        check_address(stage.physical_address)
         entry = records.make_entry(
             stage.physical_address,
             stage.size_bytes,
@@ -207,18 +219,29 @@ class Objects:
         repo = self._writes.put(repository, branch, path_key(path), entry, force=stage.force)
         return stats(repo, path, entry)
 
-    def _entry(self, reader: Reader, repository: str, ref: str, path: str) -> tuple[Repo, Entry]:
+    def _entry(self, reader: Reader, repository: str, ref: str, key: bytes) -> tuple[Repo, Entry]:
         repo = self._store.repo(reader, repository)
         seen = views.view(self._store, reader, repo.id, ref)
-        value = views.lookup(reader, self._store.tree(self._store.nodes(reader)), seen, path_key(path))
+        value = views.lookup(reader, self._store.tree(self._store.nodes(reader)), seen, key)
         if value is None:
             raise NotFoundException("not found")
         return repo, records.read_entry(value)
 
 
+def check_address(address: str) -> None:
+    """Refuses an address of another kind of store."""
+    if not address.startswith(LOCAL):
+        raise BadRequestException("physical address is not valid for block adapter: local")
+
+
 def stats(repo: Repo, path: str, entry: Entry) -> ObjectStats:
     """An entry in lakeFS's words; metadata is told even if there is none."""
     return _row(path, entry, f"{repo.record.namespace}/data/", {})
+
+
+def _missing(error: NotFoundException, branch: str) -> NotFoundException:
+    """What lakeFS says to an upload, and to no other write."""
+    return NotFoundException(f"branch '{branch}' not found") if str(error) == "branch not found" else error
 
 
 def _shown(repo: Repo, path: str, entry: Entry, content_type: str) -> ObjectStats:
@@ -239,6 +262,10 @@ def _row(path: str, entry: Entry, at: str, nothing: dict[str, str] | None = None
     )
 
 
+def _prefix(key: bytes) -> ObjectStats:
+    return ObjectStats(key.decode("utf-8", "replace"), "common_prefix")  # a prefix asked for may begin mid-letter
+
+
 def _content(held: Held) -> Content:
     body = FileSlice(held.fd, 0, held.length) if held.data is None else held.data
     return Content(body, held.release)
@@ -257,7 +284,7 @@ def _foreign(entry: Entry) -> Content:
     if (found.st_size, found.st_mtime_ns) != (entry.size, entry.stamp):
         held.release()
         raise IntegrityError(
-            f"{path} has changed since it was imported: it had {entry.size} bytes and now has {found.st_size}, modified at "
-            f"{found.st_mtime_ns} ns instead of {entry.stamp} ns; import it again"
+            f"{path} has changed since it was imported: it had {entry.size} bytes and now has {found.st_size}; it was "
+            f"modified at {found.st_mtime_ns} ns instead of {entry.stamp} ns; import it again"
         )
     return _content(held)

@@ -44,7 +44,7 @@ class CommitRecord(msgspec.Struct, array_like=True, frozen=True):
         root: The tree; None is the first commit's, which holds nothing.
         committer: Who.
         message: Any text.
-        date: Unix time in nanoseconds.
+        date: Unix time in nanoseconds; 0 is the first commit's, and means the repository's own.
         metadata: Any strings.
         generation: 1 + the highest of the parents.
     """
@@ -56,6 +56,10 @@ class CommitRecord(msgspec.Struct, array_like=True, frozen=True):
     date: int
     metadata: dict[str, str]
     generation: int
+
+
+#: The first commit: the same in every repository, as lakeFS has it for those that it makes within one second.
+FIRST: Final = CommitRecord([], None, "", "Repository created", 0, {}, 1)
 
 
 class RepositoryRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -72,7 +76,7 @@ class ImportRecord(msgspec.Struct, array_like=True, frozen=True):
     """An import, running or over.
 
     Attributes:
-        owner: Process id of who runs it, and when that process started to.
+        owner: Process id of who runs it.
         completed: Whether it went well.
         updated: Unix time in nanoseconds.
         ingested: Objects so far.

@@ -8,9 +8,9 @@ from typing import Final
 from lakefs_hl.local.disk.rows import Writer
 from lakefs_hl.local.engine import records, samples
 from lakefs_hl.local.engine.pages import page_of
-from lakefs_hl.local.engine.records import CommitRecord, RepositoryRecord
+from lakefs_hl.local.engine.records import FIRST, RepositoryRecord
 from lakefs_hl.local.engine.settings import PROTECTION
-from lakefs_hl.local.engine.store import Repo, Store, now
+from lakefs_hl.local.engine.store import Repo, Store, now, rows
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, ConflictException
 
@@ -50,13 +50,13 @@ class Repositories:
         if creation.storage_id:
             raise BadRequestException(f"invalid storage id: {creation.storage_id}")
         if not record.namespace.startswith(_SCHEME):
-            raise BadRequestException("storage namespace: invalid value: must match: local")
+            raise BadRequestException("failed to match required regex ^local://: invalid namespace")
         if not (record.bare or record.read_only):
             marker = "namespace " + record.namespace.rstrip("/")
             if writer.row("SELECT 1 FROM meta WHERE key = ?", (marker,)):
                 raise BadRequestException(
-                    "failed to create repository: found lakeFS objects in the storage namespace: "
-                    "storage namespace already in use"
+                    f"failed to create repository: found lakeFS objects in the storage (:{record.namespace}) "
+                    "key(_lakefs/dummy): storage namespace already in use"
                 )
             writer.execute("INSERT INTO meta(key, value) VALUES(?, ?)", (marker, name))
         row = writer.row(
@@ -64,7 +64,7 @@ class Repositories:
         )
         repo = Repo(row[0] if row else 0, name, record)
         if not record.bare:
-            first = store.add_commit(writer, repo.id, CommitRecord([], None, "", "Repository created", now(), {}, 1))
+            first = store.add_commit(writer, repo.id, FIRST)
             writer.execute(
                 "INSERT INTO branch(repository, name, head, token) VALUES(?, ?, ?, ?)",
                 (repo.id, record.default_branch, first, store.next_token(writer)),
@@ -85,13 +85,14 @@ class Repositories:
     def page(self, prefix: str, after: str, amount: int, search: str = "") -> models.RepositoryPage:
         """Repositories by name."""
         with self._store.reading() as reader:
-            rows = reader.execute(
+            found = rows(
+                reader,
                 "SELECT id, name, value FROM repository WHERE name > ? AND substr(name, 1, ?) = ? AND instr(name, ?) "
                 "ORDER BY name LIMIT ?",
                 (after, len(prefix), prefix, search, amount + 1),
-            ).fetchall()
-        found = [self._model(Repo(row[0], row[1], records.read_repository(row[2]))) for row in rows]
-        pagination, kept = page_of(found, amount, lambda one: one.id)
+            )
+        listed = [self._model(Repo(row[0], row[1], records.read_repository(row[2]))) for row in found]
+        pagination, kept = page_of(listed, amount, lambda one: one.id)
         return models.RepositoryPage(pagination, kept)
 
     def delete(self, name: str, force: bool = False) -> None:
@@ -101,14 +102,12 @@ class Repositories:
             NotFoundException: There is none of this name.
             ForbiddenException: It is read-only, and that was not to be overridden.
         """
-        store = self._store
-        with store.writing() as writer:
-            repo = store.writable(writer, name, force)
-            for (branch,) in writer.execute("SELECT name FROM branch WHERE repository = ?", (repo.id,)).fetchall():
-                store.drop_tokens(writer, store.head(writer, repo.id, branch).tokens)
-            for table in ("branch", "tag", "setting", "history", "import", "answered"):
-                writer.execute(f'DELETE FROM "{table}" WHERE repository = ?', (repo.id,))  # noqa: S608 - our own names
-            writer.execute("DELETE FROM repository WHERE id = ?", (repo.id,))
+
+        def work(writer: Writer) -> None:
+            self._store.delete_repo(writer, self._store.writable(writer, name, force))
+
+        self._store.submit(work)
+        self._store.purge()
 
     def metadata(self, name: str) -> dict[str, str]:
         """A repository's metadata."""

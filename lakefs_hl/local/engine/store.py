@@ -7,10 +7,10 @@ hash never changes and may be kept. Errors of disk and tree become errors of the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -29,6 +29,11 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Reader)
 #: Commits and repositories kept in memory, each.
 KEPT: Final = 4096
+#: Rows removed in one transaction, at most.
+CHUNK: Final = 5000
+#: Keys of `meta` that name what is still to be removed.
+_DEAD: Final = "dead token "
+_DELETED: Final = "deleted repository "
 
 
 class Repo(NamedTuple):
@@ -94,6 +99,7 @@ class Store:
         self.cache = Cache()
         self._commits: dict[bytes, CommitRecord] = {}
         self._records: dict[bytes, RepositoryRecord] = {}
+        self._dead = False  # whether there is something to purge; a hint, `purge(look=True)` finds all
         with self.reading() as reader:
             nodes = self.nodes(reader)
             #: The tree that holds nothing: of a first commit, and of one that removed everything.
@@ -232,9 +238,71 @@ class Store:
         token: int = row[0] if row else 0
         return token
 
+    def renew(self, writer: Writer, repo: int, head: Head) -> None:
+        """Gives a branch a new token and drops all that is staged."""
+        writer.execute(
+            "UPDATE branch SET token = ?, sealed = x'90' WHERE repository = ? AND name = ?",
+            (self.next_token(writer), repo, head.name),
+        )
+        self.drop_tokens(writer, head.tokens)
+
     def drop_tokens(self, writer: Writer, tokens: list[int]) -> None:
-        """Removes what was staged under tokens that no branch names."""
-        writer.executemany("DELETE FROM staging WHERE token = ?", [(token,) for token in tokens])
+        """Removes what was staged under tokens that no branch names any more; what is much is left to `purge`."""
+        for token in tokens:
+            if writer.row("SELECT 1 FROM staging WHERE token = ? LIMIT 1 OFFSET ?", (token, CHUNK)) is None:
+                writer.execute("DELETE FROM staging WHERE token = ?", (token,))
+            else:
+                writer.execute("INSERT OR IGNORE INTO meta(key, value) VALUES(?, '')", (f"{_DEAD}{token}",))
+                self._dead = True
+
+    def purge(self, *, look: bool = False) -> None:
+        """Removes the rows of dead tokens and of deleted repositories, in pieces, so that nobody waits for long.
+
+        Args:
+            look: Whether to look for what others have left, too.
+        """
+        while self._dead or look:
+            look = self._dead = False
+            with self.writing(durable=False) as writer:
+                self._dead = self._purge_some(writer)
+
+    def _purge_some(self, writer: Writer) -> bool:
+        """Removes at most `CHUNK` rows; says whether there may be more."""
+        sql = "SELECT key FROM meta WHERE key > ? AND key < ? LIMIT 1"
+        row = writer.row(sql, (_DEAD, _DEAD + "\x7f"))
+        if row is not None:
+            token = int(row[0].removeprefix(_DEAD))
+            writer.execute(
+                "DELETE FROM staging WHERE token = ?1 AND path IN (SELECT path FROM staging WHERE token = ?1 LIMIT ?2)",
+                (token, CHUNK),
+            )
+            if writer.changes < CHUNK:
+                writer.execute("DELETE FROM meta WHERE key = ?", row)
+            return True
+        row = writer.row(sql, (_DELETED, _DELETED + "\x7f"))
+        if row is None:
+            return False
+        repo = int(row[0].removeprefix(_DELETED))
+        for table, key in (("history", "id"), ("import", "id"), ("answered", "operation"), ("tag", "name")):
+            writer.execute(
+                f'DELETE FROM "{table}" WHERE repository = ?1 AND "{key}" IN '  # noqa: S608 - our own names
+                f'(SELECT "{key}" FROM "{table}" WHERE repository = ?1 LIMIT ?2)',
+                (repo, CHUNK),
+            )
+            if writer.changes == CHUNK:
+                return True
+        writer.execute("DELETE FROM meta WHERE key = ?", row)
+        return True
+
+    def delete_repo(self, writer: Writer, repo: Repo) -> None:
+        """Removes a repository's names; its history is left to `purge`."""
+        for token, sealed in rows(writer, "SELECT token, sealed FROM branch WHERE repository = ?", (repo.id,)):
+            self.drop_tokens(writer, [token, *records.read_tokens(sealed)])
+        for table in ("branch", "setting"):
+            writer.execute(f"DELETE FROM {table} WHERE repository = ?", (repo.id,))  # noqa: S608 - our own names
+        writer.execute("DELETE FROM repository WHERE id = ?", (repo.id,))
+        writer.execute("INSERT INTO meta(key, value) VALUES(?, '')", (f"{_DELETED}{repo.id}",))
+        self._dead = True
 
     def setting(self, reader: Reader, repo: int, kind: str) -> bytes | None:
         """One setting of a repository, as it was stored."""
@@ -263,6 +331,11 @@ def translated(error: BaseException) -> errors.LakeError:
     if isinstance(error, (disk.Damaged, TreeCorruptError, msgspec.DecodeError)):
         return errors.LakeCorruptError(str(error))
     return errors.LakeError(str(error))
+
+
+def rows(reader: Reader, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a question."""
+    return cast("list[tuple[Any, ...]]", reader.execute(sql, args).fetchall())
 
 
 def now() -> int:

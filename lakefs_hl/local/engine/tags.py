@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from lakefs_hl.local.disk.rows import Writer
-from lakefs_hl.local.engine.branches import is_commit
-from lakefs_hl.local.engine.history import committed
+from lakefs_hl.local.engine.history import committed, is_commit
 from lakefs_hl.local.engine.names import check_tag
 from lakefs_hl.local.engine.pages import page_of
-from lakefs_hl.local.engine.store import Store
+from lakefs_hl.local.engine.store import Store, rows
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import ConflictException, NotFoundException
 
@@ -22,12 +21,13 @@ class Tags:
         """Tags by name."""
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
-            rows = reader.execute(
+            found = rows(
+                reader,
                 "SELECT name, head FROM tag WHERE repository = ? AND name > ? AND substr(name, 1, ?) = ? "
                 "ORDER BY name LIMIT ?",
                 (repo.id, after, len(prefix), prefix, amount + 1),
-            ).fetchall()
-        pagination, kept = page_of([models.Ref(row[0], row[1].hex()) for row in rows], amount, lambda one: one.id)
+            )
+        pagination, kept = page_of([models.Ref(row[0], row[1].hex()) for row in found], amount, lambda one: one.id)
         return models.RefPage(pagination, kept)
 
     def get(self, repository: str, name: str) -> models.Ref:
@@ -55,8 +55,9 @@ class Tags:
             repo = self._store.writable(writer, repository, creation.force)
             check_tag(creation.id)
             if self._store.find_head(writer, repo.id, creation.id) is not None:
-                raise ConflictException("branch already exists: not unique")
-            is_commit(writer, repo.id, creation.id)
+                raise ConflictException(f"branch name {creation.id}: conflict found")
+            if is_commit(writer, repo.id, creation.id):
+                raise ConflictException(f"commit ID {creation.id}: conflict found")
             commit = committed(self._store, writer, repo.id, creation.ref)
             if writer.row("SELECT 1 FROM tag WHERE repository = ? AND name = ?", (repo.id, creation.id)):
                 raise ConflictException("tag already exists: not unique")

@@ -100,8 +100,10 @@ def first_after(prefix: bytes, after: bytes, delimiter: bytes) -> bytes:
     """Where a page begins: after a key; after a folded prefix it is behind all that was folded."""
     if not after:
         return prefix
-    if delimiter and after.endswith(delimiter) and len(after) > len(prefix) and after.startswith(prefix):
-        return after + END
+    if delimiter and after.startswith(prefix):
+        cut = after.find(delimiter, len(prefix))
+        if cut >= 0 and cut + len(delimiter) == len(after):
+            return after + END
     return max(prefix, after + b"\0")
 
 
