@@ -10,7 +10,12 @@ from lakefs_hl.local.api import checks, forms
 from lakefs_hl.local.api.answers import JSON, Handler, created, done, ok
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
-from lakefs_hl.spec.errors import BadRequestException, ObjectExistsException, UnsupportedOperationException
+from lakefs_hl.spec.errors import (
+    BadRequestException,
+    NotFoundException,
+    ObjectExistsException,
+    UnsupportedOperationException,
+)
 from lakefs_hl.spec.wire import Request, Response
 
 MAX_DELETE: Final = 1000
@@ -117,7 +122,11 @@ def delete_objects(engine: Engine, request: Request, who: str) -> Response:
     paths = checks.body(models.PathList, request).paths
     if len(paths) > MAX_DELETE:
         raise BadRequestException(f"request size exceeded, max paths is set to {MAX_DELETE}")
-    errors = engine.objects.delete_many(repository, branch, paths, checks.flag(request.query, "force"))
+    try:
+        errors = engine.objects.delete_many(repository, branch, paths, checks.flag(request.query, "force"))
+    except NotFoundException:
+        engine.repositories.get(repository)
+        errors = []  # lakeFS says nothing of a branch that is not there: recorded
     return ok(models.ObjectErrors(errors))
 
 
