@@ -9,7 +9,7 @@ from typing import Any
 
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec.errors import NotFoundException
-from tests.faults.writer import REPOSITORY, body
+from tests.faults.writer import LOADED, REPOSITORY, body
 
 #: What an object may hold: the number of its body, None where there is none.
 Allowed = frozenset[int | None]
@@ -45,7 +45,7 @@ class Account:
             if words[0] == "?":
                 assert pending is None, f"{self.name} began {words} without an answer to {pending}"
                 pending = words[1:]
-                if pending[0] == "put":
+                if pending[0] in {"put", "load"}:
                     self.number = max(self.number, pending[3])
                 elif pending[0] == "branch":
                     self.number = max(self.number, int(pending[1].rpartition("-")[2]))
@@ -75,6 +75,10 @@ class Account:
                 for commit in self.commits:  # the log of the merged branch lives on in that of the other
                     commit.branch = own if commit.branch == source else commit.branch
                 self.commits.append(Committed(answer[0], own, self._certain(source)))
+            case ["load", own, folder, number]:
+                holds = {f"{folder}/{index:04d}": number for index in range(0, LOADED, 83)}
+                self.objects |= {(own, path): frozenset({number}) for path in holds}
+                self.commits.append(Committed(answer[0], own, dict(holds)))
             case ["tag", tag, commit]:
                 self.tags[tag] = commit
             case ["drop", branch]:
@@ -90,6 +94,8 @@ class Account:
                 self.branches[branch] = None
             case ["merge", source, own]:
                 self.merges.append(({path for branch, path in self.objects if branch == source}, own))
+            case ["load", own, folder, _]:
+                self.merges.append(({f"{folder}/{index:04d}" for index in range(LOADED)}, own))
             case ["drop", branch]:
                 self._forget(branch, exists=None)
 

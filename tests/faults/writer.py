@@ -6,6 +6,7 @@ before the kill, so what follows a "!" was acknowledged, and at most one "?" per
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -15,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from lakefs_hl.local.disk import database, fs
-from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.engine import Engine, bulk, commits, records
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException
 
 REPOSITORY = "repo"
 #: Paths that one writer keeps writing to on the shared branch.
 PATHS = 30
+#: Entries of one load.
+LOADED = 500
 
 
 def body(name: str, number: int) -> bytes:
@@ -93,6 +96,20 @@ class Writer:
         self.engine.branches.delete(REPOSITORY, branch, False)
         self.say("!")
 
+    def load(self) -> None:
+        """Many entries at once, as an import brings them; they name objects outside the lake."""
+        self._number += 1
+        own, folder = f"own-{self.name}", f"{self.name}/load-{self._number}"
+        self.say("?", "load", own, folder, self._number)
+        data = body(self.name, self._number)
+        etag = hashlib.md5(data, usedforsecurity=False).digest()
+        entry = records.write_entry(records.make_entry("local:///elsewhere", len(data), etag, 1, None, None, 1))
+        items = [(f"{folder}/{index:04d}".encode(), entry) for index in range(LOADED)]
+        with self.engine.store.reading() as reader:
+            repo = self.engine.store.repo(reader, REPOSITORY)
+        creation = models.ImportCreation([], models.CommitCreation("load"))
+        self.say("!", self.engine.imports.load(repo, own, items, [], creation, who=self.name).hex())
+
     def live(self) -> None:
         """Writes for ever."""
         while True:
@@ -104,8 +121,10 @@ class Writer:
                 self.delete("main", path)
             elif step < 0.9:
                 self.commit("main")
-            else:
+            elif step < 0.99:
                 self.feature()
+            else:
+                self.load()
 
 
 def start(folder: Path, name: str, dice: random.Random, number: int, die_at: tuple[str, int] | None) -> tuple[int, int]:
@@ -126,6 +145,9 @@ def start(folder: Path, name: str, dice: random.Random, number: int, die_at: tup
     try:
         os.close(read)
         database.LONG_LOG = 64  # so that checkpoints are part of every life
+        vars(bulk)["BATCH"] = 4000  # and so that loads write their nodes in several transactions
+        if name == "b":
+            vars(commits)["SMALL"] = 5  # most commits of this one are sealed first, as large ones are
         if die_at is not None:
             _die_at(*die_at)
         Writer(folder, name, write, dice, number).live()
