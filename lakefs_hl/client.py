@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lakefs_hl.aws import Role
     from lakefs_hl.ops.effects import Op
     from lakefs_hl.ops.paging import NextPage
-    from lakefs_hl.server import ServerStorageConfiguration
+    from lakefs_hl.spec.models import StorageConfig
 
 T = TypeVar("T")
 _FAN_OUT: Final = 32
@@ -222,11 +222,9 @@ class Client:
         return self._run(server.version(self._session))
 
     @property
-    def storage_config(self) -> ServerStorageConfiguration:
-        """What the server's storage can do; asked for once."""
-        from lakefs_hl.server import ServerStorageConfiguration
-
-        return ServerStorageConfiguration(self)
+    def storage_config(self) -> StorageConfig:
+        """What the server's storage can do, as lakeFS tells it; asked for once."""
+        return self._run(server.storage(self._session))
 
     def health_check(self) -> None:
         """Returns if the server is well.

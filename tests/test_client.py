@@ -169,8 +169,8 @@ def test_the_server_is_asked(client: Client, server: Peer) -> None:
     client.health_check()
     assert "authorization" not in server.asked[-1].headers
     assert client.version == "1.2.3"
-    assert client.storage_config.blockstore_type() == "s3"
-    assert client.storage_config.pre_sign_support() is True
+    assert client.storage_config.blockstore_type == "s3"
+    assert client.storage_config.pre_sign_support is True
     assert [asked.target for asked in server.asked].count("/api/v1/config/storage") == 1
 
 

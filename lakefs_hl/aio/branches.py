@@ -7,10 +7,9 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lakefs_hl.aio.transactions import BranchTransaction
-
 from lakefs_hl import branches as blocking
 from lakefs_hl.aio.refs import Commit, Reference
+from lakefs_hl.aio.transactions import BranchTransaction
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.aio.writes import WriteIOBase
 from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name

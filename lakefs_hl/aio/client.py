@@ -19,9 +19,9 @@ from lakefs_hl.transport.blocking import quiet
 if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
 
-    from lakefs_hl.aio.server import ServerStorageConfiguration
     from lakefs_hl.ops.effects import Op
     from lakefs_hl.ops.paging import NextPage
+    from lakefs_hl.spec.models import StorageConfig
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -139,10 +139,8 @@ class Client:
         return await self._run(server.version(self._session))
 
     @property
-    def storage_config(self) -> ServerStorageConfiguration:
-        from lakefs_hl.aio.server import ServerStorageConfiguration
-
-        return ServerStorageConfiguration(self)
+    async def storage_config(self) -> StorageConfig:
+        return await self._run(server.storage(self._session))
 
     async def health_check(self) -> None:
         await self._run(server.health(self._session))

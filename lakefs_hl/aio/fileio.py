@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from lakefs_hl import fileio
 from lakefs_hl.fileio import SPOOL, Text, split_mode
@@ -17,13 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
     from types import TracebackType
 
-    from lakefs_hl.aio.objects import ReadIOBase
+    from lakefs_hl.client import Client
     from lakefs_hl.spec.wire import FileSlice
 
 T_co = TypeVar("T_co", bound="str | bytes", covariant=True)
 R = TypeVar("R")
 #: What `upload` takes.
 Data: TypeAlias = "fileio.Data | AsyncIterable[bytes]"
+
+
+class _Asked(Protocol):
+    @property
+    def _blocking(self) -> Client: ...
+
+
+class At(Protocol):
+    """Where a file is: an awaitable reference."""
+
+    _repository_id: str
+    _id: str
+
+    @property
+    def _client(self) -> _Asked: ...
 
 
 class AsyncFile(Generic[T_co]):
@@ -143,15 +158,13 @@ class Opening(Generic[T_co]):
 class _Place:
     """Where a file is, for the blocking file that does the work."""
 
-    def __init__(self, at: ReadIOBase) -> None:
+    def __init__(self, at: At) -> None:
         self._repository_id = at._repository_id
         self._id = at._id
         self._client = at._client._blocking
 
 
-def open_reader(
-    at: ReadIOBase, path: str, mode: str, text: Text, *, pre_signed: bool | None, buffering: int
-) -> Opening[Any]:
+def open_reader(at: At, path: str, mode: str, text: Text, *, pre_signed: bool | None, buffering: int) -> Opening[Any]:
     """Prepares to open an object for reading; bad arguments are errors at once."""
     split_mode(mode, writable=False)
     place = _Place(at)
@@ -161,7 +174,7 @@ def open_reader(
 
 
 def open_writer(
-    at: ReadIOBase,
+    at: At,
     path: str,
     mode: str,
     text: Text,

@@ -7,9 +7,8 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakefs_hl.aio.client import default_client
-
 from lakefs_hl import imports as blocking
+from lakefs_hl.aio.client import default_client
 from lakefs_hl.aio.refs import Commit
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import ImportFields

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from lakefs_hl.aio.client import default_client
-
 from lakefs_hl import objects as blocking
 from lakefs_hl.aio import fileio
+from lakefs_hl.aio.client import default_client
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, name_of, wrap
 from lakefs_hl.ops import objects as ops
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from lakefs_hl.aio.client import Client
-
     from lakefs_hl.aio.fileio import Opening
     from lakefs_hl.spec.models import ObjectStats
 

@@ -6,10 +6,9 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lakefs_hl.aio.client import default_client
-
 from lakefs_hl import repos as blocking
 from lakefs_hl.aio.branches import Branch
+from lakefs_hl.aio.client import default_client
 from lakefs_hl.aio.refs import Reference, Tag
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import RepositoryHandle
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from lakefs_hl.aio.client import Client
-
     from lakefs_hl.spec import models
 
 

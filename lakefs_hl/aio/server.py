@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakefs_hl.aio.client import default_client
-
 from lakefs_hl import server as blocking
+from lakefs_hl.aio.client import default_client
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.ops import server as ops
 
 if TYPE_CHECKING:
     from lakefs_hl.aio.client import Client
-
     from lakefs_hl.spec.models import StorageConfig
 
 

@@ -69,7 +69,7 @@ def test_making_a_client_needs_no_loop_and_sends_nothing(client: aio.Client, ser
 
     async def main() -> tuple[str, str]:
         await client.health_check()
-        return await client.version, await client.storage_config.blockstore_type()
+        return await client.version, (await client.storage_config).blockstore_type
 
     assert run(main()) == ("1.2.3", "s3")
 
