@@ -146,7 +146,7 @@ def run_server(
     except ModuleNotFoundError as exc:
         raise LakeError(f"serving a lake needs {exc.name}: pip install 'lakefs_hl[serve]'") from None
     folder = Path(os.path.abspath(lake))  # noqa: PTH100 - as in `folder_of`
-    with contextlib.closing(Engine.open(folder)) as engine:
+    with contextlib.closing(Engine.open(folder, import_roots=())) as engine:
         server = HttpServer(App(engine, import_root=None), folder / OBJECTS / TEMPORARY, host, port)
         stored = keyfile.read(folder) if keys is None else keyfile.Pair(*keys)
         pair = stored or keyfile.make()

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lakefs_hl import cli
+from lakefs_hl import cli, local
 from lakefs_hl._version import __version__
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.wire import Request
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +57,28 @@ def test_half_a_key_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 def test_remote_addresses_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["serve", str(tmp_path / "lake"), "--host", "0.0.0.0"]) == 2
     assert "only this machine's loopback" in capsys.readouterr().err
+
+
+def test_fsck(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "lake"
+    for missing in (place, tmp_path):
+        assert cli.main(["fsck", str(missing)]) == 2
+        assert "no lake here" in capsys.readouterr().err
+    assert not place.exists(), "a check makes nothing"
+    lake = local.connect(f"local:{place}", "me")
+    body = b'{"name": "repo", "storage_namespace": "local://repo"}'
+    assert lake.send(Request(endpoints.CREATE_REPOSITORY, body=body)).status == 201
+    upload = Request(endpoints.UPLOAD_OBJECT, ("repo", "main"), {"path": "x"}, body=b"x" * 100_000)
+    assert lake.send(upload).status == 201
+    assert cli.main(["fsck", str(place), "--read-data"]) == 0
+    assert capsys.readouterr().out.endswith("sound\n")
+    blob = next(path for path in (place / "objects").rglob("*") if path.is_file())
+    blob.chmod(0o600)
+    blob.write_bytes(b"y" * 100_000)
+    assert cli.main(["fsck", str(place)]) == 0, "the size is right, and nobody read the data"
+    capsys.readouterr()
+    assert cli.main(["fsck", str(place), "--read-data"]) == 1
+    assert "damage" in capsys.readouterr().out
 
 
 def test_control_characters_are_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

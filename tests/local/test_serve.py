@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -23,7 +24,7 @@ import pytest
 
 from lakefs_hl.local.serve import asgi, exchange, keyfile
 from lakefs_hl.local.serve.server import listen
-from lakefs_hl.spec.errors import InvalidConfigError, LakeError
+from lakefs_hl.spec.errors import IntegrityError, InvalidConfigError, LakeCorruptError, LakeError, LakeLockedError
 from lakefs_hl.spec.wire import Response
 from tests.serving import Served, running, start, stop
 
@@ -322,6 +323,26 @@ def test_unknown_paths(served: Served, path: str, status: int) -> None:
 def test_operations_that_the_lake_does_not_have(served: Served) -> None:
     assert ask(served, "GET", f"{REPOSITORY}/pulls").status == 501
     assert ask(served, "PUT", f"{REPOSITORY}/refs/dump").status == 501
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (LakeLockedError("held by 12"), 429, "Too many attempts"),
+        (IntegrityError("changed since it was imported"), 410, "changed since"),
+        (LakeCorruptError("/secret/place: node is missing"), 500, "see the server's log"),
+        (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), 507, "no space left"),
+        (OSError(errno.EIO, "Input/output error", "/secret/place"), 500, "see the server's log"),
+        (ZeroDivisionError("secret"), 500, "see the server's log"),
+    ],
+)
+def test_what_should_not_happen(error: Exception, status: int, words: str, caplog: pytest.LogCaptureFixture) -> None:
+    answer = exchange.failure(error, "statObject")
+    assert answer.status == status
+    assert isinstance(answer.body, bytes)
+    assert words in json.loads(answer.body)["message"]
+    assert b"secret" not in answer.body
+    assert ("statObject" in caplog.text) == (status >= 500)
 
 
 def test_queries() -> None:

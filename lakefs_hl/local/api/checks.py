@@ -156,7 +156,8 @@ def body(kind: type[T], request: Request) -> T:
     except msgspec.ValidationError as exc:
         raise BadRequestException(f"request body has an error: doesn't match schema: {exc}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise BadRequestException(f"request body has an error: failed to decode request body: {exc}") from None
+        reason = "unexpected EOF" if str(exc) == "Input data was truncated" else exc
+        raise BadRequestException(f"request body has an error: failed to decode request body: {reason}") from None
 
 
 def optional_body(kind: type[T], request: Request) -> T:

@@ -14,7 +14,7 @@ from lakefs_hl.spec.errors import BadRequestException, refusal
 from lakefs_hl.spec.wire import FileSlice
 
 _MAX_HEADERS: Final = 64 * 1024
-_MISSING: Final = "multipart upload missing key 'content'"
+_MISSING: Final = "multipart upload missing key 'content': http: no such file"
 
 
 def is_form(content_type: str) -> bool:
