@@ -26,7 +26,7 @@ def page(session: Session, repository: str, after: str, amount: int, *, prefix: 
 
 
 def create(session: Session, repository: str, tag: str, ref: str, *, exist_ok: bool = False) -> Op[models.Ref]:
-    """Tags the commit that `ref` stands for now; with `exist_ok` a tag that is there is returned as it is."""
+    """Tags the commit that `ref` stands for now; with `exist_ok` a tag that is there must be on that commit."""
     about = f"creating tag {tag!r} at {ref!r} in lakefs://{repository}"
     pinned = yield from pin(session, repository, ref, about=about)
     request = logged.request(endpoints.CREATE_TAG, (repository,), models.TagCreation(tag, pinned))
@@ -37,9 +37,10 @@ def create(session: Session, repository: str, tag: str, ref: str, *, exist_ok: b
         if exc.maybe_applied is False and not exists:
             raise
         found = yield from _look(session, repository, tag, exc)
-        if exists or found.commit_id == pinned:
+        if found.commit_id == pinned:
             return found
-        exc.args = (f"{exc}; a tag of this name is there at {found.commit_id}, perhaps by an earlier try of this call",)
+        earlier = "" if exc.maybe_applied is False else ", perhaps by an earlier try of this call"
+        exc.args = (f"{exc}; a tag of this name is there at {found.commit_id}, not at {pinned}{earlier}",)
         raise
 
 

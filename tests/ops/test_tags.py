@@ -59,8 +59,15 @@ def test_a_first_conflict_is_real() -> None:
 
 
 def test_exist_ok() -> None:
+    play = Play(step("createTag", "r", answer=TAKEN), step("getTag", "r", "v1", answer=ref("v1", C1)))
+    assert play.run(create(exist_ok=True)).commit_id == C1
+
+
+def test_exist_ok_means_on_the_same_commit() -> None:
     play = Play(step("createTag", "r", answer=TAKEN), step("getTag", "r", "v1", answer=ref("v1", C2)))
-    assert play.run(create(exist_ok=True)).commit_id == C2
+    told = str(play.fails(create(exist_ok=True), errors.ConflictException, C2))
+    assert "not at " + C1 in told
+    assert "earlier try" not in told
 
 
 def test_a_tag_that_was_made_with_an_unreadable_answer() -> None:
