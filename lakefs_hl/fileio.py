@@ -39,6 +39,8 @@ Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[
 #: The first window of a reader and the last: it doubles while the reading goes straight on.
 WINDOW: Final = 256 << 10
 WINDOW_MOST: Final = 8 << 20
+#: How much of an object's end is read at once.
+TAIL: Final = 64 << 10
 #: How much of a body is kept in memory before it goes to a temporary file.
 SPOOL: Final = 8 << 20
 BLOCK: Final = 1 << 20
@@ -147,7 +149,7 @@ class RawReader(io.RawIOBase):
         self._pre_signed = pre_signed
         self._position = 0
         self._window = memoryview(b"")
-        self._window_at = 0
+        self._window_at = self._end = 0
         self._span = WINDOW
         self._etag: str | None = None
         self._link: str | None = None
@@ -196,10 +198,11 @@ class RawReader(io.RawIOBase):
             return 0
         count = self._from_window(view)
         if not count:
+            self._span, start = self._next_window()
             if min(view.nbytes, left) >= self._span:
                 count = self._fetch(view[:left], self._position)
             else:
-                self._next_window()
+                self._fetch_window(start)
                 count = self._from_window(view)
         self._position += count
         return count
@@ -213,10 +216,13 @@ class RawReader(io.RawIOBase):
         content = bytearray(left)
         view = memoryview(content)
         count = self._from_window(view)
+        if not count and left <= TAIL:
+            count = self.readinto(view)
+            return bytes(view[:count])
         if count < left:
             count += self._fetch(view[count:], self._position + count)
         self._position += count
-        return bytes(content) if count == left else bytes(content[:count])
+        return bytes(view[:count])
 
     def close(self) -> None:
         """Forgets the window."""
@@ -236,13 +242,16 @@ class RawReader(io.RawIOBase):
         view[:count] = self._window[at : at + count]
         return count
 
-    def _next_window(self) -> None:
-        straight = self._position == self._window_at + len(self._window)
-        if self._place._client._in_process or not straight:
-            self._span = WINDOW
-        else:
-            self._span = min(WINDOW_MOST, 2 * self._span)
-        self._fetch_window(self._position)
+    def _next_window(self) -> tuple[int, int]:
+        """Size and start: it grows while the reading goes straight on; after a seek it begins anew.
+
+        One near the end begins somewhat before: whoever looks there (ZIP, Parquet) looks further back next.
+        """
+        if self._place._client._in_process:
+            return WINDOW, self._position
+        if self._position == self._end:
+            return min(WINDOW_MOST, 2 * self._span), self._position
+        return WINDOW, min(self._position, max(0, self._size - TAIL))
 
     def _fetch_window(self, start: int) -> None:
         length = self._span if self._etag is None else min(self._span, self._size - start)
@@ -266,6 +275,7 @@ class RawReader(io.RawIOBase):
             )
         )
         self._etag, self._size, self._link = part.etag, part.size, part.link
+        self._end = start + part.filled
         return part.filled
 
 

@@ -380,7 +380,7 @@ STRAIGHT = 6
 
 @pytest.fixture
 def ten_megabytes(tapped: lakefs_hl.Branch, tap: Tap) -> lakefs_hl.Branch:
-    lines = b"".join(b"%07d,some text that is the same,%d\n" % (number, number % 7) for number in range(250_000))
+    lines = b"".join(b"%07d,some text that is the same,%d\n" % (number, number % 7) for number in range(300_000))
     stored(tapped, lines, "lines.csv")
     assert len(lines) > 10_000_000
     tap.requests.clear()
@@ -389,24 +389,24 @@ def ten_megabytes(tapped: lakefs_hl.Branch, tap: Tap) -> lakefs_hl.Branch:
 
 def test_lines_of_ten_megabytes(ten_megabytes: lakefs_hl.Branch, tap: Tap) -> None:
     with ten_megabytes.open("lines.csv") as file:
-        assert sum(1 for _ in file) == 250_000
+        assert sum(1 for _ in file) == 300_000
     assert tap.reads() <= STRAIGHT
     tap.requests.clear()
     with ten_megabytes.open("lines.csv", "rb") as binary:
-        assert sum(1 for _ in binary) == 250_000
+        assert sum(1 for _ in binary) == 300_000
     assert tap.reads() <= STRAIGHT
 
 
 def test_csv_of_ten_megabytes(ten_megabytes: lakefs_hl.Branch, tap: Tap) -> None:
     with ten_megabytes.open("lines.csv", newline="") as file:
-        assert sum(1 for _ in csv.reader(file)) == 250_000
+        assert sum(1 for _ in csv.reader(file)) == 300_000
     assert tap.reads() <= STRAIGHT
 
 
 @pytest.mark.parametrize("mode", ["r", "rb"])
 def test_pandas_of_ten_megabytes(ten_megabytes: lakefs_hl.Branch, tap: Tap, mode: str) -> None:
     with ten_megabytes.open("lines.csv", mode) as file:  # type: ignore[call-overload]
-        assert len(pandas.read_csv(file, header=None)) == 250_000
+        assert len(pandas.read_csv(file, header=None)) == 300_000
     assert tap.reads() <= STRAIGHT
 
 
@@ -433,7 +433,7 @@ def test_one_member_of_a_zip_is_a_few_small_requests(tapped: lakefs_hl.Branch, t
     tap.requests.clear()
     with tapped.open("z.zip", "rb") as binary, zipfile.ZipFile(binary) as archive:
         assert len(archive.read("20")) == 400_000
-    assert tap.reads() <= 5
+    assert tap.reads() <= 4, [request.headers["range"] for request in tap.requests]
     wanted = sum(sink.nbytes for request in tap.requests if isinstance(sink := request.sink, memoryview))
     assert wanted < 3_000_000
 
