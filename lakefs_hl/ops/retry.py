@@ -140,10 +140,16 @@ def call(
         attempts: At most so many tries instead of the policy's.
 
     Raises:
+        TypeError: A name or a path is no string; nothing was sent.
+        ValueError: It holds half a character; nothing was sent.
         ServerException: The server said no.
         TransportException: No answer came.
         AmbiguousOutcomeError: Nobody knows, and the operation must not be repeated.
     """
+    for name, value in request.query.items():
+        _check_text(request, name, value)
+    for value in request.params:
+        _check_text(request, "a name", value)
     authority = session.authority
     if authority.current[1] is None and authority.renewable and not (request.endpoint.public or request.url):
         yield from authority.renew(authority.current[0], partial(call, session))
@@ -160,6 +166,25 @@ def call(
         outcome = response
     tries = _Tries(session, request, about, repeat=repeat, attempts=attempts)
     return (yield from _again(tries, outcome, generation))
+
+
+def _check_text(request: Request, name: str, value: object) -> None:
+    """Refuses what is no text: written into a URL as it prints, it would name something else."""
+    if isinstance(value, str):
+        if value.isascii():
+            return
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            msg = f"{request.endpoint.operation}: {name}={value!a:.80} holds half a surrogate pair, which is no text"
+            raise ValueError(msg) from None
+    elif isinstance(value, tuple):
+        for part in value:
+            _check_text(request, name, part)
+    else:
+        hint = "; the order is upload(data, path)" if request.endpoint.operation == "uploadObject" else ""
+        msg = f"{request.endpoint.operation}: {name} must be a string, not {type(value).__name__}: {value!r:.80}{hint}"
+        raise TypeError(msg)
 
 
 def ask(session: Session, kind: type[T], request: Request, *, about: str = "") -> Op[T]:

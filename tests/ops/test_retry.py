@@ -272,3 +272,29 @@ def test_a_strange_success_is_no_success(kind: str) -> None:
 
 def test_policy_is_a_value() -> None:
     assert msgspec.structs.replace(Policy(), attempts=2) == Policy(attempts=2)
+
+
+@pytest.mark.parametrize("path", [b"a", 3, None, ["a"], ("a", 3)])
+def test_a_path_that_is_no_string_is_never_sent(path: Any) -> None:  # a URL would hold what it prints as
+    asked = Request(endpoints.UPLOAD_OBJECT, ("r", "b"), {"path": path}, body=b"x")
+    with pytest.raises(TypeError, match="path must be a string") as caught:
+        Play()._drive(call(session(), asked))
+    assert "upload(data, path)" in str(caught.value)
+    with pytest.raises(TypeError, match="statObject: a name must be a string, not int: 3"):
+        Play()._drive(call(session(), Request(endpoints.STAT_OBJECT, ("r", 3), {"path": "a"})))  # type: ignore[arg-type]
+
+
+def test_half_a_character_is_never_sent() -> None:
+    for asked in (
+        Request(endpoints.STAT_OBJECT, ("r", "b"), {"path": "a\ud800"}),
+        Request(endpoints.GET_BRANCH, ("r", "\udfff")),
+    ):
+        with pytest.raises(ValueError, match="half a surrogate pair") as caught:
+            Play()._drive(call(session(), asked))
+        str(caught.value).encode()
+
+
+def test_a_long_wrong_path_is_shown_in_part() -> None:
+    with pytest.raises(TypeError) as caught:
+        Play()._drive(call(session(), Request(endpoints.UPLOAD_OBJECT, ("r", "b"), {"path": b"x" * 10**6})))  # type: ignore[dict-item]
+    assert len(str(caught.value)) < 300
