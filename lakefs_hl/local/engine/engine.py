@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -27,9 +29,19 @@ from lakefs_hl.local.engine.tags import Tags
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.local.tree import Shape
 from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import LakeError
 
 _open: Final[dict[str, Engine]] = {}
 _lock = threading.Lock()
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have held the lock."""
+    global _lock  # noqa: PLW0603 - a new process, a new lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class Engine:
@@ -46,8 +58,13 @@ class Engine:
         with public():
             drawn = msgspec.to_builtins(Shape(seed=secrets.randbits(63)))
             database, noted = prepare(str(folder), tree=drawn, sync=sync, timeout=timeout)
-            self.store = store = Store(database, msgspec.convert(noted["tree"], Shape))
+            try:
+                self.store = store = Store(database, msgspec.convert(noted["tree"], Shape))
+            except BaseException:
+                database.close()
+                raise
         self._users = 0
+        self._created = int(datetime.fromisoformat(noted["created"]).timestamp())
         writes = Writes(store)
         self.repositories = Repositories(store)
         self.branches = Branches(store)
@@ -60,15 +77,26 @@ class Engine:
         self.staging = Staging(store, writes)
         self.imports = Imports(store)
         self.settings = Settings(store)
+        with suppress(LakeError):  # what is left over does no harm, and somebody else may be writing
+            store.purge(look=True)
 
     @classmethod
-    def open(cls, folder: str | Path, *, sync: bool = True, timeout: float = 30.0) -> Engine:
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        sync: bool = True,
+        timeout: float = 30.0,
+        import_roots: tuple[Path, ...] | None = None,
+    ) -> Engine:
         """Opens a lake, or makes one of an empty or missing folder.
 
         Args:
             folder: Where.
             sync: False for a lake that need not outlive its process.
             timeout: Seconds that a writer waits for other processes.
+            import_roots: Folders below which imported files may be read; None: wherever they are. Who names some
+                does so for all who have the lake open in this process: a server must not read for others more.
 
         Raises:
             LakeFormatError: The folder holds something else.
@@ -80,6 +108,8 @@ class Engine:
             engine = _open.get(place)
             if engine is None:
                 engine = _open[place] = cls(Path(place), sync=sync, timeout=timeout)
+            if import_roots is not None:
+                engine.store.import_roots = tuple(root.resolve() for root in import_roots)
             engine._users += 1
             return engine
 
@@ -116,9 +146,7 @@ class Engine:
 
     def user(self, who: str) -> models.User:
         """Who asks, in lakeFS's words."""
-        with self.store.reading() as reader:
-            row = reader.row("SELECT min(value) FROM meta WHERE key = 'created'")
-        return models.User(who, int(row[0]) if row and row[0] else 0)
+        return models.User(who, self._created)
 
     def __repr__(self) -> str:
         """The folder."""

@@ -11,13 +11,17 @@ import secrets
 import string
 from typing import Final
 
-from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.rows import Writer
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import CredentialRecord
 from lakefs_hl.local.engine.store import Store, now
 from lakefs_hl.spec import models
 
+#: How long a token is good, seconds.
 LIFE: Final = 7 * 24 * 3600
+_SALT: Final = 16
+#: Secrets that were right lately are known without the slow hash, at most so many.
+_KNOWN: Final = 64
 _ALPHABET: Final = string.ascii_uppercase + string.digits
 _HEAD: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
@@ -28,6 +32,8 @@ class Keys:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._key: bytes | None = None
+        self._process = secrets.token_bytes(32)
+        self._known: dict[bytes, bytes] = {}
 
     def create(self, user: str = "admin") -> tuple[str, str]:
         """Draws a key pair and keeps its hash; the secret is seen here only."""
@@ -38,7 +44,7 @@ class Keys:
 
     def install(self, key: str, secret: str, user: str = "admin") -> None:
         """Makes a key pair the lake's only one."""
-        record = CredentialRecord(_hash(secret), user, now() // 10**9)
+        record = CredentialRecord(_hash(secret, secrets.token_bytes(_SALT)), user, now() // 10**9)
 
         def work(writer: Writer) -> None:
             writer.execute("DELETE FROM credential")
@@ -48,11 +54,22 @@ class Keys:
 
     def authenticate(self, key: str, secret: str) -> str | None:
         """Whose key pair it is; None if nobody's."""
+        try:
+            asked = hmac.digest(self._process, f"{key}\0{secret}".encode(), "sha256")
+        except UnicodeEncodeError:
+            return None
         with self._store.reading() as reader:
-            record = self._credential(reader, key)
-        known = record.secret if record is not None else bytes(32)
-        right = hmac.compare_digest(known, _hash(secret))
-        return record.user if right and record is not None else None
+            row = reader.row("SELECT value FROM credential WHERE id = ?", (key,))
+        if row is None:
+            return None
+        record = records.read_credential(row[0])
+        if self._known.get(asked) != row[0]:
+            if not hmac.compare_digest(record.secret, _hash(secret, record.secret[:_SALT])):
+                return None
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[asked] = row[0]
+        return record.user
 
     def token(self, user: str) -> models.Token:
         """A token that stands for a user for a week."""
@@ -90,10 +107,7 @@ class Keys:
             self._key = bytes.fromhex(row[0] if row else self._store.submit(work))
         return self._key
 
-    def _credential(self, reader: Reader, key: str) -> CredentialRecord | None:
-        row = reader.row("SELECT value FROM credential WHERE id = ?", (key,))
-        return None if row is None else records.read_credential(row[0])
 
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+def _hash(secret: str, salt: bytes) -> bytes:
+    """The salt, and a hash that is slow to guess at."""
+    return salt + hashlib.scrypt(secret.encode(), salt=salt, n=1 << 12, r=8, p=1)

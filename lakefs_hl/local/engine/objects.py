@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -75,7 +76,7 @@ class Objects:
             if isinstance(entry.address, bytes):
                 held = self._store.blobs.open(reader, entry.address, entry.size)
                 return stats(repo, path, entry), _content(held)
-        return stats(repo, path, entry), _foreign(entry)
+        return stats(repo, path, entry), _foreign(entry, self._store.import_roots)
 
     def list(
         self, repository: str, ref: str, *, prefix: str = "", after: str = "", delimiter: str = "", amount: int = 100
@@ -271,15 +272,17 @@ def _content(held: Held) -> Content:
     return Content(body, held.release)
 
 
-def _foreign(entry: Entry) -> Content:
+def _foreign(entry: Entry, roots: tuple[Path, ...] | None) -> Content:
     """The file of an imported object, if it is what was imported; nothing else outside the lake is ever opened."""
     if entry.stamp is None:
         raise refusal(410, "No data")
     path = str(entry.address).removeprefix(LOCAL)
+    if roots is not None and not any(Path(path).resolve().is_relative_to(root) for root in roots):
+        raise refusal(410, "No data: the object was imported from a folder that this server does not read")
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as exc:
-        raise refusal(410, f"No data: {path}: {exc.strerror}") from exc
+    except OSError as error:
+        raise refusal(410, f"No data: {path}: {error.strerror}") from error
     held, found = Held(None, fd, entry.size), os.fstat(fd)
     if (found.st_size, found.st_mtime_ns) != (entry.size, entry.stamp):
         held.release()

@@ -11,7 +11,7 @@ from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.store import Store
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import NotFoundException, PreconditionFailedException
+from lakefs_hl.spec.errors import NotFoundException, PreconditionFailedException, refusal
 
 PROTECTION: Final = "protection"
 GC: Final = "gc"
@@ -96,12 +96,19 @@ def _etag(stored: bytes) -> str:
 
 @lru_cache(maxsize=256)
 def _pattern(glob: str) -> re.Pattern[str]:
-    """LakeFS's globs: `*`, `?`, `[a-z]`, `{x,y}`; what is none matches itself."""
+    """Reads a glob as lakeFS does: `*`, `?`, `[a-z]`, `[!a-z]`, `{x,y}`, and a backslash before what is meant plainly.
+
+    Raises:
+        ServerErrorException: It is none; as in lakeFS nothing can be written then until it is mended.
+    """
     out, at, depth = "", 0, 0
     while at < len(glob):
         char = glob[at]
         end = glob.find("]", at + 1) if char == "[" else -1
-        if end > at + 1:
+        if char == "\\" and at + 1 < len(glob):
+            at += 1
+            out += re.escape(glob[at])
+        elif end > at + 1:
             inside = glob[at + 1 : end].replace("\\", "\\\\")
             out += f"[{'^' + inside[1:] if inside[:1] == '!' else inside}]"
             at = end
@@ -116,5 +123,5 @@ def _pattern(glob: str) -> re.Pattern[str]:
         at += 1
     try:
         return re.compile(out, re.DOTALL)
-    except re.error:
-        return re.compile(re.escape(glob))
+    except re.error as error:
+        raise refusal(500, f"branch protection: pattern {glob!r}: {error}; set other patterns") from None

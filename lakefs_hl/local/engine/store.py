@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
@@ -90,6 +91,9 @@ class Store:
     Args:
         database: Rows.
         shape: Where trees are cut.
+
+    Attributes:
+        import_roots: Folders below which imported files may be read; None: wherever they are.
     """
 
     def __init__(self, database: Database, shape: Shape) -> None:
@@ -99,6 +103,7 @@ class Store:
         self.cache = Cache()
         self._commits: dict[bytes, CommitRecord] = {}
         self._records: dict[bytes, RepositoryRecord] = {}
+        self.import_roots: tuple[Path, ...] | None = None
         self._dead = False  # whether there is something to purge; a hint, `purge(look=True)` finds all
         with self.reading() as reader:
             nodes = self.nodes(reader)
@@ -261,15 +266,21 @@ class Store:
         Args:
             look: Whether to look for what others have left, too.
         """
-        while self._dead or look:
-            look = self._dead = False
+        if look:
+            with self.reading() as reader:
+                sql = (
+                    "SELECT 1 FROM meta WHERE key > ?1 AND key < ?1 || x'7f' OR key > ?2 AND key < ?2 || x'7f' LIMIT 1"
+                )
+                self._dead = reader.row(sql, (_DEAD, _DELETED)) is not None
+        while self._dead:
+            self._dead = False
             with self.writing(durable=False) as writer:
                 self._dead = self._purge_some(writer)
 
     def _purge_some(self, writer: Writer) -> bool:
         """Removes at most `CHUNK` rows; says whether there may be more."""
-        sql = "SELECT key FROM meta WHERE key > ? AND key < ? LIMIT 1"
-        row = writer.row(sql, (_DEAD, _DEAD + "\x7f"))
+        sql = "SELECT key FROM meta WHERE key > ?1 AND key < ?1 || x'7f' LIMIT 1"
+        row = writer.row(sql, (_DEAD,))
         if row is not None:
             token = int(row[0].removeprefix(_DEAD))
             writer.execute(
@@ -279,7 +290,7 @@ class Store:
             if writer.changes < CHUNK:
                 writer.execute("DELETE FROM meta WHERE key = ?", row)
             return True
-        row = writer.row(sql, (_DELETED, _DELETED + "\x7f"))
+        row = writer.row(sql, (_DELETED,))
         if row is None:
             return False
         repo = int(row[0].removeprefix(_DELETED))
