@@ -22,9 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from lakefs_hl.exceptions import MergeConflict
-
 import lakefs_hl as lakefs
+from lakefs_hl.exceptions import MergeConflict
 
 SKIPPED = {"site-packages", "dist-packages", "__pycache__"}
 

@@ -1,7 +1,7 @@
-"""Where a test of behaviour runs: in process, over a served lake, on a real lakeFS; in the blocking and awaitable colour.
+"""Where a test of behaviour runs: in process, over a served lake, on a real lakeFS; in both colours.
 
-A test is written once, in the blocking style: `Settled` makes an awaitable object look like the blocking one, by running
-what has to be awaited to its end. Everything it calls is the awaitable face itself.
+A test is written once, in the blocking style: `Settled` makes an awaitable object look like the blocking one, by
+running what has to be awaited to its end. Everything it calls is the awaitable face itself.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ class Settled:
     def __enter__(self) -> Any:
         return self._settle(self._target.__aenter__())
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
-        return self._settle.run(self._target.__aexit__(kind, error, trace))
+    def __exit__(self, *error: Any) -> Any:
+        return self._settle.run(self._target.__aexit__(*error))
 
     def __iter__(self) -> Iterator[Any]:
         return self._settle._all(aiter(self._target))

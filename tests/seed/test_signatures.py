@@ -1,6 +1,6 @@
 """Every class and signature of the seed against ours: names, order, defaults, bases, fields, words of a Literal.
 
-What differs is a row of the table in `docs/explanation/seed.md`, and nothing else differs. Not differences, because they
+What differs is a row of the table in `docs/explanation/seed.md`, and nothing else differs. Not differences, as they
 break no call that the seed allows: keyword-only parameters with defaults, further members, further words of a mode.
 """
 
