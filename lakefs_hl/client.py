@@ -32,7 +32,7 @@ from lakefs_hl.spec.errors import (
     NoAuthenticationFound,
     UnsupportedOperationException,
 )
-from lakefs_hl.transport.blocking import Blocking, Transport, quiet
+from lakefs_hl.transport.blocking import Blocking, Transport, quiet, told
 from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
@@ -201,7 +201,9 @@ class Client:
             self._role.keep_fresh(self._session.authority)
         try:
             return self._driver.run(op)
-        except LakeFSException as exc:
+        except (LakeFSException, TypeError, ValueError) as exc:
+            if not told(exc):
+                raise
             raise exc.with_traceback(None) from quiet(exc.__cause__)
 
     def _pages(self, next_page: NextPage[T], after: str, max_amount: int | None) -> Generator[T, None, None]:

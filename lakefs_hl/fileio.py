@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from lakefs_hl.ops import objects, transfer
-from lakefs_hl.spec.errors import ObjectExistsException
+from lakefs_hl.spec.errors import LakeFSException, ObjectExistsException
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import FileSlice
 
@@ -93,11 +93,14 @@ def open_reader(
     """Opens an object for reading."""
     _, is_text = split_mode(mode, writable=False)
     _check_text(text, mode, is_text=is_text)
-    raw = RawReader(place, path, pre_signed=pre_signed)
+    if buffering == 0 and is_text:
+        msg = "buffering=0 is for binary files only"
+        raise ValueError(msg)
+    try:
+        raw = RawReader(place, path, pre_signed=pre_signed)
+    except LakeFSException as exc:
+        raise exc.with_traceback(None) from exc.__cause__
     if buffering == 0:
-        if is_text:
-            msg = "buffering=0 is for binary files only"
-            raise ValueError(msg)
         return raw  # type: ignore[return-value]  # as the built-in open: a raw file on request
     buffered = io.BufferedReader(raw, buffering if buffering > 1 else WINDOW)
     if not is_text:
@@ -123,7 +126,11 @@ def open_writer(
     )
     if not is_text:
         return writer
-    return TextWriter(writer, text.encoding or "utf-8", text.errors, text.newline)
+    try:
+        return TextWriter(writer, text.encoding or "utf-8", text.errors, text.newline)
+    except (LookupError, ValueError):  # no such encoding, no such newline
+        writer.discard()
+        raise
 
 
 def _check_text(text: Text, mode: str, *, is_text: bool) -> None:

@@ -211,6 +211,27 @@ def test_a_traceback_has_three_frames_at_most(server: Peer) -> None:
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_wrong_argument_has_three_frames_too(server: Peer) -> None:
+    branch = lakefs_hl.repository("example", client=Client(server.url, KEY, SECRET)).branch("main")
+    with pytest.raises(TypeError, match="path must be a string, not bytes") as caught:
+        branch.stat_object(b"a")  # type: ignore[arg-type]
+    assert [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)][1:] == ["stat_object", "_run"]
+    with pytest.raises(ValueError, match=r"'\.\.' cannot be a repository, reference or name") as other:
+        lakefs_hl.repository("..", client=Client(server.url, KEY, SECRET)).metadata()
+    assert [entry.name for entry in traceback.extract_tb(other.value.__traceback__)][1:] == ["metadata", "_run"]
+
+
+def test_what_the_callers_own_code_raises_keeps_its_frames() -> None:
+    def paths() -> Iterator[str]:
+        yield "a"
+        raise ValueError("mine")
+
+    branch = lakefs_hl.repository("example", client=Client("mem://")).create().branch("main")
+    with pytest.raises(ValueError, match="mine") as caught:
+        branch.delete_objects(paths())
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "paths"
+
+
 def test_a_cause_is_one_line() -> None:
     client = Client("http://127.0.0.1:1", KEY, SECRET, retries=0)
     with pytest.raises(exceptions.TransportException, match="refuses connections") as caught:

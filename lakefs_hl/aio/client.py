@@ -14,7 +14,7 @@ from lakefs_hl.aio.twins import twin
 from lakefs_hl.ops import server
 from lakefs_hl.spec.errors import LakeFSException, NoAuthenticationFound
 from lakefs_hl.transport.aio import Aio
-from lakefs_hl.transport.blocking import quiet
+from lakefs_hl.transport.blocking import quiet, told
 
 if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
@@ -102,7 +102,9 @@ class Client:
             await self._keep_fresh()
         try:
             return await self._driver.run(op)
-        except LakeFSException as exc:
+        except (LakeFSException, TypeError, ValueError) as exc:
+            if not told(exc):
+                raise
             raise exc.with_traceback(None) from quiet(exc.__cause__)
 
     async def _keep_fresh(self) -> None:

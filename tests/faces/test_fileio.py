@@ -13,6 +13,7 @@ import random
 import tarfile
 import tempfile
 import threading
+import traceback
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -316,12 +317,25 @@ def test_a_closed_file_says_so(branch: lakefs_hl.Branch) -> None:
             call()
 
 
+@pytest.mark.parametrize("wrong", [{"encoding": "no-such"}, {"newline": "x"}])
+def test_a_text_that_cannot_be_opened_leaves_nothing_behind(lake_branch: lakefs_hl.Branch, wrong: Any) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises((LookupError, ValueError)):
+            lake_branch.open("d/never", "w", **wrong)
+        gc.collect()
+    assert [str(each.message) for each in seen if "never" in str(each.message)] == []
+    assert not lake_branch.exists("d/never")
+
+
 def test_a_missing_object_is_an_error_of_open(branch: lakefs_hl.Branch) -> None:
     for mode in ("r", "rb"):
         with pytest.raises(FileNotFoundError, match="d/missing") as caught:
             branch.open("d/missing", mode)  # type: ignore[call-overload]
         assert isinstance(caught.value, exceptions.ObjectNotFoundException)
         assert caught.value.filename == f"lakefs://{branch.repository_id}/main/d/missing"
+        frames = [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
+        assert frames[1:] == ["open", "open_reader"]
 
 
 @pytest.mark.parametrize("mode", ["", "a", "r+", "rw", "rbt", "bb", "rr", "U", "w+", None])
