@@ -134,7 +134,7 @@ class Settled:
     def __enter__(self) -> Any:
         return self._settle(self._target.__aenter__())
 
-    def __exit__(self, *error: Any) -> Any:
+    def __exit__(self, *error: object) -> Any:
         return self._settle.run(self._target.__aexit__(*error))
 
     def __iter__(self) -> Iterator[Any]:

@@ -63,7 +63,7 @@ def tries(*names: str) -> Callable[[Test], Test]:
 def test_every_public_member_is_tried() -> None:
     tests = {name.removeprefix("test_") for name, _ in inspect.getmembers(sys.modules[__name__], inspect.isfunction)}
     assert not members() - tests - TRIED
-    assert TRIED <= members()
+    assert members() >= TRIED
 
 
 def paths(items: Any) -> list[str]:
