@@ -31,8 +31,8 @@ T = TypeVar("T")
 
 #: Name of the database file in the lake's folder.
 NAME: Final = "lake.db"
-#: Pages in the log from which it is written back into the database; 16 MiB. (Crash tests make it short.)
-LONG_LOG = 4096
+#: Pages in the log from which it is written back into the database; 32 MiB. (Crash tests make it short.)
+LONG_LOG = 8192
 #: Pages from which it is written back with the door closed, because readers kept it growing; 256 MiB.
 HUGE_LOG: Final = 65536
 #: How long a fork waits for other threads' reads and writes, seconds.
