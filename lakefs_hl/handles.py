@@ -7,6 +7,7 @@ fork.
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
@@ -522,13 +523,38 @@ def path_of(item: object) -> str:
     return item
 
 
+def user_metadata(given: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Returns an object's metadata as it was given; warns of a key that lakeFS will keep otherwise."""
+    for key in given or ():
+        if key != key.lower():
+            msg = f"the metadata key {key!r} is kept in lower case, as {key.lower()!r}"
+            warnings.warn(msg, UserWarning, stacklevel=3)
+    return None if given is None else dict(given)
+
+
 def moment(value: datetime) -> str:
-    """Writes a moment as lakeFS wants it.
+    """Writes a moment as lakeFS wants it in a query.
 
     Raises:
         ValueError: It has no time zone.
     """
+    _check_aware(value)
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unix_seconds(value: datetime | None) -> int | None:
+    """Writes a moment as lakeFS wants it in a record; None stays None.
+
+    Raises:
+        ValueError: It has no time zone.
+    """
+    if value is None:
+        return None
+    _check_aware(value)
+    return int(value.timestamp())
+
+
+def _check_aware(value: datetime) -> None:
     if value.tzinfo is None:
         msg = f"a moment must be an aware datetime, such as datetime.now(UTC); {value!r} has no time zone"
         raise ValueError(msg)
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

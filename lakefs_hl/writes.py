@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lakefs_hl import fileio
-from lakefs_hl.handles import Counted, DeleteReport, Handle, reference_name, wrap
+from lakefs_hl.handles import Counted, DeleteReport, Handle, reference_name, user_metadata, wrap
 from lakefs_hl.imports import ImportManager
 from lakefs_hl.objects import ObjectInfo, ReadIOBase
 from lakefs_hl.ops import objects as ops
@@ -64,7 +64,7 @@ class WriteIOBase(ReadIOBase):
                 path,
                 body,
                 content_type=content_type,
-                metadata=None if metadata is None else dict(metadata),
+                metadata=user_metadata(metadata),
                 create_only=if_none_match,
                 pre_signed=pre_signed,
                 op_id=uuid.uuid4().hex,
@@ -155,7 +155,9 @@ class WriteIOBase(ReadIOBase):
             ObjectNotFoundException: There is no such object.
         """
         client = self._client
-        client._run(ops.set_metadata(client._session, self._repository_id, self._id, path, dict(metadata)))
+        client._run(
+            ops.set_metadata(client._session, self._repository_id, self._id, path, user_metadata(metadata) or {})
+        )
 
     @overload
     def open(
@@ -248,5 +250,5 @@ class WriteIOBase(ReadIOBase):
             text,
             pre_signed=pre_signed,
             content_type=content_type,
-            metadata=None if metadata is None else dict(metadata),
+            metadata=user_metadata(metadata),
         )

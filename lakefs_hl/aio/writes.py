@@ -10,7 +10,7 @@ from lakefs_hl.aio import fileio
 from lakefs_hl.aio.imports import ImportManager
 from lakefs_hl.aio.objects import ObjectInfo, ReadIOBase
 from lakefs_hl.aio.twins import twin
-from lakefs_hl.handles import Counted, DeleteReport, Handle, reference_name, wrap
+from lakefs_hl.handles import Counted, DeleteReport, Handle, reference_name, user_metadata, wrap
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
 
@@ -43,7 +43,7 @@ class WriteIOBase(ReadIOBase):
                 path,
                 body,
                 content_type=content_type,
-                metadata=None if metadata is None else dict(metadata),
+                metadata=user_metadata(metadata),
                 create_only=if_none_match,
                 pre_signed=pre_signed,
                 op_id=uuid.uuid4().hex,
@@ -95,7 +95,9 @@ class WriteIOBase(ReadIOBase):
 
     async def set_object_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
         client = self._client
-        await client._run(ops.set_metadata(client._session, self._repository_id, self._id, path, dict(metadata)))
+        await client._run(
+            ops.set_metadata(client._session, self._repository_id, self._id, path, user_metadata(metadata) or {})
+        )
 
     @overload
     def open(
@@ -162,5 +164,5 @@ class WriteIOBase(ReadIOBase):
             text,
             pre_signed=pre_signed,
             content_type=content_type,
-            metadata=None if metadata is None else dict(metadata),
+            metadata=user_metadata(metadata),
         )

@@ -1,0 +1,241 @@
+"""Handles: equal, hashable, picklable, printable, harmless in a notebook, usable in threads and after a fork."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import os
+import pickle
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import lakefs_hl
+from lakefs_hl import exceptions
+from lakefs_hl.handles import DeleteReport, moment, name_of, path_of, reference_name
+from lakefs_hl.spec import models
+
+HOSTILE = "<script>alert('x')</script>&\"/"
+
+
+def made(client: lakefs_hl.Client | None, name: str = "example") -> list[Any]:
+    """One handle of each kind; making them asks nobody."""
+    record = models.Commit("c" * 64, ["p" * 64], "who", "message\nmore", 1_700_000_000, "m" * 64, {"k": "v"})
+    return [
+        lakefs_hl.Repository(name, client),
+        lakefs_hl.ReadIOBase(name, "main", client),
+        lakefs_hl.WriteIOBase(name, "main", client),
+        lakefs_hl.Reference(name, "main", client),
+        lakefs_hl.Branch(name, "main", client),
+        lakefs_hl.Tag(name, "main", client),
+        lakefs_hl.Commit(name, record, client),
+        lakefs_hl.ObjectInfo(name, "main", "d/a", client),
+        lakefs_hl.CommonPrefix(name, "main", "d/", client),
+    ]
+
+
+def test_handles_are_equal_by_kind_place_and_client(lake: lakefs_hl.Client) -> None:
+    one, two, other = made(lake), made(lake), made(None)
+    assert one == two
+    assert [hash(handle) for handle in one] == [hash(handle) for handle in two]
+    for index, handle in enumerate(one):
+        assert handle != other[index]
+        assert all(handle != rest for place, rest in enumerate(one) if place != index)
+        assert handle != "example"
+    assert len(set(one + two)) == len(one)
+    assert all(a != b for a, b in zip(one, made(lake, "other"), strict=True))
+
+
+def test_b6_65_handles_survive_pickle_and_copy(lake: lakefs_hl.Client) -> None:
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        for handle in made(None):
+            again = pickle.loads(pickle.dumps(handle, protocol))
+            assert (again, repr(again)) == (handle, repr(handle))
+    for handle in made(lake):
+        assert copy.copy(handle) == copy.deepcopy(handle) == handle
+
+
+def test_a_pickled_object_keeps_what_was_known_of_it(lake_branch: lakefs_hl.Branch) -> None:
+    lake_branch.upload(b"abc", "a", metadata={"k": "v"})
+    (info,) = lake_branch.list_objects()
+    again = pickle.loads(pickle.dumps(info))
+    lake_branch.delete_objects("a")
+    assert isinstance(again, lakefs_hl.ObjectInfo)
+    assert (again, again.size_bytes, again.metadata) == (info, 3, {"k": "v"})
+
+
+def test_a_handle_works_where_it_is_unpickled(client: lakefs_hl.Client, branch: lakefs_hl.Branch) -> None:
+    branch.upload(b"abc", "a")
+    again = pickle.loads(pickle.dumps(branch))
+    assert again.download("a") == b"abc"
+
+
+def test_a_commit_prints_what_matters() -> None:
+    commit = made(None)[6]
+    assert repr(commit) == "<Commit cccccccccccc 'message' by who at 2023-11-14 22:13>"
+    assert commit.creation_date == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+
+def test_reprs_help() -> None:
+    assert [repr(handle) for handle in made(None) if not isinstance(handle, lakefs_hl.Commit)] == [
+        "<Repository lakefs://example>",
+        "<ReadIOBase lakefs://example/main/>",
+        "<WriteIOBase lakefs://example/main/>",
+        "<Reference lakefs://example/main/>",
+        "<Branch lakefs://example/main/>",
+        "<Tag lakefs://example/main/>",
+        "<ObjectInfo lakefs://example/main/d/a>",
+        "<CommonPrefix lakefs://example/main/d/>",
+    ]
+
+
+def test_a_notebook_runs_nothing_that_stands_in_a_name(lake: lakefs_hl.Client) -> None:
+    commit = models.Commit(HOSTILE, [], HOSTILE, HOSTILE, 1_700_000_000, "m", {HOSTILE: HOSTILE})
+    handles = [
+        lakefs_hl.Repository(HOSTILE, lake),
+        lakefs_hl.Branch(HOSTILE, HOSTILE, lake),
+        lakefs_hl.Commit(HOSTILE, commit, lake),
+        lakefs_hl.ObjectInfo(HOSTILE, HOSTILE, HOSTILE, lake),
+        lakefs_hl.CommonPrefix(HOSTILE, HOSTILE, HOSTILE, lake),
+        lake,
+    ]
+    for handle in handles:
+        page = handle._repr_html_()
+        assert "<script" not in page
+        assert "alert('x')</" not in page
+
+
+def test_a_repr_makes_no_request() -> None:
+    nowhere = lakefs_hl.Client("https://nowhere.invalid", "key", "secret")
+    for handle in made(nowhere):
+        repr(handle)
+        handle._repr_html_()
+    for kind in (lakefs_hl.ServerConfiguration, lakefs_hl.ServerStorageConfiguration, lakefs_hl.BranchTransaction):
+        thing = kind("example", "main", nowhere) if kind is lakefs_hl.BranchTransaction else kind(nowhere)  # type: ignore[call-arg,arg-type]
+        assert kind.__name__ in repr(thing)
+    assert "sources=0" in repr(lakefs_hl.ImportManager("example", "main", nowhere))
+
+
+def test_b9_93_no_handle_shows_or_pickles_a_looked_up_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = secrets.token_hex(16)
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", secret)
+    client = lakefs_hl.Client(retries=0)
+    for handle in [*made(client), client]:
+        assert secret not in repr(handle) + handle._repr_html_()
+        assert secret.encode() not in pickle.dumps(handle)
+    with pytest.raises(exceptions.TransportException) as caught:
+        lakefs_hl.repository("example", client=client).branch("main").upload(b"", "a")
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert secret not in str(error) + repr(error) + repr(vars(error))
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: lakefs_hl.Repository(""), ValueError, "repository_id must not be empty"),
+        (lambda: lakefs_hl.Repository(None), TypeError, "repository_id must be a string, not NoneType: None"),  # type: ignore[arg-type]
+        (lambda: lakefs_hl.Branch("r", ""), ValueError, "reference_id must not be empty"),
+        (lambda: lakefs_hl.ObjectInfo("r", "main", ""), ValueError, "path must not be empty"),
+        (lambda: lakefs_hl.CommonPrefix("r", "main", 1), TypeError, "path must be a string, not int: 1"),  # type: ignore[arg-type]
+        (lambda: lakefs_hl.ImportManager("r", ""), ValueError, "reference_id must not be empty"),
+        (lambda: reference_name(""), TypeError, "a reference must be a name or a reference object, not ''"),
+        (lambda: reference_name(None), TypeError, "not None"),  # type: ignore[arg-type]
+        (lambda: path_of(1), TypeError, "a path must be a string or an ObjectInfo, not int: 1"),
+        (lambda: moment(datetime(2024, 1, 1)), ValueError, "aware"),
+        (lambda: name_of(b"main", "x"), TypeError, "x must be a string, not bytes"),
+    ],
+)
+def test_a_bad_name_says_which_and_what(make: Callable[[], object], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_a_reference_is_taken_as_object_or_name() -> None:
+    assert reference_name(lakefs_hl.Branch("r", "dev")) == reference_name("dev") == "dev"
+    assert path_of(lakefs_hl.ObjectInfo("r", "main", "a/b")) == path_of("a/b") == "a/b"
+    assert moment(datetime.fromtimestamp(5.5, UTC) + timedelta(0)) is not None
+
+
+def test_a_report_of_refusals_is_raised_or_returned() -> None:
+    refused = [models.ObjectError(500, "disk on fire", "b")]
+    assert DeleteReport._of("lakefs://r/main/", 3, refused, "return") == (2, tuple(refused))
+    with pytest.raises(exceptions.PartialFailureError) as caught:
+        DeleteReport._of("lakefs://r/main/", 3, refused, "raise")
+    assert str(caught.value) == (
+        "1 of 3 objects of lakefs://r/main/ were not deleted; the first is 'b': disk on fire (500); all are in "
+        "`report.errors`"
+    )
+    assert caught.value.report.deleted == 2
+
+
+# ----------------------------------------------------------------------------------------------------- threads, forks
+
+
+def test_b6_63_fifty_threads_share_a_client_from_its_first_use(client: lakefs_hl.Client) -> None:
+    repository = lakefs_hl.repository(f"t-{secrets.token_hex(8)}", client=pickle.loads(pickle.dumps(client))).create()
+    branch = repository.branch("main")
+    failures: list[BaseException] = []
+    start = threading.Barrier(50)
+
+    def work(number: int) -> None:
+        start.wait()
+        try:
+            branch.upload(b"%d" % number, f"{number}")
+            assert branch.download(f"{number}") == b"%d" % number
+        except BaseException as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(list(branch.list_objects())) == 50
+    repository.delete(force=True)
+
+
+def test_b6_64_a_child_reads_and_writes(branch: lakefs_hl.Branch) -> None:
+    branch.upload(b"parent", "a")
+    listing = branch.list_objects()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        try:
+            assert branch.download("a") == b"parent"
+            branch.upload(b"child", "b")
+            os.write(writing, b"good")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as told:
+        assert told.read() == b"good"
+    assert os.waitpid(child, 0)[1] == 0
+    assert branch.download("b") == b"child"
+    assert [item.path for item in listing][0] == "a"
+
+
+def _in_child(branch: lakefs_hl.Branch, number: int) -> lakefs_hl.ObjectInfo:
+    return branch.upload(b"%d" % number, f"{number}")
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_b6_64_handles_travel_to_other_processes(
+    served_lake: Any, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = lakefs_hl.Client(served_lake.url, served_lake.key, served_lake.secret)
+    repository = lakefs_hl.repository(f"t-{secrets.token_hex(8)}", client=client).create()
+    branch = repository.branch("main")
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        infos = pool.starmap(_in_child, [(branch, number) for number in range(4)])
+    assert [info.size_bytes for info in infos] == [1] * 4
+    assert [item.path for item in branch.list_objects()] == ["0", "1", "2", "3"]
+    client.close()
