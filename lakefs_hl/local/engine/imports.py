@@ -100,6 +100,7 @@ class Imports:
         Raises:
             NotFoundException: There is none of this id.
         """
+        running = name in self._running  # looked at first: it may end between two looks
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
             record = self._read(repo, name)
@@ -107,7 +108,7 @@ class Imports:
             if record.commit is not None:
                 commit = model(repo, record.commit, self._store.commit(reader, repo.id, record.commit))
         error = record.error
-        if error is None and not record.completed and not self._alive(name, record):
+        if error is None and not record.completed and not (running or self._alive(record)):
             error = "import error: the process that ran it is gone; start it again"
         updated = datetime.fromtimestamp(record.updated / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return models.ImportStatus(
@@ -119,10 +120,11 @@ class Imports:
             None if error is None else models.Error(error),
         )
 
-    def _alive(self, name: str, record: ImportRecord) -> bool:
+    def _alive(self, record: ImportRecord) -> bool:
+        """Whether another process is at it."""
         process = int(record.owner)
         if process == os.getpid():
-            return name in self._running
+            return False
         try:
             os.kill(process, 0)
         except ProcessLookupError:
