@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Protocol
 
 from lakefs_hl.local.disk import fs
 from lakefs_hl.local.disk.database import Database, Reader, Writer
-from lakefs_hl.local.disk.errors import Damaged, NoSpace, ReadOnly
+from lakefs_hl.local.disk.errors import Damaged, DiskError, NoSpace, ReadOnly
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 
 #: Largest blob that lies in the database, bytes.
@@ -99,7 +99,9 @@ class Blobs:
         """Keeps a body: a large one is durable on return; a small one once `record`ed in a transaction.
 
         Raises:
+            NoSpace: The disk is full.
             ReadOnly: The file could not be synced.
+            OSError: The body could not be read.
         """
         length = len(body) if isinstance(body, bytes) else body.length
         if length <= INLINE:
@@ -111,11 +113,13 @@ class Blobs:
             sha256, md5 = self._put_file(body, length)
         except fs.SyncFailed as error:
             self._database.fail(str(error))
-            raise ReadOnly(f"{error}; nothing was recorded, and the lake is read-only from now on") from error
-        except OSError as error:
+            folder = self._database.folder
+            raise ReadOnly(f"{folder}: {error}; nothing was kept, and the lake is read-only from now on") from error
+        except fs.WriteFailed as error:
+            folder = self._database.folder
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise NoSpace(f"{self._database.folder}: no space left for {length} bytes; nothing was kept") from error
-            raise
+                raise NoSpace(f"{folder}: no space left for {length} bytes; nothing was kept") from error
+            raise DiskError(f"{folder}: {length} bytes could not be written: {error}; nothing was kept") from error
         return BlobRef(sha256, md5, length, None)
 
     def _put_file(self, body: bytes | Span, length: int) -> tuple[bytes, bytes]:

@@ -345,9 +345,15 @@ class Database:
                 self._durable = durable
                 writer.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
             writer.execute("BEGIN IMMEDIATE")
+        except DiskError:
+            self.leave()
+            raise
         except apsw.Error as error:
             self.leave()
             raise translate(error, self.path) from error
+        except OSError as error:
+            self.leave()
+            raise DiskError(f"{self.path}: no write can begin: {error}") from error
         except BaseException:
             self.leave()
             raise

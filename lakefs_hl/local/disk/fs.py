@@ -10,7 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 Hook = Callable[[str], None]
@@ -27,6 +28,21 @@ class SyncFailed(OSError):
     """The kernel could not promise that bytes are on the disk; trying again would prove nothing."""
 
 
+class WriteFailed(OSError):
+    """The lake's disk would not take something: as opposed to a body that could not be read."""
+
+
+@contextmanager
+def _changing(path: str = "") -> Iterator[None]:
+    """Tells errors of the lake's own files from those of other files; a name there or not there is no error of disk."""
+    try:
+        yield
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError as error:
+        raise WriteFailed(error.errno, error.strerror, path or None) from error
+
+
 def reach(point: str) -> None:
     """Passes a failpoint."""
     if hook is not None:
@@ -35,9 +51,10 @@ def reach(point: str) -> None:
 
 def make_folder(path: str, what: str) -> bool:
     """Makes one folder, for its owner only; says whether it was new."""
-    reach(f"{what}.mkdir")
     try:
-        os.mkdir(path, 0o700)
+        with _changing(path):
+            reach(f"{what}.mkdir")
+            os.mkdir(path, 0o700)
     except FileExistsError:
         return False
     return True
@@ -49,8 +66,9 @@ def create(path: str, what: str) -> int:
     Raises:
         FileExistsError: If there is something at the path.
     """
-    reach(f"{what}.create")
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with _changing(path):
+        reach(f"{what}.create")
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def close(fd: int) -> None:
@@ -60,10 +78,11 @@ def close(fd: int) -> None:
 
 def write(fd: int, data: bytes | memoryview, what: str) -> None:
     """Writes all of `data` at the file's position."""
-    reach(f"{what}.write")
     view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    with _changing():
+        reach(f"{what}.write")
+        while view:
+            view = view[os.write(fd, view) :]
 
 
 def read(fd: int, offset: int, length: int) -> bytes:
@@ -95,8 +114,9 @@ def fsync(fd: int, what: str) -> None:
 
 def rename(source: str, target: str, what: str) -> None:
     """Puts a file in its place, at once and whole."""
-    reach(f"{what}.rename")
-    os.rename(source, target)
+    with _changing(target):
+        reach(f"{what}.rename")
+        os.rename(source, target)
 
 
 def fsync_folder(path: str, what: str) -> None:
