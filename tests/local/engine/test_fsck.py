@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,10 +26,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-@pytest.fixture
-def engine(folder: Path) -> Iterator[Engine]:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with a bit of everything: branches, a merge, a tag, staged changes, small and large blobs."""
-    opened = Engine.open(folder)
+    place = tmp_path_factory.mktemp("made") / "lake"
+    opened = Engine.open(place)
     opened.repositories.create(models.RepositoryCreation(REPO, "local://repo", "main"), who="me")
     for index in range(300):
         opened.objects.put(REPO, "main", f"data/{index:03d}", b"%d" % index)
@@ -43,6 +45,14 @@ def engine(folder: Path) -> Iterator[Engine]:
     opened.tags.create(REPO, models.TagCreation("v1", "main"))
     opened.objects.put(REPO, "main", "staged", b"staged")
     opened.objects.delete(REPO, "main", "data/001")
+    opened.close()
+    return place
+
+
+@pytest.fixture
+def engine(made: Path, folder: Path) -> Iterator[Engine]:
+    shutil.copytree(made, folder)
+    opened = Engine.open(folder)
     yield opened
     opened.close()
 
