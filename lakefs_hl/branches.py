@@ -7,7 +7,7 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name
+from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name, unix_seconds
 from lakefs_hl.ops import branches as ops
 from lakefs_hl.refs import Commit, Reference
 from lakefs_hl.spec import models
@@ -85,7 +85,7 @@ class Branch(Reference, WriteIOBase):
         creation = models.CommitCreation(
             message,
             None if metadata is None else dict(metadata),
-            None if date is None else int(date.timestamp()),
+            unix_seconds(date),
             allow_empty or None,
             force or None,
         )

@@ -12,7 +12,7 @@ from lakefs_hl.aio.refs import Commit, Reference
 from lakefs_hl.aio.transactions import BranchTransaction
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.aio.writes import WriteIOBase
-from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name
+from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name, unix_seconds
 from lakefs_hl.ops import branches as ops
 from lakefs_hl.spec import models
 
@@ -58,7 +58,7 @@ class Branch(Reference, WriteIOBase):
         creation = models.CommitCreation(
             message,
             None if metadata is None else dict(metadata),
-            None if date is None else int(date.timestamp()),
+            unix_seconds(date),
             allow_empty or None,
             force or None,
         )

@@ -16,7 +16,7 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import exceptions
-from lakefs_hl.handles import DeleteReport, moment, name_of, path_of, reference_name
+from lakefs_hl.handles import DeleteReport, moment, name_of, path_of, reference_name, unix_seconds
 from lakefs_hl.spec import models
 
 HOSTILE = "<script>alert('x')</script>&\"/"
@@ -150,6 +150,7 @@ def test_b9_93_no_handle_shows_or_pickles_a_looked_up_secret(monkeypatch: pytest
         (lambda: reference_name(None), TypeError, "not None"),  # type: ignore[arg-type]
         (lambda: path_of(1), TypeError, "a path must be a string or an ObjectInfo, not int: 1"),
         (lambda: moment(datetime(2024, 1, 1)), ValueError, "aware"),
+        (lambda: unix_seconds(datetime(2024, 1, 1)), ValueError, "aware"),
         (lambda: name_of(b"main", "x"), TypeError, "x must be a string, not bytes"),
     ],
 )
@@ -162,6 +163,7 @@ def test_a_reference_is_taken_as_object_or_name() -> None:
     assert reference_name(lakefs_hl.Branch("r", "dev")) == reference_name("dev") == "dev"
     assert path_of(lakefs_hl.ObjectInfo("r", "main", "a/b")) == path_of("a/b") == "a/b"
     assert moment(datetime.fromtimestamp(5.5, UTC) + timedelta(0)) is not None
+    assert (unix_seconds(None), unix_seconds(datetime.fromtimestamp(5.5, UTC))) == (None, 5)
 
 
 def test_a_report_of_refusals_is_raised_or_returned() -> None:
