@@ -155,7 +155,10 @@ class Client:
             "token_request_headers": dict(token_request_headers) if token_request_headers is not None else None,
         }
         recipe = cast("Recipe", {name: value for name, value in given.items() if value is not None})
-        self._cook(recipe)
+        try:
+            self._cook(recipe)
+        except (InvalidConfigError, NoAuthenticationFound) as exc:
+            raise exc.with_traceback(None) from None
 
     def _cook(self, recipe: Recipe) -> None:
         """Makes everything of the recipe; no network."""

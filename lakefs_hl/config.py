@@ -206,7 +206,7 @@ def _arguments(given: Given) -> Source:
         msg = "a token and a key pair were given: give access_token, or username and password"
         raise InvalidConfigError(msg)
     pair = _pair(name, ("username", given.username), ("password", given.password))
-    found: Credentials | None = pair or (Token(given.access_token) if given.access_token else None) or given.aws_role
+    found: Credentials | None = pair or _token(name, "access_token", given.access_token) or given.aws_role
     held = [word for word, value in (("a host", given.host), ("credentials", found)) if value]
     return Source(name, given.host or None, found, " and ".join(held) or "nothing")
 
@@ -214,8 +214,8 @@ def _arguments(given: Given) -> Source:
 def _environment(env: Mapping[str, str]) -> Source:
     name = "environment"
     pairs = [_pair(name, *((key, env.get(key)) for key in names)) for names in _PAIRS]
-    token = env.get(_TOKEN)
-    found: Credentials | None = Token(token) if token else next((pair for pair in pairs if pair), None)
+    token = _token(name, _TOKEN, env.get(_TOKEN))
+    found: Credentials | None = token or next((pair for pair in pairs if pair), None)
     if found is None and env.get(f"{_PROVIDER}_TYPE"):
         found = _role_from_environment(env)
     names = (*(key for keys in _PAIRS for key in keys), _TOKEN, _ENDPOINT, f"{_PROVIDER}_TYPE")
@@ -252,11 +252,24 @@ def _pair(source: str, first: tuple[str, str | None], second: tuple[str, str | N
     """Both halves, or neither."""
     (key_name, key), (secret_name, secret) = first, second
     if key and secret:
+        for name, value in ((key_name, key), (secret_name, secret)):
+            if not value.isprintable():
+                raise InvalidConfigError(f"{source}: {name} holds a line break or another control character")
         return KeyPair(key, secret)
     if not key and not secret:
         return None
     there, missing = (key_name, secret_name) if key else (secret_name, key_name)
     raise InvalidConfigError(f"{source}: {there} is there, {missing} is not: a key pair comes whole from one source")
+
+
+def _token(source: str, name: str, value: str | None) -> Token | None:
+    """A token, if it can be sent: what a header cannot carry would be repeated by the error of whoever tries."""
+    if not value:
+        return None
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        msg = f"{source}: {name} holds a space, a line break or another character that no token has; was it read whole?"
+        raise InvalidConfigError(msg)
+    return Token(value)
 
 
 def _nothing(sources: list[Source], endpoint: str, *, role: bool) -> str:
@@ -518,11 +531,13 @@ def _concurrency(given: Given, env: Mapping[str, str], lines: list[Line]) -> int
     if value is None and env.get("LAKEFS_HL_MAX_CONCURRENCY"):
         source = "LAKEFS_HL_MAX_CONCURRENCY"
         text = env[source].strip()
-        value = int(text) if text.isdecimal() else 0
+        if not text.isdecimal():
+            raise InvalidConfigError(f"{source} is {text!r}: want a number of exchanges, at least 1")
+        value = int(text)
     if value is None:
         return None
     if value < 1:
-        raise InvalidConfigError(f"{source}: want at least 1 exchange at a time")
+        raise InvalidConfigError(f"{source.rstrip('=')} is {value}: want at least 1 exchange at a time")
     lines.append(Line("max_concurrency", str(value), source.rstrip("=")))
     return value
 

@@ -211,6 +211,13 @@ def test_a_traceback_has_three_frames_at_most(server: Peer) -> None:
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize("arguments", [{"host": "ftp://h"}, {"username": "u"}, {}])
+def test_a_client_that_cannot_be_made_says_so_in_three_frames(arguments: dict[str, Any]) -> None:
+    with pytest.raises((exceptions.InvalidConfigError, exceptions.NoAuthenticationFound)) as caught:
+        lakefs_hl.init(**arguments)
+    assert [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)][1:] == ["init", "__init__"]
+
+
 def test_a_wrong_argument_has_three_frames_too(server: Peer) -> None:
     branch = lakefs_hl.repository("example", client=Client(server.url, KEY, SECRET)).branch("main")
     with pytest.raises(TypeError, match="path must be a string, not bytes") as caught:

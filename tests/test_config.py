@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -132,6 +133,24 @@ def test_half_a_pair_in_the_file(write: Write) -> None:
 def test_a_token_from_the_environment_goes_before_a_pair(home: Path) -> None:
     assert found({**REAL, "LAKECTL_CREDENTIALS_SESSION_TOKEN": SECRET})[1] == Token(SECRET)
     assert found(access_token=SECRET)[1] == Token(SECRET)
+
+
+@pytest.mark.parametrize("wrong", ["\n", " ", "\r\n", "\x00", "é", "\u2028"])
+def test_a_token_that_no_header_can_carry_is_named_and_not_shown(wrong: str) -> None:  # read from a file, say
+    session = {**REAL, "LAKECTL_CREDENTIALS_SESSION_TOKEN": SECRET + wrong}
+    words = "(access_token|SESSION_TOKEN) holds a space, a line break"
+    for env, token in ((session, None), ({}, SECRET + wrong)):
+        with pytest.raises(InvalidConfigError, match=words) as caught:
+            resolve(Given(access_token=token), env)
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("half", ["username", "password"])
+def test_a_pair_with_a_line_break_is_named_and_not_shown(half: str) -> None:
+    with pytest.raises(InvalidConfigError, match=f"{half} holds a line break") as caught:
+        resolve(Given(**cast("Any", {"username": "u", "password": SECRET, half: SECRET + "\n"})), {})
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert found(username="u", password="two words")[1] is not None
 
 
 def test_a_token_and_a_pair_are_one_too_many(home: Path) -> None:
@@ -484,6 +503,8 @@ def test_concurrency() -> None:
     for value in ("0", "-1", "many"):
         with pytest.raises(InvalidConfigError, match="LAKEFS_HL_MAX_CONCURRENCY"):
             settled({"LAKEFS_HL_MAX_CONCURRENCY": value})
+    with pytest.raises(InvalidConfigError, match="max_concurrency is 0"):
+        settled({}, max_concurrency=0)
 
 
 def test_the_keys_of_a_served_lake() -> None:
