@@ -15,7 +15,7 @@ import tempfile
 import uuid
 import warnings
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 from lakefs_hl.ops import objects, transfer
 from lakefs_hl.spec.errors import LakeFSException, ObjectExistsException
@@ -102,9 +102,9 @@ def open_reader(
         raise exc.with_traceback(None) from exc.__cause__
     if buffering == 0:
         return raw  # type: ignore[return-value]  # as the built-in open: a raw file on request
-    buffered = io.BufferedReader(raw, buffering if buffering > 1 else WINDOW)
+    buffered: Any = io.BufferedReader(raw, buffering if buffering > 1 else WINDOW)
     if not is_text:
-        return buffered
+        return cast("io.BufferedReader", buffered)
     return io.TextIOWrapper(buffered, text.encoding or "utf-8", text.errors, text.newline)
 
 
@@ -483,6 +483,7 @@ def replayable(data: Data) -> Iterator[bytes | FileSlice]:
             yield body
     elif hasattr(data, "__iter__"):
         with tempfile.SpooledTemporaryFile(SPOOL) as spool:
+            block: object
             for block in data:
                 if not isinstance(block, bytes | bytearray | memoryview):
                     msg = f"an iterable body must give bytes, not {type(block).__name__}: {block!r:.80}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from datetime import UTC, datetime
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 from lakefs_hl.ops.logged import OP_ID
 from lakefs_hl.ops.upload import OP_ID as WRITE_ID
@@ -28,6 +28,7 @@ ReadMode: TypeAlias = Literal["r", "rt", "rb"]
 WriteMode: TypeAlias = Literal["w", "wt", "wb", "x", "xt", "xb"]
 Strategy: TypeAlias = Literal["dest-wins", "source-wins"]
 OnEmpty: TypeAlias = Literal["skip", "error", "commit"]
+K = TypeVar("K", bound="ObjectFields")
 
 
 class Change(NamedTuple):
@@ -281,9 +282,9 @@ class ObjectFields:
         return f"<b>ObjectInfo</b> <code>{escape(repr(self)[12:-1])}</code>"
 
 
-def wrap(kind: Any, reference: Handle, record: ObjectStats | str, _new: Any = object.__new__) -> Any:
+def wrap(kind: type[K], reference: Handle, record: ObjectStats | str, _new: Any = object.__new__) -> K:
     """Makes a handle around a record, without the checks of one made by hand: 1,000 a page."""
-    info = _new(kind)
+    info: K = _new(kind)
     info._reference = reference
     info._record = record
     return info

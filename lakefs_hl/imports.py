@@ -81,12 +81,12 @@ class ImportManager(ImportFields):
             ValueError: There is no source.
             RuntimeError: It was started already.
         """
-        client = self._client
+        locations, client = self._to_start(), self._client
         op = ops.start(
             client._session,
             self._repository_id,
             self._id,
-            self._to_start(),
+            locations,
             self._message,
             self._metadata,
             op_id=uuid.uuid4().hex,
@@ -101,8 +101,8 @@ class ImportManager(ImportFields):
         Raises:
             RuntimeError: It was not started.
         """
-        client = self._client
-        return client._run(ops.status(client._session, self._repository_id, self._id, self._started()))
+        started, client = self._started(), self._client
+        return client._run(ops.status(client._session, self._repository_id, self._id, started))
 
     def wait(self, poll_interval: timedelta = POLL) -> ImportResult:
         """Waits for the end of the import, in a notebook with a running event loop too.
@@ -114,8 +114,8 @@ class ImportManager(ImportFields):
             RuntimeError: It was not started.
             LakeFSException: The import failed; the message is the server's.
         """
-        client = self._client
-        op = ops.wait(client._session, self._repository_id, self._id, self._started(), poll_interval.total_seconds())
+        started, client = self._started(), self._client
+        op = ops.wait(client._session, self._repository_id, self._id, started, poll_interval.total_seconds())
         try:
             record = client._run(op)
         except TransportException:
@@ -137,8 +137,8 @@ class ImportManager(ImportFields):
         Raises:
             RuntimeError: It was not started.
         """
-        client = self._client
-        client._run(ops.cancel(client._session, self._repository_id, self._id, self._started()))
+        started, client = self._started(), self._client
+        client._run(ops.cancel(client._session, self._repository_id, self._id, started))
 
 
 def _result(manager: ImportFields, record: models.ImportStatus) -> ImportResult:

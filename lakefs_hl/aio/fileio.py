@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from lakefs_hl import fileio
-from lakefs_hl.fileio import SPOOL, Text, split_mode
+from lakefs_hl.fileio import SPOOL
+from lakefs_hl.fileio import Text as Text
+from lakefs_hl.fileio import split_mode as split_mode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator

@@ -58,12 +58,12 @@ class ImportManager(ImportFields):
         return self
 
     async def start(self) -> str:
-        client = self._client
+        locations, client = self._to_start(), self._client
         op = ops.start(
             client._session,
             self._repository_id,
             self._id,
-            self._to_start(),
+            locations,
             self._message,
             self._metadata,
             op_id=uuid.uuid4().hex,
@@ -73,12 +73,12 @@ class ImportManager(ImportFields):
         return self._import_id
 
     async def status(self) -> models.ImportStatus:
-        client = self._client
-        return await client._run(ops.status(client._session, self._repository_id, self._id, self._started()))
+        started, client = self._started(), self._client
+        return await client._run(ops.status(client._session, self._repository_id, self._id, started))
 
     async def wait(self, poll_interval: timedelta = POLL) -> ImportResult:
-        client = self._client
-        op = ops.wait(client._session, self._repository_id, self._id, self._started(), poll_interval.total_seconds())
+        started, client = self._started(), self._client
+        op = ops.wait(client._session, self._repository_id, self._id, started, poll_interval.total_seconds())
         try:
             record = await client._run(op)
         except TransportException:
@@ -94,8 +94,8 @@ class ImportManager(ImportFields):
         return await self.wait(POLL if poll_interval is None else poll_interval)
 
     async def cancel(self) -> None:
-        client = self._client
-        await client._run(ops.cancel(client._session, self._repository_id, self._id, self._started()))
+        started, client = self._started(), self._client
+        await client._run(ops.cancel(client._session, self._repository_id, self._id, started))
 
 
 def _result(manager: ImportFields, record: models.ImportStatus) -> ImportResult:

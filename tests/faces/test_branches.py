@@ -109,7 +109,7 @@ def test_b8_83_nothing_makes_a_branch_by_a_typo(repo: lakefs_hl.Repository) -> N
         lambda: typo.commit_changes("m"),
         lambda: typo.delete_objects(["a"]),
         lambda: typo.transaction("m").__enter__(),
-        lambda: typo.reset(),
+        typo.reset,
     ):
         with pytest.raises(exceptions.NotFoundException, match="mian"):
             call()

@@ -95,7 +95,7 @@ def test_reprs_help() -> None:
 
 def test_a_notebook_runs_nothing_that_stands_in_a_name(lake: lakefs_hl.Client) -> None:
     commit = models.Commit(HOSTILE, [], HOSTILE, HOSTILE, 1_700_000_000, "m", {HOSTILE: HOSTILE})
-    handles = [
+    handles: list[Any] = [
         lakefs_hl.Repository(HOSTILE, lake),
         lakefs_hl.Branch(HOSTILE, HOSTILE, lake),
         lakefs_hl.Commit(HOSTILE, commit, lake),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -204,7 +204,7 @@ def test_a_tag_holds_its_commit(repo: lakefs_hl.Repository, branch: lakefs_hl.Br
 
 def test_what_is_not_there_says_what(repo: lakefs_hl.Repository) -> None:
     name = f"gone-{secrets.token_hex(4)}"
-    calls = [
+    calls: list[Callable[[], object]] = [
         repo.ref(name).get_commit,
         repo.ref(name).metadata,
         repo.branch(name).head,

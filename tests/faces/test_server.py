@@ -17,7 +17,7 @@ def test_a_server_tells_its_version_and_its_storage(client: lakefs_hl.Client) ->
     assert isinstance(storage.pre_sign_support(), bool)
     assert isinstance(storage.import_support(), bool)
     assert client.version == server.version()
-    assert client.storage_config.blockstore_type() == "local"
+    assert client.storage_config.blockstore_type == "local"
 
 
 def test_storage_is_asked_for_once_per_client(tapped: lakefs_hl.Branch, tap: Tap) -> None:

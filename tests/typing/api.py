@@ -1,7 +1,6 @@
-"""The public API as users write it, for the type checkers alone: this file is never run.
+"""Never run: mypy reads it. What `open` gives by its mode, that a commit cannot be written, and the awaitable twins.
 
-`assert_type` says what a checker must infer; a line with an ignore must stay an error, since an ignore that nothing
-needs is one itself.
+An error that is expected stands behind its `type: ignore`; mypy's `warn_unused_ignores` fails if it is none any more.
 """
 
 from __future__ import annotations
@@ -14,78 +13,119 @@ from typing import assert_type
 
 import lakefs_hl as lakefs
 from lakefs_hl import aio
-
-client = lakefs.init("local:./lake")
-assert_type(client, lakefs.Client)
-assert_type(lakefs.DefaultClient, lakefs.Client | None)
-
-repo = lakefs.repository("example", client=client)
-assert_type(repo, lakefs.Repository)
-assert_type(lakefs.repositories(prefix="x"), Iterator[lakefs.Repository])
-assert_type(repo.get_or_create("s3://bucket/path"), lakefs.Repository)
-assert_type(repo.list_branches(), Iterator[lakefs.Branch])
-assert_type(repo.list_tags(10), Iterator[lakefs.Tag])
-assert_type(repo.metadata(), dict[str, str])
-
-branch = repo.branch("main")
-assert_type(branch, lakefs.Branch)
-assert_type(branch.create("main"), lakefs.Branch)
-assert_type(branch.head(), lakefs.Reference)
-assert_type(branch.commit_changes("message", {"key": "value"}), lakefs.Commit)
-assert_type(branch.log(3), Iterator[lakefs.Commit])
-assert_type(branch.diff(repo.ref("main~1")), Iterator[lakefs.Change])
-assert_type(branch.list_uncommitted(), Iterator[lakefs.Change])
-
-assert_type(branch.upload("text", "a"), lakefs.ObjectInfo)
-branch.upload(b"bytes", "a")
-branch.upload(Path("file"), "a")
-branch.upload(io.BytesIO(b"stream"), "a")
-branch.upload(io.StringIO("stream"), "a")
-branch.upload((b"chunk" for _ in range(3)), "a")
-branch.upload(17, "a")  # type: ignore[arg-type]
-assert_type(branch.download("a"), bytes)
-
-for entry in branch.list_objects(delimiter=""):
-    assert_type(entry, lakefs.ObjectInfo | lakefs.CommonPrefix)
-    if isinstance(entry, lakefs.ObjectInfo):
-        assert_type(entry.size_bytes, int)
-        assert_type(entry.modified_time, datetime)
-
-with branch.open("a") as text:
-    assert_type(text.read(), str)
-with branch.open("a", "rb") as binary:
-    assert_type(binary.read(), bytes)
-with branch.open("a", "w") as out:
-    out.write("text")
-    out.write(b"bytes, as in the seed")
-with branch.open("a", "wb") as out_binary:
-    out_binary.write(b"bytes")
-branch.open("a", "a")  # type: ignore[call-overload]
-
-commit = repo.commit("abc123")
-assert_type(commit, lakefs.Reference)
-commit.upload("a", "b")  # type: ignore[attr-defined]
-commit.open("a", "w")  # type: ignore[call-overload]
-repo.tag("v1").delete_objects("a")  # type: ignore[attr-defined]
-
-with branch.transaction("message") as tx:
-    assert_type(tx, lakefs.BranchTransaction)
-    tx.upload("text", "a")
-    tx.commit_changes("no")  # type: ignore[attr-defined]
-
-result = branch.import_from("s3://bucket/path/", "path/", "message").run()
-assert_type(result.commit, lakefs.Commit)
-assert_type(result.ingested_objects, int)
+from lakefs_hl.aio.fileio import AsyncFile
+from lakefs_hl.fileio import ObjectWriter, TextWriter
 
 
-async def awaitable() -> None:
-    """The same names, awaited."""
-    other = aio.Client("local:./lake")
-    branch = aio.repository("example", client=other).branch("main")
-    assert_type(branch, aio.Branch)
-    assert_type(await branch.upload("text", "a"), aio.ObjectInfo)
+def modes_of_open(branch: lakefs.Branch, commit: lakefs.Reference, tx: lakefs.BranchTransaction) -> None:
+    assert_type(commit.open("a"), io.TextIOWrapper)
+    assert_type(commit.open("a", "r"), io.TextIOWrapper)
+    assert_type(commit.open("a", "rt", None, encoding="utf-8"), io.TextIOWrapper)
+    assert_type(commit.open("a", "rb"), io.BufferedReader)
+    assert_type(commit.open("a", "rb", True, buffering=1 << 20), io.BufferedReader)
+    for place in (branch, tx):
+        assert_type(place.open("a"), io.TextIOWrapper)
+        assert_type(place.open("a", "rb"), io.BufferedReader)
+        assert_type(place.open("a", "w"), TextWriter)
+        assert_type(place.open("a", "x", encoding="latin-1"), TextWriter)
+        assert_type(place.open("a", "wb", content_type="a/b", metadata={}), ObjectWriter)
+        assert_type(place.open("a", "xb"), ObjectWriter)
+    branch.open("a", "a")  # type: ignore[call-overload]
+    branch.open("a", "wb", encoding="utf-8")  # type: ignore[call-overload]
+    branch.open("a", "rb", metadata={})  # type: ignore[call-overload]
+    commit.open("a", "w")  # type: ignore[call-overload]
+
+
+def a_text_file_takes_both(branch: lakefs.Branch) -> None:
+    with branch.open("a", "w") as file:
+        assert_type(file.write("text"), int)
+        assert_type(file.write(b"bytes"), int)
+    with branch.open("a", "wb") as binary:
+        binary.write(b"bytes")
+        binary.write("text")  # type: ignore[arg-type]
+
+
+def a_commit_cannot_be_written(repository: lakefs.Repository) -> None:
+    commit = repository.commit("abc123")
+    assert_type(commit, lakefs.Reference)
+    commit.upload(b"", "a")  # type: ignore[attr-defined]
+    commit.delete_objects("a")  # type: ignore[attr-defined]
+    commit.copy_object("main", "a")  # type: ignore[attr-defined]
+    commit.import_from("s3://b/", "d/")  # type: ignore[attr-defined]
+    repository.tag("v1").upload(b"", "a")  # type: ignore[attr-defined]
+    repository.branch("main").head().upload(b"", "a")  # type: ignore[attr-defined]
+    repository.branch("main").upload(b"", "a")
+
+
+def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
+    assert_type(lakefs.repository("x"), lakefs.Repository)
+    assert_type(lakefs.repositories(), Iterator[lakefs.Repository])
+    assert_type(lakefs.init("mem://"), lakefs.Client)
+    assert_type(repository.get_or_create("s3://b/p", "main", True), lakefs.Repository)
+    assert_type(repository.branch("main"), lakefs.Branch)
+    assert_type(repository.tag("v1"), lakefs.Tag)
+    assert_type(repository.list_branches(), Iterator[lakefs.Branch])
+    assert_type(repository.list_tags(10, "", "v"), Iterator[lakefs.Tag])
+    assert_type(repository.metadata(), dict[str, str])
+    assert_type(branch.create("main"), lakefs.Branch)
+    assert_type(branch.commit_changes("m", {"k": "v"}), lakefs.Commit)
+    assert_type(branch.log(), Iterator[lakefs.Commit])
+    assert_type(branch.diff("dev"), Iterator[lakefs.Change])
+    assert_type(branch.merge_into(repository.branch("dev")), lakefs.Reference)
+    assert_type(branch.transaction("m"), lakefs.BranchTransaction)
+    with branch.transaction("m") as tx:
+        assert_type(tx, lakefs.BranchTransaction)
+
+
+def objects(branch: lakefs.Branch, info: lakefs.ObjectInfo) -> None:
+    assert_type(branch.list_objects(), Iterator[lakefs.ObjectInfo | lakefs.CommonPrefix])
+    for item in branch.list_objects(prefix="foo/"):
+        assert_type(item.path, str)  # of both kinds
+        if isinstance(item, lakefs.ObjectInfo):
+            assert_type(item.size_bytes, int)
+    assert_type(info.modified_time, datetime)
+    assert_type(info.content_type, str | None)
+    assert_type(info.metadata, dict[str, str])
+    assert_type(branch.download("a"), bytes)
+    assert_type(branch.stat_object("a"), lakefs.ObjectInfo)
+    for data in (b"", "", Path("a"), io.BytesIO(), io.StringIO(), [b""], bytearray(), memoryview(b"")):
+        branch.upload(data, "a")
+    branch.upload(1, "a")  # type: ignore[arg-type]
+    branch.upload("a")  # type: ignore[call-arg]
+    branch.delete_objects(["a", info])
+    branch.delete_objects(item.path for item in branch.list_objects())
+
+
+def imports(branch: lakefs.Branch) -> None:
+    result = branch.import_from("s3://b/p/", "d/", "m").run()
+    assert_type(result.commit, lakefs.Commit)
+    assert_type(result.ingested_objects, int)
+    commit, count = result
+    assert_type(commit, lakefs.Commit)
+    assert_type(count, int)
+
+
+async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Reference) -> None:
+    assert_type(aio.repository("x"), aio.Repository)
+    assert_type(aio.repositories(), AsyncIterator[aio.Repository])
+    assert_type(await repository.get_or_create(), aio.Repository)
+    assert_type(repository.branch("main"), aio.Branch)
+    assert_type(repository.commit("abc123"), aio.Reference)
+    assert_type(repository.list_branches(), AsyncIterator[aio.Branch])
+    assert_type(await branch.upload(b"", "a"), aio.ObjectInfo)
     assert_type(await branch.download("a"), bytes)
+    assert_type(await branch.commit_changes("m"), aio.Commit)
     assert_type(branch.list_objects(), AsyncIterator[aio.ObjectInfo | aio.CommonPrefix])
-    async with branch.transaction("message") as tx:
-        await tx.upload("text", "a")
-    branch.download("a")  # type: ignore[unused-coroutine]
+    assert_type(branch.diff("dev"), AsyncIterator[lakefs.Change])
+    assert_type(await branch.open("a"), AsyncFile[str])
+    assert_type(await branch.open("a", "rb"), AsyncFile[bytes])
+    assert_type(await branch.open("a", "w"), AsyncFile[str])
+    assert_type(await commit.open("a", "rb"), AsyncFile[bytes])
+    async with branch.open("a") as file:
+        assert_type(await file.read(), str)
+    async with branch.transaction("m") as tx:
+        assert_type(tx, aio.BranchTransaction)
+        await tx.upload(b"", "a")
+    await commit.upload(b"", "a")  # type: ignore[attr-defined]
+    commit.open("a", "w")  # type: ignore[call-overload]
+    assert_type((await branch.import_from("s3://b/p/", "d/", "m").run()).commit, aio.Commit)

@@ -1,0 +1,30 @@
+"""A branch of a new repository on each kind of lake, awaitable; a test is a coroutine run by `asyncio.run`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+import lakefs_hl
+from lakefs_hl import aio
+from lakefs_hl.aio.client import of
+from tests.lakes import client as client
+from tests.lakes import clients as clients
+from tests.lakes import kind as kind
+from tests.lakes import served_lake as served_lake
+
+
+@pytest.fixture
+def repo(client: lakefs_hl.Client) -> Iterator[aio.Repository]:
+    """A new repository, on each kind of lake."""
+    made = lakefs_hl.repository(f"t-{secrets.token_hex(8)}", client=client).create()
+    yield aio.repository(made.id, client=of(client))
+    made.delete(force=True)
+
+
+@pytest.fixture
+def branch(repo: aio.Repository) -> aio.Branch:
+    """Its `main`."""
+    return repo.branch("main")
