@@ -58,8 +58,9 @@ class CommitRecord(msgspec.Struct, array_like=True, frozen=True):
     generation: int
 
 
-#: The first commit: the same in every repository, as lakeFS has it for those that it makes within one second.
-FIRST: Final = CommitRecord([], None, "", "Repository created", 0, {}, 1)
+def first_commit(created: int) -> CommitRecord:
+    """The first commit of a repository: the same, id and all, in those made within one second, as lakeFS has it."""
+    return CommitRecord([], None, "", "Repository created", created * 10**9, {}, 1)
 
 
 class RepositoryRecord(msgspec.Struct, array_like=True, frozen=True):

@@ -8,7 +8,7 @@ from typing import Final
 from lakefs_hl.local.disk.rows import Writer
 from lakefs_hl.local.engine import records, samples
 from lakefs_hl.local.engine.pages import page_of
-from lakefs_hl.local.engine.records import FIRST, RepositoryRecord
+from lakefs_hl.local.engine.records import RepositoryRecord, first_commit
 from lakefs_hl.local.engine.settings import PROTECTION
 from lakefs_hl.local.engine.store import Repo, Store, now, rows
 from lakefs_hl.spec import models
@@ -64,7 +64,7 @@ class Repositories:
         )
         repo = Repo(row[0] if row else 0, name, record)
         if not record.bare:
-            first = store.add_commit(writer, repo.id, FIRST)
+            first = store.add_commit(writer, repo.id, first_commit(record.created))
             writer.execute(
                 "INSERT INTO branch(repository, name, head, token) VALUES(?, ?, ?, ?)",
                 (repo.id, record.default_branch, first, store.next_token(writer)),
