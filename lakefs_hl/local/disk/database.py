@@ -166,6 +166,8 @@ class Database:
         self._torn = False  # forked in the middle of something
         self._lock = FileLock(folder)
         self._reset()
+        with _registry:
+            _open.add(self)
         try:
             if create:
                 self._create_tables()
@@ -173,7 +175,6 @@ class Database:
         except BaseException:
             self.close()
             raise
-        _open.add(self)
 
     # ------------------------------------------------------------------------------------------ opening and forking
 
@@ -249,13 +250,14 @@ class Database:
             )
 
     def _create_tables(self) -> None:
-        self._lock.acquire(self.timeout)
+        self._turn.acquire(self.timeout)
         try:
+            self._lock.acquire(self.timeout)
             if not os.path.exists(self.path):  # SQLite would make it readable for others
                 fs.close(fs.create(self.path, "db"))
             self._make_writer()
         finally:
-            self._lock.reset()
+            self.leave()
         with self.write() as writer:
             version = writer.execute("PRAGMA user_version").get
             if version == 0:
@@ -477,11 +479,14 @@ class Database:
 
 
 _open: weakref.WeakSet[Database] = weakref.WeakSet()
+#: Guards `_open`; held from before a fork until after it.
+_registry = threading.Lock()
 _forking: list[Database] = []
 _torn_folders: set[str] = set()
 
 
 def _before_fork() -> None:
+    _registry.acquire()
     _forking.extend(_open)
     _torn_folders.update(database.folder for database in _forking if not database.before_fork())
 
@@ -491,9 +496,12 @@ def _after_fork_in_parent() -> None:
         database.after_fork_in_parent()
     _forking.clear()
     _torn_folders.clear()
+    _registry.release()
 
 
 def _after_fork_in_child() -> None:
+    global _registry  # noqa: PLW0603 - the child's own, whoever held the parent's
+    _registry = threading.Lock()
     for database in list(_open):
         database.after_fork(torn=database.folder in _torn_folders)
     _forking.clear()

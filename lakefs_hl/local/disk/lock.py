@@ -84,6 +84,14 @@ class _Wait:
         self.abandoned = False
         self.error: OSError | None = None
 
+    def close(self) -> None:
+        """Closes the copies that are open still: a fork may land between any two lines."""
+        gate, self.gate = self.gate, -1
+        file, self.file = self.file, -1
+        for fd in (gate, file):
+            if fd >= 0:
+                os.close(fd)
+
 
 class FileLock:
     """An exclusive lock between processes, with a timeout, first come first served.
@@ -170,9 +178,8 @@ class FileLock:
         """In a forked child: lets go of what was inherited and opens anew. Unlocks nothing of the parent's."""
         wait, self._wait = self._wait, None
         self.close()
-        if wait is not None and not wait.arrived.is_set():
-            os.close(wait.gate)
-            os.close(wait.file)
+        if wait is not None:
+            wait.close()
         self._open()
 
     def close(self) -> None:
@@ -204,6 +211,5 @@ def _stand_in_line(wait: _Wait) -> None:
     with wait.guard:
         if wait.abandoned and wait.error is None:
             fcntl.flock(wait.file, fcntl.LOCK_UN)
-        os.close(wait.gate)
-        os.close(wait.file)
+        wait.close()
         wait.arrived.set()
