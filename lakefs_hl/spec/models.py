@@ -492,6 +492,12 @@ class LoginConfig(Record, frozen=True):
     login_url: str
     login_cookie_names: list[str]
     logout_url: str
+    login_url_method: str | None = None
+    login_failed_message: str | None = None
+    username_ui_placeholder: str | None = None
+    password_ui_placeholder: str | None = None
+    fallback_login_url: str | None = None
+    fallback_login_label: str | None = None
 
 
 class SetupState(Record, frozen=True):
