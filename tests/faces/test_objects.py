@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import lakefs_hl
 from lakefs_hl import exceptions
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.blocking import Blocking
 from tests.faces.conftest import Tap
 
 PATHS = [
@@ -160,6 +162,50 @@ def test_b3_44_listings_are_lazy(many: lakefs_hl.Branch) -> None:
     assert tap.requests == []
     next(listing)
     assert len(tap.requests) <= 2  # a page, and perhaps the next one under way
+
+
+class Endless:
+    """A lake of very many objects, page by page; it deletes whatever it is asked to."""
+
+    fan_out = 1
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.deleted = 0
+
+    def send(self, request: Request, scope: Any = None, within: float | None = None) -> Response:
+        operation = request.endpoint.operation
+        if operation == "getBranch":
+            return Response(200, {}, models.encode(models.Ref("main", "c" * 64)))
+        if operation == "deleteObjects":
+            self.deleted += request.body.count(b'"o') if isinstance(request.body, bytes) else 0
+            return Response(200, {}, models.encode(models.ObjectErrors([])))
+        start = int(str(request.query.get("after", "o-00000001"))[1:]) + 1
+        end = min(self.total, start + int(str(request.query["amount"])))
+        results = [
+            models.ObjectStats(f"o{n:08}", "object", "s3://x", "0" * 32, 7, size_bytes=1) for n in range(start, end)
+        ]
+        pagination = models.Pagination(end < self.total, results[-1].path, len(results), 1000)
+        return Response(200, {}, models.encode(models.ObjectPage(pagination, results)))
+
+    def close(self) -> None:
+        return
+
+
+def test_b3_44_very_many_need_little_memory(lake: lakefs_hl.Client) -> None:
+    lakes = Endless(100_000)
+    lake._driver = Blocking(lakes)
+    branch = lakefs_hl.repository("example", client=lake).branch("main")
+    next(branch.list_objects(delimiter=""))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in branch.list_objects(delimiter="")) == 100_000
+        report = branch.delete_objects(item.path for item in branch.list_objects(delimiter=""))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (report.deleted, lakes.deleted) == (100_000, 100_000)
+    assert peak < 8_000_000  # a page is about 1 MB; all of them would be 80
 
 
 def test_b3_45_every_listing_knows_prefix_and_after(branch: lakefs_hl.Branch) -> None:
