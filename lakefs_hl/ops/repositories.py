@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from lakefs_hl.ops import branches, logged, objects, refs, server, tags
-from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.paging import PAGE
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.uri import repository_uri
 from lakefs_hl.spec.wire import Request
+
+#: How often a repository is looked for that somebody else is making; three seconds at most, by the policy's back-off.
+LOOKS: Final = 6
 
 
 def get(session: Session, repository: str) -> Op[models.Repository]:
@@ -115,12 +119,16 @@ def get_or_create(
             session, repository, storage_namespace, default_branch, include_samples=include_samples, read_only=read_only
         )
     except (errors.ConflictException, errors.BadRequestException) as exc:
-        if isinstance(exc, errors.BadRequestException) and "already in use" not in str(exc):
+        touched = isinstance(exc, errors.BadRequestException)
+        if touched and "already in use" not in str(exc):
             raise
-        found = yield from _look(session, repository, exc)  # somebody was faster, and its marker may have come first
-        if found is None:
-            raise
-        return found, False
+        for tries in range(1, LOOKS + 1):  # somebody was faster; its marker comes first, the repository a little later
+            found = yield from _look(session, repository, exc)
+            if found is not None:
+                return found, False
+            if not touched or tries == LOOKS:
+                raise
+            yield from sleep(session.policy.backoff(tries, busy=False))
     return made, True
 
 

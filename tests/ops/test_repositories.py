@@ -124,8 +124,15 @@ def test_two_at_once_both_succeed(answer: Any) -> None:
     assert Play(got(ABSENT), sent(answer), got(record())).run(both())[1] is False
 
 
+def test_the_faster_ones_repository_may_come_a_little_after_its_marker() -> None:
+    play = Play(got(ABSENT), sent(TOUCHED), got(ABSENT), got(ABSENT), got(record()))
+    assert play.run(both())[1] is False
+    assert [upto for upto, _ in play.slept] == [0.1, 0.2]
+
+
 def test_a_namespace_of_another_repository_is_an_error() -> None:
-    Play(got(ABSENT), sent(TOUCHED), got(ABSENT)).fails(both(), errors.BadRequestException)
+    Play(got(ABSENT), sent(TOUCHED), *[got(ABSENT)] * 6).fails(both(), errors.BadRequestException)
+    Play(got(ABSENT), sent(TAKEN), got(ABSENT)).fails(both(), errors.ConflictException)
 
 
 def test_another_error_is_not_hidden() -> None:
