@@ -483,8 +483,7 @@ def replayable(data: Data) -> Iterator[bytes | FileSlice]:
             yield body
     elif hasattr(data, "__iter__"):
         with tempfile.SpooledTemporaryFile(SPOOL) as spool:
-            block: object
-            for block in data:
+            for block in cast("Iterable[object]", data):
                 if not isinstance(block, bytes | bytearray | memoryview):
                     msg = f"an iterable body must give bytes, not {type(block).__name__}: {block!r:.80}"
                     raise TypeError(msg)

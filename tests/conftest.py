@@ -46,11 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(importlib.import_module("lakefs_hl.pytest_plugin"), "lakefs_hl")
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Prints the seed where every log begins."""
-    return (
-        f"random seed: {config.option.hypothesis_seed} (repeat with --hypothesis-seed={config.option.hypothesis_seed})"
-    )
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Prints the seed where every log begins, and the lakes that the tests of behaviour run on."""
+    real = os.environ.get(f"{_WANTED}ENDPOINT")
+    return [
+        f"random seed: {config.option.hypothesis_seed} (repeat with --hypothesis-seed={config.option.hypothesis_seed})",
+        f"lakes: in process, served, {f'a real lakeFS at {real}' if real else f'no real lakeFS ({_WANTED}ENDPOINT is not set)'}",
+    ]
 
 
 @pytest.fixture

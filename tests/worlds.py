@@ -22,6 +22,8 @@ from lakefs_hl import exceptions
 
 #: Names a real lakeFS to run against; with `…_ACCESS_KEY_ID` and `…_SECRET_ACCESS_KEY` in place of `…_ENDPOINT`.
 ENDPOINT = "LAKEFS_HL_TEST_ENDPOINT"
+#: Where repositories go on a real lakeFS that proposes no place itself, such as `s3://bucket/tests`.
+NAMESPACE = "LAKEFS_HL_TEST_STORAGE_NAMESPACE"
 
 
 def real_lakefs() -> tuple[str, str, str] | None:
@@ -33,6 +35,12 @@ def real_lakefs() -> tuple[str, str, str] | None:
     missing = [name for name, value in zip(names, found, strict=True) if not value]
     assert not missing, f"{ENDPOINT} is set, and {missing} is not"
     return found[0], found[1], found[2]
+
+
+def namespace(kind: str, name: str) -> str | None:
+    """Where a repository of a test goes; None leaves it to the server, which a real one may not know."""
+    prefix = os.environ.get(NAMESPACE, "") if kind == "real lakeFS" else ""
+    return f"{prefix.rstrip('/')}/{name}" if prefix else None
 
 
 def kinds() -> list[str]:
@@ -66,9 +74,13 @@ class World:
     def fresh(self) -> Any:
         """A new repository, gone when the test ends."""
         repository = self.repository(self.name())
-        repository.create()
+        repository.create(namespace(self.kind, repository.id))
         self.made.append(repository)
         return repository
+
+    def place(self, repository: Any) -> str | None:
+        """The storage namespace of a new repository."""
+        return namespace(self.kind, repository.id)
 
     def name(self) -> str:
         return f"t-{secrets.token_hex(8)}"

@@ -14,12 +14,14 @@ from tests.lakes import client as client
 from tests.lakes import clients as clients
 from tests.lakes import kind as kind
 from tests.lakes import served_lake as served_lake
+from tests.worlds import namespace
 
 
 @pytest.fixture
-def repo(client: lakefs_hl.Client) -> Iterator[aio.Repository]:
+def repo(client: lakefs_hl.Client, kind: str) -> Iterator[aio.Repository]:
     """A new repository, on each kind of lake."""
-    made = lakefs_hl.repository(f"t-{secrets.token_hex(8)}", client=client).create()
+    name = f"t-{secrets.token_hex(8)}"
+    made = lakefs_hl.repository(name, client=client).create(namespace(kind, name))
     yield aio.repository(made.id, client=of(client))
     made.delete(force=True)
 

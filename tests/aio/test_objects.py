@@ -144,8 +144,8 @@ def test_copy_and_metadata(branch: aio.Branch) -> None:
 
 
 def test_b6_68_one_client_in_two_loops(branch: aio.Branch) -> None:
-    asyncio.run(branch.upload(b"one", "a"))  # type: ignore[arg-type]
-    assert asyncio.run(branch.download("a")) == b"one"  # type: ignore[arg-type]
+    asyncio.run(branch.upload(b"one", "a"))
+    assert asyncio.run(branch.download("a")) == b"one"
 
 
 def test_b6_69_a_cancelled_upload_is_all_or_nothing(branch: aio.Branch) -> None:

@@ -94,17 +94,17 @@ def test_repository_uri(world: World) -> None:
 def test_repository_create(world: World) -> None:
     repo = world.repository(world.name())
     world.made.append(repo)
-    assert repo.create(default_branch_id="trunk") == repo
+    assert repo.create(world.place(repo), default_branch_id="trunk") == repo
     assert [branch.id for branch in repo.list_branches()] == ["trunk"]
-    assert repo.create(exist_ok=True) == repo
+    assert repo.create(world.place(repo), exist_ok=True) == repo
     with pytest.raises(exceptions.ConflictException, match=repo.id):
-        repo.create()
+        repo.create(world.place(repo))
 
 
 def test_repository_create_makes_one_that_is_read_only(world: World) -> None:
     repo = world.repository(world.name())
     world.made.append(repo)
-    repo.create(read_only=True)
+    repo.create(world.place(repo), read_only=True)
     assert repo.properties.read_only is True
     with pytest.raises(exceptions.ForbiddenException, match="read-only"):
         repo.branch("main").upload(b"", "a")
@@ -113,9 +113,9 @@ def test_repository_create_makes_one_that_is_read_only(world: World) -> None:
 def test_repository_get_or_create(world: World) -> None:
     repo = world.repository(world.name())
     world.made.append(repo)
-    assert repo.get_or_create() == repo
+    assert repo.get_or_create(world.place(repo)) == repo
     head = repo.branch("main").head()
-    assert repo.get_or_create() == repo
+    assert repo.get_or_create(world.place(repo)) == repo
     assert repo.branch("main").head() == head
 
 
@@ -687,11 +687,11 @@ def test_server_storage_config(world: World) -> None:
 
 
 def test_storage_blockstore_type(world: World) -> None:
-    assert world.make("ServerStorageConfiguration").blockstore_type() == "local"
+    assert world.make("ServerStorageConfiguration").blockstore_type() in ("local", "s3", "gs", "azure")
 
 
 def test_storage_pre_sign_support(world: World) -> None:
-    assert world.make("ServerStorageConfiguration").pre_sign_support() is False
+    assert isinstance(world.make("ServerStorageConfiguration").pre_sign_support(), bool)
 
 
 def test_storage_import_support(world: World) -> None:
@@ -699,4 +699,5 @@ def test_storage_import_support(world: World) -> None:
 
 
 def test_storage_default_namespace_prefix(world: World) -> None:
-    assert (world.make("ServerStorageConfiguration").default_namespace_prefix() or "").startswith("local://")
+    found = world.make("ServerStorageConfiguration").default_namespace_prefix()
+    assert not found or "://" in found

@@ -15,6 +15,7 @@ from tests.lakes import client as client
 from tests.lakes import clients as clients
 from tests.lakes import kind as kind
 from tests.lakes import served_lake as served_lake
+from tests.worlds import namespace
 
 Change = Callable[[Request, Response], Response]
 
@@ -48,9 +49,10 @@ class Tap:
 
 
 @pytest.fixture
-def branch(client: lakefs_hl.Client) -> Iterator[lakefs_hl.Branch]:
+def branch(client: lakefs_hl.Client, kind: str) -> Iterator[lakefs_hl.Branch]:
     """`main` of a new repository, on each kind of lake."""
-    repository = lakefs_hl.repository(f"t-{secrets.token_hex(8)}", client=client).create()
+    name = f"t-{secrets.token_hex(8)}"
+    repository = lakefs_hl.repository(name, client=client).create(namespace(kind, name))
     yield repository.branch("main")
     repository.delete(force=True)
 

@@ -86,8 +86,9 @@ def test_nothing_to_commit(branch: lakefs_hl.Branch) -> None:
 
 
 def test_a_repository_that_exists(branch: lakefs_hl.Branch) -> None:
+    repository = lakefs_hl.repository(branch.repository_id, client=branch._client)
     with pytest.raises(exceptions.ConflictException, match=branch.repository_id):
-        lakefs_hl.repository(branch.repository_id, client=branch._client).create()
+        repository.create(repository.properties.storage_namespace)
 
 
 # -------------------------------------------------------------------------------------- what is not a lakeFS server

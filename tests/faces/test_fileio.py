@@ -184,7 +184,7 @@ def test_b1_6_pandas_reads_and_writes(branch: lakefs_hl.Branch) -> None:
         frame.to_csv(binary, index=False)
     for mode in ("r", "rb"):
         for path in ("t.csv", "b.csv"):
-            with branch.open(path, mode) as file:  # type: ignore[call-overload]
+            with branch.open(path, mode) as file:
                 pd.testing.assert_frame_equal(pd.read_csv(file), frame)
 
 
@@ -268,8 +268,11 @@ def test_b1_12_an_object_that_was_replaced_is_an_error_never_a_mixture(branch: l
     with branch.open("a", "rb") as file:
         assert file.read(10) == b"1" * 10
         branch.upload(b"2" * (3 * WINDOW), "a")
-        with pytest.raises(exceptions.ObjectChangedError, match=r"main/a changed while it was read"):
-            file.read()
+        if lakefs_hl.ServerStorageConfiguration(branch._client).pre_sign_support():
+            assert file.read() == b"1" * (3 * WINDOW - 10)  # the store keeps what the URL was signed for
+        else:
+            with pytest.raises(exceptions.ObjectChangedError, match=r"main/a changed while it was read"):
+                file.read()
     with branch.open("a", "rb") as file:
         assert file.read() == b"2" * (3 * WINDOW)
 
@@ -331,7 +334,7 @@ def test_a_text_that_cannot_be_opened_leaves_nothing_behind(lake_branch: lakefs_
 def test_a_missing_object_is_an_error_of_open(branch: lakefs_hl.Branch) -> None:
     for mode in ("r", "rb"):
         with pytest.raises(FileNotFoundError, match="d/missing") as caught:
-            branch.open("d/missing", mode)  # type: ignore[call-overload]
+            branch.open("d/missing", mode)
         assert isinstance(caught.value, exceptions.ObjectNotFoundException)
         assert caught.value.filename == f"lakefs://{branch.repository_id}/main/d/missing"
         frames = [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
@@ -592,7 +595,7 @@ def test_b2_19_a_finaliser_publishes_nothing_and_warns(lake_branch: lakefs_hl.Br
 def test_b2_20_closing_twice_uploads_once(tapped: lakefs_hl.Branch, tap: Tap) -> None:
     for mode in ("w", "wb"):
         tap.requests.clear()
-        with tapped.open("a", mode) as file:  # type: ignore[call-overload]
+        with tapped.open("a", mode) as file:
             file.write(b"x")
             file.close()
             file.close()
@@ -744,7 +747,7 @@ def test_b2_26_what_was_written_and_not_flushed_is_sent(branch: lakefs_hl.Branch
     with tempfile.SpooledTemporaryFile() as spooled:
         spooled.write(b"abc")
         spooled.seek(1)
-        assert branch.upload(spooled, "c").size_bytes == 2  # type: ignore[arg-type]
+        assert branch.upload(spooled, "c").size_bytes == 2
     assert branch.download("b") == branch.download("c") == b"bc"
 
 
@@ -833,7 +836,7 @@ def test_the_writer_can_be_moved_in_and_cut(lake_branch: lakefs_hl.Branch) -> No
 
 def test_discard_publishes_nothing(lake_branch: lakefs_hl.Branch) -> None:
     for mode in ("w", "wb"):
-        with lake_branch.open("a", mode) as file:  # type: ignore[call-overload]
+        with lake_branch.open("a", mode) as file:
             file.write(b"half")
             file.discard()
             assert file.closed
