@@ -132,10 +132,11 @@ class ImportManager(ImportFields):
         return self.wait(POLL if poll_interval is None else poll_interval)
 
     def cancel(self) -> None:
-        """Cancels the import; one that is over stays as it is.
+        """Cancels the import; nothing of it reaches the branch.
 
         Raises:
             RuntimeError: It was not started.
+            ConflictException: It is over; what it made stays.
         """
         started, client = self._started(), self._client
         client._run(ops.cancel(client._session, self._repository_id, self._id, started))

@@ -19,6 +19,8 @@ DONE: Final = "commit:"
 EARLY: Final = 10.0
 #: An import that reports nothing new for so long has stopped, seconds.
 STALL: Final = 300.0
+#: The first pause between two questions, seconds; it doubles up to the one that was asked for.
+FIRST: Final = 0.05
 
 
 def start(
@@ -61,14 +63,14 @@ def status(session: Session, repository: str, branch: str, id: str) -> Op[models
 
 
 def wait(session: Session, repository: str, branch: str, id: str, poll_interval: float) -> Op[models.ImportStatus]:
-    """Asks every `poll_interval` seconds until the import is over.
+    """Asks every `poll_interval` seconds, at first more often, until the import is over.
 
     Raises:
         ServerException: The import failed or was cancelled; the message says why.
         DeadlineExceeded: It reports nothing new for five minutes; it may go on all the same.
     """
     about = f"import {id} into branch {branch!r} of lakefs://{repository}"
-    waited, last, stale = 0.0, "", 0.0
+    waited, last, stale, pause = 0.0, "", 0.0, FIRST
     while True:
         try:
             now = yield from status(session, repository, branch, id)
@@ -89,8 +91,8 @@ def wait(session: Session, repository: str, branch: str, id: str, poll_interval:
             )
             error.maybe_applied = None
             raise error
-        slept = yield from sleep(0.0, max(poll_interval, 0.01))
-        waited, stale = waited + slept, stale + slept
+        slept = yield from sleep(0.0, max(min(poll_interval, pause), 0.01))
+        waited, stale, pause = waited + slept, stale + slept, 2 * pause
 
 
 def cancel(session: Session, repository: str, branch: str, id: str) -> Op[None]:
@@ -102,4 +104,5 @@ def cancel(session: Session, repository: str, branch: str, id: str) -> Op[None]:
         yield from call(session, Request(endpoints.IMPORT_CANCEL, (repository, branch), {"id": id}))
     except errors.ConflictException as exc:
         if exc.maybe_applied is False:  # else an earlier try cancelled it
+            exc.args = (f"{exc}; import {id} is over, what it made stays",)
             raise
