@@ -93,7 +93,13 @@ class Blobs:
         self._database = database
         self._objects = os.path.join(database.folder, OBJECTS)
         self._temporary = os.path.join(self._objects, TEMPORARY)
-        self.sweep()
+        try:
+            if not os.path.isdir(self._temporary):  # some ways of copying leave empty folders out
+                fs.make_folder(self._objects, "lake")
+                fs.make_folder(self._temporary, "lake")
+            self.sweep()
+        except OSError as error:
+            raise DiskError(f"{self._temporary}: cannot be used: {error}") from error
 
     def put(self, body: bytes | Span) -> BlobRef:
         """Keeps a body: a large one is durable on return; a small one once `record`ed in a transaction.
@@ -107,15 +113,14 @@ class Blobs:
         if length <= INLINE:
             data = body if isinstance(body, bytes) else b"".join(_blocks(body))
             return BlobRef(hashlib.sha256(data).digest(), _md5(data).digest(), length, data)
-        if self._database.failed:
-            raise ReadOnly(f"{self._database.folder}: the lake is read-only since {self._database.failed}")
+        self._database.must_write()
         try:
             sha256, md5 = self._put_file(body, length)
         except fs.SyncFailed as error:
             self._database.fail(str(error))
             folder = self._database.folder
             raise ReadOnly(f"{folder}: {error}; nothing was kept, and the lake is read-only from now on") from error
-        except fs.WriteFailed as error:
+        except (fs.WriteFailed, FileExistsError, FileNotFoundError) as error:
             folder = self._database.folder
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise NoSpace(f"{folder}: no space left for {length} bytes; nothing was kept") from error
@@ -165,6 +170,9 @@ class Blobs:
             fd = os.open(self.path(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError as error:
             raise _missing(sha256, size, None) from error
+        except OSError as error:
+            kind = Damaged if error.errno == errno.ELOOP else DiskError
+            raise kind(f"blob {sha256.hex()} cannot be opened: {error}") from error
         held = Held(None, fd, size)
         found = os.fstat(fd).st_size
         if found != size:

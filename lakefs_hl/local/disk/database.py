@@ -164,7 +164,11 @@ class Database:
         self._vfs = vfs
         self._closed = False
         self._torn = False  # forked in the middle of something
-        self._lock = FileLock(folder)
+        self._file: tuple[int, int] | None = None
+        try:
+            self._lock = FileLock(folder)
+        except OSError as error:
+            raise DiskError(f"{folder}: the lock cannot be opened: {error}") from error
         self._reset()
         with _registry:
             _open.add(self)
@@ -172,6 +176,7 @@ class Database:
             if create:
                 self._create_tables()
             self._check_tables()
+            self._file = _identity(self.path)
         except BaseException:
             self.close()
             raise
@@ -239,6 +244,10 @@ class Database:
             return connect(self.path, sync=self.sync, readonly=readonly, vfs=self._vfs, busy_ms=busy)
         except apsw.Error as error:
             raise translate(error, self.path) from error
+
+    def moved(self) -> bool:
+        """Whether the folder has been removed, renamed or replaced: what is written now, nobody will find."""
+        return self._file is not None and _identity(self.path) != self._file
 
     def _must_be_usable(self) -> None:
         if self._closed:
@@ -339,7 +348,7 @@ class Database:
         try:
             if not self._turn.acquire(self.timeout):
                 raise LockTimeout(f"{self.folder}: other threads have been writing for {self.timeout:g} s")
-            self._must_write()
+            self.must_write()
             self._lock.acquire(deadline - time.monotonic())
             writer = self._writer or self._make_writer()
             fs.reach("db.begin")
@@ -387,12 +396,23 @@ class Database:
         if self._turn.mine():
             raise RuntimeError("a write inside a write of the same thread would wait for itself")
 
-    def _must_write(self) -> None:
+    def must_write(self) -> None:
+        """Refuses to begin what could not be kept.
+
+        Raises:
+            ReadOnly: A sync has failed before.
+            DiskError: The lake has been closed, or is not where it was.
+        """
         self._must_be_usable()
         if self.failed:
             raise ReadOnly(
                 f"{self.folder}: the lake is read-only since {self.failed}. What was acknowledged before is safe; "
                 "check the disk, then open the lake anew"
+            )
+        if self.moved():
+            raise DiskError(
+                f"{self.folder}: the lake's folder has been removed, renamed or replaced since it was opened; nothing "
+                "of this write was kept. Open the lake anew, where it is now"
             )
 
     @property
@@ -470,12 +490,21 @@ class Database:
             mode = apsw.SQLITE_CHECKPOINT_RESTART if pages >= HUGE_LOG else apsw.SQLITE_CHECKPOINT_PASSIVE
             self._tidier.wal_checkpoint(None, mode)
             fs.reach("db.checkpointed")
-        except (apsw.BusyError, apsw.LockedError):
-            return  # someone else is at it; the log stays valid as it is
-        except (apsw.IOError, OSError) as error:
+        except (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.NoMemError, DiskError):
+            return  # someone else is at it, or there is no room: the log stays valid as it is
+        except (apsw.Error, OSError) as error:
             self.fail(f"writing the log back into {self.path} failed: {error}")
         finally:
             self._tidying.release()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file a path names now; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _open: weakref.WeakSet[Database] = weakref.WeakSet()

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from lakefs_hl.local.disk import database, fs, lock
 from lakefs_hl.local.disk.database import Database
-from lakefs_hl.local.disk.errors import Damaged, NotALake, UnknownFormat
+from lakefs_hl.local.disk.errors import Damaged, DiskError, NotALake, UnknownFormat
 
 FORMAT: Final = "format.json"
 OBJECTS: Final = "objects"
@@ -49,8 +49,20 @@ def prepare(
         NotALake: The folder holds something else, is not ours, or is on a network file system.
         UnknownFormat: A newer release made it.
         Damaged: Part of it is missing.
+        DiskError: It cannot be read or made.
     """
     folder = os.path.abspath(folder)
+    try:
+        return _prepare(folder, tree, sync, vfs, timeout)
+    except DiskError:
+        raise
+    except OSError as error:
+        raise DiskError(f"{folder}: cannot be opened as a lake: {error}") from error
+
+
+def _prepare(
+    folder: str, tree: Mapping[str, Any], sync: bool, vfs: str | None, timeout: float
+) -> tuple[Database, dict[str, Any]]:
     _make_folder(folder, sync)
     _check_place(folder)
     path = os.path.join(folder, FORMAT)
@@ -58,7 +70,13 @@ def prepare(
         noted = _read(path)
         if not os.path.exists(os.path.join(folder, database.NAME)):
             raise Damaged(f"{folder}: {database.NAME} is missing; restore it from a copy of the whole folder")
-        return Database(folder, sync=sync, vfs=vfs, timeout=timeout), noted
+        opened = Database(folder, sync=sync, vfs=vfs, timeout=timeout)
+        try:
+            _check_noted(opened, noted, path)
+        except BaseException:
+            opened.close()
+            raise
+        return opened, noted
     _check_empty(folder)
     opened = Database(folder, sync=sync, vfs=vfs, timeout=timeout, create=True)
     try:
@@ -85,6 +103,21 @@ def _complete(opened: Database, path: str, tree: Mapping[str, Any]) -> dict[str,
     if not os.path.exists(path):
         write_file(path, json.dumps(noted, indent=2).encode() + b"\n", "format", sync=opened.sync)
     return _read(path)
+
+
+def _check_noted(opened: Database, noted: dict[str, Any], path: str) -> None:
+    """Refuses a format that is not this database's: with another shape, trees would be cut in two ways."""
+    with opened.read() as reader:
+        row = reader.row("SELECT value FROM meta WHERE key = 'format'")
+    try:
+        same = row is not None and json.loads(row[0]) == noted
+    except ValueError:
+        same = False
+    if not same:
+        raise Damaged(
+            f"{path}: is not what {database.NAME} notes as the lake's format; if that is this lake's own, remove "
+            f"{FORMAT}, and it is written anew"
+        )
 
 
 def write_file(path: str, data: bytes, what: str, *, sync: bool = True) -> None:

@@ -182,3 +182,18 @@ def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(databas
     Blobs(database)  # opening sweeps
     assert not os.path.exists(path)
     assert module.ABANDONED >= 3600
+
+
+def test_an_empty_folder_that_a_copy_left_out_is_made_again(database: Database) -> None:
+    os.rmdir(os.path.join(database.folder, "objects", "tmp"))
+    blobs = Blobs(database)
+    assert keep(database, blobs, bytes(INLINE + 1)).size == INLINE + 1
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_of_ours(database: Database) -> None:
+    blobs = Blobs(database)
+    blob = keep(database, blobs, bytes(INLINE + 1))
+    os.rename(blobs.path(blob.sha256), f"{database.folder}/elsewhere")
+    os.symlink(f"{database.folder}/elsewhere", blobs.path(blob.sha256))
+    with database.read() as reader, pytest.raises(Damaged, match="cannot be opened"):
+        blobs.open(reader, blob.sha256, blob.size)

@@ -546,3 +546,33 @@ def test_a_damaged_page_is_an_error_of_ours_and_the_reader_is_not_lent_for_ever(
             paths(damaged)
     assert not damaged.readers._lent
     damaged.close()
+
+
+def test_a_full_disk_met_while_the_log_is_written_back_is_no_error_of_the_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_tidy_from", 0)
+
+    def full(*, readonly: bool) -> apsw.Connection:
+        assert not readonly
+        raise apsw.FullError("database or disk is full")
+
+    monkeypatch.setattr(database, "_connect", full)
+    put(database, b"kept")
+    monkeypatch.undo()
+    assert paths(database) == [b"kept"]
+    assert database.failed is None
+
+
+@pytest.mark.parametrize("how", ["removed", "renamed", "replaced"])
+def test_nothing_is_written_into_a_lake_that_is_no_longer_in_its_place(open_database: Open, how: str) -> None:
+    database = open_database()
+    put(database, b"before")
+    assert not database.moved()
+    os.rename(database.path, f"{database.path}.old") if how != "removed" else os.unlink(database.path)
+    if how == "replaced":
+        Path(database.path).write_bytes(b"")
+    assert database.moved()
+    with pytest.raises(DiskError, match="removed, renamed or replaced since it was opened; nothing of this write"):
+        put(database, b"after")
+    assert paths(database) == [b"before"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lakefs_hl.local.disk import fs, layout
-from lakefs_hl.local.disk.errors import Damaged, NotALake, UnknownFormat
+from lakefs_hl.local.disk.errors import Damaged, DiskError, NotALake, UnknownFormat
 from lakefs_hl.local.disk.layout import prepare
 
 
@@ -182,3 +182,27 @@ def test_a_small_file_is_written_whole_or_not_at_all(
             layout.write_file(path, b"two", "note")
         assert os.listdir(tmp_path) == ["note"]
         assert Path(path).read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("noted", ['{"format": 1}', '{"format": 1, "created": "2026", "tree": {"seed": 8}}'])
+def test_a_format_that_is_not_the_databases_is_refused_and_can_be_written_anew(tmp_path: Path, noted: str) -> None:
+    folder, path = str(tmp_path / "lake"), tmp_path / "lake" / "format.json"
+    database, before = prepare(folder, tree={"seed": 7})
+    database.close()
+    path.write_text(noted)
+    with pytest.raises(Damaged, match=r"format\.json: is not what lake\.db notes"):
+        prepare(folder, tree={"seed": 7})
+    path.unlink()
+    database, after = prepare(folder, tree={"seed": 9})
+    database.close()
+    assert after == before
+
+
+@pytest.mark.parametrize("name", ["format.json", "lock"])
+def test_what_is_no_file_is_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    folder = str(tmp_path / "lake")
+    prepare(folder, tree={})[0].close()
+    (tmp_path / "lake" / name).unlink()
+    (tmp_path / "lake" / name).mkdir()
+    with pytest.raises(DiskError, match=name):
+        prepare(folder, tree={})
