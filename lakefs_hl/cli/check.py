@@ -9,7 +9,7 @@ from typing import Any
 
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.fsck import fsck
-from lakefs_hl.spec.errors import LakeFormatError
+from lakefs_hl.spec.errors import LakeCorruptError, LakeFormatError
 
 
 def add(commands: Any) -> None:
@@ -29,7 +29,12 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.lake)
     if not (folder / "format.json").is_file():  # opening would make a lake of it
         raise LakeFormatError(f"{folder}: no lake here (format.json is missing)")
-    with contextlib.closing(Engine.open(folder)) as engine:
+    try:
+        engine = Engine.open(folder)
+    except LakeCorruptError as error:  # too broken to be gone over
+        print(f"damage: {error}")
+        return 1
+    with contextlib.closing(engine):
         report = fsck(engine, read_data=options.read_data)
     for line in report.lines():
         print(line)

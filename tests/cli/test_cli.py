@@ -10,6 +10,7 @@ import pytest
 
 from lakefs_hl import cli, local
 from lakefs_hl._version import __version__
+from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
 
@@ -85,3 +86,11 @@ def test_control_characters_are_shown_escaped(tmp_path: Path, capsys: pytest.Cap
     assert cli.printable("a\x1b[31mé\n") == "a\\x1b[31mé\n"
     assert cli.main(["fsck", str(tmp_path / "no\x1b[31m")]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_fsck_of_a_lake_that_cannot_be_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "lake"
+    Engine.open(place).close()
+    (place / "lake.db").write_bytes(b"no database" * 1000)
+    assert cli.main(["fsck", str(place)]) == 1
+    assert capsys.readouterr().out.startswith("damage: ")

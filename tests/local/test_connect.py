@@ -115,3 +115,22 @@ def test_modes_are_private(tmp_path: Path) -> None:
     create(lake)
     for path in [tmp_path / "lake", *(tmp_path / "lake").rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_lake_that_the_garbage_collector_closes_while_another_is_opened(tmp_path: Path) -> None:
+    """In a process of its own: where it goes wrong, it stands still."""
+    script = """
+import gc, sys
+from lakefs_hl import local
+gc.disable()
+for index in range(60):
+    circle = [local.connect(f"local:{sys.argv[1]}/a", "me")]
+    circle.append(circle)
+    del circle
+    gc.enable()
+    gc.set_threshold(50 + 20 * index)  # it comes in the midst of what follows, each time elsewhere
+    lake = local.connect(f"local:{sys.argv[1]}/{'ab'[index % 2]}", "me")
+    gc.disable()
+    del lake
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)

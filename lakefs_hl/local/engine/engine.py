@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -29,16 +28,15 @@ from lakefs_hl.local.engine.tags import Tags
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.local.tree import Shape
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import LakeError
 
 _open: Final[dict[str, Engine]] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # the garbage collector may close one lake in the midst of opening another
 
 
 def _after_fork_in_child() -> None:
     """Another thread of the parent may have held the lock."""
     global _lock  # noqa: PLW0603 - a new process, a new lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
@@ -77,8 +75,7 @@ class Engine:
         self.staging = Staging(store, writes)
         self.imports = Imports(store)
         self.settings = Settings(store)
-        with suppress(LakeError):  # what is left over does no harm, and somebody else may be writing
-            store.purge(look=True)
+        store.purge(look=True)
 
     @classmethod
     def open(
@@ -106,11 +103,17 @@ class Engine:
         place = os.path.realpath(folder)
         with _lock:
             engine = _open.get(place)
+            if engine is not None:
+                engine._users += 1
+                # Closed by the garbage collector between these lines, or another lake's place by now.
+                if _open.get(place) is not engine or engine.store.database.moved():
+                    engine.close()
+                    engine = None
             if engine is None:
                 engine = _open[place] = cls(Path(place), sync=sync, timeout=timeout)
+                engine._users = 1
             if import_roots is not None:
                 engine.store.import_roots = tuple(root.resolve() for root in import_roots)
-            engine._users += 1
             return engine
 
     def close(self) -> None:
@@ -121,7 +124,8 @@ class Engine:
             self._users -= 1
             if self._users:
                 return
-            _open.pop(str(self.folder), None)
+            if _open.get(str(self.folder)) is self:
+                del _open[str(self.folder)]
         self.imports.close()
         with public():
             self.store.database.close()

@@ -9,6 +9,7 @@ Rules of the room: reads only, trusts no cache, and one fault does not hide the 
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
@@ -281,13 +282,24 @@ class _Check:
             row = self.reader.row("SELECT length(data) FROM blob WHERE hash = ?", (name,))
             found = None if row is None else int(row[0])
         else:
-            try:
-                found = Path(self.store.blobs.path(name)).stat().st_size
-            except FileNotFoundError:
-                found = None
+            found = self.file_size(name)
         if found is not None and self.read_data:
             self.content(name, size)
         return found
+
+    def file_size(self, name: bytes) -> int | None:
+        """The size of a large blob's file; None, and a fault if it is there, if it cannot be read as one."""
+        try:
+            status = Path(self.store.blobs.path(name)).lstat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.fault(f"blob {name.hex()}: {error}")
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            self.fault(f"blob {name.hex()}: is no regular file")
+            return None
+        return status.st_size
 
     def content(self, name: bytes, size: int) -> None:
         if size <= INLINE:
@@ -295,9 +307,13 @@ class _Check:
             digest = b"" if row is None else sha256(row[0]).digest()
             self.count("bytes read", 0 if row is None else len(row[0]))
         else:
-            with Path(self.store.blobs.path(name)).open("rb") as file:
-                digest = file_digest(file, "sha256").digest()
-                self.count("bytes read", file.tell())
+            try:
+                with Path(self.store.blobs.path(name)).open("rb") as file:
+                    digest = file_digest(file, "sha256").digest()
+                    self.count("bytes read", file.tell())
+            except OSError as error:
+                self.fault(f"blob {name.hex()}: cannot be read: {error}")
+                return
         if digest != name:
             self.fault(f"blob {name.hex()}: its content has the hash {digest.hex()}")
 

@@ -171,9 +171,9 @@ class Imports:
         return records.read_import(row[0])
 
     def _write(self, writer: Writer, repo: Repo, name: str, record: ImportRecord) -> None:
-        writer.execute(
-            "INSERT OR REPLACE INTO import(repository, id, value) VALUES(?, ?, ?)",
-            (repo.id, name, records.encode(record)),
+        writer.execute(  # unless the repository has been deleted meanwhile
+            "INSERT OR REPLACE INTO import(repository, id, value) SELECT id, ?, ? FROM repository WHERE id = ?",
+            (name, records.encode(record), repo.id),
         )
 
     def _note(self, repo: Repo, name: str, record: ImportRecord, *, first: bool = False) -> None:

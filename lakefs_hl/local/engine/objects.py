@@ -280,7 +280,7 @@ def _foreign(entry: Entry, roots: tuple[Path, ...] | None) -> Content:
     if roots is not None and not any(Path(path).resolve().is_relative_to(root) for root in roots):
         raise refusal(410, "No data: the object was imported from a folder that this server does not read")
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would wait for its writer
     except OSError as error:
         raise refusal(410, f"No data: {path}: {error.strerror}") from error
     held, found = Held(None, fd, entry.size), os.fstat(fd)

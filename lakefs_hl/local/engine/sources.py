@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -90,9 +91,11 @@ def _files(folder: str, above: str) -> Iterator[tuple[str, str]]:
 def _entry(path: str) -> bytes:
     """Reads a file for its MD5; it must not change meanwhile."""
     digest = hashlib.md5(usedforsecurity=False)
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would wait for its writer
     try:
         before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            raise OSError(f"{path}: is no regular file")
         while block := os.read(fd, _BLOCK):
             digest.update(block)
         after = os.fstat(fd)
