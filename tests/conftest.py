@@ -48,10 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Prints the seed where every log begins, and the lakes that the tests of behaviour run on."""
-    real = os.environ.get(f"{_WANTED}ENDPOINT")
+    named = os.environ.get(f"{_WANTED}ENDPOINT")
+    real = f"a real lakeFS at {named}" if named else f"no real lakeFS ({_WANTED}ENDPOINT is not set)"
     return [
         f"random seed: {config.option.hypothesis_seed} (repeat with --hypothesis-seed={config.option.hypothesis_seed})",
-        f"lakes: in process, served, {f'a real lakeFS at {real}' if real else f'no real lakeFS ({_WANTED}ENDPOINT is not set)'}",
+        f"lakes: in process, served, {real}",
     ]
 
 

@@ -10,6 +10,8 @@ import json
 import os
 import pickle
 import random
+import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -590,6 +592,24 @@ def test_b2_19_a_finaliser_publishes_nothing_and_warns(lake_branch: lakefs_hl.Br
     with pytest.warns(ResourceWarning, match=r"main/a was opened for writing and never closed: nothing was written"):
         files.clear()
     assert not lake_branch.exists("a")
+
+
+@pytest.mark.parametrize("mode", ["w", "wb"])
+def test_b2_19_the_end_of_the_interpreter_publishes_nothing(tmp_path: Path, mode: str) -> None:
+    program = (
+        "import lakefs_hl as lakefs\n"
+        f"client = lakefs.Client('local:{tmp_path}/lake')\n"
+        "branch = lakefs.repository('example', client=client).create().branch('main')\n"
+        f"file = branch.open('a', '{mode}')\n"
+        "file.write(b'half')\n"
+        "branch.upload(b'whole', 'b')\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(lakefs_hl.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    with lakefs_hl.Client(f"local:{tmp_path}/lake") as client:
+        listing = lakefs_hl.repository("example", client=client).branch("main").list_objects()
+        assert [item.path for item in listing] == ["b"]
 
 
 def test_b2_20_closing_twice_uploads_once(tapped: lakefs_hl.Branch, tap: Tap) -> None:
