@@ -144,10 +144,11 @@ class Commits:
             nodes.flush()
             with store.writing() as writer:
                 seen = store.head(writer, repo.id, head.name)
-                if not set(mine) <= set(seen.sealed):  # another commit has them, or they were reset
+                left = [token for token in mine if token in seen.sealed]
+                if not left:  # another commit has them, or they were reset
                     break
-                if seen.commit != head.commit:
-                    head = seen
+                if left != mine or seen.commit != head.commit:
+                    mine, head = left, seen
                     continue
                 if edits or creation.allow_empty:
                     return self._publish(writer, repo, seen, root, creation, who, mine)

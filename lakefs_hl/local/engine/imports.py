@@ -88,11 +88,13 @@ class Imports:
         return name
 
     def _not_the_lake(self, location: models.ImportLocation) -> None:
-        with suppress(ValueError):  # what is no path of ours fails when it is read, as in lakeFS
+        try:
             source = Path(sources.file_of(location.path)).resolve()
-            lake = Path(self._store.database.folder).resolve()
-            if source.is_relative_to(lake) or lake.is_relative_to(source):
-                raise BadRequestException(f"{location.path}: holds the lake itself: invalid import source")
+        except ValueError:
+            return  # what is no path of ours fails when it is read, as in lakeFS
+        lake = Path(self._store.database.folder).resolve()
+        if source.is_relative_to(lake) or lake.is_relative_to(source):
+            raise BadRequestException(f"{location.path}: holds the lake itself: invalid import source")
 
     def status(self, repository: str, name: str) -> models.ImportStatus:
         """How far an import is; one whose process is gone has failed.
@@ -320,17 +322,20 @@ class Imports:
 
 def _joined(locations: list[models.ImportLocation]) -> Iterator[tuple[bytes, bytes]]:
     """The entries of all locations, in order; of equal keys the last location's."""
-    streams = [
-        ((key, -index, value) for key, value in sources.entries(location)) for index, location in enumerate(locations)
-    ]
-    if len(streams) == 1:
+    if len(locations) == 1:
         yield from sources.entries(locations[0])
         return
+    streams = [_numbered(location, -index) for index, location in enumerate(locations)]
     before = None
     for key, _, value in merge(*streams, key=itemgetter(0, 1)):
         if key != before:
             before = key
             yield key, value
+
+
+def _numbered(location: models.ImportLocation, number: int) -> Iterator[tuple[bytes, int, bytes]]:
+    for key, value in sources.entries(location):
+        yield key, number, value
 
 
 def _outside(tree: Tree, made: bytes, replaced: list[str]) -> Iterator[bytes]:

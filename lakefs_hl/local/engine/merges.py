@@ -43,10 +43,10 @@ class Draft(NamedTuple):
 
 
 class _Clean(NamedTuple):
-    """A branch without staged changes, and what works on its tree."""
+    """A branch without staged changes, and what works on its tree: `root`, which is None as its commit has it."""
 
     head: Head
-    root: bytes
+    root: bytes | None
     tree: Tree
     nodes: NodeStore
 
@@ -75,10 +75,10 @@ class Merges:
             clean = self._clean(reader, repo, branch)
             commit = committed(store, reader, repo.id, source, f"{where}get commit by ref {source}: ")
             base = merge_base(store, reader, repo.id, clean.head.commit, commit)
-            before, theirs = store.root(reader, repo.id, base), store.commit(reader, repo.id, commit)
-            if not (merge.allow_empty or merge.force) and self._equal(clean.tree, before, theirs.root):
+            before, theirs = store.commit(reader, repo.id, base).root, store.commit(reader, repo.id, commit).root
+            if not (merge.allow_empty or merge.force) and _equal(clean.tree, before, theirs):
                 raise BadRequestException(f"{where}no changes")
-            root = self._merged(clean, where, before, theirs.root, strategy)
+            root = self._merged(clean, where, before, theirs, strategy)
             metadata = {**(merge.metadata or {}), STRATEGY: strategy or "default"}
             parents = [clean.head.commit] if merge.squash_merge else [clean.head.commit, commit]
             message = merge.message or f"Merge '{source}' into '{branch}'"
@@ -117,8 +117,10 @@ class Merges:
                 raise BadRequestException(f"given commit does not have the given parent number: parent {number}")
             clean = self._clean(reader, repo, branch)
             before = store.commit(reader, repo.id, record.parents[max(number, 1) - 1]).root if record.parents else None
-            root = self._merged(clean, where, record.root or store.empty, before, "")
-            if not revert.allow_empty and self._equal(clean.tree, clean.root, root):
+            if not revert.allow_empty and _equal(clean.tree, record.root, before):
+                raise BadRequestException(f"{where}no changes")
+            root = self._merged(clean, where, record.root, before, "")
+            if not revert.allow_empty and _equal(clean.tree, clean.root, root):
                 raise BadRequestException(f"{where}no changes")
             message = overrides.message or f"Revert {revert.ref}"
             return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, overrides.metadata or {})
@@ -147,8 +149,8 @@ class Merges:
             if not 1 <= number <= len(record.parents):
                 raise BadRequestException(f"parent {number}: given commit does not have the given parent number")
             clean = self._clean(reader, repo, branch)
-            before = store.root(reader, repo.id, record.parents[number - 1])
-            if self._equal(clean.tree, before, record.root):
+            before = store.commit(reader, repo.id, record.parents[number - 1]).root
+            if _equal(clean.tree, before, record.root):
                 raise BadRequestException(f"{where}no changes")
             root = self._merged(clean, where, before, record.root, "")
             kept = record.metadata if overrides.metadata is None else overrides.metadata
@@ -164,7 +166,7 @@ class Merges:
         head = self._store.head(reader, repo.id, branch)
         nodes = self._store.nodes(reader)
         tree = self._store.tree(nodes)
-        clean = _Clean(head, self._store.root(reader, repo.id, head.commit), tree, nodes)
+        clean = _Clean(head, self._store.commit(reader, repo.id, head.commit).root, tree, nodes)
         self._must_be_clean(reader, clean)
         return clean
 
@@ -174,21 +176,18 @@ class Merges:
         first = next(found, None)
         if first is None:
             return False
-        if next(changes(clean.tree, clean.root, chain([first], found)), None) is not None:
+        if next(changes(clean.tree, clean.root or self._store.empty, chain([first], found)), None) is not None:
             raise BadRequestException("uncommitted changes (dirty branch)")
         return True
 
-    def _equal(self, tree: Tree, left: bytes, right: bytes | None) -> bool:
-        """Whether two trees hold the same objects to lakeFS, whatever their records say of time and place."""
-        other = self._store.empty if right is None else right
-        return left == other or next(tree.diff(left, other), None) is None
-
-    def _merged(self, clean: _Clean, where: str, base: bytes, theirs: bytes | None, strategy: str) -> bytes | None:
+    def _merged(
+        self, clean: _Clean, where: str, base: bytes | None, theirs: bytes | None, strategy: str
+    ) -> bytes | None:
         """Brings into a branch what leads from `base` to `theirs`. None is the first commit's tree, as in lakeFS."""
-        if theirs is None and base == clean.root:
-            return None
-        wins = _WINS[strategy]
-        root, conflicts = clean.tree.merge(base, clean.root, self._store.empty if theirs is None else theirs, wins)
+        if base == clean.root:
+            return theirs
+        empty = self._store.empty
+        root, conflicts = clean.tree.merge(base or empty, clean.root or empty, theirs or empty, _WINS[strategy])
         if root is None:
             error = MergeConflict(f"{where}conflict found")
             error.conflicts = tuple(conflict.key.decode() for conflict in conflicts[:SHOWN])
@@ -206,7 +205,7 @@ class Merges:
                 if head.commit != made.head.commit:
                     continue
                 nodes = store.nodes(writer)
-                clean = _Clean(head, store.root(writer, repo.id, head.commit), store.tree(nodes), nodes)
+                clean = _Clean(head, store.commit(writer, repo.id, head.commit).root, store.tree(nodes), nodes)
                 if self._must_be_clean(writer, clean):
                     store.renew(writer, repo.id, head)  # what is staged says what the old commit says, not the new
                 made.nodes.flush(writer)
@@ -217,3 +216,13 @@ class Merges:
             store.purge()
             return model(repo, commit, record)
         raise TooManyRequestsException("Too many attempts, try again later")
+
+
+def _equal(tree: Tree, left: bytes | None, right: bytes | None) -> bool:
+    """Whether two trees hold the same objects to lakeFS, whatever their records say of time and place.
+
+    The first commit's tree, None, and one that came to hold nothing are two different things to it.
+    """
+    if left is None or right is None:
+        return left is right
+    return left == right or next(tree.diff(left, right), None) is None

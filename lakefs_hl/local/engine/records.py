@@ -44,7 +44,7 @@ class CommitRecord(msgspec.Struct, array_like=True, frozen=True):
         root: The tree; None is the first commit's, which holds nothing.
         committer: Who.
         message: Any text.
-        date: Unix time in nanoseconds; 0 is the first commit's, and means the repository's own.
+        date: Unix time in nanoseconds.
         metadata: Any strings.
         generation: 1 + the highest of the parents.
     """

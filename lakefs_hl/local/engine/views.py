@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from heapq import merge
 from typing import Final, NamedTuple, TypeAlias
 
 from lakefs_hl.local.disk.rows import Reader
@@ -60,12 +61,17 @@ def staged(reader: Reader, tokens: list[int], start: bytes, end: bytes) -> Itera
                 (tokens[0], start, end),
             )
         )
-    marks = ",".join("?" * len(tokens))  # tokens only grow, so the highest is the newest
-    sql = (
-        f"SELECT path, value FROM (SELECT path, value, max(token) FROM staging WHERE token IN ({marks}) "  # noqa: S608
-        "AND path >= ? AND path < ? GROUP BY path) ORDER BY path"
-    )
-    return iter(reader.execute(sql, (*tokens, start, end)))
+    return _newest(reader, tokens, start, end)
+
+
+def _newest(reader: Reader, tokens: list[int], start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    """Goes through some tokens side by side, so that a page costs its rows and not all that is staged."""
+    sql = "SELECT path, -token, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
+    before = None  # tokens only grow, so the highest is the newest
+    for path, _, value in merge(*(reader.execute(sql, (token, start, end)) for token in tokens)):
+        if path != before:
+            before = path
+            yield path, value
 
 
 def slices(reader: Reader, tree: Tree, seen: View, start: bytes, end: bytes) -> Iterator[Slice]:

@@ -1,0 +1,29 @@
+"""What is staged under several tokens at once, as in the midst of a large commit."""
+
+from __future__ import annotations
+
+from lakefs_hl.local.engine import Engine, views
+from tests.local.engine.support import paths, put, read
+
+
+def seal(engine: Engine) -> None:
+    with engine.store.writing() as writer:
+        repo = engine.store.repo(writer, "repo")
+        engine.commits._seal(writer, repo, engine.store.head(writer, repo.id, "main"))
+
+
+def test_of_several_tokens_the_newest_wins_in_order_of_paths(engine: Engine) -> None:
+    for number in range(4):
+        for path in ("a", "b", "c")[: 3 - number % 3]:
+            put(engine, path, b"%d" % number)
+        put(engine, f"d{number}", b"x")
+        if number == 2:
+            engine.objects.delete("repo", "main", "d0")
+        seal(engine)
+    assert paths(engine) == ["a", "b", "c", "d1", "d2", "d3"]
+    assert [read(engine, path) for path in "abc"] == [b"3", b"3", b"3"]
+    with engine.store.reading() as reader:
+        repo = engine.store.repo(reader, "repo")
+        tokens = engine.store.head(reader, repo.id, "main").tokens
+        found = [(path, value is None) for path, value in views.staged(reader, tokens, b"b", b"d2")]
+    assert found == [(b"b", False), (b"c", False), (b"d0", True), (b"d1", False)]
