@@ -225,6 +225,8 @@ def _kind(request: Request, response: Response, said: str) -> type[errors.Server
         return request.endpoint.missing
     if status == 412 and "if-none-match" in request.headers and "hook" not in said:
         return errors.ObjectExistsException
+    if status == 500 and "operation not supported" in said:  # lakeFS's answer where it cannot pre-sign a write
+        return errors.UnsupportedOperationException
     return errors.for_status(status)
 
 
@@ -233,6 +235,6 @@ def _advice(status: int, said: str, kind: type[errors.ServerException]) -> str:
         return "there is no such object, or no such reference"
     if kind is errors.ObjectExistsException:
         return "there is an object of this name, and it was to be created only"
-    if kind is errors.UnsupportedOperationException:
-        return "this server, its version or its storage does not offer that"
-    return next((advice for code, part, advice in _ADVICE if code == status and part in said), "")
+    offered = "this server, its version or its storage does not offer that"
+    otherwise = offered if kind is errors.UnsupportedOperationException else ""
+    return next((advice for code, part, advice in _ADVICE if code == status and part in said), otherwise)

@@ -92,6 +92,8 @@ def _kind(exc: BaseException, exchange: Exchange, where: str) -> tuple[str, str,
         if isinstance(cause, NewConnectionError) and not isinstance(cause.__cause__, TimeoutError):
             return "refused", f"cannot connect to {where}: {_last(chain)}", "connect"
         if isinstance(cause, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
+            if any("handshake" in str(each) for each in chain):
+                return "timeout", f"{where} did not answer the TLS greeting: does this port speak TLS?", "tls"
             if phase == "connect":
                 return "timeout", f"{where} does not accept connections: timed out", "connect"
             return "timeout", f"{where} was silent for {exchange.silence:g} s {_PHASES[phase]}", phase

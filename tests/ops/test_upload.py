@@ -308,7 +308,7 @@ def test_a_server_that_cannot_sign() -> None:
     play = Play(
         step("getPhysicalAddress", "r", "b", answer=no(500, "local adapter presigned URL: operation not supported"))
     )
-    play.fails(direct(), errors.ServerErrorException, "pre_signed=False")
+    play.fails(direct(), errors.UnsupportedOperationException, "pre_signed=False")
     play = Play(step("getPhysicalAddress", "r", "b", answer=ok(models.StagingLocation(ADDRESS))))
     play.fails(direct(), errors.UnsupportedOperationException, "pre_signed=False")
 

@@ -342,6 +342,13 @@ def test_tls_to_a_plain_port() -> None:
     assert "does not speak TLS: use http://" in str(error)
 
 
+def test_tls_to_a_port_that_says_nothing() -> None:
+    with peer(hang) as server:
+        error = broken(Http(server.url.replace("http:", "https:"), connect=0.2), STAT)
+    assert (error.kind, error.phase, error.applied) == ("timeout", "tls", False)
+    assert "did not answer the TLS greeting: does this port speak TLS?" in str(error)
+
+
 def test_plain_text_to_a_tls_port_that_answers_in_tls() -> None:
     def alert(server: Peer, conn: socket.socket, number: int) -> None:
         conn.recv(65536)
@@ -781,11 +788,11 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
     while True:
         try:
             block = source.recv(65536)
+            if not block:
+                break
+            target.sendall(block)
         except OSError:
             break
-        if not block:
-            break
-        target.sendall(block)
     try:
         target.shutdown(socket.SHUT_WR)
     except OSError:
