@@ -527,7 +527,7 @@ def path_of(item: object) -> str:
 def user_metadata(given: Mapping[str, str] | None) -> dict[str, str] | None:
     """Returns an object's metadata as it was given; warns of a key that lakeFS will keep otherwise."""
     for key in given or ():
-        if key != key.lower():
+        if isinstance(key, str) and key != key.lower():  # what is no string is an error of the upload
             msg = f"the metadata key {key!r} is kept in lower case, as {key.lower()!r}"
             warnings.warn(msg, UserWarning, stacklevel=3)
     return None if given is None else dict(given)

@@ -154,8 +154,13 @@ def lowered(metadata: Mapping[str, str]) -> dict[str, str]:
     """User metadata with keys as lakeFS keeps them on every way in.
 
     Raises:
+        TypeError: A key or a value is no string.
         ValueError: Two keys differ in case only.
     """
+    for pair in metadata.items():
+        if not all(isinstance(each, str) for each in pair):
+            msg = f"metadata holds strings under strings, not {pair[1]!r:.80} under {pair[0]!r:.80}"
+            raise TypeError(msg)
     kept = {key.lower(): value for key, value in metadata.items()}
     if len(kept) != len(metadata):
         msg = f"metadata keys are kept in lower case, and two of these become the same: {sorted(metadata)}"

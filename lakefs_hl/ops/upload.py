@@ -82,6 +82,9 @@ def upload(
         ObjectExistsException: `create_only`, and there is one.
         IntegrityError: The server stored other bytes than were sent, three times.
     """
+    if content_type is not None and not _VALUE.fullmatch(content_type):
+        msg = f"content_type={content_type!a:.80} cannot be sent: want printable ASCII, such as 'text/csv'"
+        raise ValueError(msg)
     kept = objects.lowered(metadata or {})
     if create_only and op_id:
         kept[OP_ID] = op_id

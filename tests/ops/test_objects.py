@@ -199,3 +199,9 @@ def test_metadata_is_replaced_with_keys_in_lower_case(status: int) -> None:  # B
 def test_keys_that_become_one() -> None:
     with pytest.raises(ValueError, match="become the same"):
         objects.lowered({"A": "1", "a": "2"})
+
+
+@pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, {"a": None}, {"a": b"x"}])
+def test_metadata_that_is_no_text(metadata: Any) -> None:
+    with pytest.raises(TypeError, match="metadata holds strings under strings"):
+        objects.lowered(metadata)

@@ -55,6 +55,13 @@ def test_octets_by_default() -> None:
     Play(step(*POST, answer=stored(), headers={"content-type": "application/octet-stream"})).run(upload())
 
 
+@pytest.mark.parametrize("kind", ["a\nb", "a/\u2603", " text/csv", "text/csv\r\nx-evil: 1"])
+@pytest.mark.parametrize("pre_signed", [False, True])
+def test_a_content_type_that_no_header_carries(kind: str, pre_signed: bool) -> None:
+    with pytest.raises(ValueError, match=r"content_type=.* cannot be sent"):
+        Play()._drive(upload(content_type=kind, pre_signed=pre_signed))
+
+
 def test_an_empty_object() -> None:  # B2.23
     play = Play(step(*POST, answer=stored(hashlib.md5(b"").hexdigest(), size=0), body=b""))
     play.run(upload(b""))
