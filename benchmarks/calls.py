@@ -1,0 +1,172 @@
+"""Calls to a lakeFS server, side by side: this package, the official client, and bare urllib3, in one interleaved run.
+
+    python benchmarks/calls.py                    # against `lakefs-hl serve` on a lake in a temporary folder
+    LAKEFS_HL_TEST_ENDPOINT=http://… LAKEFS_HL_TEST_ACCESS_KEY_ID=… LAKEFS_HL_TEST_SECRET_ACCESS_KEY=… \
+        python benchmarks/calls.py                # against that server
+
+The official client takes part if the package `lakefs` is installed. Every row is the median of rounds in which each
+contestant does the same calls in turn; the ratio is to bare urllib3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import urllib3
+
+import lakefs_hl
+from lakefs_hl.exceptions import LakeFSException
+
+SIZE = 1024
+PAGE = 1000
+#: What one contestant can do: stat, upload, download, list.
+Contestant = dict[str, Callable[[int], object]]
+
+
+def main() -> None:
+    """Runs the rounds and prints the table."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=7, help="rounds per row (7)")
+    arguments.add_argument("--calls", type=int, default=100, help="calls per round (100)")
+    chosen = arguments.parse_args()
+    with server() as (endpoint, key, secret):
+        client = lakefs_hl.Client(endpoint, key, secret)
+        repo = lakefs_hl.repository(f"bench-{uuid.uuid4().hex[:8]}", client=client).create()
+        branch = repo.branch("main")
+        for number in range(PAGE):
+            branch.upload(os.urandom(SIZE), f"set/{number:05d}")
+        branch.commit_changes("the set")
+        contestants = {"urllib3": bare(endpoint, key, secret, repo.id), "lakefs_hl": ours(branch)}
+        official = the_official(endpoint, key, secret, repo.id)
+        if official is not None:
+            contestants["lakefs"] = official
+        print(f"{client.version} at {endpoint}; {chosen.rounds} rounds of {chosen.calls} calls; ms per call (ratio)")
+        for work in ("stat", "download", "upload", "list"):
+            calls = max(1, chosen.calls // 20) if work == "list" else chosen.calls
+            print(row(work, contestants, chosen.rounds, calls), flush=True)
+        repo.delete(force=True)
+
+
+def row(work: str, contestants: dict[str, Contestant], rounds: int, calls: int) -> str:
+    """Measures one kind of call, everybody in turn."""
+    seen: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            call = contestant[work]
+            started = time.perf_counter()
+            for number in range(calls):
+                call(number)
+            seen[name].append((time.perf_counter() - started) / calls * 1e3)
+    medians = {name: statistics.median(times) for name, times in seen.items()}
+    cells = (f"{name} {time_:8.3f} ({time_ / medians['urllib3']:5.2f})" for name, time_ in medians.items())
+    what = "list 1,000" if work == "list" else f"{work} 1 KiB" if work != "stat" else work
+    return f"{what:15}" + "   ".join(cells)
+
+
+def ours(branch: lakefs_hl.Branch) -> Contestant:
+    """This package's public API."""
+    body = os.urandom(SIZE)
+    return {
+        "stat": lambda n: branch.stat_object(f"set/{n:05d}"),
+        "download": lambda n: branch.download(f"set/{n:05d}"),
+        "upload": lambda n: branch.upload(body, f"ours/{n}"),
+        "list": lambda _: list(branch.list_objects(PAGE, prefix="set/")),
+    }
+
+
+def bare(endpoint: str, key: str, secret: str, repository: str) -> Contestant:
+    """The same requests, and nothing around them but reading the JSON."""
+    pool = urllib3.connection_from_url(endpoint, headers=urllib3.make_headers(basic_auth=f"{key}:{secret}"))
+    base = f"/api/v1/repositories/{repository}"
+    objects, ours = f"{base}/refs/main/objects", f"{base}/branches/main/objects"
+    body = os.urandom(SIZE)
+
+    def get(path: str) -> bytes:
+        answer = pool.request("GET", path)
+        if answer.status != 200:
+            message = f"{path}: {answer.status}"
+            raise RuntimeError(message)
+        return answer.data
+
+    return {
+        "stat": lambda n: json.loads(get(f"{objects}/stat?path=set/{n:05d}")),
+        "download": lambda n: get(f"{objects}?path=set/{n:05d}"),
+        "upload": lambda n: json.loads(pool.request("POST", f"{ours}?path={quote(f'bare/{n}')}", body=body).data),
+        "list": lambda _: json.loads(get(f"{objects}/ls?prefix=set/&amount={PAGE}")),
+    }
+
+
+def the_official(endpoint: str, key: str, secret: str, repository: str) -> Contestant | None:
+    """The official high-level client, if it is installed."""
+    try:
+        import lakefs
+        from lakefs.client import Client
+    except ModuleNotFoundError:
+        return None
+    client = Client(host=endpoint, username=key, password=secret)
+    branch = lakefs.Repository(repository, client=client).branch("main")
+    body = os.urandom(SIZE)
+    return {
+        "stat": lambda n: branch.object(f"set/{n:05d}").stat(),
+        "download": lambda n: branch.object(f"set/{n:05d}").reader("rb").read(),
+        "upload": lambda n: branch.object(f"official/{n}").upload(body, mode="wb"),
+        "list": lambda _: list(branch.objects(max_amount=PAGE, prefix="set/")),
+    }
+
+
+@contextmanager
+def server() -> Iterator[tuple[str, str, str]]:
+    """The server of the environment, or one of our own on a lake in a temporary folder."""
+    endpoint = os.environ.get("LAKEFS_HL_TEST_ENDPOINT")
+    if endpoint:
+        yield (
+            endpoint,
+            os.environ["LAKEFS_HL_TEST_ACCESS_KEY_ID"],
+            os.environ["LAKEFS_HL_TEST_SECRET_ACCESS_KEY"],
+        )
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    key, secret = uuid.uuid4().hex[:20], uuid.uuid4().hex
+    keys = {"LAKEFS_HL_SERVE_ACCESS_KEY_ID": key, "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY": secret}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "lakefs_hl", "serve", str(Path(folder) / "lake"), "--port", str(port)]
+        with subprocess.Popen(command, env={**os.environ, **keys}, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                if process.stdout is None or not process.stdout.readline():
+                    message = "the server did not start"
+                    raise SystemExit(message)
+                url = f"http://127.0.0.1:{port}"
+                wait(lakefs_hl.Client(url, key, secret))
+                yield url, key, secret
+            finally:
+                process.terminate()
+
+
+def wait(client: lakefs_hl.Client) -> None:
+    """Waits for a server that is starting; the client's own retries do the waiting."""
+    for left in range(5, -1, -1):
+        try:
+            client.health_check()
+        except LakeFSException:
+            if not left:
+                raise
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main()
