@@ -306,7 +306,6 @@ class ObjectWriter(io.BufferedIOBase):
         self._place = place
         self.name = object_uri(place._repository_id, place._id, path)
         self.mode = "xb" if create_only else "wb"
-        getattr(place, "_writers", set[ObjectWriter]()).add(self)  # a transaction must not end before its files do
         client = place._client
         if create_only and client._run(objects.exists(client._session, place._repository_id, place._id, path)):
             self.discard()

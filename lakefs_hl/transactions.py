@@ -6,7 +6,6 @@ import time
 import uuid
 import warnings
 from typing import TYPE_CHECKING, NoReturn
-from weakref import WeakSet
 
 from lakefs_hl.client import default_client
 from lakefs_hl.handles import OnEmpty, Strategy, name_of
@@ -19,21 +18,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lakefs_hl.client import Client
-    from lakefs_hl.fileio import ObjectWriter
 
 
 class TransactionFields:
     """What is known of a transaction, in both colours."""
 
     _tx: ops.Tx
-    _writers: WeakSet[ObjectWriter]
-
-    def _left_open(self) -> list[str]:
-        """The files that are still open for writing, which could be published only after the end: discards them."""
-        left = [writer for writer in list(self._writers) if writer._publish is not None]
-        for writer in left:
-            writer.discard()
-        return sorted(writer.name for writer in left)
 
     @property
     def source_branch_id(self) -> str:
@@ -121,7 +111,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
 
     Raises:
         TransactionException: The block raised an `Exception`, which is the cause; KeyboardInterrupt and the like pass
-            as themselves, with a note. Or it left a file open that it was writing.
+            as themselves, with a note.
 
     Examples:
         >>> branch = lakefs.repository("example").branch("main")
@@ -155,7 +145,6 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             on_empty,
             delete_on_error=delete_on_error,
         )
-        self._writers = WeakSet()
         super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property
@@ -188,14 +177,11 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     ) -> None:
         """Commits and merges, or reports what was left where."""
         client, tx = self._asked(), self._tx
-        left = [] if value is not None else self._left_open()
-        if value is None and not left:
+        if value is None:
             client._run(ops.finish(client._session, tx, time.time()))
             told(tx)
             return
         client._run(ops.abandon(client._session, tx))
-        if value is None:
-            raise ops.unfinished(tx, left)
         if isinstance(value, Exception):
             raise ops.broken(tx, value) from value
         value.add_note(f"transaction interrupted: {tx.fate}")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import lakefs_hl.aio
 import lakefs_hl.aio.transactions as aio
 from lakefs_hl import transactions as blocking
 from lakefs_hl.ops.effects import Op
@@ -211,43 +210,3 @@ def test_what_a_transaction_is_and_is_not(kind: Any) -> None:
     assert not hasattr(handle, "commit_changes")
     with pytest.raises(ValueError, match="on_empty"):
         kind("r", "dev", None, on_empty="perhaps")
-
-
-@pytest.mark.parametrize("mode", ["w", "wb", "x"])
-def test_a_file_left_open_is_not_lost_in_silence(lake_branch: lakefs_hl.Branch, mode: Any) -> None:
-    held: list[Any] = []
-    with pytest.raises(errors.TransactionException, match="left opened for writing and not closed") as caught:
-        with lake_branch.transaction("t") as tx:
-            tx.upload(b"1", "a")
-            with tx.open("closed.txt", "w") as file:
-                file.write("1")
-            held.append(tx.open("left", mode))
-    assert (caught.value.state, tx.state) == ("ABORTED", "ABORTED")
-    assert not lake_branch.exists("a")
-    assert lakefs_hl.Branch(lake_branch.repository_id, tx.id, lake_branch._given).exists("a")
-    assert not lakefs_hl.Branch(lake_branch.repository_id, tx.id, lake_branch._given).exists("left")
-    held[0].close()
-    with pytest.raises(ValueError, match="closed file"):
-        held[0].write(b"1")
-
-
-def test_a_file_left_open_awaitable(lake_branch: lakefs_hl.Branch) -> None:
-    async def main() -> None:
-        client = lakefs_hl.aio.Client(str(lake_branch._client.endpoint))
-        branch = lakefs_hl.aio.repository(lake_branch.repository_id, client=client).branch("main")
-        async with branch.transaction("t") as tx:
-            file = await tx.open("left", "w")
-            await file.write("1")
-
-    with pytest.raises(errors.TransactionException, match="left opened for writing and not closed"):
-        asyncio.run(main())
-    assert not lake_branch.exists("left")
-
-
-def test_a_file_whose_block_failed_is_not_left_open(lake_branch: lakefs_hl.Branch) -> None:
-    with lake_branch.transaction("t") as tx:
-        tx.upload(b"1", "a")
-        with pytest.raises(KeyError), tx.open("never", "w") as file:
-            file.write("half")
-            raise KeyError
-    assert (lake_branch.exists("a"), lake_branch.exists("never")) == (True, False)

@@ -164,7 +164,6 @@ class _Place:
         self._repository_id = at._repository_id
         self._id = at._id
         self._client = at._client._blocking
-        self._writers = getattr(at, "_writers", set[fileio.ObjectWriter]())
 
 
 def open_reader(at: At, path: str, mode: str, text: Text, *, pre_signed: bool | None, buffering: int) -> Opening[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from lakefs_hl import transactions as blocking
 from lakefs_hl.aio.client import default_client
@@ -49,7 +48,6 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             on_empty,
             delete_on_error=delete_on_error,
         )
-        self._writers = WeakSet()
         super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property
@@ -75,14 +73,11 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     ) -> None:
         """Commits and merges, or reports what was left where."""
         client, tx = self._asked(), self._tx
-        left = [] if value is not None else self._left_open()
-        if value is None and not left:
+        if value is None:
             await client._run(ops.finish(client._session, tx, time.time()))
             told(tx)
             return
         await client._run(ops.abandon(client._session, tx))
-        if value is None:
-            raise ops.unfinished(tx, left)
         if isinstance(value, Exception):
             raise ops.broken(tx, value) from value
         value.add_note(f"transaction interrupted: {tx.fate}")

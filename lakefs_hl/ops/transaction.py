@@ -332,13 +332,6 @@ def broken(tx: Tx, cause: Exception) -> errors.TransactionException:
     return _filled(tx, errors.TransactionException(f"transaction failed: {what}; {tx.fate}"), None)
 
 
-def unfinished(tx: Tx, files: list[str]) -> errors.TransactionException:
-    """Builds the error of a transaction whose body left files open: what is in them would have been lost."""
-    what = f"{', '.join(files[:3])}{' and others' if len(files) > 3 else ''} opened for writing and not closed"
-    hint = "use `with tx.open(...) as file`, or close them inside the block"
-    return _filled(tx, errors.TransactionException(f"transaction failed: {what}: {hint}; {tx.fate}"), None)
-
-
 def state_error(tx: Tx, verb: str) -> errors.TransactionStateError:
     """Builds the error of a transaction that is not where it should be."""
     hint = "enter it first" if tx.state == "NEW" else "a transaction is used once: make another"
