@@ -495,7 +495,7 @@ def _private(endpoint: str) -> Transport:
     """The lake of another client's `mem://`: it can be joined while it lives, not made again."""
     found: Transport | None = _lakes.get(endpoint)
     if found is None:
-        msg = f"{endpoint} was a lake in the memory of another process, or is gone; mem://NAME is found again by name"
+        msg = f"{endpoint} was a lake in the memory of another process, or is gone; processes share local:FOLDER"
         raise LakeError(msg)
     return found
 
