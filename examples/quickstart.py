@@ -15,6 +15,7 @@ import os
 import statistics
 import sysconfig
 import tempfile
+import textwrap
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import lakefs_hl as lakefs
-from lakefs_hl.exceptions import MergeConflict
+from lakefs_hl.exceptions import LakeFSException, MergeConflict
 
 SKIPPED = {"site-packages", "dist-packages", "__pycache__"}
 
@@ -32,41 +33,51 @@ def main() -> None:
     """Runs the whole story."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--lake", metavar="URI", help="local:FOLDER, mem://, or http(s)://host[:port]")
-    arguments.add_argument("--source", metavar="DIR", type=Path, default=Path(sysconfig.get_path("stdlib")))
-    arguments.add_argument("--threads", metavar="N", type=int, default=8, help="uploads at a time (8)")
+    arguments.add_argument(
+        "--source", metavar="DIR", type=Path, default=Path(sysconfig.get_path("stdlib")), help="the data (%(default)s)"
+    )
+    arguments.add_argument("--threads", metavar="N", type=int, default=8, help="uploads at a time (%(default)s)")
     chosen = arguments.parse_args()
+    source = chosen.source.expanduser()
+    if not source.is_dir():
+        arguments.error(f"--source: there is no folder {source}")
+    if chosen.threads < 1:
+        arguments.error("--threads: at least 1")
     with tempfile.TemporaryDirectory(prefix="lakefs-hl-quickstart-") as scratch:
-        uri = chosen.lake or f"local:{scratch}/lake"
-        with lakefs.Client(uri) as client:
-            started = time.perf_counter()
-            story(client, uri, chosen.source.expanduser(), chosen.threads)
-            seconds = time.perf_counter() - started
-        print(f"\nin all {seconds:.1f} s; an fsync of 4 KiB on this disk takes {fsync_ms(scratch):.2f} ms")
+        try:
+            with lakefs.Client(chosen.lake or f"local:{scratch}/lake") as client:
+                started = time.perf_counter()
+                story(client, source, chosen.threads)
+                seconds = time.perf_counter() - started
+                folder = client.endpoint.removeprefix("local:") if client.endpoint.startswith("local:") else scratch
+        except (LakeFSException, OSError) as error:  # nothing to mend in this file: its words are enough
+            raise SystemExit(f"{type(error).__name__}: {error}") from None
+        print(f"In all {seconds:.1f} s. An fsync of 4 KiB on this disk takes {fsync_ms(folder):.2f} ms.")
+        if chosen.lake and not chosen.lake.startswith("mem:"):
+            print(f"The repository stays in {chosen.lake}.")
 
 
-def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
+def story(client: lakefs.Client, source: Path, threads: int) -> None:
     """Loads, changes, merges, conflicts, tags, looks back and takes back."""
     files = sorted(data_files(source))
     if len(files) < 3:
-        message = f"{source} has {len(files)} files; the story changes one, disputes one and deletes one"
+        message = f"{source} holds {len(files)} files; this needs 3: one to change, one to dispute, one to delete"
         raise SystemExit(message)
     repo = lakefs.repository(f"quickstart-{uuid.uuid4().hex[:8]}", client=client).create()
     branch = repo.branch("main")
+    print(f"data:       {source}\nlake:       {client.endpoint}\nrepository: {repo.uri}")
 
-    with step(f"Upload {source} to {branch.uri} in {uri}") as took:
+    with step(f"Upload {len(files):,} files to the branch main, and commit") as took:
         with ThreadPoolExecutor(threads) as pool:
             infos = list(pool.map(lambda file: branch.upload(file, file.relative_to(source).as_posix()), files))
-        total = sum(info.size_bytes for info in infos)
         load = branch.commit_changes(f"load {source.name}", {"source": source.name})
-    seconds = took[0]
-    speed = f"{len(infos) / seconds:,.0f} objects/s, {total / seconds / 1e6:,.1f} MB/s"
-    print(f"  {len(infos):,} objects, {total:,} bytes, {speed}")
-    print(f"  {load!r}")
+        print(f"  {load!r}")
+    loaded = sum(info.size_bytes for info in infos)
 
     paths = [info.path for info in infos]
     reviewed, disputed, deleted = paths[0], paths[1], paths[-1]
     dev = repo.branch("dev").create(branch)
-    with step("Change, add and delete on a branch, in one transaction"):
+    with step("Change, add and delete on the branch dev, in one transaction; what a merge into main would bring:"):
         with dev.transaction("clean up") as tx:
             tx.upload(tx.download(reviewed) + b"\n# reviewed\n", reviewed)
             with tx.open("reports/summary.csv", "w") as report:
@@ -76,11 +87,11 @@ def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
         table(
             ("change", "bytes", "path"), ((c.type, c.size_bytes or 0, c.path) for c in branch.diff(dev, delimiter=""))
         )
-    with step("Merge"):
+    with step("Merge dev into main"):
         merge = dev.merge_into(branch, message="merge the clean-up").get_commit()
         print(f"  {merge!r}")
 
-    with step("A conflict, and a strategy that resolves it"):
+    with step(f"Change {disputed} on main and on the branch fix: a conflict, and a strategy that resolves it"):
         fix = repo.branch("fix").create(branch)
         for place, words in ((fix, b"# the fix\n"), (branch, b"# somebody else's change\n")):
             place.upload(place.download(disputed) + words, disputed)
@@ -88,24 +99,28 @@ def story(client: lakefs.Client, uri: str, source: Path, threads: int) -> None:
         try:
             fix.merge_into(branch)
         except MergeConflict as conflict:
-            print(f"  {conflict}")
+            print(textwrap.indent(textwrap.fill(f"{type(conflict).__name__}: {conflict}", 100), "  "))
         fix.merge_into(branch, strategy="source-wins", message="the fix wins")
-        print(f"  merged with source-wins: {last_line(branch, disputed)!r}")
+        print(f"  with source-wins, main's last line is {last_line(branch, disputed)!r}")
     tag = repo.tag("v1").create(branch)
 
-    with step("Take the clean-up back"):
+    with step("Tag main as v1, and revert the merge of dev"):
         print(f"  {branch.revert(merge, parent_number=1)!r}")
         left = [change.path for change in branch.diff(load, delimiter="", type="two_dot")]
-        print(f"  {len(left)} path differs from the first load: {', '.join(left)}")
-    with step(f"The last line of {reviewed} as of each version"):
+        print(f"  what still differs from the first load: {', '.join(left)}")
+    with step(f"The last line of {reviewed}, as of each version"):
         versions = {"first load": load, "the merge": merge, "tag v1": tag, "main now": branch}
-        table(("version", "last line"), ((name, repr(last_line(at, reviewed))) for name, at in versions.items()))
-    with step("Log"):
-        rows = ((c.id[:12], f"{c.creation_date:%H:%M:%S}", len(c.parents), c.message) for c in branch.log())
-        table(("commit", "time", "parents", "message"), rows)
-    count = sum(1 for _ in branch.list_objects(recursive=True))
-    commits, branches = sum(1 for _ in branch.log()), len(list(repo.list_branches()))
-    print(f"\n{count:,} objects on {branch.uri}, {commits} commits, {branches} branches")
+        table(("version", "last line"), ((name, repr(last_line(at, reviewed))[:80]) for name, at in versions.items()))
+    with step("The log of main; a merge has two parents, and a transaction is a commit and its merge"):
+        commits = list(branch.log())
+        rows = ((c.id[:12], f"{c.creation_date:%H:%M:%S}", len(c.parents), c.message[:60]) for c in commits)
+        table(("commit", "UTC", "parents", "message"), rows)
+
+    now = [info.size_bytes for info in branch.list_objects(recursive=True) if isinstance(info, lakefs.ObjectInfo)]
+    names = ", ".join(one.id for one in repo.list_branches())
+    print(f"\nmain holds {len(now):,} objects of {sum(now):,} bytes, and {len(commits)} commits. Branches: {names}.")
+    speed = f"{len(infos) / took[0]:,.0f} objects/s, {loaded / took[0] / 1e6:,.1f} MB/s"
+    print(f"Loaded {len(infos):,} objects, {loaded:,} bytes, in {took[0]:.2f} s: {speed}.")
 
 
 def last_line(version: lakefs.Reference, path: str) -> str:
@@ -128,28 +143,24 @@ def data_files(folder: Path) -> Iterator[Path]:
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    """Prints rows under a head, numbers to the right."""
+    """Prints rows under a head; a column of numbers stands to the right."""
+    rows = list(rows)
+    right = [all(isinstance(row[i], int) for row in rows) for i in range(len(head))]
     cells = [tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    for n, row in enumerate(cells):
-        numbers = [n > 0 and cell.replace(",", "").isdigit() for cell in row]
-        line = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numbers, strict=True)
-        )
+    for row in (cells[0], tuple("-" * width for width in widths), *cells[1:]):
+        line = (f"{cell:{'>' if right[i] else '<'}{widths[i]}}" for i, cell in enumerate(row))
         print("  " + "  ".join(line).rstrip())
-        if not n:
-            print("  " + "  ".join("-" * width for width in widths))
 
 
 @contextmanager
 def step(title: str) -> Iterator[list[float]]:
-    """Prints a title, and the seconds that it took."""
+    """Prints a title before its block, and the seconds that the block took after it."""
     print(f"\n{title}")
     started, took = time.perf_counter(), [0.0]
     yield took
     took[0] = time.perf_counter() - started
-    print(f"  ({took[0]:.2f} s)")
+    print(f"  ({took[0]:.3f} s)")
 
 
 def fsync_ms(folder: str) -> float:
