@@ -92,12 +92,13 @@ class Objects:
         if more:
             del found[amount:]
         at, read = f"{repo.record.namespace}/data/", records.read_entry
-        rows = [
-            ObjectStats(key.decode("utf-8", "replace"), "common_prefix")
-            if value is None
-            else _row(key.decode(), read(value), at)
-            for key, value in found
-        ]
+        with public():
+            rows = [
+                ObjectStats(key.decode("utf-8", "replace"), "common_prefix")
+                if value is None
+                else _row(key.decode(), read(value), at)
+                for key, value in found
+            ]
         offset = rows[-1].path if more and rows else ""
         return models.ObjectPage(models.Pagination(more, offset, len(rows), MOST), rows)
 

@@ -336,7 +336,7 @@ class Store:
             )
 
 
-_OURS: Final = (disk.DiskError, TreeCorruptError, msgspec.DecodeError)
+_OURS: Final = (disk.DiskError, TreeCorruptError, msgspec.DecodeError, UnicodeDecodeError)
 
 
 def translated(error: BaseException) -> errors.LakeError:
@@ -345,8 +345,10 @@ def translated(error: BaseException) -> errors.LakeError:
         return errors.LakeLockedError(str(error))
     if isinstance(error, (disk.NotALake, disk.UnknownFormat)):
         return errors.LakeFormatError(str(error))
-    if isinstance(error, (disk.Damaged, TreeCorruptError, msgspec.DecodeError)):
+    if isinstance(error, (disk.Damaged, TreeCorruptError)):
         return errors.LakeCorruptError(str(error))
+    if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError)):
+        return errors.LakeCorruptError(f"a row of the database cannot be read ({error}); run `lakefs-hl fsck`")
     return errors.LakeError(str(error))
 
 

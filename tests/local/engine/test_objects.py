@@ -209,3 +209,14 @@ def test_references(engine: Engine) -> None:
     assert paths(engine, "main~1") == []
     refused(404, lambda: paths(engine, "none"), "not found")
     refused(400, lambda: paths(engine, made + "@"))
+
+
+@pytest.mark.parametrize(("path", "value"), [(b"a", b"\xc1"), (b"a\xfe", None)])
+def test_a_staged_row_that_cannot_be_read_is_an_error_of_the_tree(
+    engine: Engine, path: bytes, value: bytes | None
+) -> None:
+    put(engine, "a")
+    with engine.store.writing() as writer:
+        writer.execute("UPDATE staging SET path = ?, value = coalesce(?, value)", (path, value))
+    with pytest.raises(LakeCorruptError, match="run `lakefs-hl fsck`"):
+        engine.objects.list("repo", "main")
