@@ -279,7 +279,17 @@ class ObjectFields:
         return f"<ObjectInfo {self.uri}{known}>"
 
     def _repr_html_(self) -> str:
-        return f"<b>ObjectInfo</b> <code>{escape(repr(self)[12:-1])}</code>"
+        record = self._record
+        if isinstance(record, str):
+            return f"<b>ObjectInfo</b> <code>{escape(self.uri)}</code>"
+        rows = {
+            "size": f"{self.size_bytes:,} bytes",
+            "content type": self.content_type or "",
+            "modified": f"{self.modified_time:%Y-%m-%d %H:%M:%S} UTC",
+            "checksum": self.checksum,
+            **{f"metadata {key}": value for key, value in self.metadata.items()},
+        }
+        return f"<b>ObjectInfo</b> <code>{escape(self.uri)}</code>{_table(rows)}"
 
 
 def wrap(kind: type[K], reference: Handle, record: ObjectStats | str, _new: Any = object.__new__) -> K:
@@ -403,14 +413,24 @@ class CommitFields(Handle):
 
     def _repr_html_(self) -> str:
         rows = {
-            "commit": self.id,
             "message": self.message,
             "committer": self.committer,
             "date": f"{self.creation_date:%Y-%m-%d %H:%M:%S} UTC",
-            **self._own_metadata(),
+            "parents": "\n".join(self.parents),
+            **{f"metadata {key}": value for key, value in self._own_metadata().items()},
         }
-        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
-        return f"<table>{cells}</table>"
+        return f"<b>Commit</b> <code>{escape(self.uri)}</code>{_table(rows)}"
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    """Names and values for a notebook, which would put them to the right and join lines; escaped, and nothing empty."""
+    style = 'style="text-align: left; vertical-align: top; white-space: pre-wrap"'
+    cells = (
+        f"<tr><th {style}>{escape(name)}</th><td {style}>{escape(value)}</td></tr>"
+        for name, value in rows.items()
+        if value
+    )
+    return f"<table>{''.join(cells)}</table>"
 
 
 class ImportFields:

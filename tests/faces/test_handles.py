@@ -109,6 +109,18 @@ def test_a_notebook_runs_nothing_that_stands_in_a_name(lake: lakefs_hl.Client) -
         assert "alert('x')</" not in page
 
 
+def test_a_notebook_shows_what_is_known(lake_branch: lakefs_hl.Branch) -> None:
+    page = lake_branch.upload(b"abc", "d/a", metadata={"unit": "<kg>"})._repr_html_()
+    for shown in ("lakefs://example/main/d/a", "3 bytes", "900150983cd24fb0d6963f7d28e17f72", "unit", "&lt;kg&gt;"):
+        assert shown in page
+    first = lake_branch.head()
+    page = lake_branch.commit_changes("one\ntwo", {"run": "17"})._repr_html_()
+    for shown in ("one\ntwo", "pre-wrap", first.id, "run", "17"):
+        assert shown in page
+    assert "op_id" not in page
+    assert "<table" not in lakefs_hl.ObjectInfo("example", "main", "never/looked/up")._repr_html_()
+
+
 def test_a_repr_makes_no_request() -> None:
     nowhere = lakefs_hl.Client("https://nowhere.invalid", "key", "secret")
     for handle in made(nowhere):
