@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from lakefs_hl import local
 from lakefs_hl._version import __version__
 from lakefs_hl.cli import check, serving
 from lakefs_hl.spec.errors import LakeFSException
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
+        if options.lake.startswith("local:"):  # as everywhere else; it would be a folder of that name
+            options.lake = str(local.folder_of(options.lake))
         code: int = options.run(options)
     except (LakeFSException, OSError) as exc:
         print(f"lakefs-hl {options.command}: {printable(str(exc))}", file=sys.stderr)

@@ -82,6 +82,20 @@ def test_fsck(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "damage" in capsys.readouterr().out
 
 
+def test_a_lake_may_be_named_as_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Engine.open("lake").close()
+    assert cli.main(["fsck", "local:./lake"]) == 0
+    assert cli.main(["fsck", f"local://{tmp_path}/lake"]) == 0
+    capsys.readouterr()
+    for name in ("local:", "local:~/lake"):
+        assert cli.main(["fsck", name]) == 2
+        assert "folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["lake"]
+
+
 def test_control_characters_are_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.printable("a\x1b[31mé\n") == "a\\x1b[31mé\n"
     assert cli.main(["fsck", str(tmp_path / "no\x1b[31m")]) == 2
