@@ -423,7 +423,8 @@ def endpoint_of(value: str, source: str) -> str:
     if "@" in parts.netloc:
         raise InvalidConfigError(f"{source}: endpoint {shown!r} holds a user name: give username and password instead")
     if parts.scheme not in ("http", "https") or not parts.hostname or any(mark <= " " for mark in value):
-        guess = f"; did you mean http://{value}?" if value and "://" not in value and " " not in value else ""
+        scheme = "local:" if value.startswith((".", "/", "~")) else "http://"
+        guess = f"; did you mean {scheme}{value}?" if value and "://" not in value and " " not in value else ""
         raise InvalidConfigError(f"{source}: {shown!r} is not an endpoint; {want}{guess}")
     if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", "/api/v1"):
         msg = f"{source}: endpoint {shown!r} has a path other than /api/v1: give the server's address only"

@@ -418,6 +418,7 @@ def test_a_folder_is_made_absolute_when_it_is_read(tmp_path: Path, monkeypatch: 
         ("http://h?x=1", "a path other than /api/v1"),
         ("http://h#x", "a path other than /api/v1"),
         ("h:8000", "did you mean http://h:8000"),
+        ("./lake", "did you mean local:./lake"),
         ("localhost", "is not an endpoint"),
         ("ftp://h", "is not an endpoint"),
         ("file:///lake", "is not an endpoint"),
