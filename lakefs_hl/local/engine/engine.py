@@ -145,7 +145,8 @@ class Engine:
             "",
             "",
         )
-        version = models.VersionConfig(f"lakefs-hl {__version__}", "lakefs-hl")
+        # lakeFS's own word: its command takes any other for the Enterprise edition, and warns.
+        version = models.VersionConfig(f"lakefs-hl {__version__}", "lakeFS")
         return models.Config(version, storage, [], {}, {})
 
     def user(self, who: str) -> models.User:
