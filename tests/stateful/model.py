@@ -22,11 +22,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit."""
+    """A commit. `root` is the id that the lake gave its tree: "" for none, which is not the same as an empty one."""
 
     id: str
     parents: tuple[str, ...]
     tree: Tree
+    root: str
     date: int
     message: str
     generation: int
@@ -64,6 +65,20 @@ def combine(base: Tree, ours: Tree, theirs: Tree, strategy: str) -> Tree:
     return merged
 
 
+def equal(left: Commit, right: Commit) -> bool:
+    """Whether two commits hold the same to lakeFS."""
+    if not left.root or not right.root:
+        return left.root == right.root
+    return left.tree == right.tree
+
+
+def brought(base: Commit, ours: Commit, theirs: Commit, strategy: str) -> tuple[Tree, bool]:
+    """What a merge makes, and whether it is the tree of a first commit."""
+    if base.root == ours.root:
+        return theirs.tree, not theirs.root
+    return combine(base.tree, ours.tree, theirs.tree, strategy), False
+
+
 def kind(old: bytes | None, new: bytes | None) -> str:
     return "added" if old is None else "removed" if new is None else "changed"
 
@@ -91,7 +106,7 @@ class Lake:
     """One repository."""
 
     def __init__(self, root: str, date: int) -> None:
-        first = Commit(root, (), {}, date, "Repository created", 1)
+        first = Commit(root, (), {}, "", date, "Repository created", 1)
         self.commits = {root: first}
         self.branches = {"main": Branch(root)}
         self.tags: dict[str, str] = {}
@@ -133,9 +148,9 @@ class Lake:
             if tree.get(path) != new
         ]
 
-    def add(self, identity: str, parents: tuple[str, ...], tree: Tree, date: int, message: str) -> Commit:
+    def add(self, identity: str, parents: tuple[str, ...], tree: Tree, root: str, date: int, message: str) -> Commit:
         generation = 1 + max(self.commits[one].generation for one in parents)
-        made = self.commits[identity] = Commit(identity, parents, tree, date, message, generation)
+        made = self.commits[identity] = Commit(identity, parents, tree, root, date, message, generation)
         return made
 
     def must_be_clean(self, branch: str) -> None:

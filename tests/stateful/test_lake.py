@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import ServerException
-from tests.stateful.model import Branch, Lake, Refused, Row, combine, fold
+from tests.stateful.model import Branch, Lake, Refused, Row, Tree, brought, equal, fold
 
 T = TypeVar("T")
 EXAMPLES, STEPS = 320, 50
@@ -195,7 +195,8 @@ class LakeMachine(RuleBasedStateMachine):
             return
         assert isinstance(got, models.Commit)
         tree, branch = self.lake.shown(name), self.lake.branches[name]
-        made = self.lake.add(got.id, (branch.commit,), tree, now, creation.message)
+        assert got.meta_range_id
+        made = self.lake.add(got.id, (branch.commit,), tree, got.meta_range_id, now, creation.message)
         assert (got.parents, got.generation, got.message) == ([branch.commit], made.generation, creation.message)
         assert date is None or got.creation_date == date
         self.lake.branches[name] = Branch(got.id)
@@ -211,12 +212,13 @@ class LakeMachine(RuleBasedStateMachine):
         base = self.base(source, name, commit, head)
         now = time.time_ns()
         got = self.told(lambda: self.engine.merges.merge(self.repo, source, name, how, who="me"))
-        trees = {one: self.lake.commits[one].tree for one in (base, head, commit)}
+        before, ours, theirs = (self.lake.commits[one] for one in (base, head, commit))
+        blank = False
         try:
             self.lake.must_be_clean(name)
-            if trees[base] == trees[commit] and not how.allow_empty:
+            if equal(before, theirs) and not how.allow_empty:
                 raise Refused(400)
-            tree = combine(trees[base], trees[head], trees[commit], how.strategy or "")
+            tree, blank = brought(before, ours, theirs, how.strategy or "")
         except Refused as refused:
             expected = refused.status
         else:
@@ -226,9 +228,8 @@ class LakeMachine(RuleBasedStateMachine):
             return
         assert isinstance(got, str)
         parents = (head,) if how.squash_merge else (head, commit)
-        self.lake.add(got, parents, tree, now, f"Merge '{source}' into '{name}'")
+        self.did_make(got, parents, tree, blank, now, f"Merge '{source}' into '{name}'")
         self.lake.branches[name] = Branch(got)
-        self.did_make(got)
 
     @precondition(lambda self: len(self.lake.branches) > 1)
     @rule(pick=picks, path=paths, mine=contents, yours=contents, strategy=strategies)
@@ -262,9 +263,12 @@ class LakeMachine(RuleBasedStateMachine):
             if number > len(commit.parents):
                 raise Refused(400)
             self.lake.must_be_clean(name)
-            before = self.lake.commits[commit.parents[max(number, 1) - 1]].tree if commit.parents else {}
-            tree = combine(commit.tree, head.tree, before, "")
-            if tree == head.tree and not allow_empty:
+            parent = commit.parents[max(number, 1) - 1] if commit.parents else commit.id
+            before = self.lake.commits[parent]
+            if equal(commit, before) and not allow_empty:
+                raise Refused(400)
+            tree, blank = brought(commit, head, before, "")
+            if tree == head.tree and blank == (not head.root) and not allow_empty:
                 raise Refused(400)
         except Refused as refused:
             expected = refused.status
@@ -274,9 +278,8 @@ class LakeMachine(RuleBasedStateMachine):
             assert got == expected
             return
         assert isinstance(got, models.Commit)
-        self.lake.add(got.id, (head.id,), tree, now, f"Revert {ref}")
+        self.did_make(got.id, (head.id,), tree, blank, now, f"Revert {ref}")
         self.lake.branches[name] = Branch(got.id)
-        self.did_make(got.id)
 
     @rule(pick=picks, dest=picks, number=st.sampled_from((None, None, 0, 1, 1, 2)))
     def cherry_pick(self, pick: int, dest: int, number: int | None) -> None:
@@ -291,10 +294,10 @@ class LakeMachine(RuleBasedStateMachine):
             if (len(commit.parents) > 1 and number is None) or not 1 <= parent <= len(commit.parents):
                 raise Refused(400)
             self.lake.must_be_clean(name)
-            before = self.lake.commits[commit.parents[parent - 1]].tree
-            if before == commit.tree:
+            before = self.lake.commits[commit.parents[parent - 1]]
+            if equal(before, commit):
                 raise Refused(400)
-            tree = combine(before, head.tree, commit.tree, "")
+            tree, blank = brought(before, head, commit, "")
         except Refused as refused:
             expected = refused.status
         else:
@@ -304,15 +307,17 @@ class LakeMachine(RuleBasedStateMachine):
             return
         assert isinstance(got, models.Commit)
         assert got.metadata["cherry-pick-origin"] == commit.id
-        self.lake.add(got.id, (head.id,), tree, now, commit.message)
+        self.did_make(got.id, (head.id,), tree, blank, now, commit.message)
         self.lake.branches[name] = Branch(got.id)
-        self.did_make(got.id)
 
-    def did_make(self, identity: str) -> None:
+    def did_make(
+        self, identity: str, parents: tuple[str, ...], tree: Tree, blank: bool, date: int, message: str
+    ) -> None:
         """The commit that was made is as the model says."""
-        made = self.lake.commits[identity]
         got = self.engine.commits.get(self.repo, identity)
-        assert (got.parents, got.generation, got.message) == (list(made.parents), made.generation, made.message)
+        made = self.lake.add(identity, parents, tree, got.meta_range_id, date, message)
+        assert (got.parents, got.generation, got.message) == (list(parents), made.generation, message)
+        assert blank == (not got.meta_range_id)
 
     @rule(pick=picks, what=st.sampled_from(("reset", "object", "common_prefix")), path=paths)
     def reset(self, pick: int, what: str, path: str) -> None:
