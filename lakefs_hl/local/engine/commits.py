@@ -225,14 +225,15 @@ class Commits:
             for commit, record in walk(self._store, reader, repo.id, start, first_parent=first_parent):
                 if since is not None and date_of(repo, record) < since * 1e9:
                     break
+                shown = not ranges or self._touches(reader, repo, record, ranges)
                 if begin is None:
-                    if not ranges or self._touches(reader, repo, record, ranges):
+                    if shown:
                         rows.append(model(repo, commit, record))
                     if len(rows) >= wanted:
                         break
                 elif commit == begin:
                     begin = None
-                if commit == stop:
+                if commit == stop and shown:  # a commit that is filtered out stops nothing, as in lakeFS
                     break
         more = len(rows) > amount
         rows = rows[:amount]

@@ -69,8 +69,8 @@ class Diffs:
 
     def _three_dot(self, reader: Reader, tree: Tree, repo: Repo, left: str, right: str, end: bytes) -> Search:
         store = self._store
-        ours = committed(store, reader, repo.id, left, f"get commit by branch {left}: ")
         theirs = committed(store, reader, repo.id, right, f"get commit by ref {right}: ")
+        ours = committed(store, reader, repo.id, left, f"get commit by branch {left}: ")
         base = store.root(reader, repo.id, merge_base(store, reader, repo.id, ours, theirs))
         root, mine = store.root(reader, repo.id, theirs), store.root(reader, repo.id, ours)
 

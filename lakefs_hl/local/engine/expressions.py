@@ -1,4 +1,7 @@
-"""Reference expressions: `base`, then any of `~N`, `^N`, or one of `@` and `$` alone."""
+"""Reference expressions: `base`, then any of `~N`, `^N`, or one of `@` and `$` alone.
+
+As in lakeFS, an `@` or `$` that is not alone is found out on the way: what comes before it must be there first.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class Expression(NamedTuple):
 
     Attributes:
         base: A branch, tag, commit id or the beginning of one.
-        steps: `("~", n)` and `("^", n)` from left to right.
+        steps: `("~", n)` and `("^", n)` from left to right; `("@", 1)` and `("$", 1)` are invalid where they stand.
         special: "@" for the committed head, "$" for what is staged, else "".
     """
 
@@ -45,8 +48,14 @@ def parse(text: str) -> Expression:
     at = 0
     while at < len(rest):
         step = _STEP.match(rest, at)
-        if step is None or step[3]:
+        if step is None:
             raise BadRequestException(INVALID)
+        if step[3]:
+            if step.end() < len(rest) and rest[step.end()] not in "~^@$":
+                raise BadRequestException(INVALID)
+            steps.append((step[3], 1))
+            at = step.end()
+            continue
         if _NUMBER.fullmatch(step[2]) is None:
             raise BadRequestException(f"could not parse modifier {step[0]}: {INVALID}")
         steps.append((step[1], int(step[2]) if step[2] else 1))

@@ -114,6 +114,8 @@ def _climb(store: Store, reader: Reader, repo: int, commit: bytes, expression: E
                 if not parents:
                     raise NotFoundException("not found")
                 commit = parents[0]
+        elif kind != "^":
+            raise BadRequestException(INVALID)
         elif count:
             parents = store.commit(reader, repo, commit).parents
             if count > len(parents):

@@ -91,8 +91,8 @@ class Merges:
         store = self._store
         with store.reading() as reader:
             repo = store.repo(reader, repository)
-            left = committed(store, reader, repo.id, source, f"get commit by branch {source}: ")
             right = committed(store, reader, repo.id, branch, f"get commit by ref {branch}: ")
+            left = committed(store, reader, repo.id, source, f"get commit by branch {source}: ")
             base = merge_base(store, reader, repo.id, left, right)
         return models.MergeBase(right.hex(), left.hex(), base.hex())
 
@@ -153,8 +153,11 @@ class Merges:
             if _equal(clean.tree, before, record.root):
                 raise BadRequestException(f"{where}no changes")
             root = self._merged(clean, where, before, record.root, "")
-            kept = record.metadata if overrides.metadata is None else overrides.metadata
-            metadata = {**kept, "cherry-pick-origin": commit.hex(), "cherry-pick-committer": record.committer}
+            metadata = {
+                **(overrides.metadata or record.metadata),
+                "cherry-pick-origin": commit.hex(),
+                "cherry-pick-committer": record.committer,
+            }
             message = overrides.message or record.message
             return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, metadata)
 

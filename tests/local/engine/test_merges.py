@@ -202,7 +202,13 @@ def test_cherry_pick(engine: Engine) -> None:
     assert made.metadata == {"k": "v", "cherry-pick-origin": picked, "cherry-pick-committer": "me"}
     assert pick(engine, picked).meta_range_id == made.meta_range_id  # again, as lakeFS does
     made = pick(engine, picked, commit_overrides={"message": "m", "metadata": {}})
-    assert made.metadata == {"cherry-pick-origin": picked, "cherry-pick-committer": "me"}
+    assert made.metadata == {
+        "k": "v",
+        "cherry-pick-origin": picked,
+        "cherry-pick-committer": "me",
+    }
+    made = pick(engine, picked, commit_overrides={"metadata": {"other": "w"}})
+    assert made.metadata == {"other": "w", "cherry-pick-origin": picked, "cherry-pick-committer": "me"}
 
 
 def test_cherry_picks_refused(sides: Engine) -> None:

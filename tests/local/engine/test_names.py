@@ -61,6 +61,9 @@ def test_what_utf8_cannot_write_is_no_path() -> None:
         ("main^^", Expression("main", (("^", 1), ("^", 1)))),
         ("main@", Expression("main", (), "@")),
         ("main$", Expression("main", (), "$")),
+        ("main@~1", Expression("main", (("@", 1), ("~", 1)))),  # an error, once there is a main
+        ("main~1@", Expression("main", (("~", 1), ("@", 1)))),
+        ("main$$", Expression("main", (("$", 1), ("$", 1)))),
     ],
 )
 def test_expressions(text: str, expected: Expression) -> None:
@@ -68,7 +71,7 @@ def test_expressions(text: str, expected: Expression) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["~1", "@", "$", "^", "main~x", "main^-1", "main@~1", "main~1@", "main$~1", "main@@", "a~9999999999"]
+    "text", ["~1", "@", "$", "^", "main~x", "main^-1", "main@1", "main~1$x", "main@@x", "a~9999999999"]
 )
 def test_no_expressions(text: str) -> None:
     with pytest.raises(BadRequestException, match="ref: invalid value: validation error"):
