@@ -14,12 +14,13 @@ Examples:
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
 
 from lakefs_hl._version import __version__
 
+TYPE_CHECKING = False  # typing itself is most of what this import would cost; checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Final
 
     from lakefs_hl import aio as aio
     from lakefs_hl import exceptions as exceptions

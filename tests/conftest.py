@@ -10,6 +10,7 @@ import ipaddress
 import os
 import random
 import secrets
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ class NetworkForbiddenError(RuntimeError):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses this run's seed unless one was given; brings the fixtures in when the package is not installed."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
     if not config.pluginmanager.hasplugin("lakefs_hl"):

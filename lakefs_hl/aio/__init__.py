@@ -6,10 +6,11 @@ Loads nothing before a name is used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
 
+TYPE_CHECKING = False  # typing itself is most of what this import would cost; checkers know the name
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
+    from typing import Any, Final
 
     from lakefs_hl.aio.branches import Branch as Branch
     from lakefs_hl.aio.client import Client as Client
