@@ -24,7 +24,7 @@ class Branch(Reference, WriteIOBase):
 
     Examples:
         >>> branch = lakefs.repository("example").branch("dev").create("main")
-        >>> _ = branch.upload(b"1,2\\n", "data/t.csv")
+        >>> _ = branch.upload(b"1,2\n", "data/t.csv")
         >>> branch.commit_changes("first data").message
         'first data'
     """
@@ -228,7 +228,7 @@ class Branch(Reference, WriteIOBase):
         Examples:
             >>> branch = lakefs.repository("example").branch("main")
             >>> with branch.transaction("nightly load") as tx:
-            ...     _ = tx.upload(b"a,b\\n", "daily/t.csv")
+            ...     _ = tx.upload(b"a,b\n", "daily/t.csv")
         """
         return BranchTransaction(
             self._repository_id,
