@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.engine.diffs import changes
 from lakefs_hl.local.engine.history import committed, is_commit
 from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
 from lakefs_hl.local.engine.pages import page_of
 from lakefs_hl.local.engine.settings import protected
-from lakefs_hl.local.engine.store import Store, rows
+from lakefs_hl.local.engine.store import Head, Store, rows
+from lakefs_hl.local.engine.views import END, staged
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import ConflictException, ForbiddenException, refusal
-
-_END: Final = b"\xff"
+from lakefs_hl.spec.errors import BadRequestException, ConflictException, ForbiddenException, refusal
 
 
 class Branches:
@@ -103,13 +101,13 @@ class Branches:
             NotFoundException: There is no such branch.
             ForbiddenException: It is protected, or the repository read-only.
         """
-        low, high = b"", _END
+        low, high = b"", END
         if reset.type == "object":
             low = path_key(reset.path or "")
             high = low + b"\0"
         elif reset.type == "common_prefix":
             low = prefix_key(reset.path or "")
-            high = low + _END
+            high = low + END
 
         def work(writer: Writer) -> None:
             repo = self._store.writable(writer, repository, reset.force)
@@ -124,9 +122,17 @@ class Branches:
                     "DELETE FROM staging WHERE token = ? AND path >= ? AND path < ?",
                     [(token, low, high) for token in head.tokens],
                 )
+                if reset.type == "common_prefix":
+                    self._seal_rest(writer, repo.id, head)
 
         self._store.submit(work)
         self._store.purge()
+
+    def _seal_rest(self, writer: Writer, repo: int, head: Head) -> None:
+        """Seals what a reset by prefix has left, once: as in lakeFS, the branch is no more to be reset hard then."""
+        left = writer.row("SELECT 1 FROM staging WHERE token = ? LIMIT 1", (head.token,))
+        if left is not None and not head.sealed:
+            self._store.seal(writer, repo, head)
 
     def hard_reset(self, repository: str, name: str, ref: str, force: bool = False) -> None:
         """Moves a branch to another commit; what is staged stays, and is staged over that commit.
@@ -134,6 +140,7 @@ class Branches:
         Raises:
             NotFoundException: There is no such branch or reference.
             ForbiddenException: It is protected, or the repository read-only.
+            BadRequestException: Some of what is staged is sealed: it is being committed, or was left by a reset.
         """
 
         def work(writer: Writer) -> None:
@@ -142,7 +149,12 @@ class Branches:
             if protected(self._store, writer, repo.id, name):
                 raise ForbiddenException("protected branch")
             self._store.writable(writer, repository, force)
-            self._store.head(writer, repo.id, name)
+            head = self._store.head(writer, repo.id, name)
+            if head.sealed:
+                tree = self._store.tree(self._store.nodes(writer))
+                sealed = staged(writer, head.tokens[1:], b"", END)
+                if next(changes(tree, self._store.root(writer, repo.id, head.commit), sealed), None) is not None:
+                    raise BadRequestException(f"{name}: uncommitted changes (dirty branch)")
             commit = committed(self._store, writer, repo.id, ref, f"hard-reset {name} to {ref}: ")
             self._store.set_head(writer, repo.id, name, commit)
 

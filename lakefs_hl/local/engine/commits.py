@@ -77,7 +77,7 @@ class Commits:
                 return self._publish(writer, repo, head, root, creation, who, head.tokens)
             if self._count(writer, head) <= SMALL:
                 return self._commit_small(writer, repo, head, creation, who)
-            head = self._seal(writer, repo, head)
+            head = self._store.seal(writer, repo.id, head)
         made = self._commit_sealed(repo, head, creation, who)
         self._store.purge()
         return made
@@ -120,16 +120,6 @@ class Commits:
             root = tree.apply(root, edits)
             nodes.flush(writer)
         return self._publish(writer, repo, head, root, creation, who, head.tokens)
-
-    def _seal(self, writer: Writer, repo: Repo, head: Head) -> Head:
-        """Gives the branch a new token, so that what is staged now stays as it is."""
-        token = self._store.next_token(writer)
-        sealed = [*head.sealed, head.token]
-        writer.execute(
-            "UPDATE branch SET token = ?, sealed = ? WHERE repository = ? AND name = ?",
-            (token, records.encode(sealed), repo.id, head.name),
-        )
-        return Head(head.name, head.commit, token, sealed)
 
     def _commit_sealed(self, repo: Repo, head: Head, creation: models.CommitCreation, who: str) -> models.Commit:
         """Applies sealed changes without a lock; publishes them if nothing moved meanwhile."""

@@ -180,6 +180,9 @@ class Objects:
         key, from_key = path_key(path), path_key(source.src_path, "src_path")
 
         def work(writer: Writer) -> tuple[Repo, Entry]:
+            self._store.head(
+                writer, self._store.repo(writer, repository).id, branch
+            )  # what is missing here is told first
             _, found = self._entry(writer, repository, source.src_ref or branch, from_key)
             repo, head = self._writes.check(writer, repository, branch, source.force)
             entry = msgspec.structs.replace(found, mtime=now() // 10**9)

@@ -243,6 +243,15 @@ class Store:
         token: int = row[0] if row else 0
         return token
 
+    def seal(self, writer: Writer, repo: int, head: Head) -> Head:
+        """Gives a branch a new token, so that what is staged now stays as it is."""
+        token, sealed = self.next_token(writer), [*head.sealed, head.token]
+        writer.execute(
+            "UPDATE branch SET token = ?, sealed = ? WHERE repository = ? AND name = ?",
+            (token, records.encode(sealed), repo, head.name),
+        )
+        return Head(head.name, head.commit, token, sealed)
+
     def renew(self, writer: Writer, repo: int, head: Head) -> None:
         """Gives a branch a new token and drops all that is staged."""
         writer.execute(

@@ -109,3 +109,20 @@ def test_protection(engine: Engine) -> None:
     engine.merges.merge("repo", "side", "main", models.Merge(), who="me")
     engine.settings.set_protection("repo", [])
     put(engine, "b")
+
+
+def test_a_branch_is_not_reset_hard_after_a_reset_by_prefix_has_left_something(engine: Engine) -> None:
+    """As lakeFS has it; only what is committed or dropped makes the branch movable again."""
+    for path in ("a/1", "b"):
+        put(engine, path)
+    engine.branches.reset("repo", "main", models.Reset("common_prefix", path="a/"))
+    refused(400, lambda: engine.branches.hard_reset("repo", "main", "main"), "main: uncommitted changes (dirty branch)")
+    for _ in range(3):  # and its tokens do not become more and more
+        put(engine, "c/1")
+        engine.branches.reset("repo", "main", models.Reset("common_prefix", path="c/"))
+    with engine.store.reading() as reader:
+        assert len(engine.store.head(reader, engine.store.repo(reader, "repo").id, "main").tokens) == 2
+    commit(engine)
+    assert paths(engine, "main@") == ["b"]
+    engine.branches.hard_reset("repo", "main", "main~1")
+    assert paths(engine) == []

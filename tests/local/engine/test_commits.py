@@ -110,7 +110,7 @@ def test_sealed_changes_of_the_dead_are_committed_by_the_next(engine: Engine) ->
     put(engine, "b")
     with engine.store.writing() as writer:  # as a process that dies between sealing and publishing leaves it
         repo, head = engine.store.repo(writer, "repo"), engine.store.head(writer, 1, "main")
-        engine.commits._seal(writer, repo, head)
+        engine.store.seal(writer, repo.id, head)
     put(engine, "a", b"new")
     engine.objects.delete("repo", "main", "b")
     put(engine, "c")
@@ -194,7 +194,7 @@ def test_a_commit_that_finds_part_of_its_changes_taken_commits_the_rest(
         put(engine, f"first/{index}")
     with store.writing() as writer:
         repo = store.repo(writer, "repo")
-        sealed = engine.commits._seal(writer, repo, store.head(writer, repo.id, "main"))
+        sealed = store.seal(writer, repo.id, store.head(writer, repo.id, "main"))
     for index in range(3):
         put(engine, f"second/{index}")
 

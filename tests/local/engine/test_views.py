@@ -9,7 +9,7 @@ from tests.local.engine.support import paths, put, read
 def seal(engine: Engine) -> None:
     with engine.store.writing() as writer:
         repo = engine.store.repo(writer, "repo")
-        engine.commits._seal(writer, repo, engine.store.head(writer, repo.id, "main"))
+        engine.store.seal(writer, repo.id, engine.store.head(writer, repo.id, "main"))
 
 
 def test_of_several_tokens_the_newest_wins_in_order_of_paths(engine: Engine) -> None:
