@@ -1,29 +1,30 @@
-"""Objects as files: `readinto` below and the standard library above; and any data as a body that can be sent twice.
+"""Objects as files: `readinto` below and the standard library above.
 
 Rules of the room: a reader is a `RawIOBase` under a `BufferedReader` (and a `TextIOWrapper`); a writer fills a spool
 and publishes at `close()` only. An exception inside a `with` block, a finaliser or the end of the interpreter publish
-nothing. No file object of the caller is closed here.
+nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
-import stat
 import sys
 import tempfile
 import uuid
 import warnings
-from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
+from lakefs_hl.bodies import SPOOL, body_of
 from lakefs_hl.ops import objects, transfer
-from lakefs_hl.spec.errors import LakeFSException, ObjectExistsException
+from lakefs_hl.ops.presign import MD5
+from lakefs_hl.ops.upload import EXTRA
+from lakefs_hl.spec.errors import IntegrityError, LakeFSException, ObjectExistsException
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import FileSlice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -33,17 +34,11 @@ if TYPE_CHECKING:
     from lakefs_hl.ops.effects import Op
     from lakefs_hl.spec.models import ObjectStats
 
-#: What `upload` takes.
-Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[bytes]"
-
 #: The first window of a reader and the last: it doubles while the reading goes straight on.
 WINDOW: Final = 256 << 10
 WINDOW_MOST: Final = 8 << 20
 #: How much of an object's end is read at once.
 TAIL: Final = 64 << 10
-#: How much of a body is kept in memory before it goes to a temporary file.
-SPOOL: Final = 8 << 20
-BLOCK: Final = 1 << 20
 
 MODES: Final = "'r', 'rb' to read; 'w', 'wb' to write; 'x', 'xb' to create only"
 
@@ -147,6 +142,10 @@ class RawReader(io.RawIOBase):
     Small reads are served from a window that doubles while the reading goes straight on and starts anew after a seek; a
     read as large as the window goes straight into the caller's buffer. In process a window costs a copy and saves
     nothing but calls, so it stays small.
+
+    While an object is read from its beginning without a gap it is hashed, and its end is handed out only if the whole
+    is what its ETag says, where that is an MD5. One that fits the first window is fetched anew, twice, before that is
+    an error.
     """
 
     def __init__(self, place: Place, path: str, *, pre_signed: bool | None = None) -> None:
@@ -161,9 +160,17 @@ class RawReader(io.RawIOBase):
         self._etag: str | None = None
         self._link: str | None = None
         self._size = 0
+        self._hashed, self._hashed_to = _md5(), 0
         self.name = object_uri(place._repository_id, place._id, path)
         self.mode = "rb"
-        self._fetch_window(0)
+        for left in range(EXTRA, -1, -1):
+            try:
+                self._fetch_window(0)
+                break
+            except IntegrityError:
+                if not left:
+                    raise
+                self._hashed, self._hashed_to, self._link = _md5(), 0, None
 
     @property
     def size(self) -> int:
@@ -283,7 +290,28 @@ class RawReader(io.RawIOBase):
         )
         self._etag, self._size, self._link = part.etag, part.size, part.link
         self._end = start + part.filled
+        if start <= self._hashed_to < self._end:
+            self._verify(sink[self._hashed_to - start : part.filled])
         return part.filled
+
+    def _verify(self, content: memoryview) -> None:
+        """Hashes what goes on from what was hashed; compares at the end of the object.
+
+        Raises:
+            IntegrityError: The content is not what its ETag says.
+        """
+        self._hashed.update(content)
+        self._hashed_to = self._end
+        promised, found = (self._etag or "").strip('"'), self._hashed.hexdigest()
+        if self._hashed_to == self._size and MD5.fullmatch(promised) and promised != found:
+            raise IntegrityError(
+                f"reading {self.name}: the {self._size} bytes that came have the MD5 {found}, and the lake promised "
+                f"{promised}; read it again, and if that fails the same way, the object is damaged"
+            )
+
+
+def _md5() -> hashlib._Hash:
+    return hashlib.md5(usedforsecurity=False)
 
 
 class ObjectWriter(io.BufferedIOBase):
@@ -454,88 +482,3 @@ class TextWriter(io.TextIOWrapper):
         writer = getattr(self, "_writer", None)
         if writer is not None and not writer.closed:
             writer.__del__()
-
-
-@contextmanager
-def replayable(data: Data) -> Iterator[bytes | FileSlice]:
-    """Gives any data as a body that can be sent again: bytes, or a slice of an open file.
-
-    A `str` is its UTF-8; a path names a local file; a file object is read from where it stands to its end, and stands
-    there afterwards; an iterable gives blocks of bytes.
-
-    Raises:
-        TypeError: The data is none of these.
-        FileNotFoundError: A path names no file.
-    """
-    if isinstance(data, bytes):
-        yield data
-    elif isinstance(data, str):
-        yield data.encode()
-    elif isinstance(data, bytearray | memoryview):
-        yield bytes(data)
-    elif isinstance(data, os.PathLike):
-        with open(data, "rb") as file:  # noqa: PTH123 - any os.PathLike
-            yield _slice(file.fileno(), 0)
-    elif isinstance(data, io.BytesIO):
-        yield data.read()
-    elif hasattr(data, "read"):
-        with _file(data) as body:
-            yield body
-    elif hasattr(data, "__iter__"):
-        with tempfile.SpooledTemporaryFile(SPOOL) as spool:
-            for block in cast("Iterable[object]", data):
-                if not isinstance(block, bytes | bytearray | memoryview):
-                    msg = f"an iterable body must give bytes, not {type(block).__name__}: {block!r:.80}"
-                    raise TypeError(msg)
-                spool.write(block)
-            with body_of(spool) as body:
-                yield body
-    else:
-        msg = f"data must be bytes, str, a path, a file object or an iterable of bytes, not {type(data).__name__}"
-        raise TypeError(msg)
-
-
-@contextmanager
-def _file(file: Any) -> Iterator[bytes | FileSlice]:
-    """A file object from where it stands; a regular binary file is read by position, without its buffer."""
-    fd = _regular(file)
-    if fd is not None:
-        if file.writable():
-            file.flush()
-        body = _slice(fd, file.tell())
-        yield body
-        file.seek(body.offset + body.length)
-        return
-    with tempfile.SpooledTemporaryFile(SPOOL) as spool:
-        while block := file.read(BLOCK):
-            spool.write(block.encode() if isinstance(block, str) else block)
-        with body_of(spool) as body_:
-            yield body_
-
-
-def _regular(file: Any) -> int | None:
-    if not isinstance(file, io.RawIOBase | io.BufferedReader | io.BufferedRandom) and not (
-        isinstance(getattr(file, "file", None), io.BufferedRandom) and not isinstance(file, io.TextIOBase)
-    ):
-        return None
-    with suppress(OSError, AttributeError, ValueError):  # no descriptor: a reader of an archive, a pipe object
-        fd: int = file.fileno()
-        if stat.S_ISREG(os.fstat(fd).st_mode) and file.seekable():
-            return fd
-    return None
-
-
-def _slice(fd: int, offset: int) -> FileSlice:
-    return FileSlice(fd, offset, max(0, os.fstat(fd).st_size - offset))
-
-
-@contextmanager
-def body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[bytes | FileSlice]:
-    """Gives what was spooled as a body: bytes while they are few, else a slice of the temporary file."""
-    spool.flush()
-    size = spool.seek(0, os.SEEK_END)
-    if size <= SPOOL:
-        spool.seek(0)
-        yield spool.read()
-    else:
-        yield FileSlice(spool.fileno(), 0, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from lakefs_hl import fileio
+from lakefs_hl import bodies, fileio
 from lakefs_hl.handles import Counted, DeleteReport, Handle, reference_name, user_metadata, wrap
 from lakefs_hl.imports import ImportManager
 from lakefs_hl.objects import ObjectInfo, ReadIOBase
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Iterable, Mapping
 
-    from lakefs_hl.fileio import Data, ObjectWriter, TextWriter
+    from lakefs_hl.bodies import Data
+    from lakefs_hl.fileio import ObjectWriter, TextWriter
 
 
 class WriteIOBase(ReadIOBase):
@@ -56,7 +57,7 @@ class WriteIOBase(ReadIOBase):
             4
         """
         client = self._client
-        with fileio.replayable(data) as body:
+        with bodies.replayable(data) as body:
             op = transfer.upload(
                 client._session,
                 self._repository_id,

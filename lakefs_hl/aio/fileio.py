@@ -10,8 +10,8 @@ from collections.abc import AsyncIterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
-from lakefs_hl import fileio
-from lakefs_hl.fileio import SPOOL
+from lakefs_hl import bodies, fileio
+from lakefs_hl.bodies import SPOOL
 from lakefs_hl.fileio import Text as Text
 from lakefs_hl.fileio import split_mode as split_mode
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", bound="str | bytes", covariant=True)
 R = TypeVar("R")
 #: What `upload` takes.
-Data: TypeAlias = "fileio.Data | AsyncIterable[bytes]"
+Data: TypeAlias = "bodies.Data | AsyncIterable[bytes]"
 
 
 class _Asked(Protocol):
@@ -203,17 +203,17 @@ async def replayable(data: Data) -> AsyncIterator[bytes | FileSlice]:
         TypeError: The data is nothing that can be uploaded.
     """
     if isinstance(data, bytes | bytearray | memoryview | str | os.PathLike):
-        with fileio.replayable(data) as body:
+        with bodies.replayable(data) as body:
             yield body
         return
     if isinstance(data, AsyncIterable):
         with tempfile.SpooledTemporaryFile(SPOOL) as spool:
             async for block in data:
                 spool.write(block)
-            with fileio.body_of(spool) as body:
+            with bodies.body_of(spool) as body:
                 yield body
         return
-    blocking = fileio.replayable(data)
+    blocking = bodies.replayable(data)
     body = await asyncio.to_thread(blocking.__enter__)
     try:
         yield body

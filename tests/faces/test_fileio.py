@@ -18,7 +18,7 @@ import threading
 import traceback
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +27,8 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import exceptions, fileio
-from lakefs_hl.fileio import SPOOL, WINDOW
+from lakefs_hl.bodies import SPOOL
+from lakefs_hl.fileio import WINDOW
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 from tests.faces.conftest import Tap
 
@@ -870,3 +871,51 @@ def test_no_warning_when_all_is_closed(lake_branch: lakefs_hl.Branch) -> None:
             file.write("x")
         del file
         gc.collect()
+
+
+def flipping(times: int) -> Callable[[Request, Response], Response]:
+    """A network that flips a bit of the last byte of so many reads."""
+    left = [times]
+
+    def flip(request: Request, response: Response) -> Response:
+        if request.endpoint.operation == "getObject" and isinstance(request.sink, memoryview) and left[0]:
+            left[0] -= 1
+            request.sink[response.filled - 1] ^= 1
+        return response
+
+    return flip
+
+
+def test_a_flipped_bit_of_a_small_object_is_read_anew(tapped: lakefs_hl.Branch, tap: Tap) -> None:
+    tapped.upload(b"content", "a")
+    tap.change = flipping(2)
+    assert tapped.open("a", "rb").read() == b"content"
+    tap.change = flipping(3)
+    with pytest.raises(
+        exceptions.IntegrityError, match=r"reading lakefs://.*/main/a: the 7 bytes that came have the MD5"
+    ):
+        tapped.open("a", "rb")
+
+
+@pytest.mark.parametrize("step", [1000, 1 << 20, -1])
+def test_a_flipped_bit_of_a_large_object_is_an_error_before_its_end(
+    tapped: lakefs_hl.Branch, tap: Tap, step: int
+) -> None:
+    content = bytes(range(256)) * 8192
+    tapped.upload(content, "a")
+    with tapped.open("a", "rb") as file:
+        tap.change = flipping(1)
+        with pytest.raises(exceptions.IntegrityError):
+            while file.read(step):
+                pass
+    tap.change = None
+    with tapped.open("a", "rb") as file:
+        assert b"".join(iter(lambda: file.read(100_000), b"")) == content
+
+
+def test_what_is_not_read_whole_is_not_compared(tapped: lakefs_hl.Branch, tap: Tap) -> None:
+    tapped.upload(bytes(1 << 20), "a")
+    with tapped.open("a", "rb") as file:
+        tap.change = flipping(1)
+        file.seek(600_000)
+        assert len(file.read()) == (1 << 20) - 600_000
