@@ -474,7 +474,13 @@ def _transport(settings: config.Settings, recipe: Recipe, *, new: bool = False) 
     if settings.endpoint.startswith(_PRIVATE) and not new:
         return _private(settings.endpoint)
     if settings.in_process:
-        lake = importlib.import_module("lakefs_hl.local")
+        try:
+            lake = importlib.import_module("lakefs_hl.local")
+        except ModuleNotFoundError as exc:
+            if exc.name != "fcntl":
+                raise
+            msg = f"{settings.endpoint}: an embedded lake needs the file locks of POSIX systems; use a lakeFS server"
+            raise LakeError(msg) from None
         endpoint = "mem://" if new else settings.endpoint
         return cast("Transport", lake.connect(endpoint, settings.committer))
     from lakefs_hl.transport.http import Http  # urllib3 costs 100 ms: loaded by the first client that needs it

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
+    from weakref import WeakSet
 
     from typing_extensions import Buffer
 
@@ -334,6 +335,9 @@ class ObjectWriter(io.BufferedIOBase):
         self._place = place
         self.name = object_uri(place._repository_id, place._id, path)
         self.mode = "xb" if create_only else "wb"
+        writers: WeakSet[ObjectWriter] | None = getattr(place, "_writers", None)
+        if writers is not None:
+            writers.add(self)  # a transaction's: it tells of files that are open at its end
         client = place._client
         if create_only and client._run(objects.exists(client._session, place._repository_id, place._id, path)):
             self.discard()

@@ -6,6 +6,7 @@ import time
 import uuid
 import warnings
 from typing import TYPE_CHECKING, NoReturn
+from weakref import WeakSet
 
 from lakefs_hl.client import default_client
 from lakefs_hl.handles import OnEmpty, Strategy, name_of
@@ -13,17 +14,26 @@ from lakefs_hl.ops import transaction as ops
 from lakefs_hl.writes import WriteIOBase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
     from lakefs_hl.client import Client
+    from lakefs_hl.fileio import ObjectWriter
 
 
 class TransactionFields:
     """What is known of a transaction, in both colours."""
 
     _tx: ops.Tx
+    _writers: WeakSet[ObjectWriter]
+
+    def _left_open(self) -> list[str]:
+        """Discards the files that are still open for writing: they could be published only after the end."""
+        left = [writer for writer in list(self._writers) if not writer.closed]
+        for writer in left:
+            writer.discard()
+        return sorted(writer.name for writer in left)
 
     @property
     def source_branch_id(self) -> str:
@@ -84,8 +94,15 @@ def planned(
     return ops.Tx(plan)
 
 
-def told(tx: ops.Tx) -> None:
-    """Warns of a branch that could not be deleted after a transaction that went well."""
+def told(tx: ops.Tx, left_open: Sequence[str] = ()) -> None:
+    """Warns, after a transaction that went well, of files it went without and of a branch that could not be deleted."""
+    if left_open:
+        warnings.warn(
+            f"{tx.fate}, without {', '.join(left_open)}: opened for writing and not closed. "
+            "Close files inside the block, as in `with tx.open(path, 'w') as file`",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     if tx.leaked_branch is not None:
         warnings.warn(
             f"{tx.fate}; branch {tx.leaked_branch!r} is left over: {tx.trouble}", RuntimeWarning, stacklevel=3
@@ -145,6 +162,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             on_empty,
             delete_on_error=delete_on_error,
         )
+        self._writers = WeakSet()
         super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property
@@ -176,10 +194,10 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Commits and merges, or reports what was left where."""
-        client, tx = self._asked(), self._tx
+        client, tx, left_open = self._asked(), self._tx, self._left_open()
         if value is None:
             client._run(ops.finish(client._session, tx, time.time()))
-            told(tx)
+            told(tx, left_open)
             return
         client._run(ops.abandon(client._session, tx))
         if isinstance(value, Exception):

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from weakref import WeakSet
 
 from lakefs_hl import bodies, fileio
 from lakefs_hl.bodies import SPOOL
@@ -164,6 +165,7 @@ class _Place:
         self._repository_id = at._repository_id
         self._id = at._id
         self._client = at._client._blocking
+        self._writers: WeakSet[fileio.ObjectWriter] | None = getattr(at, "_writers", None)
 
 
 def open_reader(at: At, path: str, mode: str, text: Text, *, pre_signed: bool | None, buffering: int) -> Opening[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from lakefs_hl import transactions as blocking
 from lakefs_hl.aio.client import default_client
@@ -48,6 +49,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             on_empty,
             delete_on_error=delete_on_error,
         )
+        self._writers = WeakSet()
         super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property
@@ -72,10 +74,10 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Commits and merges, or reports what was left where."""
-        client, tx = self._asked(), self._tx
+        client, tx, left_open = self._asked(), self._tx, self._left_open()
         if value is None:
             await client._run(ops.finish(client._session, tx, time.time()))
-            told(tx)
+            told(tx, left_open)
             return
         await client._run(ops.abandon(client._session, tx))
         if isinstance(value, Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -29,7 +30,12 @@ _LOCAL: Final = "local:"
 _MEMORY: Final = "mem://"
 _FAST: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it, mode 0700
 
+#: Name of a temporary lake's folder, and of the file in it that its process keeps locked.
+_PREFIX: Final = "lakefs-hl-"
+_LIFE: Final = "life"
+
 _lock = threading.Lock()
+_lives: dict[Path, int] = {}
 _named: dict[str, Engine] = {}
 
 
@@ -108,15 +114,44 @@ def _shared(name: str) -> Engine:
 
 
 def _temporary() -> Engine:
-    """A lake in a folder of its own, without syncs."""
-    return Engine.open(tempfile.mkdtemp(prefix="lakefs-hl-", dir=_FAST if _FAST.is_dir() else None), sync=False)
+    """A lake in a folder of its own, without syncs; the folders of processes that were killed go first."""
+    place = _FAST if _FAST.is_dir() else Path(tempfile.gettempdir())
+    _sweep(place)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    draft = folder / f"{_LIFE}.draft"
+    life = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(life, fcntl.LOCK_EX)  # let go by the end of the process, however it ends
+    draft.rename(folder / _LIFE)  # nobody ever sees it without its lock
+    engine = Engine.open(folder / "lake", sync=False)
+    _lives[engine.folder] = life
+    return engine
+
+
+def _sweep(place: Path) -> None:
+    """Removes temporary lakes whose makers are dead: what nobody holds the lock of."""
+    for life in place.glob(f"{_PREFIX}*/{_LIFE}"):
+        try:
+            held = os.open(life, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue  # another user's, or just removed
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(life.parent, ignore_errors=True)
+        finally:
+            os.close(held)
 
 
 def _end(engine: Engine, maker: int) -> None:
     """Closes a temporary lake; the process that made it removes it, a child of that process does not."""
     engine.close()
     if os.getpid() == maker:
-        shutil.rmtree(engine.folder, ignore_errors=True)
+        shutil.rmtree(engine.folder.parent, ignore_errors=True)
+        life = _lives.pop(engine.folder, None)
+        if life is not None:
+            os.close(life)
 
 
 def run_server(

@@ -38,6 +38,7 @@ class Tags:
         """
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
+            check_tag(name)
             row = reader.row("SELECT head FROM tag WHERE repository = ? AND name = ?", (repo.id, name))
         if row is None:
             raise NotFoundException("tag not found")
