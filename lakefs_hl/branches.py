@@ -111,7 +111,7 @@ class Branch(Reference, WriteIOBase):
         page = partial(
             ops.uncommitted_page, client._session, self._repository_id, self._id, prefix=prefix, delimiter=delimiter
         )
-        return map(Change._of, client._pages(page, after, max_amount))
+        return map(Change._staged, client._pages(page, after, max_amount))
 
     def reset(self, path: str | None = None) -> None:
         """Drops staged changes.

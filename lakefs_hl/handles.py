@@ -50,6 +50,12 @@ class Change(NamedTuple):
     def _of(cls, record: models.Diff) -> Change:
         return cls(cast("Any", record.type), record.path, cast("Any", record.path_type), record.size_bytes)
 
+    @classmethod
+    def _staged(cls, record: models.Diff) -> Change:
+        """One of a branch's uncommitted changes: of a removed object lakeFS says there that it has 0 bytes."""
+        change = cls._of(record)
+        return change._replace(size_bytes=None) if change.type == "removed" else change
+
 
 class DeleteReport(NamedTuple):
     """What became of a bulk delete.

@@ -76,7 +76,7 @@ class Branch(Reference, WriteIOBase):
         page = partial(
             ops.uncommitted_page, client._session, self._repository_id, self._id, prefix=prefix, delimiter=delimiter
         )
-        return client._pages(page, after, max_amount, Change._of)
+        return client._pages(page, after, max_amount, Change._staged)
 
     async def reset(self, path: str | None = None) -> None:
         client = self._client

@@ -294,3 +294,10 @@ def test_a_transaction_is_used_inside_its_block_only(branch: lakefs_hl.Branch) -
     for call in (lambda: tx.upload("x", "a"), lambda: tx.download("a"), tx.__enter__):
         with pytest.raises(exceptions.TransactionStateError):
             call()
+
+
+def test_a_removed_object_that_is_not_committed_has_no_size_told(branch: lakefs_hl.Branch) -> None:
+    branch.upload("12345", "a")
+    branch.commit_changes("five")
+    branch.delete_objects("a")
+    assert list(branch.list_uncommitted()) == [("removed", "a", "object", None)]
