@@ -214,6 +214,8 @@ class Branch(Reference, WriteIOBase):
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
         on_empty: OnEmpty = "skip",
+        retries: int = 0,
+        source_ref: str | Handle | None = None,
     ) -> BranchTransaction:
         r"""Prepares a transaction: an ephemeral branch, one commit, one merge; all of it or nothing.
 
@@ -224,6 +226,8 @@ class Branch(Reference, WriteIOBase):
             strategy: Whose change wins where both sides changed a path; None makes that an error.
             delete_on_error: Delete the ephemeral branch after a failure, instead of keeping and naming it.
             on_empty: What to do if nothing changed.
+            retries: How often a merge is tried again that was refused because somebody else was at the branch.
+            source_ref: Where to start from; by default the branch's last commit.
 
         Examples:
             >>> branch = lakefs.repository("example").branch("main")
@@ -240,4 +244,6 @@ class Branch(Reference, WriteIOBase):
             strategy=strategy,
             delete_on_error=delete_on_error,
             on_empty=on_empty,
+            retries=retries,
+            source_ref=source_ref,
         )

@@ -30,7 +30,9 @@ class Reference(ReadIOBase):
     """
 
     def get_commit(self) -> Commit:
-        """Returns the commit that the reference points to now.
+        """Returns the commit that the reference points to now; of a branch, what is staged is not part of it.
+
+        What is read from the commit never changes, whatever becomes of the reference: it is pinned.
 
         Raises:
             NotFoundException: There is no such repository or reference.

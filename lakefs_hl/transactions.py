@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from weakref import WeakSet
 
 from lakefs_hl.client import default_client
-from lakefs_hl.handles import OnEmpty, Strategy, name_of
+from lakefs_hl.handles import Handle, OnEmpty, Strategy, name_of, reference_name
 from lakefs_hl.ops import transaction as ops
 from lakefs_hl.writes import WriteIOBase
 
@@ -75,10 +75,15 @@ def planned(
     on_empty: OnEmpty,
     *,
     delete_on_error: bool,
+    retries: int,
+    source_ref: str | Handle | None,
 ) -> ops.Tx:
     """Makes the state of a transaction that is still to begin."""
     if on_empty not in ("skip", "error", "commit"):
         msg = f"on_empty is 'skip', 'error' or 'commit', not {on_empty!r}"
+        raise ValueError(msg)
+    if retries < 0:
+        msg = f"retries is at least 0, not {retries}"
         raise ValueError(msg)
     plan = ops.Plan(
         repository=name_of(repository_id, "repository_id"),
@@ -90,6 +95,8 @@ def planned(
         strategy=strategy,
         delete_on_error=delete_on_error,
         on_empty=on_empty,
+        retries=retries,
+        source=None if source_ref is None else reference_name(source_ref),
     )
     return ops.Tx(plan)
 
@@ -125,6 +132,9 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         strategy: Whose change wins where both sides changed a path; None makes that an error.
         delete_on_error: Delete the ephemeral branch after a failure.
         on_empty: What to do if nothing changed: "skip" it, make it an "error", or "commit" all the same.
+        retries: How often a merge is tried again that was refused because somebody else was at the branch: a lost race,
+            or staged changes that are about to be committed. A conflict is no such reason.
+        source_ref: Where to start from, a name or a reference; by default the branch's last commit.
 
     Raises:
         TransactionException: The block raised an `Exception`, which is the cause; KeyboardInterrupt and the like pass
@@ -151,6 +161,8 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
         on_empty: OnEmpty = "skip",
+        retries: int = 0,
+        source_ref: str | Handle | None = None,
     ) -> None:
         self._tx = planned(
             repository_id,
@@ -161,6 +173,8 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             strategy,
             on_empty,
             delete_on_error=delete_on_error,
+            retries=retries,
+            source_ref=source_ref,
         )
         self._writers = WeakSet()
         super().__init__(repository_id, self._tx.plan.branch, client)

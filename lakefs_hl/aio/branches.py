@@ -139,6 +139,8 @@ class Branch(Reference, WriteIOBase):
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
         on_empty: OnEmpty = "skip",
+        retries: int = 0,
+        source_ref: str | Handle | None = None,
     ) -> BranchTransaction:
         return BranchTransaction(
             self._repository_id,
@@ -150,4 +152,6 @@ class Branch(Reference, WriteIOBase):
             strategy=strategy,
             delete_on_error=delete_on_error,
             on_empty=on_empty,
+            retries=retries,
+            source_ref=source_ref,
         )

@@ -10,7 +10,7 @@ from lakefs_hl import transactions as blocking
 from lakefs_hl.aio.client import default_client
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.aio.writes import WriteIOBase
-from lakefs_hl.handles import OnEmpty, Strategy
+from lakefs_hl.handles import Handle, OnEmpty, Strategy
 from lakefs_hl.ops import transaction as ops
 from lakefs_hl.transactions import TransactionFields, planned, told
 
@@ -38,6 +38,8 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
         on_empty: OnEmpty = "skip",
+        retries: int = 0,
+        source_ref: str | Handle | None = None,
     ) -> None:
         self._tx = planned(
             repository_id,
@@ -48,6 +50,8 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             strategy,
             on_empty,
             delete_on_error=delete_on_error,
+            retries=retries,
+            source_ref=source_ref,
         )
         self._writers = WeakSet()
         super().__init__(repository_id, self._tx.plan.branch, client)

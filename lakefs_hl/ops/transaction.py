@@ -16,13 +16,15 @@ from typing import Final, NoReturn, TypeVar
 import msgspec
 
 from lakefs_hl.ops import branches, logged, refs, tags
-from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.failure import NO_CHANGES
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.wire import NOTHING
 
 E = TypeVar("E", bound=errors.TransactionException)
+#: Refusals of a merge that pass: staged changes of somebody else, a race that was lost.
+_PASSING: Final = ("dirty branch", "predicate failed", "currently locked")
 #: Clean-up after a failure ends after so many seconds.
 HURRY: Final = 5.0
 
@@ -40,6 +42,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         strategy: Whose change wins where both sides changed a path; None makes that an error.
         delete_on_error: Whether a failure deletes the ephemeral branch.
         on_empty: "skip", "error" or "commit": what to do if nothing changed.
+        retries: How often a merge is tried again that was refused because somebody else was at the destination.
+        source: Where to start from; None is the destination's head.
     """
 
     repository: str
@@ -51,6 +55,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str | None = None
     delete_on_error: bool = False
     on_empty: str = "skip"
+    retries: int = 0
+    source: str | None = None
 
     @property
     def branch(self) -> str:
@@ -130,6 +136,9 @@ def begin(session: Session, tx: Tx) -> Op[None]:
     if plan.tag is not None and (taken := (yield from _tagged(session, plan))):
         _refuse(tx, f"tag {plan.tag!r} is there already, at {taken}")
     tx.base = head.commit_id
+    if plan.source is not None:
+        start = yield from refs.commit(session, plan.repository, plan.source)
+        tx.base = start.id
     try:
         yield from _branch_off(session, tx)
     except errors.LakeFSException as exc:
@@ -243,9 +252,7 @@ def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
             plan.message, dict(plan.metadata), plan.strategy, allow_empty=True if plan.on_empty == "commit" else None
         )
         tx.state = "UNKNOWN"
-        tx.merge_commit = yield from refs.merge(
-            session, plan.repository, source, plan.destination, merge, op_id=trace.op_id, now=now
-        )
+        tx.merge_commit = yield from _merge_patiently(session, tx, source, merge, now)
         tx.state = "COMMITTED"
     except errors.LakeFSException as exc:
         yield from _unmerged(session, tx, exc)
@@ -255,6 +262,26 @@ def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
         if tx.state == "UNKNOWN":
             yield from _unwinding(_poll_once(session, tx, trace))
         raise
+
+
+def _merge_patiently(session: Session, tx: Tx, source: str, merge: models.Merge, now: float) -> Op[str]:
+    """Merges; again, as often as is wanted, if it was refused for a reason that passes."""
+    plan, op_id = tx.plan, tx.plan.trace(now).op_id
+    for tries in range(1, plan.retries + 1):
+        try:
+            return (
+                yield from refs.merge(session, plan.repository, source, plan.destination, merge, op_id=op_id, now=now)
+            )
+        except errors.ServerException as exc:
+            if exc.maybe_applied is not False or not _passes(exc):
+                raise
+        yield from sleep(session.policy.backoff(tries, busy=True))
+    return (yield from refs.merge(session, plan.repository, source, plan.destination, merge, op_id=op_id, now=now))
+
+
+def _passes(exc: errors.ServerException) -> bool:
+    """Whether a refusal means that somebody else was faster, or has changes staged that he will commit."""
+    return isinstance(exc, errors.TooManyRequestsException) or any(word in str(exc) for word in _PASSING)
 
 
 def _poll_once(session: Session, tx: Tx, trace: logged.Trace) -> Op[None]:

@@ -496,3 +496,42 @@ def test_a_transaction_is_entered_once(state: str) -> None:  # B8.81
 def test_a_transaction_ends_once(state: str) -> None:
     Play().fails(finish(make(state)), errors.TransactionStateError)
     Play().fails(transaction.abandon(session(), make(state)), errors.TransactionStateError)
+
+
+# retries, and another start
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [no(429, "too many attempts"), no(400, "uncommitted changes (dirty branch)"), no(500, "predicate failed")],
+    ids=["busy", "dirty", "race"],
+)
+def test_4_a_refusal_that_passes_is_waited_for(refusal: Response) -> None:
+    tx = make(retries=2)
+    play = Play(committed(), merged(refusal), merged(refusal), merged(), dropped())
+    play.run(finish(tx, logged_attempts=1))
+    assert [upto for upto, _ in play.slept] == [1.0, 2.0]
+    assert (tx.state, tx.merge_commit) == ("COMMITTED", C2)
+
+
+def test_4_retries_come_to_an_end() -> None:
+    tx = make(retries=1)
+    dirty = no(400, "uncommitted changes (dirty branch)")
+    play = Play(committed(), merged(dirty), merged(dirty))
+    play.fails(finish(tx), errors.TransactionMergeError, "dirty branch")
+    assert tx.state == "ABORTED"
+
+
+def test_4_a_conflict_is_not_retried() -> None:
+    tx = make(retries=3)
+    conflict = step("diffRefs", "r", "dev", C1, answer=page(Diff("conflict", "a", "object")))
+    play = Play(committed(), merged(Response(409, JSON, b'{"reference":""}')), conflict)
+    play.fails(finish(tx), errors.TransactionMergeError, "both sides changed a")
+
+
+def test_1_from_another_start() -> None:
+    tx = make("NEW", source="v1")
+    start = step("getCommit", "r", "v1", answer=ok(commit(C3)))
+    fork = step("createBranch", "r", answer=ok(C3, 201), body={"name": TX, "source": C3, "hidden": True})
+    Play(HEAD, CLEAN, start, fork).run(begin(tx))
+    assert (tx.state, tx.base) == ("OPEN", C3)
