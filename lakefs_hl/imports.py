@@ -59,6 +59,7 @@ class ImportManager(ImportFields):
         super().__init__(
             repository_id, reference_id, client, sources=sources, commit_message=commit_message, metadata=metadata
         )
+        self._made: ImportResult | None = None
 
     @property
     def _client(self) -> Client:
@@ -124,12 +125,24 @@ class ImportManager(ImportFields):
             self._import_id = None
             raise
         self._import_id = None
-        return _result(self, record)
+        self._made = _result(self, record)
+        return self._made
 
     def run(self, poll_interval: timedelta | None = None) -> ImportResult:
         """Starts the import and waits for its end."""
         self.start()
         return self.wait(POLL if poll_interval is None else poll_interval)
+
+    def result(self) -> ImportResult:
+        """Returns what the import made that was waited for last; makes no request.
+
+        Raises:
+            RuntimeError: None was waited for to its end.
+        """
+        if self._made is None:
+            msg = "no import was waited for to its end yet: call wait(), or run()"
+            raise RuntimeError(msg)
+        return self._made
 
     def cancel(self) -> None:
         """Cancels the import; nothing of it reaches the branch.

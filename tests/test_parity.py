@@ -28,7 +28,7 @@ ONLY_AIO: dict[str, set[str]] = {
 PLAIN = {
     "Repository.commit", "__init__",
     "add", "branch", "count", "explain_auth", "handle", "import_from", "index", "is_dir",
-    "is_file", "ref", "ServerConfiguration.storage_config", "tag", "transaction", "with_options",
+    "is_file", "ref", "result", "ServerConfiguration.storage_config", "tag", "transaction", "with_options",
 }  # fmt: skip
 #: Listings: an iterator here, an asynchronous one there. They are no coroutines, so that arguments are checked at once.
 LISTINGS = {

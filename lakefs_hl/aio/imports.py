@@ -48,6 +48,7 @@ class ImportManager(ImportFields):
         super().__init__(
             repository_id, reference_id, client, sources=sources, commit_message=commit_message, metadata=metadata
         )
+        self._made: ImportResult | None = None
 
     @property
     def _client(self) -> Client:
@@ -87,11 +88,18 @@ class ImportManager(ImportFields):
             self._import_id = None
             raise
         self._import_id = None
-        return _result(self, record)
+        self._made = _result(self, record)
+        return self._made
 
     async def run(self, poll_interval: timedelta | None = None) -> ImportResult:
         await self.start()
         return await self.wait(POLL if poll_interval is None else poll_interval)
+
+    def result(self) -> ImportResult:
+        if self._made is None:
+            msg = "no import was waited for to its end yet: call wait(), or run()"
+            raise RuntimeError(msg)
+        return self._made
 
     async def cancel(self) -> None:
         started, client = self._started(), self._client

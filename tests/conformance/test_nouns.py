@@ -605,12 +605,14 @@ def test_prefix_exists(world: World, repo: Any, main: Any) -> None:
 # ------------------------------------------------------------------------------------------------------------- imports
 
 
-@tries("import_cancel", "import_import_id", "import_status", "import_wait")
+@tries("import_cancel", "import_import_id", "import_result", "import_status", "import_wait")
 def test_import_that_was_not_started(main: Any) -> None:
     manager = main.import_from("s3://bucket/path/", "d/", "m")
     for method in (manager.status, manager.wait, manager.cancel):
         with pytest.raises(RuntimeError, match="start"):
             method()
+    with pytest.raises(RuntimeError, match="waited for"):
+        manager.result()
     assert manager.import_id is None
 
 

@@ -301,3 +301,19 @@ def test_a_removed_object_that_is_not_committed_has_no_size_told(branch: lakefs_
     branch.commit_changes("five")
     branch.delete_objects("a")
     assert list(branch.list_uncommitted()) == [("removed", "a", "object", None)]
+
+
+def test_a_transaction_from_an_earlier_commit(repo: lakefs_hl.Repository, branch: lakefs_hl.Branch) -> None:
+    branch.upload("1", "a")
+    first = branch.commit_changes("one")
+    branch.upload("2", "b")
+    branch.commit_changes("two")
+    with branch.transaction("from one", source_ref=first) as tx:
+        assert [item.path for item in tx.list_objects()] == ["a"]
+        tx.upload("3", "c")
+    assert names(branch) == ["a", "b", "c"]
+
+
+def test_transaction_options_are_checked(branch: lakefs_hl.Branch) -> None:
+    with pytest.raises(ValueError, match="retries is at least 0, not -1"):
+        branch.transaction("m", retries=-1)

@@ -29,7 +29,9 @@ def names(reference: lakefs_hl.Reference) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["local://", "file://"])
 def test_a_folder_is_registered_and_committed(lake_branch: lakefs_hl.Branch, folder: Path, scheme: str) -> None:
-    result = lake_branch.import_from(f"{scheme}{folder}/", "d/", "sync").run(SOON)
+    manager = lake_branch.import_from(f"{scheme}{folder}/", "d/", "sync")
+    result = manager.run(SOON)
+    assert manager.result() == result
     assert isinstance(result.commit, lakefs_hl.Commit)
     assert (result.commit.message, result.ingested_objects) == ("sync", 4)
     assert names(lake_branch) == ["d/a.csv", "d/b.csv", "d/deep/er/c.csv", "d/ü b.csv"]
