@@ -35,10 +35,14 @@ class Commit:
 
 @dataclass
 class Branch:
-    """A branch: its commit, and what is staged; None is a deletion."""
+    """A branch: its commit, and what is staged; None is a deletion.
+
+    A reset by prefix seals what it leaves, once: no hard reset goes over that while it differs from the commit.
+    """
 
     commit: str
     staged: dict[str, bytes | None] = field(default_factory=dict)
+    sealed: dict[str, bytes | None] | None = None
 
 
 def key(path: str) -> bytes:

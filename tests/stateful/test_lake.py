@@ -324,17 +324,27 @@ class LakeMachine(RuleBasedStateMachine):
         self.did("reset")
         name = self.branch(pick)
         self.engine.branches.reset(self.repo, name, models.Reset(what, None if what == "reset" else path))
-        staged = self.lake.branches[name].staged
-        for one in list(staged):
-            if what == "reset" or (one == path if what == "object" else one.startswith(path)):
-                del staged[one]
+        branch = self.lake.branches[name]
+        for rows in (branch.staged, branch.sealed or {}):
+            for one in list(rows):
+                if what == "reset" or (one == path if what == "object" else one.startswith(path)):
+                    del rows[one]
+        if what == "reset":
+            branch.sealed = None
+        elif what == "common_prefix" and branch.staged and branch.sealed is None:
+            branch.sealed = dict(branch.staged)
 
     @rule(pick=picks, goal=picks)
     def hard_reset(self, pick: int, goal: int) -> None:
         self.did("hard reset")
         name, (ref, commit) = self.branch(pick), self.committed(goal)
-        self.engine.branches.hard_reset(self.repo, name, ref)
-        self.lake.branches[name].commit = commit
+        branch, tree = self.lake.branches[name], self.lake.head(name).tree
+        got = self.told(lambda: self.engine.branches.hard_reset(self.repo, name, ref))
+        if any(tree.get(path) != content for path, content in (branch.sealed or {}).items()):
+            assert got == 400
+            return
+        assert got is None
+        branch.commit = commit
 
     # -- names ---------------------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ CREATE TABLE setting(repository INTEGER NOT NULL, kind TEXT NOT NULL, value BLOB
 CREATE TABLE history(repository INTEGER NOT NULL, id BLOB NOT NULL, data BLOB NOT NULL, PRIMARY KEY(repository, id))
     WITHOUT ROWID;
 
--- Changes that are not committed: NULL is a deletion.
+-- Changes that are not committed; what a value holds, and how it is sealed, is the engine's business.
 CREATE TABLE staging(token INTEGER NOT NULL, path BLOB NOT NULL, value BLOB, PRIMARY KEY(token, path)) WITHOUT ROWID;
 
 CREATE TABLE import(repository INTEGER NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(repository, id))

@@ -77,8 +77,8 @@ class Diffs:
         def search(start: bytes) -> Iterator[Found]:
             for key, old, new in tree.diff(base, root, start=start, end=end):
                 here = old if mine == base else tree.get(mine, key)
-                if not _equal(here, new):
-                    yield key, _kind(old, new) if _equal(here, old) else "conflict", old, new
+                if not equal(here, new):
+                    yield key, _kind(old, new) if equal(here, old) else "conflict", old, new
 
         return search
 
@@ -111,11 +111,12 @@ def changes(tree: Tree, root: bytes, edits: Iterable[tuple[bytes, bytes | None]]
     """Those of some staged edits, in order of keys, that change a tree."""
     edits, ahead = tee(edits)
     for (key, new), old in zip(edits, tree.find(root, (key for key, _ in ahead)), strict=True):
-        if not _equal(old, new):
+        if not equal(old, new):
             yield key, _kind(old, new), old, new
 
 
-def _equal(left: bytes | None, right: bytes | None) -> bool:
+def equal(left: bytes | None, right: bytes | None) -> bool:
+    """Whether two entries, or the lack of one, are the same to lakeFS."""
     return left == right or (left is not None and right is not None and records.same(left, right))
 
 

@@ -254,8 +254,13 @@ class _Check:
                 self.left("staged entries of no branch")
                 continue
             self.count("staged entries")
-            if value is not None:
-                self.entry(path, value, self.tokens[token])
+            try:
+                content = records.read_staged(token, path, value)
+            except LakeCorruptError as error:
+                self.fault(f"{self.tokens[token]}: {error}")
+                continue
+            if content is not None:
+                self.entry(path, content, self.tokens[token])
 
     def entry(self, path: bytes, value: bytes, where: str) -> None:
         try:

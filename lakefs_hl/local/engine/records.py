@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
+
+from lakefs_hl.spec.errors import LakeCorruptError
 
 OCTETS: Final = "application/octet-stream"
 
@@ -135,6 +138,28 @@ def make_entry(
 ) -> Entry:
     """Makes an entry, with defaults in their short form."""
     return Entry(address, size, etag, mtime, None if content_type == OCTETS else content_type, metadata or None, stamp)
+
+
+def seal_staged(token: int, key: bytes, value: bytes | None) -> bytes:
+    """A staged row's value: the entry, nothing for a deletion, and a checksum over token, path and entry."""
+    content = value or b""
+    return content + crc32(content, crc32(key, token & 0xFFFFFFFF)).to_bytes(4, "little")
+
+
+def read_staged(token: int, key: bytes, stored: bytes | None) -> bytes | None:
+    """The entry of a staged row; None is a deletion.
+
+    Raises:
+        LakeCorruptError: The row is not what was written.
+    """
+    if stored:
+        content = stored[:-4]
+        if crc32(content, crc32(key, token & 0xFFFFFFFF)) == int.from_bytes(stored[-4:], "little"):
+            return content or None
+    raise LakeCorruptError(
+        f"the staged change of {key.decode(errors='replace')!r} is not what was written; run `lakefs-hl fsck`, and "
+        "reset the path or restore from a copy"
+    )
 
 
 def same(left: bytes, right: bytes) -> bool:

@@ -382,4 +382,5 @@ def public() -> Iterator[None]:
 
 def put_entry(writer: Writer, token: int, key: bytes, value: bytes | None) -> None:
     """Stages an entry, or the deletion of one."""
-    writer.execute("INSERT OR REPLACE INTO staging(token, path, value) VALUES(?, ?, ?)", (token, key, value))
+    sealed = records.seal_staged(token, key, value)
+    writer.execute("INSERT OR REPLACE INTO staging(token, path, value) VALUES(?, ?, ?)", (token, key, sealed))

@@ -11,6 +11,7 @@ from heapq import merge
 from typing import Final, NamedTuple, TypeAlias
 
 from lakefs_hl.local.disk.rows import Reader
+from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.history import resolve
 from lakefs_hl.local.engine.store import Head, Store
 from lakefs_hl.local.tree import Tree
@@ -47,20 +48,16 @@ def lookup(reader: Reader, tree: Tree, seen: View, key: bytes) -> bytes | None:
     for token in seen.tokens:
         row = reader.execute("SELECT value FROM staging WHERE token = ? AND path = ?", (token, key)).fetchone()
         if row is not None:
-            value: bytes | None = row[0]
-            return value
+            return records.read_staged(token, key, row[0])
     return tree.get(seen.root, key)
 
 
 def staged(reader: Reader, tokens: list[int], start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
     """What is staged between two keys, in order; of several tokens the newest wins; None is a deletion."""
     if len(tokens) == 1:
-        return iter(
-            reader.execute(
-                "SELECT path, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path",
-                (tokens[0], start, end),
-            )
-        )
+        token, read = tokens[0], records.read_staged
+        sql = "SELECT path, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
+        return ((path, read(token, path, value)) for path, value in reader.execute(sql, (token, start, end)))
     return _newest(reader, tokens, start, end)
 
 
@@ -68,10 +65,10 @@ def _newest(reader: Reader, tokens: list[int], start: bytes, end: bytes) -> Iter
     """Goes through some tokens side by side, so that a page costs its rows and not all that is staged."""
     sql = "SELECT path, -token, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
     before = None  # tokens only grow, so the highest is the newest
-    for path, _, value in merge(*(reader.execute(sql, (token, start, end)) for token in tokens)):
+    for path, token, value in merge(*(reader.execute(sql, (token, start, end)) for token in tokens)):
         if path != before:
             before = path
-            yield path, value
+            yield path, records.read_staged(-token, path, value)
 
 
 def slices(reader: Reader, tree: Tree, seen: View, start: bytes, end: bytes) -> Iterator[Slice]:
