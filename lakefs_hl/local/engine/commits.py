@@ -13,7 +13,6 @@ from typing import Final
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.bulk import BulkNodes
-from lakefs_hl.local.engine.diffs import equal
 from lakefs_hl.local.engine.history import committed, walk
 from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
 from lakefs_hl.local.engine.pages import MOST
@@ -248,7 +247,12 @@ def edits_of(tree: Tree, root: bytes, staged: Iterator[tuple[bytes, bytes | None
     """Those of some staged changes that change a tree; an equal object written again keeps its old entry."""
     edits = list(staged)
     olds = tree.find(root, [key for key, _ in edits])
-    return [edit for edit, old in zip(edits, olds, strict=True) if not equal(old, edit[1])]
+    same = records.same
+    return [
+        (key, new)
+        for (key, new), old in zip(edits, olds, strict=True)
+        if old != new and (old is None or new is None or not same(old, new))
+    ]
 
 
 def apply(tree: Tree, root: bytes, edits: Sequence[tuple[bytes, bytes | None]]) -> bytes:

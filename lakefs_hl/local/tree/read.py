@@ -179,7 +179,8 @@ def find(reader: Reader, root: bytes, keys: Iterable[bytes]) -> Iterator[bytes |
     """Yield the value of each key, or None; keys ascend, so one way through the tree answers them all."""
     cursor = Cursor(reader, root)
     leaf: Node | None = None
-    last = b""
+    last = prefix = b""
+    ends: list[bytes] = []
     for key in keys:
         if leaf is None or key > last:
             if not cursor.live:
@@ -187,8 +188,13 @@ def find(reader: Reader, root: bytes, keys: Iterable[bytes]) -> Iterator[bytes |
                 continue
             cursor.seek(key, 0)
             leaf, last = reader.load(cursor.values[cursor.at]), cursor.keys[cursor.at]
-        at = lower_bound(leaf, key)
-        yield leaf.values[at] if at < len(leaf.keys) and leaf.prefix + leaf.keys[at] == key else None
+            prefix, ends = leaf.prefix, leaf.keys
+        if not key.startswith(prefix):
+            yield None
+            continue
+        end = key[len(prefix) :]
+        at = bisect_left(ends, end)
+        yield leaf.values[at] if at < len(ends) and ends[at] == end else None
 
 
 def scan(reader: Reader, root: bytes, start: bytes, end: bytes) -> Iterator[tuple[list[bytes], list[bytes]]]:
