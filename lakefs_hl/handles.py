@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lakefs_hl.spec.models import ObjectStats
 
 ReadMode: TypeAlias = Literal["r", "rt", "rb"]
-WriteMode: TypeAlias = Literal["w", "wt", "wb", "x", "xt", "xb"]
 Strategy: TypeAlias = Literal["dest-wins", "source-wins"]
 OnEmpty: TypeAlias = Literal["skip", "error", "commit"]
 K = TypeVar("K", bound="ObjectFields")
@@ -277,7 +276,8 @@ class ObjectFields:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles where it is, and what was known of it."""
-        return wrap, (type(self), plain(self._reference), self._record)
+        at = self._reference
+        return restore, (type(self), at._repository_id, at._id, self.path, at._given, self._record)
 
     def __repr__(self) -> str:
         """The URI, and the size if it is known."""
@@ -306,10 +306,11 @@ def wrap(kind: type[K], reference: Handle, record: ObjectStats | str, _new: Any 
     return info
 
 
-def plain(reference: Handle) -> Handle:
-    """Returns a reference without what a richer kind of it holds: what is worth pickling with each object."""
-    kind: type[Handle] = next(base for base in type(reference).__mro__ if base.__name__ == "ReadIOBase")
-    return kind(reference._repository_id, reference._id, reference._given)
+def restore(kind: Any, repository_id: str, reference_id: str, path: str, client: Any, record: ObjectStats | str) -> Any:
+    """Unpickles a handle of an object: where it is, and what was known of it."""
+    info = kind(repository_id, reference_id, path, client)
+    info._record = record
+    return info
 
 
 class PrefixFields:

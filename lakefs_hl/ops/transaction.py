@@ -267,16 +267,17 @@ def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
 def _merge_patiently(session: Session, tx: Tx, source: str, merge: models.Merge, now: float) -> Op[str]:
     """Merges; again, as often as is wanted, if it was refused for a reason that passes."""
     plan, op_id = tx.plan, tx.plan.trace(now).op_id
-    for tries in range(1, plan.retries + 1):
+    tries = 0
+    while True:
         try:
             return (
                 yield from refs.merge(session, plan.repository, source, plan.destination, merge, op_id=op_id, now=now)
             )
         except errors.ServerException as exc:
-            if exc.maybe_applied is not False or not _passes(exc):
+            if tries == plan.retries or exc.maybe_applied is not False or not _passes(exc):
                 raise
+        tries += 1
         yield from sleep(session.policy.backoff(tries, busy=True))
-    return (yield from refs.merge(session, plan.repository, source, plan.destination, merge, op_id=op_id, now=now))
 
 
 def _passes(exc: errors.ServerException) -> bool:

@@ -1,7 +1,7 @@
 """The tables of a lake, and the number of their version.
 
 Rules of the room: names are neutral (bytes, rows, names); what they mean is the engine's business. A change of this
-page is a change of the format: raise `VERSION` and teach `upgrade` the step.
+page is a change of the format: raise `VERSION`, and bring lakes of the versions before along.
 """
 
 from __future__ import annotations
@@ -42,9 +42,6 @@ CREATE TABLE staging(token INTEGER NOT NULL, path BLOB NOT NULL, value BLOB, PRI
 
 CREATE TABLE import(repository INTEGER NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(repository, id))
     WITHOUT ROWID;
--- What an operation that may be asked for twice has answered.
-CREATE TABLE answered(repository INTEGER NOT NULL, operation TEXT NOT NULL, value BLOB NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY(repository, operation)) WITHOUT ROWID;
 -- Hashes of keys, never keys.
 CREATE TABLE credential(id TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """

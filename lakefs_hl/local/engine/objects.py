@@ -267,10 +267,6 @@ def _row(path: str, entry: Entry, at: str, nothing: dict[str, str] | None = None
     )
 
 
-def _prefix(key: bytes) -> ObjectStats:
-    return ObjectStats(key.decode("utf-8", "replace"), "common_prefix")  # a prefix asked for may begin mid-letter
-
-
 def _content(held: Held) -> Content:
     body = FileSlice(held.fd, 0, held.length) if held.data is None else held.data
     return Content(body, held.release)

@@ -141,10 +141,6 @@ class Store:
         """Trees over an operation's nodes."""
         return Tree(nodes, self.shape, self.cache, records.same)
 
-    def unchanged(self, reader: Reader, left: bytes, right: bytes) -> bool:
-        """Says whether two trees hold the same objects to lakeFS, though their records may differ."""
-        return left == right or next(self.tree(self.nodes(reader)).diff(left, right), None) is None
-
     # --------------------------------------------------------------------------------------------------------- rows
 
     def repo(self, reader: Reader, name: str) -> Repo:
@@ -309,7 +305,7 @@ class Store:
         if row is None:
             return False
         repo = int(row[0].removeprefix(_DELETED))
-        for table, key in (("history", "id"), ("import", "id"), ("answered", "operation"), ("tag", "name")):
+        for table, key in (("history", "id"), ("import", "id"), ("tag", "name")):
             writer.execute(
                 f'DELETE FROM "{table}" WHERE repository = ?1 AND "{key}" IN '  # noqa: S608 - our own names
                 f'(SELECT "{key}" FROM "{table}" WHERE repository = ?1 LIMIT ?2)',
