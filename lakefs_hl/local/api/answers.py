@@ -34,6 +34,7 @@ REASONS: Final[dict[int, str]] = {
     412: "Precondition Failed",
     413: "Request Entity Too Large",
     416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Content",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
@@ -53,7 +54,7 @@ def created(record: Any) -> Response:
     return Response(201, JSON, models.encode(record), reason="Created")
 
 
-def done() -> Response:
+def done(nothing: None = None) -> Response:
     """Answers 204."""
     return Response(204, reason="No Content")
 

@@ -55,7 +55,7 @@ class App:
 
     def __init__(self, engine: Engine, *, import_root: str | None = "/") -> None:
         self.engine = engine
-        self.import_root = import_root
+        self._handlers: dict[str, Handler] = {**HANDLERS, IMPORT_START.operation: imports.starter(import_root)}
 
     def __call__(self, request: Request, principal: str | None) -> Response:
         """Answers a request.
@@ -72,12 +72,10 @@ class App:
             if not (endpoint.public or endpoint is GET_CURRENT_USER):
                 return refuse(401, "error authenticating request")
             principal = ""
-        handler = HANDLERS.get(endpoint.operation)
+        handler = self._handlers.get(endpoint.operation)
         if handler is None:
             return refuse(501, "Not Implemented")
         try:
-            if endpoint is IMPORT_START:
-                imports.guard(self.engine, request, self.import_root)
             return handler(self.engine, request, principal)
         except ServerException as exc:
             return refusal(exc, head=endpoint.method == "HEAD")

@@ -6,6 +6,7 @@ from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import TEXT, Handler, created, done, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import refusal
@@ -34,37 +35,41 @@ def get_branch(engine: Engine, request: Request, who: str) -> Response:
     return ok(engine.branches.get(repository, branch))
 
 
-def create_branch(engine: Engine, request: Request, who: str) -> Response:
+def _commit_id(found: str) -> Response:
+    return Response(201, TEXT, found.encode(), reason="Created")
+
+
+@effect(_commit_id)
+def create_branch(engine: Engine, request: Request, who: str) -> str:
     """Makes a branch; the answer is its commit id as plain text."""
     creation = checks.body(models.BranchCreation, request)
     if not creation.source:
         raise refusal(500, "argument ref: required value: validation error")  # a status that clients of lakeFS know
-    commit_id = engine.branches.create(request.params[0], creation)
-    return Response(201, TEXT, commit_id.encode(), reason="Created")
+    return engine.branches.create(request.params[0], creation)
 
 
-def delete_branch(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def delete_branch(engine: Engine, request: Request, who: str) -> None:
     """Removes a branch and what is staged on it."""
     repository, branch = request.params
     engine.branches.delete(repository, branch, checks.flag(request.query, "force"))
-    return done()
 
 
-def reset_branch(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def reset_branch(engine: Engine, request: Request, who: str) -> None:
     """Drops staged changes."""
     repository, branch = request.params
     reset = checks.body(models.Reset, request)
     checks.one_of(reset.type, _RESETS, "type")
     engine.branches.reset(repository, branch, reset)
-    return done()
 
 
-def hard_reset_branch(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def hard_reset_branch(engine: Engine, request: Request, who: str) -> None:
     """Moves the head."""
     repository, branch = request.params
     query = request.query
     engine.branches.hard_reset(repository, branch, checks.required(query, "ref"), checks.flag(query, "force"))
-    return done()
 
 
 def diff_branch(engine: Engine, request: Request, who: str) -> Response:
@@ -83,17 +88,22 @@ def diff_branch(engine: Engine, request: Request, who: str) -> Response:
     )
 
 
-def revert_branch(engine: Engine, request: Request, who: str) -> Response:
-    """Commits the inverse of a commit."""
-    repository, branch = request.params
-    engine.merges.revert(repository, branch, checks.body(models.Revert, request), who=who)
+def _no_content(commit: models.Commit) -> Response:
     return done()
 
 
-def cherry_pick(engine: Engine, request: Request, who: str) -> Response:
+@effect(_no_content)
+def revert_branch(engine: Engine, request: Request, who: str) -> models.Commit:
+    """Commits the inverse of a commit."""
+    repository, branch = request.params
+    return engine.merges.revert(repository, branch, checks.body(models.Revert, request), who=who)
+
+
+@effect(created)
+def cherry_pick(engine: Engine, request: Request, who: str) -> models.Commit:
     """Commits what another commit changed."""
     repository, branch = request.params
-    return created(engine.merges.cherry_pick(repository, branch, checks.body(models.CherryPick, request), who=who))
+    return engine.merges.cherry_pick(repository, branch, checks.body(models.CherryPick, request), who=who)
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -6,17 +6,19 @@ from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import Handler, created, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.wire import Request, Response
 
 
-def commit(engine: Engine, request: Request, who: str) -> Response:
+@effect(created)
+def commit(engine: Engine, request: Request, who: str) -> models.Commit:
     """Commits what is staged."""
     repository, branch = request.params
     creation = checks.body(models.CommitCreation, request)
     source = checks.text(request.query, "source_metarange")
-    return created(engine.commits.commit(repository, branch, creation, who=who, source_metarange=source))
+    return engine.commits.commit(repository, branch, creation, who=who, source_metarange=source)
 
 
 def get_commit(engine: Engine, request: Request, who: str) -> Response:

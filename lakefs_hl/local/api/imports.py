@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, done, ok
+from lakefs_hl.local.api.effects import Effect, effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import ForbiddenException
@@ -39,14 +41,26 @@ def guard(engine: Engine, request: Request, root: str | None) -> None:
             raise ForbiddenException(f"import from {location.path!r}: not below this server's import root")
 
 
-def start(engine: Engine, request: Request, who: str) -> Response:
-    """Starts an import."""
+def starter(root: str | None) -> Effect[str]:
+    """Makes the handler that starts imports.
+
+    Args:
+        root: The folder below which an import may read; None allows none.
+    """
+    return Effect(partial(_start, root), _started)
+
+
+def _started(name: str) -> Response:
+    return Response(202, JSON, models.encode(models.ImportStarted(name)), reason="Accepted")
+
+
+def _start(root: str | None, engine: Engine, request: Request, who: str) -> str:
+    guard(engine, request, root)
     repository, branch = request.params
     creation = checks.body(models.ImportCreation, request)
     for location in creation.paths:
         checks.one_of(location.type, _TYPES, "paths/type")
-    started = models.ImportStarted(engine.imports.start(repository, branch, creation, who=who))
-    return Response(202, JSON, models.encode(started), reason="Accepted")
+    return engine.imports.start(repository, branch, creation, who=who)
 
 
 def status(engine: Engine, request: Request, who: str) -> Response:
@@ -54,14 +68,14 @@ def status(engine: Engine, request: Request, who: str) -> Response:
     return ok(engine.imports.status(request.params[0], checks.required(request.query, "id")))
 
 
-def cancel(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def cancel(engine: Engine, request: Request, who: str) -> None:
     """Ends an import."""
     engine.imports.cancel(request.params[0], checks.required(request.query, "id"))
-    return done()
 
 
 HANDLERS: Final[dict[str, Handler]] = {
-    endpoints.IMPORT_START.operation: start,
+    endpoints.IMPORT_START.operation: starter(None),  # the API puts one in its place that knows its own root
     endpoints.IMPORT_STATUS.operation: status,
     endpoints.IMPORT_CANCEL.operation: cancel,
 }

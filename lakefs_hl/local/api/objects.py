@@ -8,6 +8,7 @@ import msgspec
 
 from lakefs_hl.local.api import checks, forms
 from lakefs_hl.local.api.answers import JSON, Handler, created, done, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import (
@@ -58,7 +59,8 @@ def list_objects(engine: Engine, request: Request, who: str) -> Response:
     return Response(200, JSON, models.encode(page), reason="OK")
 
 
-def upload_object(engine: Engine, request: Request, who: str) -> Response:
+@effect(created)
+def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectStats:
     """Puts an object: the body itself, or the part `content` of a form."""
     repository, branch = request.params
     query, headers = request.query, request.headers
@@ -78,7 +80,7 @@ def upload_object(engine: Engine, request: Request, who: str) -> Response:
     if forms.is_form(content_type):
         body, content_type = forms.content(body, content_type)
     try:
-        stats = engine.objects.put(
+        return engine.objects.put(
             repository,
             branch,
             path,
@@ -90,7 +92,6 @@ def upload_object(engine: Engine, request: Request, who: str) -> Response:
         )
     except ObjectExistsException:
         raise ObjectExistsException("path already exists") from None
-    return Response(201, JSON, models.encode(stats), reason="Created")
 
 
 def upload_preflight(engine: Engine, request: Request, who: str) -> Response:
@@ -100,52 +101,61 @@ def upload_preflight(engine: Engine, request: Request, who: str) -> Response:
     return done()
 
 
-def stage_object(engine: Engine, request: Request, who: str) -> Response:
-    """Registers an object by its address."""
-    repository, branch = request.params
-    path = checks.path(request.query)
-    stats = engine.objects.stage(repository, branch, path, checks.body(models.ObjectStage, request))
+def _staged(stats: models.ObjectStats) -> Response:
     return created(msgspec.structs.replace(stats, metadata=None))
 
 
-def delete_object(engine: Engine, request: Request, who: str) -> Response:
+@effect(_staged)
+def stage_object(engine: Engine, request: Request, who: str) -> models.ObjectStats:
+    """Registers an object by its address."""
+    repository, branch = request.params
+    path = checks.path(request.query)
+    return engine.objects.stage(repository, branch, path, checks.body(models.ObjectStage, request))
+
+
+@effect(done)
+def delete_object(engine: Engine, request: Request, who: str) -> None:
     """Removes an object; one that is not there is no error."""
     repository, branch = request.params
     query = request.query
     engine.objects.delete(repository, branch, checks.path(query), checks.flag(query, "force"))
-    return done()
 
 
-def delete_objects(engine: Engine, request: Request, who: str) -> Response:
+def _refusals(errors: list[models.ObjectError]) -> Response:
+    return ok(models.ObjectErrors(errors))
+
+
+@effect(_refusals)
+def delete_objects(engine: Engine, request: Request, who: str) -> list[models.ObjectError]:
     """Removes up to 1,000 objects; the refused ones are in the answer."""
     repository, branch = request.params
     paths = checks.body(models.PathList, request).paths
     if len(paths) > MAX_DELETE:
         raise BadRequestException(f"request size exceeded, max paths is set to {MAX_DELETE}")
     try:
-        errors = engine.objects.delete_many(repository, branch, paths, checks.flag(request.query, "force"))
+        return engine.objects.delete_many(repository, branch, paths, checks.flag(request.query, "force"))
     except NotFoundException:
         engine.repositories.get(repository)
-        errors = []  # lakeFS says nothing of a branch that is not there: recorded
-    return ok(models.ObjectErrors(errors))
+        return []  # lakeFS says nothing of a branch that is not there: recorded
 
 
-def copy_object(engine: Engine, request: Request, who: str) -> Response:
+@effect(created)
+def copy_object(engine: Engine, request: Request, who: str) -> models.ObjectStats:
     """Copies an object within its repository."""
     repository, branch = request.params
     path = checks.path(request.query, "dest_path")
     source = checks.body(models.ObjectCopy, request)
     if source.shallow:
         raise UnsupportedOperationException("Not Implemented")
-    return created(engine.objects.copy(repository, branch, path, source))
+    return engine.objects.copy(repository, branch, path, source)
 
 
-def set_user_metadata(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def set_user_metadata(engine: Engine, request: Request, who: str) -> None:
     """Replaces an object's user metadata."""
     repository, branch = request.params
     path = checks.path(request.query)
     engine.objects.set_metadata(repository, branch, path, checks.body(models.UserMetadata, request).set)
-    return done()
 
 
 def underlying_properties(engine: Engine, request: Request, who: str) -> Response:

@@ -6,6 +6,7 @@ from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import ConflictException
@@ -33,15 +34,19 @@ def diff_refs(engine: Engine, request: Request, who: str) -> Response:
     )
 
 
-def merge(engine: Engine, request: Request, who: str) -> Response:
+def _merged(commit_id: str) -> Response:
+    return ok(models.MergeResult(commit_id))
+
+
+@effect(_merged)
+def merge(engine: Engine, request: Request, who: str) -> str | Response:
     """Merges; the answer to a conflict is an empty reference and no message, as lakeFS's is."""
     repository, source, branch = request.params
     how = checks.optional_body(models.Merge, request)
     try:
-        reference = engine.merges.merge(repository, source, branch, how, who=who)
+        return engine.merges.merge(repository, source, branch, how, who=who)
     except ConflictException:
         return Response(409, JSON, models.encode(models.MergeResult("")), reason="Conflict")
-    return ok(models.MergeResult(reference))
 
 
 def merge_base(engine: Engine, request: Request, who: str) -> Response:

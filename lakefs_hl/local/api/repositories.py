@@ -7,6 +7,7 @@ from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import Handler, created, done, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.wire import Request, Response
@@ -28,12 +29,13 @@ def list_repositories(engine: Engine, request: Request, who: str) -> Response:
     )
 
 
-def create_repository(engine: Engine, request: Request, who: str) -> Response:
+@effect(created)
+def create_repository(engine: Engine, request: Request, who: str) -> models.Repository:
     """Makes a repository with a default branch and a first commit."""
     creation = checks.body(models.RepositoryCreation, request)
     checks.matches(_NAME, creation.name, "name")
     checks.matches(_NAMESPACE, creation.storage_namespace, "storage_namespace")
-    return created(engine.repositories.create(creation, bare=checks.flag(request.query, "bare"), who=who))
+    return engine.repositories.create(creation, bare=checks.flag(request.query, "bare"), who=who)
 
 
 def get_repository(engine: Engine, request: Request, who: str) -> Response:
@@ -41,10 +43,10 @@ def get_repository(engine: Engine, request: Request, who: str) -> Response:
     return ok(engine.repositories.get(request.params[0]))
 
 
-def delete_repository(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def delete_repository(engine: Engine, request: Request, who: str) -> None:
     """Removes a repository and all that is in it."""
     engine.repositories.delete(request.params[0], checks.flag(request.query, "force"))
-    return done()
 
 
 def get_metadata(engine: Engine, request: Request, who: str) -> Response:
@@ -52,16 +54,16 @@ def get_metadata(engine: Engine, request: Request, who: str) -> Response:
     return ok(engine.repositories.metadata(request.params[0]))
 
 
-def set_metadata(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def set_metadata(engine: Engine, request: Request, who: str) -> None:
     """Sets some keys of the metadata."""
     engine.repositories.set_metadata(request.params[0], checks.body(models.RepositoryMetadataSet, request).metadata)
-    return done()
 
 
-def delete_metadata(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def delete_metadata(engine: Engine, request: Request, who: str) -> None:
     """Drops some keys of the metadata."""
     engine.repositories.delete_metadata(request.params[0], checks.body(models.RepositoryMetadataKeys, request).keys)
-    return done()
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -6,6 +6,7 @@ from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, done, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException
@@ -18,7 +19,8 @@ def get_protection(engine: Engine, request: Request, who: str) -> Response:
     return Response(200, {**JSON, "etag": etag}, models.encode(rules), reason="OK")
 
 
-def set_protection(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def set_protection(engine: Engine, request: Request, who: str) -> None:
     """Replaces the protected patterns."""
     rules = checks.body(list[models.BranchProtectionRule], request)
     for rule in rules:
@@ -27,10 +29,10 @@ def set_protection(engine: Engine, request: Request, who: str) -> Response:
     if wanted == "":
         raise BadRequestException('parameter "If-Match" in header has an error: empty value is not allowed')
     engine.settings.set_protection(request.params[0], rules, wanted)
-    return done()
 
 
-def add_protection(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def add_protection(engine: Engine, request: Request, who: str) -> None:
     """Adds one pattern; adding it twice does no harm."""
     rule = checks.body(models.BranchProtectionRule, request)
     _pattern(rule)
@@ -38,10 +40,10 @@ def add_protection(engine: Engine, request: Request, who: str) -> Response:
     rules, etag = engine.settings.protection(repository)
     if rule not in rules:
         engine.settings.set_protection(repository, [*rules, rule], etag or None)
-    return done()
 
 
-def delete_protection(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def delete_protection(engine: Engine, request: Request, who: str) -> None:
     """Removes one pattern."""
     rule = checks.body(models.BranchProtectionRule, request)
     repository = request.params[0]
@@ -49,7 +51,6 @@ def delete_protection(engine: Engine, request: Request, who: str) -> Response:
     if rule not in rules:
         raise NotFoundException(f"rule {rule.pattern!r} not found")
     engine.settings.set_protection(repository, [kept for kept in rules if kept != rule], etag or None)
-    return done()
 
 
 def _pattern(rule: models.BranchProtectionRule) -> None:
@@ -68,16 +69,16 @@ def get_gc_rules(engine: Engine, request: Request, who: str) -> Response:
     return ok(engine.settings.gc_rules(request.params[0]))
 
 
-def set_gc_rules(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def set_gc_rules(engine: Engine, request: Request, who: str) -> None:
     """Replaces the rules."""
     engine.settings.set_gc_rules(request.params[0], checks.body(models.GCRules, request))
-    return done()
 
 
-def delete_gc_rules(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def delete_gc_rules(engine: Engine, request: Request, who: str) -> None:
     """Drops the rules."""
     engine.settings.delete_gc_rules(request.params[0])
-    return done()
 
 
 HANDLERS: Final[dict[str, Handler]] = {

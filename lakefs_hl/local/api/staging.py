@@ -6,6 +6,7 @@ from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import (
@@ -32,14 +33,15 @@ def get_address(engine: Engine, request: Request, who: str) -> Response:
     return Response(200, JSON, models.encode(answer), reason="OK")
 
 
-def link_address(engine: Engine, request: Request, who: str) -> Response:
+@effect(ok)
+def link_address(engine: Engine, request: Request, who: str) -> models.ObjectStats:
     """Links bytes that were put elsewhere."""
     repository, branch = request.params
     path = checks.path(request.query)
     create_only = checks.create_only(request)
     link = checks.body(models.StagingLink, request)
     try:
-        return ok(engine.staging.link(repository, branch, path, link, create_only=create_only))
+        return engine.staging.link(repository, branch, path, link, create_only=create_only)
     except ObjectExistsException:
         raise PreconditionFailedException("Precondition failed") from None
 

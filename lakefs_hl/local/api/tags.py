@@ -6,6 +6,7 @@ from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import Handler, created, done, ok
+from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.wire import Request, Response
@@ -25,16 +26,17 @@ def get_tag(engine: Engine, request: Request, who: str) -> Response:
     return ok(engine.tags.get(repository, tag))
 
 
-def create_tag(engine: Engine, request: Request, who: str) -> Response:
+@effect(created)
+def create_tag(engine: Engine, request: Request, who: str) -> models.Ref:
     """Makes a tag."""
-    return created(engine.tags.create(request.params[0], checks.body(models.TagCreation, request)))
+    return engine.tags.create(request.params[0], checks.body(models.TagCreation, request))
 
 
-def delete_tag(engine: Engine, request: Request, who: str) -> Response:
+@effect(done)
+def delete_tag(engine: Engine, request: Request, who: str) -> None:
     """Removes a tag."""
     repository, tag = request.params
     engine.tags.delete(repository, tag, checks.flag(request.query, "force"))
-    return done()
 
 
 HANDLERS: Final[dict[str, Handler]] = {

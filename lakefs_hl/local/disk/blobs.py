@@ -111,7 +111,7 @@ class Blobs:
         """
         length = len(body) if isinstance(body, bytes) else body.length
         if length <= INLINE:
-            data = body if isinstance(body, bytes) else b"".join(_blocks(body))
+            data = body if isinstance(body, bytes) else b"".join(blocks(body))
             return BlobRef(hashlib.sha256(data).digest(), _md5(data).digest(), length, data)
         self._database.must_write()
         try:
@@ -246,7 +246,7 @@ def _missing(sha256: bytes, size: int, found: int | None) -> Damaged:
     return Damaged(f"blob {sha256.hex()} of {size} bytes {what}; run `lakefs-hl fsck`, and restore it from a copy")
 
 
-def _blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
+def blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
     """The body in pieces.
 
     Raises:
@@ -270,14 +270,14 @@ def _copy(body: bytes | Span, length: int, fd: int) -> tuple[bytes, bytes]:
     """Writes the body to a file; gives sha256 and md5 of what was written."""
     hashes = (hashlib.sha256(), _md5())
     if length < PARALLEL:
-        for piece in _blocks(body):
+        for piece in blocks(body):
             for one in hashes:
                 one.update(piece)
             fs.write(fd, piece, "blob")
     else:
         lines = [_Line(one) for one in hashes]
         try:
-            for piece in _blocks(body):
+            for piece in blocks(body):
                 for line in lines:
                     line.pieces.put(piece)
                 fs.write(fd, piece, "blob")

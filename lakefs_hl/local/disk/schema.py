@@ -1,7 +1,8 @@
 """The tables of a lake, and the number of their version.
 
 Rules of the room: names are neutral (bytes, rows, names); what they mean is the engine's business. A change of this
-page is a change of the format: raise `VERSION`, and bring lakes of the versions before along.
+page is a change of the format: raise `VERSION`, and bring lakes of the versions before along. A table that an older
+release need not know of does not raise it: it is made where it is missing when it is first needed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ VERSION: Final = 1
 #: Marks the file as a lake for whoever looks at it (`application_id`): "lkhl".
 APPLICATION: Final = 0x6C6B686C
 
-DDL: Final = """
+#: Answers of requests with an idempotency key, oldest first by `id`. Missing in lakes of the first releases.
+IDEMPOTENCY: Final = """
+CREATE TABLE IF NOT EXISTS idempotency(
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, key TEXT NOT NULL, made INTEGER NOT NULL, value BLOB NOT NULL,
+    UNIQUE(user, key)
+);
+"""
+
+DDL: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sequence(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -44,4 +53,4 @@ CREATE TABLE import(repository INTEGER NOT NULL, id TEXT NOT NULL, value BLOB NO
     WITHOUT ROWID;
 -- Hashes of keys, never keys.
 CREATE TABLE credential(id TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-"""
+{IDEMPOTENCY}"""

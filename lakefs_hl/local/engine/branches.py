@@ -53,7 +53,7 @@ class Branches:
             NotFoundException: There is no such source.
             BadRequestException: No branch can have that name, or the source is staged changes.
         """
-        return self._store.submit(lambda writer: self._create(writer, repository, creation))
+        return self._store.effect(lambda writer: self._create(writer, repository, creation))
 
     def _create(self, writer: Writer, repository: str, creation: models.BranchCreation) -> str:
         store, name, source = self._store, creation.name, creation.source
@@ -91,7 +91,7 @@ class Branches:
             writer.execute("DELETE FROM branch WHERE repository = ? AND name = ?", (repo.id, name))
             self._store.drop_tokens(writer, head.tokens)
 
-        self._store.submit(work)
+        self._store.effect(work)
         self._store.purge()
 
     def reset(self, repository: str, name: str, reset: models.Reset) -> None:
@@ -125,7 +125,7 @@ class Branches:
                 if reset.type == "common_prefix":
                     self._seal_rest(writer, repo.id, head)
 
-        self._store.submit(work)
+        self._store.effect(work)
         self._store.purge()
 
     def _seal_rest(self, writer: Writer, repo: int, head: Head) -> None:
@@ -158,4 +158,4 @@ class Branches:
             commit = committed(self._store, writer, repo.id, ref, f"hard-reset {name} to {ref}: ")
             self._store.set_head(writer, repo.id, name, commit)
 
-        self._store.submit(work)
+        self._store.effect(work)

@@ -14,6 +14,7 @@ from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.bulk import BulkNodes
 from lakefs_hl.local.engine.history import committed, walk
+from lakefs_hl.local.engine.idempotency import check, note
 from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
 from lakefs_hl.local.engine.pages import MOST
 from lakefs_hl.local.engine.records import CommitRecord
@@ -76,6 +77,7 @@ class Commits:
                 return self._publish(writer, repo, head, root, creation, who, head.tokens)
             if self._count(writer, head) <= SMALL:
                 return self._commit_small(writer, repo, head, creation, who)
+            check(writer)
             head = self._store.seal(writer, repo.id, head)
         made = self._commit_sealed(repo, head, creation, who)
         self._store.purge()
@@ -181,7 +183,7 @@ class Commits:
             (commit, token, records.encode(rest), repo.id, head.name),
         )
         store.drop_tokens(writer, taken)
-        return model(repo, commit, record)
+        return note(writer, model(repo, commit, record))
 
     def log(
         self,

@@ -16,6 +16,7 @@ from lakefs_hl.local.disk.layout import prepare
 from lakefs_hl.local.engine.branches import Branches
 from lakefs_hl.local.engine.commits import Commits
 from lakefs_hl.local.engine.diffs import Diffs
+from lakefs_hl.local.engine.idempotency import Idempotency
 from lakefs_hl.local.engine.imports import Imports
 from lakefs_hl.local.engine.keys import Keys
 from lakefs_hl.local.engine.merges import Merges
@@ -49,6 +50,7 @@ class Engine:
         folder: The lake.
         store: Disk and trees, for fsck and measurements.
         repositories, branches, tags, commits, diffs, merges, objects, staging, imports, settings, keys: The nouns.
+        idempotency: Answers of requests with an idempotency key.
     """
 
     def __init__(self, folder: Path, *, sync: bool, timeout: float) -> None:
@@ -75,6 +77,7 @@ class Engine:
         self.staging = Staging(store, writes)
         self.imports = Imports(store)
         self.settings = Settings(store)
+        self.idempotency = Idempotency(store)
         store.purge(look=True)
 
     @classmethod

@@ -22,7 +22,7 @@ from lakefs_hl.local.disk import layout
 from lakefs_hl.local.disk.blobs import INLINE
 from lakefs_hl.local.disk.nodes import NodeStore
 from lakefs_hl.local.disk.rows import Reader
-from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine import idempotency, records
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.tree import Cache, Tree, TreeCorruptError
 from lakefs_hl.spec.errors import LakeCorruptError
@@ -160,6 +160,18 @@ class _Check:
         for repo, name, value in self.reader.execute("SELECT repository, id, value FROM import"):
             if repo in self.repositories:
                 self.decoded(records.read_import, value, f"import {name} of {self.repositories[repo]}")
+        self.answers()
+
+    def answers(self) -> None:
+        """Every kept answer of a request with an idempotency key."""
+        if not idempotency.has_table(self.reader):
+            return
+        for user, key, value in self.reader.execute("SELECT user, key, value FROM idempotency"):
+            self.count("kept answers")
+            try:
+                records.read_answer(user, key, value)
+            except (LakeCorruptError, msgspec.DecodeError) as error:
+                self.fault(f"answer of the request with Idempotency-Key {key!r}: {error}")
 
     # ------------------------------------------------------------------------------------------------------ commits
 

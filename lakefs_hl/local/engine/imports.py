@@ -79,7 +79,13 @@ class Imports:
         for location in creation.paths:
             self._not_the_lake(location)
         name = uuid4().hex
-        self._note(repo, name, ImportRecord(str(os.getpid()), False, now()), first=True)
+
+        def work(writer: Writer) -> str:
+            self._forget(writer, repo)
+            self._write(writer, repo, name, ImportRecord(str(os.getpid()), False, now()))
+            return name
+
+        self._store.effect(work)
         run = threading.Thread(
             target=self._run, args=(repo, branch, creation, who, name), name="lake-import", daemon=True
         )
@@ -150,7 +156,7 @@ class Imports:
                 raise ConflictException("conflict found")
             self._write(writer, repo, name, msgspec.structs.replace(record, updated=now(), error=_CANCELED))
 
-        self._store.submit(work)
+        self._store.effect(work)
         self._ended.add(name)
 
     def close(self) -> None:
@@ -178,7 +184,7 @@ class Imports:
             (name, records.encode(record), repo.id),
         )
 
-    def _note(self, repo: Repo, name: str, record: ImportRecord, *, first: bool = False) -> None:
+    def _note(self, repo: Repo, name: str, record: ImportRecord) -> None:
         """Writes down how far an import is.
 
         Raises:
@@ -186,9 +192,7 @@ class Imports:
         """
 
         def work(writer: Writer) -> bool:
-            if first:
-                self._forget(writer, repo)
-            elif self._read(repo, name, writer).error == _CANCELED:
+            if self._read(repo, name, writer).error == _CANCELED:
                 return True
             self._write(writer, repo, name, record)
             return False

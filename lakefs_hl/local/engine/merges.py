@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from lakefs_hl.local.disk.nodes import NodeStore
 from lakefs_hl.local.disk.rows import Reader
@@ -16,6 +16,7 @@ from lakefs_hl.local.engine import views
 from lakefs_hl.local.engine.commits import model
 from lakefs_hl.local.engine.diffs import changes
 from lakefs_hl.local.engine.history import committed, merge_base
+from lakefs_hl.local.engine.idempotency import note
 from lakefs_hl.local.engine.names import check_branch
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.store import Head, Repo, Store, now
@@ -23,6 +24,7 @@ from lakefs_hl.local.tree import Strategy, Tree
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, ConflictException, MergeConflict, TooManyRequestsException
 
+T = TypeVar("T")
 TRIES: Final = 10
 STRATEGY: Final = ".lakefs.merge.strategy"
 _WINS: Final[dict[str, Strategy | None]] = {"": None, "dest-wins": "dest-wins", "source-wins": "source-wins"}
@@ -84,7 +86,7 @@ class Merges:
             message = merge.message or f"Merge '{source}' into '{branch}'"
             return Draft(repo, clean.head, root, clean.nodes, parents, message, metadata)
 
-        return self._publish(draft, who).id
+        return self._publish(draft, who, lambda commit: commit.id)
 
     def base(self, repository: str, source: str, branch: str) -> models.MergeBase:
         """The commits that a merge would join, and their base; the first two the way round that lakeFS has them."""
@@ -125,7 +127,7 @@ class Merges:
             message = overrides.message or f"Revert {revert.ref}"
             return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, overrides.metadata or {})
 
-        return self._publish(draft, who)
+        return self._publish(draft, who, _itself)
 
     def cherry_pick(self, repository: str, branch: str, pick: models.CherryPick, *, who: str) -> models.Commit:
         """Applies the change of one commit as a new one.
@@ -161,7 +163,7 @@ class Merges:
             message = overrides.message or record.message
             return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, metadata)
 
-        return self._publish(draft, who)
+        return self._publish(draft, who, _itself)
 
     def _clean(self, reader: Reader, repo: Repo, branch: str) -> _Clean:
         """The branch to change, which must have nothing staged that would be a change."""
@@ -197,8 +199,8 @@ class Merges:
             raise error
         return root
 
-    def _publish(self, draft: Callable[[Reader], Draft], who: str) -> models.Commit:
-        """Makes the commit of a draft, drafted anew if the branch moved meanwhile."""
+    def _publish(self, draft: Callable[[Reader], Draft], who: str, told: Callable[[models.Commit], T]) -> T:
+        """Makes the commit of a draft, drafted anew if the branch moved meanwhile; gives what is told of it."""
         store = self._store
         for _ in range(TRIES):
             with store.reading() as reader:
@@ -216,9 +218,14 @@ class Merges:
                 record = CommitRecord(made.parents, made.root, who, made.message, now(), made.metadata, generation)
                 commit = store.add_commit(writer, repo.id, record)
                 store.set_head(writer, repo.id, head.name, commit)
+                result = note(writer, told(model(repo, commit, record)))
             store.purge()
-            return model(repo, commit, record)
+            return result
         raise TooManyRequestsException("Too many attempts, try again later")
+
+
+def _itself(commit: models.Commit) -> models.Commit:
+    return commit
 
 
 def _equal(tree: Tree, left: bytes | None, right: bytes | None) -> bool:

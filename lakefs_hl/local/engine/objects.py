@@ -128,10 +128,18 @@ class Objects:
             blob = self._store.blobs.put(body)
         entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, content_type, metadata)
         try:
-            repo = self._writes.put(repository, branch, key, entry, blob=blob, create_only=create_only, force=force)
+            return self._writes.put(
+                repository,
+                branch,
+                key,
+                entry,
+                lambda repo: _shown(repo, path, entry, content_type),
+                blob=blob,
+                create_only=create_only,
+                force=force,
+            )
         except NotFoundException as error:
             raise _missing(error, branch) from None
-        return _shown(repo, path, entry, content_type)
 
     def _check_first(self, repository: str, branch: str, key: bytes, create_only: bool, force: bool) -> None:
         """Refuses before a large body is stored for nothing."""
@@ -152,7 +160,7 @@ class Objects:
 
     def delete(self, repository: str, branch: str, path: str, force: bool = False) -> None:
         """Deletes an object; one that is not there is no error."""
-        self._writes.delete(repository, branch, [path_key(path)], force)
+        self._writes.delete(repository, branch, [path_key(path)], force, None)
 
     def delete_many(self, repository: str, branch: str, paths: Sequence[str], force: bool = False) -> Refusals:
         """Deletes objects; gives what was refused. As in lakeFS, where there is no such branch nothing is."""
@@ -164,12 +172,11 @@ class Objects:
             except BadRequestException as error:
                 refused.append(models.ObjectError(400, str(error), path))
         try:
-            self._writes.delete(repository, branch, keys, force)
+            return self._writes.delete(repository, branch, keys, force, refused)
         except NotFoundException:
             return []
         except ForbiddenException as error:
             return [models.ObjectError(403, str(error), path) for path in paths]
-        return refused
 
     def copy(self, repository: str, branch: str, path: str, source: models.ObjectCopy) -> ObjectStats:
         """Copies an object within its repository; the bytes are shared.
@@ -179,7 +186,7 @@ class Objects:
         """
         key, from_key = path_key(path), path_key(source.src_path, "src_path")
 
-        def work(writer: Writer) -> tuple[Repo, Entry]:
+        def work(writer: Writer) -> ObjectStats:
             self._store.head(
                 writer, self._store.repo(writer, repository).id, branch
             )  # what is missing here is told first
@@ -187,10 +194,9 @@ class Objects:
             repo, head = self._writes.check(writer, repository, branch, source.force)
             entry = msgspec.structs.replace(found, mtime=now() // 10**9)
             put_entry(writer, head.token, key, records.write_entry(entry))
-            return repo, entry
+            return stats(repo, path, entry)
 
-        repo, entry = self._store.submit(work)
-        return stats(repo, path, entry)
+        return self._store.effect(work)
 
     def set_metadata(self, repository: str, branch: str, path: str, metadata: dict[str, str]) -> None:
         """Replaces an object's user metadata.
@@ -208,7 +214,7 @@ class Objects:
             entry = msgspec.structs.replace(records.read_entry(value), metadata=metadata or None)
             put_entry(writer, head.token, key, records.write_entry(entry))
 
-        self._store.submit(work)
+        self._store.effect(work)
 
     def stage(self, repository: str, branch: str, path: str, stage: models.ObjectStage) -> ObjectStats:
         """Registers an object by its address; whether it is there nobody looks."""
@@ -221,8 +227,10 @@ class Objects:
             stage.content_type or OCTETS,
             stage.metadata,
         )
-        repo = self._writes.put(repository, branch, path_key(path), entry, force=stage.force)
-        return stats(repo, path, entry)
+        key = path_key(path)
+        return self._writes.put(
+            repository, branch, key, entry, lambda repo: stats(repo, path, entry), force=stage.force
+        )
 
     def _entry(self, reader: Reader, repository: str, ref: str, key: bytes) -> tuple[Repo, Entry]:
         repo = self._store.repo(reader, repository)

@@ -104,6 +104,20 @@ class CredentialRecord(msgspec.Struct, array_like=True, frozen=True):
     created: int
 
 
+class AnswerRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What a request with an idempotency key was, and what it was answered.
+
+    Attributes:
+        operation: Name of the operation.
+        fingerprint: Hash of the request.
+        answer: The answer, as the API wrote it down.
+    """
+
+    operation: str
+    fingerprint: bytes
+    answer: bytes
+
+
 encode: Final = msgspec.msgpack.Encoder().encode
 _entry: Final = msgspec.msgpack.Decoder(Entry)
 read_entry: Final[Callable[[bytes], Entry]] = _entry.decode
@@ -111,6 +125,7 @@ read_commit: Final[Callable[[bytes], CommitRecord]] = msgspec.msgpack.Decoder(Co
 read_repository: Final[Callable[[bytes], RepositoryRecord]] = msgspec.msgpack.Decoder(RepositoryRecord).decode
 read_import: Final[Callable[[bytes], ImportRecord]] = msgspec.msgpack.Decoder(ImportRecord).decode
 read_credential: Final[Callable[[bytes], CredentialRecord]] = msgspec.msgpack.Decoder(CredentialRecord).decode
+_answer: Final = msgspec.msgpack.Decoder(AnswerRecord)
 read_tokens: Final[Callable[[bytes], list[int]]] = msgspec.msgpack.Decoder(list[int]).decode
 read_metadata: Final[Callable[[bytes], dict[str, str]]] = msgspec.msgpack.Decoder(dict[str, str]).decode
 read_patterns: Final[Callable[[bytes], list[str]]] = msgspec.msgpack.Decoder(list[str]).decode
@@ -160,6 +175,29 @@ def read_staged(token: int, key: bytes, stored: bytes | None) -> bytes | None:
         f"the staged change of {key.decode(errors='replace')!r} is not what was written; run `lakefs-hl fsck`, and "
         "reset the path or restore from a copy"
     )
+
+
+def seal_answer(user: str, key: str, record: AnswerRecord) -> bytes:
+    """A kept answer's value: the record, and a checksum over user, key and record."""
+    content = encode(record)
+    return content + _answer_sum(user, key, content)
+
+
+def read_answer(user: str, key: str, stored: bytes) -> AnswerRecord:
+    """The record of a kept answer.
+
+    Raises:
+        LakeCorruptError: The row is not what was written.
+    """
+    if _answer_sum(user, key, stored[:-4]) == stored[-4:]:
+        return _answer.decode(stored[:-4])
+    raise LakeCorruptError(
+        f"the kept answer of the request with Idempotency-Key {key!r} is not what was written; run `lakefs-hl fsck`"
+    )
+
+
+def _answer_sum(user: str, key: str, content: bytes) -> bytes:
+    return crc32(content, crc32(key.encode(), crc32(user.encode()))).to_bytes(4, "little")
 
 
 def same(left: bytes, right: bytes) -> bool:

@@ -38,10 +38,15 @@ class Repositories:
             bool(creation.read_only),
             bare,
         )
-        repo = self._store.submit(lambda writer: self._create(writer, creation, record))
-        if creation.sample_data and not bare:
-            samples.commit(self._store, repo, who)
-        return self._model(repo)
+        sample = samples.store(self._store) if creation.sample_data and not bare else {}
+
+        def work(writer: Writer) -> models.Repository:
+            repo = self._create(writer, creation, record)
+            if sample:
+                samples.commit(self._store, writer, repo, sample, who)
+            return self._model(repo)
+
+        return self._store.effect(work)
 
     def _create(self, writer: Writer, creation: models.RepositoryCreation, record: RepositoryRecord) -> Repo:
         store, name = self._store, creation.name
@@ -106,7 +111,7 @@ class Repositories:
         def work(writer: Writer) -> None:
             self._store.delete_repo(writer, self._store.writable(writer, name, force))
 
-        self._store.submit(work)
+        self._store.effect(work)
         self._store.purge()
 
     def metadata(self, name: str) -> dict[str, str]:
@@ -138,7 +143,7 @@ class Repositories:
             change(kept)
             self._store.set_setting(writer, repo.id, METADATA, records.encode(kept))
 
-        self._store.submit(work)
+        self._store.effect(work)
 
     def _model(self, repo: Repo) -> models.Repository:
         record = repo.record

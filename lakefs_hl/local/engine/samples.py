@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
+from lakefs_hl.local.disk.blobs import BlobRef
 from lakefs_hl.local.disk.rows import Writer
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.store import Repo, Store, now
 
+#: Path to content type and stored content.
+Sample: TypeAlias = dict[str, tuple[str, BlobRef]]
 _CITIES: Final = (("Amsterdam", 52.37, 4.90), ("Lagos", 6.46, 3.39), ("Lima", -12.05, -77.04), ("Osaka", 34.69, 135.50))
 _QUERY: Final = "SELECT city FROM 'cities.csv' WHERE latitude > 0 ORDER BY city;\n"
 _README: Final = """# Sample data
@@ -28,22 +31,22 @@ def files() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def commit(store: Store, repo: Repo, who: str) -> None:
+def store(lake: Store) -> Sample:
+    """Stores the contents of the sample set."""
+    return {path: (kind, lake.blobs.put(content)) for path, (kind, content) in files().items()}
+
+
+def commit(lake: Store, writer: Writer, repo: Repo, sample: Sample, who: str) -> None:
     """Commits the sample set to the default branch of a new repository."""
-    blobs = {path: (kind, store.blobs.put(content)) for path, (kind, content) in files().items()}
-
-    def work(writer: Writer) -> None:
-        nodes = store.nodes(writer)
-        head = store.head(writer, repo.id, repo.record.default_branch)
-        edits = list[tuple[bytes, bytes | None]]()
-        for path, (kind, blob) in sorted(blobs.items()):
-            store.blobs.record(writer, blob)
-            entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, kind, None)
-            edits.append((path.encode(), records.write_entry(entry)))
-        root = store.tree(nodes).apply(store.root(writer, repo.id, head.commit), edits)
-        nodes.flush(writer)
-        record = CommitRecord([head.commit], root, who, "Add sample data", now(), {}, 2)
-        made = store.add_commit(writer, repo.id, record)
-        writer.execute("UPDATE branch SET head = ? WHERE repository = ? AND name = ?", (made, repo.id, head.name))
-
-    store.submit(work)
+    nodes = lake.nodes(writer)
+    head = lake.head(writer, repo.id, repo.record.default_branch)
+    edits = list[tuple[bytes, bytes | None]]()
+    for path, (kind, blob) in sorted(sample.items()):
+        lake.blobs.record(writer, blob)
+        entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, kind, None)
+        edits.append((path.encode(), records.write_entry(entry)))
+    root = lake.tree(nodes).apply(lake.root(writer, repo.id, head.commit), edits)
+    nodes.flush(writer)
+    record = CommitRecord([head.commit], root, who, "Add sample data", now(), {}, 2)
+    made = lake.add_commit(writer, repo.id, record)
+    lake.set_head(writer, repo.id, head.name, made)

@@ -49,7 +49,7 @@ class Settings:
                     raise PreconditionFailedException("Precondition failed")
             self._store.set_setting(writer, repo.id, PROTECTION, value)
 
-        self._store.submit(work)
+        self._store.effect(work)
 
     def gc_rules(self, repository: str) -> models.GCRules:
         """How long history is kept.
@@ -72,7 +72,7 @@ class Settings:
             repo = self._store.writable(writer, repository)
             self._store.set_setting(writer, repo.id, GC, value)
 
-        self._store.submit(work)
+        self._store.effect(work)
 
     def delete_gc_rules(self, repository: str) -> None:
         """Forgets how long history is kept."""
@@ -81,7 +81,7 @@ class Settings:
             repo = self._store.writable(writer, repository)
             self._store.set_setting(writer, repo.id, GC, None)
 
-        self._store.submit(work)
+        self._store.effect(work)
 
 
 def protected(store: Store, reader: Reader, repo: int, branch: str) -> bool:

@@ -58,5 +58,12 @@ class Staging:
             link.content_type or OCTETS,
             link.user_metadata,
         )
-        repo = self._writes.put(repository, branch, key, entry, create_only=create_only, force=link.force)
-        return stats(repo, path, entry)
+        return self._writes.put(
+            repository,
+            branch,
+            key,
+            entry,
+            lambda repo: stats(repo, path, entry),
+            create_only=create_only,
+            force=link.force,
+        )

@@ -20,7 +20,7 @@ from lakefs_hl.local.disk.blobs import Blobs
 from lakefs_hl.local.disk.database import Database
 from lakefs_hl.local.disk.nodes import NodeStore
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine import idempotency, records
 from lakefs_hl.local.engine.records import CommitRecord, RepositoryRecord
 from lakefs_hl.local.tree import Cache, Nodes, Shape, Tree, TreeCorruptError
 from lakefs_hl.spec import errors
@@ -130,6 +130,20 @@ class Store:
             return self.database.submit(work)
         except _OURS as error:
             raise translated(error) from error
+
+    def effect(self, work: Callable[[Writer], T]) -> T:
+        """Runs the writing that is an operation's effect: as `submit`, and once only under an idempotency key.
+
+        Args:
+            work: Gives what the operation will return, exactly: the answer is written in the same transaction.
+
+        Raises:
+            RepeatedRequest: The request was executed before.
+        """
+        keyed = idempotency.current()
+        if keyed is None:
+            return self.submit(work)
+        return self.submit(lambda writer: keyed.note(writer, work(writer)))
 
     # -------------------------------------------------------------------------------------------------------- trees
 

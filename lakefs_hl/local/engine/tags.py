@@ -65,7 +65,7 @@ class Tags:
             writer.execute("INSERT INTO tag(repository, name, head) VALUES(?, ?, ?)", (repo.id, creation.id, commit))
             return models.Ref(creation.id, commit.hex())
 
-        return self._store.submit(work)
+        return self._store.effect(work)
 
     def delete(self, repository: str, name: str, force: bool = False) -> None:
         """Deletes a tag.
@@ -80,4 +80,4 @@ class Tags:
             if not writer.changes:
                 raise NotFoundException("tag not found")
 
-        self._store.submit(work)
+        self._store.effect(work)

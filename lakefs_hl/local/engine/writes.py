@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from lakefs_hl.local.disk.blobs import BlobRef
 from lakefs_hl.local.disk.rows import Reader, Writer
@@ -11,6 +12,8 @@ from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.settings import protected
 from lakefs_hl.local.engine.store import Head, Repo, Store, put_entry
 from lakefs_hl.spec.errors import ForbiddenException, ObjectExistsException
+
+T = TypeVar("T")
 
 
 class Writes:
@@ -39,33 +42,34 @@ class Writes:
         branch: str,
         key: bytes,
         entry: Entry,
+        told: Callable[[Repo], T],
         *,
         blob: BlobRef | None = None,
         create_only: bool = False,
         force: bool | None = False,
-    ) -> Repo:
-        """Stages one entry, with its small blob if it has one.
+    ) -> T:
+        """Stages one entry, with its small blob if it has one; gives what is `told` of it.
 
         Raises:
             ObjectExistsException: `create_only`, and there is one.
         """
         value = records.write_entry(entry)
 
-        def work(writer: Writer) -> Repo:
+        def work(writer: Writer) -> T:
             repo, head = self.check(writer, repository, branch, force)
             if create_only and self.find(writer, repo, head, key) is not None:
                 raise ObjectExistsException("path already exists")
             if blob is not None:
                 self._store.blobs.record(writer, blob)
             put_entry(writer, head.token, key, value)
-            return repo
+            return told(repo)
 
-        return self._store.submit(work)
+        return self._store.effect(work)
 
-    def delete(self, repository: str, branch: str, keys: Sequence[bytes], force: bool | None = False) -> None:
-        """Stages deletions; of what is not committed no trace stays."""
+    def delete(self, repository: str, branch: str, keys: Sequence[bytes], force: bool | None, told: T) -> T:
+        """Stages deletions; of what is not committed no trace stays. Gives what is `told`."""
 
-        def work(writer: Writer) -> None:
+        def work(writer: Writer) -> T:
             repo, head = self.check(writer, repository, branch, force)
             tree = self._store.tree(self._store.nodes(writer))
             root = self._store.root(writer, repo.id, head.commit)
@@ -74,8 +78,9 @@ class Writes:
                     put_entry(writer, head.token, key, None)
                 else:
                     writer.execute("DELETE FROM staging WHERE token = ? AND path = ?", (head.token, key))
+            return told
 
-        self._store.submit(work)
+        return self._store.effect(work)
 
     def find(self, reader: Reader, repo: Repo, head: Head, key: bytes) -> bytes | None:
         """The entry of a path as readers of the branch see it."""

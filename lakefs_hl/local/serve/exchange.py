@@ -18,6 +18,8 @@ from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, Se
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
 
 MAX_BODY: Final = 8 * 1024 * 1024  # bytes of a JSON body
+#: What this server does beyond lakeFS, for clients of ours: here, that every operation honours `Idempotency-Key`.
+_OURS: Final = (b"x-lakefs-hl", b"idempotency-key")
 _BELOW: Final = endpoints.BASE + "/"
 _LOG: Final = logging.getLogger("lakefs_hl.serve")
 
@@ -135,13 +137,14 @@ def length(response: Response) -> int:
 
 
 def dress(response: Response, *, head: bool = False) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer as HTTP sends them: the API's, a length, a fresh id."""
+    """The headers of an answer as HTTP sends them: the API's, a length, a fresh id, what this server is."""
     found = [(name.encode("latin-1"), _value(value)) for name, value in response.headers.items()]
     if "content-length" not in response.headers and response.status not in (204, 304) and not head:
         found.append((b"content-length", str(length(response)).encode()))
     if "x-content-type-options" not in response.headers:
         found.append((b"x-content-type-options", b"nosniff"))
     found.append((b"x-request-id", str(uuid.uuid4()).encode()))
+    found.append(_OURS)
     return found
 
 

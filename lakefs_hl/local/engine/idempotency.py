@@ -1,0 +1,215 @@
+"""Idempotency keys: a request that is repeated under its key gets the first answer, and has no second effect.
+
+The key and the answer are written in the transaction of the request's effect (`Store.effect`, or `note` at the end of
+a transaction of one's own): there is never one without the other. A request that was refused leaves nothing.
+
+Rules of the room: what an answer looks like is the caller's business, here it is bytes. The request under way is a
+context variable, so that the engine's methods need not hand it down; `Store.effect` and `note` are all that read it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from xxhash import xxh3_128
+
+from lakefs_hl.local.disk import schema
+from lakefs_hl.local.disk.blobs import Span, blocks
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.records import AnswerRecord
+from lakefs_hl.spec.errors import refusal
+
+if TYPE_CHECKING:
+    from lakefs_hl.local.engine.store import Store
+
+T = TypeVar("T")
+#: How long an answer is kept, seconds.
+KEPT: Final = 24 * 3600
+#: Expired answers that one keyed request removes, at most.
+PURGED: Final = 4
+_FIND: Final = "SELECT made, value FROM idempotency WHERE user = ? AND key = ?"
+_INSERT: Final = "INSERT OR IGNORE INTO idempotency(user, key, made, value) VALUES(?, ?, ?, ?)"
+#: The oldest rows have the lowest ids: so this looks at few rows, however many there are. (A DELETE that says it all
+#: would cost as much again as the rest of a keyed request.)
+_OLDEST: Final = "SELECT id, made FROM idempotency ORDER BY id LIMIT ?"
+_DROP: Final = "DELETE FROM idempotency WHERE id = ?"
+
+
+class RepeatedRequest(Exception):
+    """The request has been executed before; what this run of it would have changed is undone.
+
+    Attributes:
+        answer: The answer it got.
+    """
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+class KeyedRequest:
+    """A request with an idempotency key; the `with` block is its execution on this thread.
+
+    Args:
+        user: Who asks; everybody has keys of their own.
+        key: The idempotency key.
+        operation: Name of the operation.
+        fingerprint: Tells requests apart that bear the same key by mistake.
+        encode: Makes the answer out of what the operation's effect returns.
+
+    Attributes:
+        noted: Whether the answer has been written; sure only once the operation has returned.
+    """
+
+    __slots__ = ("_token", "encode", "fingerprint", "key", "noted", "operation", "user")
+
+    def __init__(self, user: str, key: str, operation: str, fingerprint: bytes, encode: Callable[[Any], bytes]) -> None:
+        self.user = user
+        self.key = key
+        self.operation = operation
+        self.fingerprint = fingerprint
+        self.noted = False
+        self.encode = encode
+        self._token: Token[KeyedRequest | None] | None = None
+
+    def __enter__(self) -> None:
+        """The request begins."""
+        self._token = _current.set(self)
+
+    def __exit__(self, *error: object) -> None:
+        """The request is over."""
+        if self._token is not None:
+            _current.reset(self._token)
+
+    def find(self, reader: Reader) -> bytes | None:
+        """The answer that the request got before, or None.
+
+        Raises:
+            ServerException: 422: the key was used for another request.
+        """
+        row = reader.row(_FIND, (self.user, self.key))
+        if row is None or row[0] <= now() - KEPT:
+            return None
+        record = records.read_answer(self.user, self.key, row[1])
+        if (record.operation, record.fingerprint) == (self.operation, self.fingerprint):
+            return record.answer
+        other = record.operation if record.operation != self.operation else f"another {record.operation}"
+        raise refusal(
+            422,
+            f"Idempotency-Key {self.key!r}: this key was used before, for {other}, and the request is not the same; "
+            "nothing was done. Send a new key with every new request",
+        )
+
+    def note(self, writer: Writer, result: T) -> T:
+        """Writes the answer into the transaction of the effect; gives the result back.
+
+        Raises:
+            RepeatedRequest: There is one already.
+            ServerException: 422: the key was used for another request.
+        """
+        writer.execute(schema.IDEMPOTENCY)  # 1 µs where it is there
+        made = now()
+        record = AnswerRecord(self.operation, self.fingerprint, self.encode(result))
+        row = (self.user, self.key, made, records.seal_answer(self.user, self.key, record))
+        writer.execute(_INSERT, row)
+        if not writer.changes:
+            answer = self.find(writer)
+            if answer is not None:
+                raise RepeatedRequest(answer)
+            writer.execute("DELETE FROM idempotency WHERE user = ? AND key = ?", row[:2])
+            writer.execute(_INSERT, row)
+        for number, before in writer.rows(_OLDEST, (PURGED,)):
+            if before > made - KEPT:
+                break
+            writer.execute(_DROP, (number,))
+        self.noted = True
+        return result
+
+
+_current: ContextVar[KeyedRequest | None] = ContextVar("lakefs_hl_keyed_request", default=None)
+#: The request under way on this thread if it has a key, else None.
+current: Final[Callable[[], KeyedRequest | None]] = _current.get
+
+
+def now() -> int:
+    """Unix time in seconds."""
+    return int(time.time())
+
+
+def note(writer: Writer, result: T) -> T:
+    """Ends the transaction of an operation's effect: writes the answer with it if the request has a key.
+
+    Args:
+        writer: The transaction.
+        result: What the operation will return, exactly.
+
+    Returns:
+        The result.
+    """
+    keyed = current()
+    return result if keyed is None else keyed.note(writer, result)
+
+
+def check(writer: Writer) -> None:
+    """Ends a transaction that is no effect yet, but would be seen: for a repetition it is not to happen.
+
+    Raises:
+        RepeatedRequest: The request under way was executed before.
+        ServerException: 422: its key was used for another request.
+    """
+    keyed = current()
+    if keyed is not None and has_table(writer):
+        answer = keyed.find(writer)
+        if answer is not None:
+            raise RepeatedRequest(answer)
+
+
+def fingerprint(words: bytes, body: bytes | Span) -> bytes:
+    """A hash of a request; it guards against mistakes, not against a forger: the key's owner is the only one asked.
+
+    Args:
+        words: All of the request but its body.
+        body: The body.
+    """
+    found = xxh3_128(len(words).to_bytes(8, "little"))
+    found.update(words)
+    for piece in blocks(body):
+        found.update(piece)
+    return found.digest()
+
+
+class Idempotency:
+    """The kept answers of a lake."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def find(self, keyed: KeyedRequest) -> bytes | None:
+        """The answer that a request got before, or None.
+
+        Raises:
+            ServerException: 422: its key was used for another request.
+        """
+        with self._store.reading() as reader:
+            return keyed.find(reader) if has_table(reader) else None
+
+    def keep(self, keyed: KeyedRequest, result: object) -> bytes:
+        """Writes the answer of a request that had nothing to change; gives the one that stands.
+
+        Raises:
+            ServerException: 422: its key was used for another request.
+        """
+        try:
+            self._store.submit(lambda writer: keyed.note(writer, result))
+        except RepeatedRequest as exc:
+            return exc.answer
+        return keyed.encode(result)
+
+
+def has_table(reader: Reader) -> bool:
+    """Whether the table is there: a lake of an earlier release gets it with its first keyed request."""
+    return reader.row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'idempotency'") is not None
