@@ -184,7 +184,7 @@ class Client:
         self._session = session
         self._role = role
         self._transport = transport
-        self._driver = Blocking(transport)
+        self._driver = Blocking(transport, session.policy.deadline)
         self._in_process = settings.in_process
         self._sdk: LakeFSClient | None = None
         self._lock = threading.Lock()
@@ -277,14 +277,17 @@ class Client:
         who = self._settings.credentials
         pair = who if isinstance(who, config.KeyPair) else None
         made: Any = Configuration(
-            host=self.endpoint,
+            host=f"{self.endpoint}/api/v1",  # the SDK adds it to an endpoint without a path only
             username=pair.access_key_id if pair else None,
             password=pair.secret_access_key if pair else None,
             ssl_ca_cert=self._settings.ca_cert,
         )
         made.verify_ssl = self._recipe.get("verify_ssl", True)
         proxies = self._settings.proxies
-        made.proxy = proxies.get(urlsplit(self.endpoint).scheme) or proxies.get("all")
+        if proxy := proxies.get(urlsplit(self.endpoint).scheme) or proxies.get("all"):
+            from lakefs_hl.transport.http import without_login
+
+            made.proxy, made.proxy_headers = without_login(proxy)
         opened: LakeFSClient = cast("Any", LakeFSClient)(
             made, header_name="X-Lakefs-Client", header_value=f"lakefs-hl/{__version__}"
         )

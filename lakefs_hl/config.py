@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
+from lakefs_hl.spec.hosts import ascii_host
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8000"
 FILE_CAP: Final = 64 << 10
+#: What a path segment of an endpoint keeps as it was written.
+_PATH_MARKS: Final = "%!$&'()*+,;=:@~"
 #: lakectl's own names, then those of the first design of this SDK.
 _PAIRS: Final = (
     ("LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"),
@@ -97,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All that a client needs to know.
 
     Attributes:
-        endpoint: `http(s)://host[:port]`, `local:/path` or `mem://name`.
+        endpoint: `http(s)://host[:port][/path]`, `local:/path` or `mem://name`.
         credentials: Who we are.
         committer: Who commits to a lake in process.
         proxies: Proxy URL by scheme.
@@ -403,7 +407,7 @@ def is_lake(endpoint: str) -> bool:
 
 
 def endpoint_of(value: str, source: str) -> str:
-    """Reads an endpoint as people write it: with or without `/api/v1` or a last slash.
+    """Reads an endpoint as people write it: with or without `/api/v1` or a last slash, maybe under a proxy's path.
 
     Raises:
         InvalidConfigError: It is none; the message never repeats a password.
@@ -413,7 +417,7 @@ def endpoint_of(value: str, source: str) -> str:
         return _local(value, source)
     if value.startswith("mem:"):
         return f"mem://{value.removeprefix('mem:').removeprefix('//')}"
-    want = "want http://host[:port], https://host[:port], local:PATH or mem://"
+    want = "want http://host[:port], https://host[:port], either with the path of a reverse proxy, local:PATH or mem://"
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -426,11 +430,26 @@ def endpoint_of(value: str, source: str) -> str:
         scheme = "local:" if value.startswith((".", "/", "~")) else "http://"
         guess = f"; did you mean {scheme}{value}?" if value and "://" not in value and " " not in value else ""
         raise InvalidConfigError(f"{source}: {shown!r} is not an endpoint; {want}{guess}")
-    if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", "/api/v1"):
-        msg = f"{source}: endpoint {shown!r} has a path other than /api/v1: give the server's address only"
+    if parts.query or parts.fragment:
+        raise InvalidConfigError(f"{source}: endpoint {shown!r} has a query or a fragment: leave it out")
+    try:
+        name = ascii_host(parts.hostname)
+    except ValueError as exc:
+        raise InvalidConfigError(f"{source}: endpoint {shown!r}: {exc}") from None
+    host = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "") + _prefix(parts.path, shown, source)
+
+
+def _prefix(path: str, shown: str, source: str) -> str:
+    """The path under which a reverse proxy has the server, without lakeFS's own `/api/v1`."""
+    segments = [segment for segment in path.split("/") if segment]
+    if segments[-2:] == ["api", "v1"]:
+        del segments[-2:]
+    within = any(first == "api" and second.startswith("v") for first, second in pairwise(segments))
+    if within or {".", ".."} & set(segments):
+        msg = f"{source}: endpoint {shown!r} has a path within the API: give what comes before /api/v1"
         raise InvalidConfigError(msg)
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
+    return "".join(f"/{quote(segment, safe=_PATH_MARKS)}" for segment in segments)
 
 
 def _local(value: str, source: str) -> str:

@@ -93,7 +93,7 @@ class Client:
         self._session = client._session
         self._role = client._role
         self._in_process = client._in_process
-        self._driver = Aio(client._transport)
+        self._driver = Aio(client._transport, client._session.policy.deadline)
         return self
 
     async def _run(self, op: Op[T]) -> T:

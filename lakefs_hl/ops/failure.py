@@ -89,10 +89,17 @@ _ADVICE: Final = (
 _NETWORK: Final = {
     "refused": "nothing listens there: is the server running, and the endpoint right?",
     "dns": "there is no such host: is the endpoint spelled right?",
+    "proxy": "check proxy= (or HTTPS_PROXY, NO_PROXY), in whose URL a user name and a password are percent-encoded",
     "certificate": "the certificate is not to be trusted, or this port does not speak TLS: check https:// and the CA",
     "protocol": "something answered that does not speak HTTP as a lakeFS server does: is the endpoint right?",
     "timeout": "the server did not answer in time",
 }
+_UNANSWERED: Final[dict[str, type[errors.TransportException]]] = {
+    "timeout": errors.DeadlineExceeded,
+    "certificate": errors.CertificateException,
+    "protocol": errors.ProtocolException,
+}
+_STORE_ADVICE: Final = "pass pre_signed=False to go through the lakeFS server instead"
 _XML: Final = re.compile(rb"<(Code|Message)>([^<]{1,300})</")
 
 
@@ -107,11 +114,34 @@ def failure(request: Request, outcome: Outcome, about: str, where: str) -> error
     """
     about = about or doing(request)
     if isinstance(outcome, TransportError):
-        return _unanswered(outcome, about, where)
+        return _store_unanswered(outcome, about) if request.url is not None else _unanswered(outcome, about, where)
     if (strange := foreign(request, outcome)) is not None:
         msg = f"{about}: {strange}: this is not a lakeFS server's answer; is the endpoint{_at(where)} right?"
         return errors.ProtocolException(msg)
     return _refused(request, outcome, about)
+
+
+#: What a proxy or another middle box says for itself, and what it means.
+_MIDDLE_BOX: Final = {
+    407: "the proxy wants a user name and a password: give proxy='http://user:password@host:port', percent-encoded",
+    411: "a proxy in front of the server wants the length of the request body",
+    413: "that is too large for a proxy in front of the server: raise its limit (nginx: client_max_body_size)",
+    414: "the address of the request is too long for a proxy in front of the server",
+    431: "the headers of the request are too large for a proxy in front of the server",
+    511: "the network wants you to log in first",
+}
+
+
+def _middle_box(request: Request, response: Response) -> str | None:
+    """What a proxy's own page says; None if the response is none, or lakeFS's after all."""
+    meaning = _MIDDLE_BOX.get(response.status)
+    if meaning is None or request.url is not None or server_message(response) is not None:
+        return None
+    if response.status != 413:
+        return meaning
+    body = request.body
+    size = len(body) if isinstance(body, bytes) else body.length
+    return f"the request body has {size:,} bytes, and {meaning}"
 
 
 def doing(request: Request) -> str:
@@ -133,6 +163,8 @@ def foreign(request: Request, response: Response) -> str | None:
     """Says why an answer cannot be lakeFS's; None if it can."""
     status, kind = response.status, response.headers.get("content-type", "")
     if request.url is not None or status >= 500 or request.endpoint.method == "HEAD":
+        return None
+    if _middle_box(request, response) is not None:
         return None
     came = f"HTTP {status} with {kind or 'no content type'}"
     if 300 <= status < 400:
@@ -168,15 +200,19 @@ def _at(where: str) -> str:
 
 
 def _unanswered(outcome: TransportError, about: str, where: str) -> errors.TransportException:
-    kinds: dict[str, type[errors.TransportException]] = {
-        "timeout": errors.DeadlineExceeded,
-        "certificate": errors.CertificateException,
-        "protocol": errors.ProtocolException,
-    }
     server = f" from {where}" if where else ""
     advice = _NETWORK.get(outcome.kind)
-    error = kinds.get(outcome.kind, errors.TransportException)(
+    error = _UNANSWERED.get(outcome.kind, errors.TransportException)(
         f"{about}: no answer{server}: {outcome}" + (f"; {advice}" if advice else "")
+    )
+    error.__cause__ = outcome.with_traceback(None)
+    return error
+
+
+def _store_unanswered(outcome: TransportError, about: str) -> errors.TransportException:
+    """The error of a pre-signed URL that led nowhere: the lakeFS server is well, its object store cannot be reached."""
+    error = _UNANSWERED.get(outcome.kind, errors.TransportException)(
+        f"{about}: no answer from the object store behind a pre-signed URL: {outcome}; {_STORE_ADVICE}"
     )
     error.__cause__ = outcome.with_traceback(None)
     return error
@@ -184,9 +220,9 @@ def _unanswered(outcome: TransportError, about: str, where: str) -> errors.Trans
 
 def _refused(request: Request, response: Response, about: str) -> errors.ServerException:
     stored = request.url is not None
-    said = _store_message(response) if stored else _said(response)
+    said = _store_message(response) if stored else _middle_box(request, response) or _said(response)
     kind = _kind(request, response, said)
-    advice = _advice(response.status, said, kind)
+    advice = _STORE_ADVICE if stored and response.status in (401, 403) else _advice(response.status, said, kind)
     status = f"{response.status} {response.reason}".rstrip()
     error = kind(f"{about}: {said} ({status})" + (f"; {advice}" if advice else ""))
     error.status, error.reason = response.status, response.reason

@@ -41,8 +41,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         attempts: Tries of an operation that may be repeated.
         logged_attempts: Tries of a commit, merge, revert: each but the first after a look into the log.
-        timeout: Longest silence of the server; None leaves it to the operation's row.
-        deadline: The whole call; None leaves it to the operation's row.
+        timeout: Read timeout; None leaves it to the operation's row.
+        connect: Connect timeout; None leaves it to the transport.
+        deadline: The whole call of a face, which may be many requests, transfers included: drivers hold it. None leaves
+            each request to its row, where a transfer has none.
         base: First back-off.
         base_busy: First back-off when the server says that it is busy.
         cap: Longest back-off.
@@ -55,6 +57,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 5
     logged_attempts: int = 3
     timeout: float | None = None
+    connect: float | None = None
     deadline: float | None = None
     base: float = 0.1
     base_busy: float = 1.0
@@ -69,12 +72,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return float(min(self.cap, (self.base_busy if busy else self.base) * 2 ** (tries - 1)))
 
     def limit(self, endpoint: Endpoint) -> float:
-        """How long a call of this operation may take."""
-        return endpoint.pace.deadline if self.deadline is None else min(self.deadline, endpoint.pace.deadline)
-
-    def silence(self, endpoint: Endpoint) -> float:
-        """How long the server may be silent."""
-        return endpoint.pace.read if self.timeout is None else self.timeout
+        """How long a call of this operation may take: what was set goes before the row's, shorter or longer."""
+        return endpoint.pace.deadline if self.deadline is None else self.deadline
 
 
 class Budget:
@@ -244,15 +243,24 @@ def retry_after(response: Response) -> float | None:
 
 
 def _signed(session: Session, request: Request, left: float | None = None) -> Request:
-    """The request with our authorization, never for a foreign URL, and with a timeout where it is not the row's."""
+    """The request with our authorization, never for a foreign URL, and with the times that are not its row's.
+
+    Args:
+        session: The client's.
+        request: What to send.
+        left: Seconds left for the call; None in its first try.
+    """
     policy = session.policy
     authorization = None if request.url is not None or request.endpoint.public else session.authority.current[1]
-    timeout = request.timeout
-    if timeout is None and (left is not None or policy.timeout is not None or policy.deadline is not None):
-        timeout = min(policy.silence(request.endpoint), policy.limit(request.endpoint) if left is None else left)
-    if authorization is None and timeout is None:
-        return request
-    return msgspec.structs.replace(request, authorization=authorization, timeout=timeout)
+    timeout = policy.timeout if request.timeout is None else request.timeout
+    within, connect = policy.deadline if left is None else left, policy.connect
+    if within is None and timeout is None and connect is None:
+        if authorization is None:
+            return request
+        return msgspec.structs.replace(request, authorization=authorization)
+    return msgspec.structs.replace(
+        request, authorization=authorization, timeout=timeout, connect=connect, within=within
+    )
 
 
 class _Tries:

@@ -16,7 +16,7 @@ from lakefs_hl.spec.wire import Endpoint, Pace, Query, Request, RetryClass
 BASE: Final = "/api/v1"
 META: Final = Pace(read=30.0, deadline=60.0)
 SLOW: Final = Pace(read=300.0, deadline=600.0)
-#: A transfer has no total limit; a silence of a minute ends a try.
+#: A transfer has no total limit, but a minimum rate (`transport.limits`); waiting for its response has a minute.
 DATA: Final = Pace(read=60.0, deadline=float("inf"))
 
 ENDPOINTS: Final[dict[str, Endpoint]] = {}

@@ -78,8 +78,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         sink: Filled from its start by a 200 or 206; never with an error body.
         digest: Whether the transport hashes what it moves into `Response.md5`.
         authorization: Value of the header; kept out of `headers` so that nothing prints it.
-        timeout: Longest silence of the server, seconds; None means the row's.
+        timeout: Read timeout in seconds; None means the row's.
         url: A pre-signed URL to use instead of the row's path; never with `authorization`.
+        connect: Connect timeout in seconds; None means the transport's.
+        within: Seconds left for the whole exchange, connecting and both bodies included; None means the row's deadline.
     """
 
     endpoint: Endpoint
@@ -92,6 +94,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     authorization: str | None = None
     timeout: float | None = None
     url: str | None = None
+    connect: float | None = None
+    within: float | None = None
 
     def __repr__(self) -> str:
         """Names the operation and its target; shows no header, no credential, no URL."""
@@ -132,7 +136,7 @@ class TransportError(Exception):
         received: Body bytes received.
         seconds: Time spent.
         retry: False if trying again is pointless (a certificate, a protocol that is not HTTP).
-        kind: "timeout", "certificate", "protocol", "refused", "reset", "dns" or "other".
+        kind: "timeout", "certificate", "protocol", "proxy", "refused", "reset", "dns" or "other".
         answer: Status and headers of the answer whose body broke; None if it broke before.
     """
 

@@ -6,6 +6,7 @@ The words name host and port, never a path or a query: a pre-signed URL is a sec
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from typing import Final
 
 from urllib3.exceptions import (
     ConnectTimeoutError,
-    EmptyPoolError,
     HTTPError,
     IncompleteRead,
     InvalidChunkLength,
@@ -25,7 +25,8 @@ from urllib3.exceptions import (
 )
 
 from lakefs_hl.spec.wire import Phase, TransportError
-from lakefs_hl.transport.sockets import Exchange
+from lakefs_hl.transport.exchange import Exchange
+from lakefs_hl.transport.reply import MalformedReply
 
 #: What OpenSSL says when the other side answers in plain text.
 _NO_TLS: Final = (
@@ -41,6 +42,10 @@ _WANTS_TLS: Final = (
     b"plain HTTP request was sent to HTTPS port",
     b"speaking plain HTTP to an SSL",
 )
+#: What urllib3 and http.client say when a proxy does not open a tunnel.
+_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})(.*)")
+#: Refusals of a proxy that do not pass.
+_FOR_GOOD: Final = re.compile(r"\(407\)$|: 403\b")
 _PHASES: Final[dict[Phase, str]] = {
     "connect": "while connecting",
     "tls": "while setting up TLS",
@@ -62,13 +67,15 @@ def explain(
         seconds: Time spent.
     """
     kind, words, phase = _kind(exc, exchange, where)
+    if kind == "timeout" and exchange.left <= 0:
+        words = f"the deadline expired after {seconds:.3g} s {_PHASES[phase]} ({where})"
     return TransportError(
         phase,
         words,
         sent=exchange.sent,
         received=exchange.received,
         seconds=seconds,
-        retry=kind not in ("certificate", "protocol"),
+        retry=kind not in ("certificate", "protocol") and not (kind == "proxy" and _FOR_GOOD.search(words)),
         kind=kind,
         answer=exchange.answer,
     )
@@ -77,10 +84,10 @@ def explain(
 def _kind(exc: BaseException, exchange: Exchange, where: str) -> tuple[str, str, Phase]:
     chain = list(_chain(exc))
     phase = exchange.phase
-    if isinstance(exc, EmptyPoolError):
-        return "timeout", f"all connections to {where} are busy for {exchange.silence:g} s", "connect"
+    if exchange.slow:
+        return "timeout", f"{where} {exchange.slow} {_PHASES[phase]}", phase
     if isinstance(exc, ProxyError) and phase == "connect":
-        return "refused", f"the proxy does not connect us to {where}: {_last(chain)}", "connect"
+        return "proxy", _at_proxy(chain, exchange.proxy, where), "connect"
     for cause in chain:
         if isinstance(cause, ssl.SSLError | SSLError):
             return _tls(cause, chain, where, phase)
@@ -102,6 +109,21 @@ def _kind(exc: BaseException, exchange: Exchange, where: str) -> tuple[str, str,
     return _rest(chain, where, phase)
 
 
+def _at_proxy(chain: list[BaseException], proxy: str, where: str) -> str:
+    """Why a proxy does not get us there, or why we do not get to it."""
+    for cause in chain:
+        refused = _TUNNEL.fullmatch(str(cause))
+        if refused is not None and int(refused[1]) == 407:
+            return f"the proxy {proxy} wants a user name and a password (407)"
+        if refused is not None:
+            return f"the proxy {proxy} does not connect us to {where}: {refused[1]} {refused[2].strip()}".rstrip()
+        if isinstance(cause, NameResolutionError | socket.gaierror):
+            return f"the name of the proxy {proxy} does not resolve"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"the proxy {proxy} refuses connections"
+    return f"the proxy {proxy} does not connect us to {where}: {_last(chain)}"
+
+
 def _rest(chain: list[BaseException], where: str, phase: Phase) -> tuple[str, str, Phase]:
     for cause in chain:
         if isinstance(cause, http.client.RemoteDisconnected | ConnectionError):
@@ -111,6 +133,8 @@ def _rest(chain: list[BaseException], where: str, phase: Phase) -> tuple[str, st
             if line.lstrip("'\"").startswith(("\x15\x03", "\\x15\\x03")):
                 return "protocol", f"{where} speaks TLS: use https:// instead of http://", phase
             return "protocol", f"what answers at {where} does not speak HTTP: it says {line[:60]!r}", phase
+        if isinstance(cause, MalformedReply):
+            return "protocol", f"what answers at {where} {cause}", phase
         if isinstance(cause, InvalidChunkLength | http.client.HTTPException):
             return (
                 "protocol",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from lakefs_hl.ops.effects import Gather, Op
 from lakefs_hl.transport.scope import Scope
+from lakefs_hl.transport.workers import Workers
 
 T = TypeVar("T")
 Drive: TypeAlias = Callable[[Op[Any], Scope | None], Any]
@@ -21,7 +21,7 @@ UNWINDING: Final = 5.0
 class Fan:
     """One Gather: reads ops as slots free up, hands out results, and ends all of it on the first failure."""
 
-    def __init__(self, effect: Gather, pool: ThreadPoolExecutor, drive: Drive, width: int) -> None:
+    def __init__(self, effect: Gather, pool: Workers, drive: Drive, width: int) -> None:
         self._effect = effect
         self._pool = pool
         self._drive = drive
@@ -83,7 +83,7 @@ class Fan:
 class Ahead(Generic[T]):
     """An op that runs on a worker until somebody takes or abandons it."""
 
-    def __init__(self, pool: ThreadPoolExecutor, drive: Drive, op: Op[T]) -> None:
+    def __init__(self, pool: Workers, drive: Drive, op: Op[T]) -> None:
         self._pid = os.getpid()
         self._scope = Scope()
         self._future = pool.submit(drive, op, self._scope)

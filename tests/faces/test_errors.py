@@ -152,7 +152,7 @@ def test_no_such_host() -> None:
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["ftp://host", "http://", "http://host/lakefs", "s3://bucket", "http://u:the-secret@host", "http://h:port"],
+    ["ftp://host", "http://", "http://host/lakefs?x=1", "s3://bucket", "http://u:the-secret@host", "http://h:port"],
 )
 def test_what_is_no_endpoint(endpoint: str) -> None:
     with pytest.raises(exceptions.InvalidConfigError) as caught:

@@ -11,9 +11,9 @@ import pytest
 from lakefs_hl.ops import branches, objects, refs, repositories, server, tags, transfer
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.failure import doing
-from lakefs_hl.spec import endpoints, errors
-from lakefs_hl.spec.wire import Request, Response, TransportError
-from tests.ops.script import HTML, Play, no, session, step
+from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
+from tests.ops.script import HTML, Play, no, ok, session, step
 
 S = session()
 STAT = ("statObject", "r", "main")
@@ -202,3 +202,99 @@ def test_a_long_body_is_cut() -> None:
 def test_every_operation_can_be_told(row: Any) -> None:
     params = tuple(f"p{n}" for n in range(row.path.count("{")))
     assert doing(Request(row, params, {"path": "k"}))
+
+
+# ----------------------------------------------------------------------------------------- middle boxes and stores
+
+PAGE = b"<html><head><title>%d</title></head></html>"
+
+
+def page(status: int) -> Response:
+    return Response(status, {"content-type": "text/html"}, PAGE % status, reason="Refused")
+
+
+def uploaded(body: bytes | FileSlice, answer: Any, kind: type[Any]) -> Any:
+    op = transfer.upload(S, "r", "main", "k", body, pre_signed=False)
+    return fails(op, "uploadObject", ("r", "main"), answer, kind)
+
+
+@pytest.mark.parametrize("body", [bytes(3_000_000), FileSlice(0, 0, 3_000_000)], ids=["bytes", "file"])
+def test_a_proxy_that_takes_no_large_body_is_named_with_the_size(body: bytes | FileSlice) -> None:
+    error = uploaded(body, page(413), errors.ServerException)
+    assert str(error) == (
+        "uploading lakefs://r/main/k: the request body has 3,000,000 bytes, and that is too large for a proxy in front "
+        "of the server: raise its limit (nginx: client_max_body_size) (413 Refused)"
+    )
+    assert (error.status, error.maybe_applied) == (413, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (407, "the proxy wants a user name and a password"),
+        (411, "wants the length"),
+        (414, "the address of the request is too long"),
+        (431, "the headers of the request are too large"),
+        (511, "wants you to log in first"),
+    ],
+)
+@pytest.mark.parametrize("text", [True, False], ids=["page", "nothing"])
+def test_what_a_middle_box_says_is_not_blamed_on_the_endpoint(status: int, words: str, text: bool) -> None:
+    answer = page(status) if text else Response(status, {}, b"", reason="Refused")
+    kind = errors.ServerException if status < 500 else errors.ServerErrorException
+    error = fails(stat(), *STAT[:1], STAT[1:], answer, kind)
+    assert words in str(error)
+    assert "is the endpoint" not in str(error)
+    assert error.status == status
+
+
+def test_lakefs_own_words_go_before_a_middle_boxs() -> None:
+    error = uploaded(b"x", no(413, "too much for this repository"), errors.ServerException)
+    assert "too much for this repository" in str(error)
+    assert "proxy" not in str(error)
+
+
+def test_a_proxy_that_does_not_let_us_through() -> None:
+    said = "the proxy p:3128 wants a user name and a password (407)"
+    cause = TransportError("connect", said, kind="proxy", retry=False)
+    error = fails(stat(), *STAT[:1], STAT[1:], cause, errors.TransportException)
+    assert "the proxy p:3128 wants" in str(error)
+    assert "percent-encoded" in str(error)
+    assert "nothing listens there" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("refused", errors.TransportException),
+        ("dns", errors.TransportException),
+        ("timeout", errors.DeadlineExceeded),
+        ("certificate", errors.CertificateException),
+    ],
+)
+def test_a_store_that_cannot_be_reached_is_named_and_the_server_is_not(kind: str, expected: type[Any]) -> None:
+    s = session(attempts=1)
+    s.where = "https://lakefs.example"
+    cause = TransportError("connect", "minio:9000 refuses connections", kind=kind)
+    link = "http://minio:9000/b/k?X-Amz-Signature=cafe"
+    play = Play(
+        step("statObject", "r", "main", answer=ok(models.ObjectStats("k", "object", physical_address=link))),
+        step("presignedGet", "r", "main", answer=cause, url=link),
+    )
+    error = play.fails(transfer.download(s, "r", "main", "k", pre_signed=True), expected)
+    assert "no answer from the object store behind a pre-signed URL: minio:9000 refuses connections" in str(error)
+    assert "pass pre_signed=False" in str(error)
+    assert "lakefs.example" not in str(error)
+    assert "cafe" not in str(error)
+
+
+def test_a_store_that_refuses_says_nothing_of_our_keys() -> None:
+    link = "http://minio:9000/b/k?X-Amz-Signature=cafe"
+    denied = Response(403, {}, b"<Error><Code>AccessDenied</Code></Error>", reason="Forbidden")
+    found = step("statObject", "r", "main", answer=ok(models.ObjectStats("k", "object", physical_address=link)))
+    refusal = step("presignedGet", "r", "main", answer=denied, url=link)
+    play = Play(found, refusal, found, refusal)
+    op = transfer.download(session(attempts=1), "r", "main", "k", pre_signed=True)
+    error = play.fails(op, errors.ForbiddenException)
+    assert "the object store says AccessDenied" in str(error)
+    assert "pass pre_signed=False" in str(error)

@@ -170,7 +170,7 @@ def test_each_try_gets_what_the_deadline_leaves() -> None:
         step("getBranch", "r", "b", answer=ok(models.Ref("b", "c"))),
     )
     play.run(call(session(), request(BY_CLASS["A"])))
-    assert [each.timeout for each in play.sent] == [None, pytest.approx(29.9), pytest.approx(9.7)]
+    assert [each.within for each in play.sent] == [None, pytest.approx(29.9), pytest.approx(9.7)]
 
 
 def test_timeout_and_deadline_of_the_client() -> None:
@@ -178,8 +178,14 @@ def test_timeout_and_deadline_of_the_client() -> None:
     play.run(call(session(timeout=5.0), request(BY_CLASS["A"])))
     assert play.sent[0].timeout == 5.0
     play = Play(step("getBranch", "r", "b", answer=ok(models.Ref("b", "c"))))
-    play.run(call(session(deadline=2.0), request(BY_CLASS["A"])))
-    assert play.sent[0].timeout == 2.0
+    play.run(call(session(deadline=2.0, connect=0.5), request(BY_CLASS["A"])))
+    assert (play.sent[0].timeout, play.sent[0].within, play.sent[0].connect) == (None, 2.0, 0.5)
+
+
+@pytest.mark.parametrize("deadline", [1.0, 3600.0])
+@pytest.mark.parametrize("row", [endpoints.STAT_OBJECT, endpoints.COMMIT, endpoints.GET_OBJECT])
+def test_a_deadline_that_was_set_goes_before_the_rows(row: Endpoint, deadline: float) -> None:
+    assert Policy(deadline=deadline).limit(row) == deadline
 
 
 def test_a_transfer_has_no_deadline() -> None:

@@ -202,7 +202,7 @@ def test_2_delete_on_error() -> None:
     tx = make(delete_on_error=True)
     play = Play(dropped())
     play.run(transaction.abandon(session(), tx))
-    assert play.sent[0].timeout == 5.0
+    assert play.sent[0].within == 5.0
     assert "is deleted" in str(transaction.broken(tx, ValueError()))
 
 

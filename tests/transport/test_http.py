@@ -17,9 +17,10 @@ import pytest
 from lakefs_hl.ops.effects import Cancelled, gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import FileSlice, Request, TransportError
-from lakefs_hl.transport import http, sockets
+from lakefs_hl.transport import sockets
 from lakefs_hl.transport.blocking import Blocking
-from lakefs_hl.transport.http import Http, bypasses
+from lakefs_hl.transport.http import Http
+from lakefs_hl.transport.limits import LIMITS
 from lakefs_hl.transport.scope import Scope
 from tests.transport.peers import CERTIFICATES, Peer, answer, answering, peer
 
@@ -228,14 +229,14 @@ def test_b1_9_bytes_behind_a_body_never_reach_the_next_answer() -> None:
 def test_an_error_body_is_capped() -> None:
     with answering(answer(b"x" * (200 << 10), "500 Oops")) as server:
         transport = Http(server.url)
-        assert len(transport.send(STAT).body) == http.ERROR_BODY  # type: ignore[arg-type]
+        assert len(transport.send(STAT).body) == LIMITS.error_body  # type: ignore[arg-type]
         assert transport.send(STAT).status == 500  # on a new connection: the rest was not waited for
     assert server.connections == 2
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_record_is_capped_and_an_object_is_not(monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
-    monkeypatch.setattr(http, "RECORD", 2 << 20)
+def test_a_record_is_capped_and_an_object_is_not(told: bool) -> None:
+    limits = LIMITS._replace(record=2 << 20)
     body = bytes(3 << 20)
     head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
 
@@ -244,8 +245,10 @@ def test_a_record_is_capped_and_an_object_is_not(monkeypatch: pytest.MonkeyPatch
         conn.sendall(answer(body) if told else head + body)
 
     with peer(handle) as server:
-        error = broken(Http(server.url), STAT)
-        assert len(Http(server.url).send(READ).body) == len(body)  # type: ignore[arg-type]
+        error = broken(Http(server.url, limits=limits), STAT)
+        after_upload = broken(Http(server.url, limits=limits), upload(b"x"))  # a transfer that answers with a record
+        assert len(Http(server.url, limits=limits).send(READ).body) == len(body)  # type: ignore[arg-type]
+    assert after_upload.kind == "protocol"
     assert error.kind == "protocol"
     assert "larger than 2 MiB" in str(error)
 
@@ -293,8 +296,8 @@ def test_silence_in_the_middle_of_the_answer() -> None:
     assert (error.kind, error.phase) == ("timeout", "read")
 
 
-def test_within_bounds_the_silence() -> None:
-    with peer(hang) as server, pytest.raises(TransportError, match=r"silent for 0\.1 s"):
+def test_within_bounds_the_exchange() -> None:
+    with peer(hang) as server, pytest.raises(TransportError, match=r"deadline expired after 0\.1"):
         Http(server.url).send(STAT, None, 0.1)
 
 
@@ -405,7 +408,7 @@ def signed(url: str, **fields: Any) -> Request:
 def test_b1_14_a_pre_signed_url_gets_no_credentials() -> None:
     headers = {"authorization": "Basic A", "cookie": "a=b", "x-lakefs-client": "us", "x-amz-meta": "kept", "range": "1"}
     with answering(answer(b"data")) as store, answering() as server:
-        transport = Http(server.url)
+        transport = Http(server.url, allowed_storage_hosts=[f"127.0.0.1:{store.port}"])
         response = transport.send(
             signed(f"{store.url}/bucket/a%2Fb?{SIGNED}&x=%20", headers=headers, authorization="Basic QQ==")
         )
@@ -421,7 +424,8 @@ def test_b2_29_a_pre_signed_put_sends_what_was_signed() -> None:
     request = Request(endpoints.PRESIGNED_PUT, body=b"data", headers={"x-ms-blob-type": "BlockBlob"}, url="")
     with answering() as store:
         url = f"{store.url}/b?{SIGNED}"
-        Http("http://127.0.0.1:1").send(Request(request.endpoint, headers=request.headers, body=b"data", url=url))
+        transport = Http("http://127.0.0.1:1", allowed_storage_hosts=["127.0.0.1"])
+        transport.send(Request(request.endpoint, headers=request.headers, body=b"data", url=url))
     asked = store.asked[0]
     assert (asked.method, asked.body, asked.headers["x-ms-blob-type"]) == ("PUT", b"data", "BlockBlob")
     assert "content-type" not in asked.headers
@@ -445,7 +449,8 @@ def test_b9_93_a_pre_signed_url_is_in_no_message_and_no_log(how: str, caplog: py
             "tls": f"https://127.0.0.1:{store.port}",
         }
         url = f"{place.get(how, store.url)}/bucket/secret-object?{SIGNED}"
-        error = broken(Http("http://127.0.0.1:1"), signed(url, timeout=0.1))
+        transport = Http("http://127.0.0.1:1", allowed_storage_hosts=["127.0.0.1", "nowhere.invalid"])
+        error = broken(transport, signed(url, timeout=0.1))
     for text in (str(error), repr(error), repr(error.__context__), caplog.text, repr(signed(url))):
         assert "cafe" not in text
 
@@ -460,42 +465,6 @@ def test_b7_73_a_pre_signed_url_is_not_logged_when_it_works(caplog: pytest.LogCa
     assert "cafe" not in caplog.text
     assert "path=k" in caplog.text  # other lines stay as they are
     assert "data" not in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("api", "store", "allowed"),
-    [
-        ("93.184.216.34", "127.0.0.1", False),
-        ("93.184.216.34", "10.0.0.1", False),
-        ("93.184.216.34", "169.254.169.254", False),
-        ("93.184.216.34", "fd00:ec2::254", False),
-        ("93.184.216.34", "::ffff:10.0.0.1", False),
-        ("93.184.216.34", "8.8.8.8", True),
-        ("10.0.0.1", "192.168.1.1", True),
-        ("10.0.0.1", "127.0.0.1", False),
-        ("127.0.0.1", "10.0.0.1", True),
-        ("127.0.0.1", "169.254.169.254", False),
-        ("::1", "127.0.0.1", True),
-        ("", "127.0.0.1", False),
-    ],
-)
-def test_a_server_may_send_us_outwards_only(api: str, store: str, allowed: bool) -> None:
-    assert (http._inside(store) <= http._inside(api)) is allowed
-
-
-def test_an_inner_address_is_refused_before_anything_is_said() -> None:
-    with answering() as store, answering() as server:
-        transport = Http(server.url)
-        transport.send(STAT)
-        transport._peer = "93.184.216.34"  # as if the server were far away
-        transport._endpoint = transport._endpoint._replace(netloc="lakefs.example:80")
-        error = broken(transport, signed(f"{store.url}/b/k?{SIGNED}"))
-        assert (store.asked, error.retry, error.applied) == ([], False, False)
-        assert "inner address 127.0.0.1" in str(error)
-        assert "allowed_storage_hosts=['127.0.0.1']" in str(error)
-        allowing = Http(server.url, allowed_storage_hosts=["127.0.0.1"])
-        allowing._peer = "93.184.216.34"
-        assert allowing.send(signed(f"{store.url}/b/k?{SIGNED}")).status == 200
 
 
 def test_from_https_to_http_is_refused() -> None:
@@ -557,28 +526,6 @@ def test_a_proxy_that_refuses() -> None:
         error = broken(transport, COMMIT)
     assert (error.phase, error.applied) == ("connect", False)
     assert "407" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("listed", "host", "expected"),
-    [
-        ("*", "h", True),
-        ("example.com", "example.com", True),
-        ("example.com", "a.example.com", True),
-        (".example.com", "a.example.com", True),
-        ("example.com", "badexample.com", False),
-        ("example.com:8000", "example.com", True),
-        ("example.com:9000", "example.com", False),
-        ("10.0.0.0/8", "10.1.2.3", True),
-        ("10.0.0.0/8", "11.1.2.3", False),
-        ("::1", "::1", True),
-        ("127.0.0.1", "127.0.0.1", True),
-        ("EXAMPLE.com", "example.COM.", True),
-        ("", "h", False),
-    ],
-)
-def test_no_proxy(listed: str, host: str, expected: bool) -> None:
-    assert bypasses([listed], host, 8000) is expected
 
 
 # ---------------------------------------------------------------------------------------------------------- connections

@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from lakefs_hl.local.serve.joined import Joined
+
 SECONDS: Final = 10.0  # from the first byte of a request, or from connecting, to the end of its headers
 MAX_HEADERS: Final = 64 * 1024  # bytes of request line and headers together
 _LATE: Final = (408, b"Request Timeout")
@@ -26,7 +28,7 @@ class Guarded(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as its base has it
         """A request is expected soon."""
-        super().connection_made(transport)
+        super().connection_made(cast("Any", Joined(transport, self.loop)))
         self._timer = self.loop.call_later(SECONDS, self._refuse, *_LATE)
 
     def connection_lost(self, exc: Exception | None) -> None:

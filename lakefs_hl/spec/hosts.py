@@ -1,0 +1,46 @@
+"""Host names as the network knows them: ASCII, whatever alphabet they were written in.
+
+Rules of the room: no look-up, no environment. IDNA is the standard library's of 2003; the four characters that later
+rules map to another domain are refused, because guessing could send credentials to somebody else's server.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Sharp s, final sigma and the two joiners: IDNA 2003 drops or replaces them, IDNA 2008 keeps them.
+_DEVIATIONS: Final = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
+
+
+def ascii_host(host: str) -> str:
+    """Return a host name in lower-case ASCII; international names become their `xn--` form.
+
+    Raises:
+        ValueError: It cannot be encoded; the message says why.
+    """
+    host = host.lower()
+    if host.isascii():
+        return host
+    if _DEVIATIONS & set(host):
+        msg = f"host name {host!r} means different domains by different standards; write its ASCII form (xn--...)"
+        raise ValueError(msg)
+    try:
+        return host.encode("idna").decode("ascii").lower()
+    except UnicodeError as exc:
+        msg = f"host name {host!r} is not a valid international domain name: {exc.__cause__ or exc}"
+        raise ValueError(msg) from None
+
+
+def host_and_port(entry: str) -> tuple[str, int | None]:
+    """Split `host`, `host:port`, `address` or `[address]:port`; the host in ASCII, without brackets.
+
+    Raises:
+        ValueError: The port is not a number, or the host cannot be encoded.
+    """
+    host, colon, port = entry.strip().rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):  # no port, or an IPv6 address without brackets
+        host, port = entry.strip(), ""
+    if port and not (port.isascii() and port.isdecimal() and int(port) < 65536):
+        msg = f"{entry!r} is not `host` or `host:port`"
+        raise ValueError(msg)
+    return ascii_host(host.removeprefix("[").removesuffix("]")), int(port) if port else None

@@ -1,0 +1,407 @@
+"""One exchange on its way: how far it is, how long it may still wait, and how another thread ends it.
+
+Every wait on a socket passes through here, and each is cut to what the deadline leaves, so a peer that drips bytes
+ends as one that is silent does. Time spent elsewhere (a slow disk) does not count against a peer's rate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from urllib3.connection import HTTPConnection  # noqa: TC002 - loaded by the others anyway
+
+from lakefs_hl.spec.wire import Phase, Response, RetryClass
+from lakefs_hl.transport.limits import LIMITS, Limits
+from lakefs_hl.transport.scope import Scope
+
+Guard: TypeAlias = Callable[[str], None]
+_MARKS: Final = 8
+#: A body of at most so many bytes goes out together with the headers.
+_JOINED: Final = 64 << 10
+
+
+class Watch:
+    """Whether a transfer is too slow: fewer than `rate` bytes per second over the last `window` seconds of waiting."""
+
+    __slots__ = ("_clock", "_marks", "_moved", "_rate", "_step", "_window")
+
+    def __init__(self, rate: int, window: float) -> None:
+        self._rate, self._window, self._step = rate, window, window / _MARKS
+        self._clock = 0.0
+        self._moved = 0
+        self._marks: deque[tuple[float, int]] = deque([(0.0, 0)])
+
+    @property
+    def window(self) -> float:
+        """The seconds that are averaged over."""
+        return self._window
+
+    def note(self, seconds: float, count: int) -> bool:
+        """Count a wait and the bytes that it moved; return whether the transfer is too slow."""
+        self._clock += seconds
+        self._moved += count
+        clock, marks = self._clock, self._marks
+        if clock - marks[-1][0] < self._step:
+            return False
+        marks.append((clock, self._moved))
+        while clock - marks[1][0] >= self._window:
+            marks.popleft()
+        since, had = marks[0]
+        return clock - since >= self._window and self._moved - had < self._rate * (clock - since)
+
+    def count(self, count: int) -> None:
+        """Count bytes whose wait was noted."""
+        self._moved += count
+
+
+class Exchange:
+    """One exchange on its way; belongs to the thread that makes it.
+
+    Attributes:
+        scope: Lets another thread end it.
+        careful: Whether it must not be sent on a socket that may be closing.
+        silence: Read timeout, seconds.
+        limits: Sizes, counts and the rate that the peer is held to.
+        within: Seconds it may take altogether; infinite for a transfer without a deadline.
+        until: When they are over, monotonic.
+        guard: Given the peer's address before anything is sent; may raise.
+        secret: Whether its URL is pre-signed, and so in no log.
+        proxy: Host and port of the proxy on the way; "" without one.
+        phase: Where it is.
+        sent: Body bytes handed to the network.
+        received: Body bytes that came.
+        answer: Status and headers, once they came.
+        slow: Why it was ended although the peer was not silent; "" else.
+    """
+
+    __slots__ = (
+        "_at_body",
+        "_awaiting",
+        "_bound",
+        "_connect",
+        "_connecting",
+        "_head",
+        "_head_until",
+        "_lock",
+        "_met",
+        "_over",
+        "_paced",
+        "_watch",
+        "_wire_counts",
+        "answer",
+        "careful",
+        "guard",
+        "limits",
+        "phase",
+        "proxy",
+        "received",
+        "scope",
+        "secret",
+        "sent",
+        "silence",
+        "slow",
+        "until",
+        "within",
+    )
+
+    def __init__(
+        self,
+        retry: RetryClass,
+        silence: float,
+        scope: Scope | None,
+        guard: Guard | None,
+        *,
+        connect: float = 5.0,
+        within: float = float("inf"),
+        paced: float | None = None,
+        limits: Limits = LIMITS,
+        secret: bool = False,
+    ) -> None:
+        self.scope = scope
+        self.careful = retry in "DE"
+        self.silence = silence
+        self.guard = guard
+        self.limits = limits
+        self.within = within
+        now = time.monotonic()
+        self.until = now + within
+        self.secret = secret
+        self.proxy = ""
+        self.phase: Phase = "connect"
+        self.sent = 0
+        self.received = 0
+        self.answer: Response | None = None
+        self.slow = ""
+        self._connect = connect
+        self._paced = paced  # seconds to average the rate over; None if there is a deadline instead
+        self._watch: Watch | None = None
+        self._wire_counts = False
+        self._bound = min(self.until, now + limits.head_seconds)
+        self._head = b""
+        self._head_until = 0.0
+        self._awaiting = False
+        self._at_body = False
+        self._connecting = False
+        self._met = False
+        self._over = False
+        self._lock: threading.Lock | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds to the deadline."""
+        return self.until - time.monotonic()
+
+    # -- connecting ----------------------------------------------------------------------------------------------------
+
+    def connect(self, connection: HTTPConnection, connect: Callable[[], None]) -> None:
+        """Connect; a name is looked up on a thread of its own, because nothing else ends a look-up in time."""
+        self.phase, self._connecting, self._met = "connect", True, False
+        if self.scope is not None:
+            self.scope.check()
+        connection.timeout = max(min(self._connect, self.left), 1e-3)
+        if _needs_no_lookup(connection.host):
+            connect()
+        else:
+            self._lock = threading.Lock()
+            _Connecting(self, connection, connect).wait(self._bound - time.monotonic())
+        if self.scope is not None:
+            self.scope.check()
+        self._connecting = False
+
+    def connected(self, sock: Any) -> None:
+        """Look at who is there before anything is said; called again with the TLS layer.
+
+        What is left of the connect timeout and of the deadline is what the TLS handshake gets, and from here on a
+        cancellation can shut the socket down.
+        """
+        if not self._connecting:
+            return
+        with self._lock or contextlib.nullcontext():
+            if self._over:
+                msg = "the exchange is over"
+                raise TimeoutError(msg)
+            if self.scope is not None:
+                self.scope.attach(partial(shut, sock))
+        sock.settimeout(max(min(self._connect, self.left), 1e-3))
+        if not self._met:
+            self._met = True
+            if self.guard is not None:
+                self.guard(str(sock.getpeername()[0]))
+
+    def finish(self) -> None:
+        """Nothing happens in its name any more; what a late look-up opens is closed again."""
+        self._over = True
+        if self._lock is not None:
+            with self._lock:  # a socket that is attached at this moment is detached below
+                pass
+        if self.scope is not None:
+            self.scope.detach()
+
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    def send(self, connection: HTTPConnection, data: Any, fallback: Callable[[Any], None]) -> None:
+        """Send in pieces: each may take as long as the peer may be silent, and each is counted.
+
+        The headers wait for a short body and go out with it, in one packet.
+        """
+        if connection.sock is None:
+            connection.connect()
+        if self._connecting or not isinstance(data, bytes | bytearray | memoryview):
+            fallback(data)
+        elif not self._at_body:
+            self._head += data
+        else:
+            self._send(connection, data)
+
+    def _send(self, connection: HTTPConnection, data: bytes | bytearray | memoryview) -> None:
+        self.phase, self._bound = "send", self.until
+        head, self._head = self._head, b""
+        if head and len(data) > _JOINED:
+            self._transmit(connection.sock, head, len(head))
+            head = b""
+        self._transmit(connection.sock, head + data if head else data, len(head))
+
+    def _transmit(self, sock: socket.socket, data: bytes | bytearray | memoryview, headers: int) -> None:
+        """Send bytes, of which the first are headers and not counted."""
+        left = memoryview(data)
+        while left:
+            count = self._move(sock, sock.send, left)
+            left = left[count:]
+            self.sent += max(0, count - headers)
+            headers = max(0, headers - count)
+
+    def headers_sent(self) -> None:
+        """What is sent from here on is the body."""
+        self._at_body = True
+        self._start_watch()
+
+    def request_sent(self, connection: HTTPConnection) -> None:
+        """The request is complete: what was held back goes out."""
+        if self._head:
+            self._send(connection, b"")
+        self.phase = "wait"
+
+    # -- receiving -----------------------------------------------------------------------------------------------------
+
+    def await_head(self) -> None:
+        """Wait for a head: for its first byte as long as the peer may be silent, and as long again for all of it."""
+        if not self._head_until:  # interim responses share the time of the final one
+            self._head_until = min(self.until, time.monotonic() + self.limits.head_seconds)
+        self._bound = self._head_until
+        self._watch = None
+        self._awaiting = True
+
+    def await_body(self, *, chunked: bool) -> None:
+        """Wait for a body; of a chunked one the payload counts, not the framing."""
+        self._awaiting, self._bound = False, self.until
+        self._wire_counts = not chunked
+        self._start_watch()
+
+    def receive(self, sock: Any, buffer: Any) -> int:
+        """Read what is there."""
+        count = self._move(sock, sock.recv_into, buffer)
+        if self._awaiting:
+            self._awaiting = False
+            self._bound = min(self._bound, time.monotonic() + self.silence)
+        return count
+
+    def payload(self, count: int) -> None:
+        """Count bytes of a chunked body."""
+        if self._watch is not None:
+            self._watch.count(count)
+
+    # -- both ----------------------------------------------------------------------------------------------------------
+
+    def _start_watch(self) -> None:
+        if self._paced is not None:
+            self._watch = Watch(self.limits.rate, self._paced)
+
+    def _move(self, sock: Any, move: Callable[[Any], int], data: Any) -> int:
+        """Move bytes, and wait no longer than silence, rate and deadline allow."""
+        began = time.monotonic()
+        wait, watch = self._connect if self._connecting else self.silence, self._watch
+        if watch is not None and watch.window < wait:
+            wait = watch.window
+        if self._bound - began < wait:
+            wait = self._bound - began
+            if wait <= 0:
+                self._late()
+        if sock.gettimeout() != wait:
+            sock.settimeout(wait)
+        try:
+            count = move(data)
+        except TimeoutError:
+            if watch is not None and wait == watch.window:
+                self._crawl(watch)
+            if time.monotonic() >= self._bound:
+                self._late()
+            raise
+        if watch is not None:
+            counted = count if self._wire_counts or self.phase == "send" else 0
+            if watch.note(time.monotonic() - began, counted):
+                self._crawl(watch)
+        return count
+
+    def _crawl(self, watch: Watch) -> None:
+        self.slow = f"moved fewer than {self.limits.rate:,} bytes per second over {watch.window:g} s"
+        raise TimeoutError(self.slow)
+
+    def _late(self) -> None:
+        if self._bound < self.until:
+            self.slow = "did not finish the headers of its response in time"
+        msg = "the time for it is over"
+        raise TimeoutError(msg)
+
+
+class _Connecting:
+    """A connection that is being made on another thread; one that comes too late is closed there."""
+
+    def __init__(self, exchange: Exchange, connection: HTTPConnection, connect: Callable[[], None]) -> None:
+        self._exchange, self._connection, self._connect = exchange, connection, connect
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._ended = self._abandoned = False
+        self._error: BaseException | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the connection; raise what connecting raised, or TimeoutError."""
+        exchange = self._exchange
+        try:
+            threading.Thread(target=self._work, name="lakefs_hl-connect", daemon=True).start()
+        except RuntimeError:  # no thread can be had, at the interpreter's exit for one: a look-up has limits of its own
+            self._connect()
+            return
+        try:
+            if exchange.scope is not None:
+                exchange.scope.attach(self._wake.set)
+            self._wake.wait(max(seconds, 0.0))
+        finally:
+            with self._lock:
+                self._abandoned = not self._ended
+        if exchange.scope is not None:
+            exchange.scope.check()
+        if self._abandoned:
+            msg = "connecting timed out"
+            raise TimeoutError(msg)
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        begin(self._exchange)
+        try:
+            self._connect()
+        except BaseException as exc:  # noqa: BLE001 - raised by the thread that waits
+            self._error = exc
+        finally:
+            end()
+            with self._lock:
+                self._ended = True
+                late = self._abandoned
+            self._wake.set()
+            if late:
+                self._connection.close()
+
+
+def _needs_no_lookup(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def shut(sock: Any) -> None:
+    """Shut a socket down under whoever waits on it."""
+    plain = sock if isinstance(sock, socket.socket) else getattr(sock, "socket", None)  # below TLS within TLS
+    if isinstance(plain, socket.socket):
+        with contextlib.suppress(OSError):  # closed meanwhile: what we wanted
+            # not SSLSocket.shutdown, which would turn a reader in another thread to plain text
+            socket.socket.shutdown(plain, socket.SHUT_RDWR)
+
+
+_here = threading.local()
+
+
+def current() -> Exchange | None:
+    """The exchange that this thread makes."""
+    return getattr(_here, "exchange", None)
+
+
+def begin(exchange: Exchange) -> None:
+    """Name the exchange that this thread makes; connections ask for it."""
+    _here.exchange = exchange
+
+
+def end() -> None:
+    """This thread makes none any more."""
+    _here.exchange = None

@@ -1,0 +1,229 @@
+"""The way to a host: through which proxy, with which credentials, and whether a server may send us there at all.
+
+A pre-signed URL is named by the server, so it must not lead further into a network than the server itself is. A proxy
+looks names up itself and has rules of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from lakefs_hl.spec.hosts import ascii_host, host_and_port
+from lakefs_hl.spec.wire import TransportError
+from lakefs_hl.transport.exchange import Guard
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_METADATA, _LINK_LOCAL, _LOOPBACK, _PRIVATE, _PUBLIC = 4, 3, 2, 1, 0
+#: Where clouds hand credentials to whoever asks from inside a machine.
+_METADATA_HOSTS: Final = frozenset(
+    ipaddress.ip_address(one)
+    for one in (
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.170.23",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+    )
+)
+#: Prefixes whose addresses hold an IPv4 address in their last 32 bits: compatible, mapped, translated, NAT64.
+_TAILS: Final = tuple(
+    ipaddress.IPv6Network(one) for one in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")
+)
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+_ISATAP: Final = 0x5EFE
+
+
+def parse(url: str) -> SplitResult:
+    """Split a URL; its host in ASCII.
+
+    Raises:
+        ValueError: It is no URL, or its host cannot be encoded.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host.isascii():
+        return parts
+    name = ascii_host(host)
+    login, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{login}{at}{name}" + (f":{parts.port}" if parts.port is not None else ""))
+
+
+def place(url: SplitResult) -> str:
+    """Host and port, and nothing else of a URL."""
+    return url.netloc.rpartition("@")[2]
+
+
+def port_of(url: SplitResult) -> int:
+    """The port that a URL names or implies."""
+    return url.port or DEFAULT_PORTS[url.scheme]
+
+
+def login_header(proxy: SplitResult) -> dict[str, str]:
+    """The header that carries a proxy URL's user name and password, which are percent-encoded there."""
+    if "@" not in proxy.netloc:
+        return {}
+    pair = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}".encode()
+    return {"proxy-authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+class Route:
+    """Which hosts are reached how.
+
+    Args:
+        endpoint: The server's.
+        proxies: Proxy URL by scheme of the target.
+        no_proxy: Hosts, domains, addresses and networks that are reached without a proxy.
+        allowed: `host` or `host:port` that pre-signed URLs may name whatever their address is.
+    """
+
+    def __init__(
+        self, endpoint: SplitResult, proxies: Mapping[str, str], no_proxy: Iterable[str], allowed: Iterable[str]
+    ) -> None:
+        self._endpoint = endpoint
+        self._proxies, self._no_proxy = dict(proxies), tuple(no_proxy)
+        self._allowed = frozenset(host_and_port(entry) for entry in allowed)
+        self._peer = ""  # the endpoint's address, once we were connected to it without a proxy
+
+    def proxy(self, scheme: str, host: str, port: int) -> str:
+        """The URL of the proxy to a host; "" without one.
+
+        Raises:
+            TransportError: There is one, of a kind that cannot be used.
+        """
+        proxy = self._proxies.get(scheme) or self._proxies.get("all") or ""
+        if not proxy or bypasses(self._no_proxy, host, port):
+            return ""
+        kind = proxy.partition("://")[0]
+        if kind not in DEFAULT_PORTS:
+            msg = f"a proxy of kind {kind}:// cannot be used: name an http:// one, or except {host} with NO_PROXY"
+            raise TransportError("connect", msg, retry=False)
+        return proxy
+
+    def home(self) -> Guard | None:
+        """What to do with the address of whoever answers as the endpoint."""
+        endpoint = self._endpoint
+        if self.proxy(endpoint.scheme, endpoint.hostname or "", port_of(endpoint)):
+            return None  # the address is the proxy's and says nothing of the endpoint
+        return self._note
+
+    def _note(self, peer: str) -> None:
+        self._peer = peer
+
+    def away(self, url: SplitResult) -> Guard | None:
+        """What to do with the address that a pre-signed URL leads to.
+
+        Raises:
+            TransportError: It may not be followed at all.
+        """
+        host = url.hostname or ""
+        if url.scheme not in DEFAULT_PORTS or not host:
+            raise TransportError("connect", f"a pre-signed URL of scheme {url.scheme!r}", retry=False, kind="protocol")
+        port, own = port_of(url), port_of(self._endpoint)
+        if {(host, None), (host, port)} & self._allowed:
+            return None
+        if host == self._endpoint.hostname and (port == own or depth(self._peer or host) < _LOOPBACK):
+            return None
+        if url.scheme == "http" and self._endpoint.scheme == "https":
+            raise _refused(url, "is not encrypted, and the endpoint is")
+        if self.proxy(url.scheme, host, port):
+            return None
+
+        def check(peer: str) -> None:
+            found = depth(peer)
+            if found > depth(self._peer):
+                raise _refused(url, f"leads to the inner address {peer}")
+            if found >= _LOOPBACK and port != own:
+                raise _refused(url, "is another service on this machine")
+
+        return check
+
+
+def _refused(url: SplitResult, why: str) -> TransportError:
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    msg = (
+        f"the server sends us to {place(url)}, which {why}: refused; "
+        f'Client(allowed_storage_hosts=["{host}:{port_of(url)}"]) allows it'
+    )
+    return TransportError("connect", msg, retry=False)
+
+
+def depth(peer: str) -> int:
+    """How far inside a network an address lies: a server may send us outwards or stay level, never further in.
+
+    An IPv6 address that carries an IPv4 address is judged by the latter: whoever translates it delivers there.
+    """
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return _PUBLIC
+    if isinstance(address, ipaddress.IPv6Address) and (carried := list(_carried(address))):
+        return max(_depth(one) for one in carried)
+    return _depth(address)
+
+
+def _depth(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
+    if address in _METADATA_HOSTS:
+        return _METADATA
+    if address.is_link_local:
+        return _LINK_LOCAL
+    if address.is_loopback or address.is_unspecified:
+        return _LOOPBACK
+    return _PUBLIC if address.is_global else _PRIVATE
+
+
+def _carried(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """The IPv4 addresses within an IPv6 address."""
+    bits = int(address)
+    if bits < 1 << 16:  # ::1 and :: are no IPv4 addresses
+        return
+    if any(address in network for network in _TAILS) or (bits >> 32) & 0xFDFFFFFF == _ISATAP:
+        yield ipaddress.IPv4Address(bits & 0xFFFFFFFF)
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
+    if address in _LOCAL_NAT64:  # RFC 8215; bits 64 to 71 are left out (RFC 6052)
+        if spread := (bits >> 64 & 0xFFFF) << 16 | bits >> 40 & 0xFFFF:
+            yield ipaddress.IPv4Address(spread)
+        yield ipaddress.IPv4Address(bits & 0xFFFFFFFF)
+
+
+def bypasses(no_proxy: Iterable[str], host: str, port: int) -> bool:
+    """Whether a host is reached without a proxy: by name, domain, address or network, as curl and Go read the list."""
+    host = host.lower().rstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        address = None
+    for entry in (one.strip().lower() for one in no_proxy):
+        if entry == "*":
+            return True
+        name, _, wanted = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "")
+        if wanted and wanted != str(port):
+            continue
+        if address is not None:
+            try:
+                if address in ipaddress.ip_network(name.strip("[]"), strict=False):
+                    return True
+            except ValueError:
+                continue
+        elif _matches(name.lstrip("."), host):
+            return True
+    return False
+
+
+def _matches(name: str, host: str) -> bool:
+    try:
+        name = ascii_host(name)
+    except ValueError:  # no name of any host
+        return False
+    return bool(name) and (host == name or host.endswith(f".{name}"))

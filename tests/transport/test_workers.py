@@ -1,0 +1,88 @@
+"""Threads on demand, and calls at the interpreter's exit, where there are none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lakefs_hl.ops.effects import gather, send
+from lakefs_hl.transport.blocking import Blocking
+from lakefs_hl.transport.workers import Workers
+from tests.transport.fakes import STAT, Fake
+from tests.transport.peers import answer, answering
+
+
+def test_work_is_done_on_a_thread() -> None:
+    workers = Workers(2, "mine")
+    assert workers.submit(lambda: threading.current_thread().name).result().startswith("mine")
+    with pytest.raises(ZeroDivisionError):
+        workers.submit(lambda: 1 // 0).result()
+    workers.close()
+
+
+def test_a_pool_that_was_closed_meanwhile_is_made_anew() -> None:
+    workers = Workers(2, "mine")
+    pool = workers._open()
+    pool.shutdown()  # as a `close` between the choice of a pool and its use
+    assert workers.submit(lambda: threading.current_thread().name).result().startswith("mine")
+    workers.close()
+
+
+def test_no_thread_can_be_had_and_the_work_is_queued_it_is_not_done_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    done = list[int]()
+    with pytest.raises(RuntimeError, match="can't start"):
+        Workers(2, "mine").submit(done.append, 1)
+    assert done == []
+
+
+def test_a_client_may_be_closed_while_a_gather_runs() -> None:
+    driver: Blocking
+
+    def reply(*_: object) -> object:
+        driver.close()
+        return answer
+
+    driver = Blocking(Fake(reply, fan_out=4))  # type: ignore[arg-type]
+    assert len(driver.run(gather((send(STAT) for _ in range(100)), 4))) == 100
+    driver.close()
+
+
+AT_EXIT = """
+import asyncio, atexit, sys, warnings
+import lakefs_hl, lakefs_hl.aio
+from lakefs_hl.ops.effects import gather, send
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.wire import Request
+
+warnings.simplefilter("error")
+STAT = Request(endpoints.STAT_OBJECT, ("r", "main"), {"path": "k"})
+client = lakefs_hl.Client(sys.argv[1], "key", "secret", retries=0)
+awaitable = lakefs_hl.aio.Client(sys.argv[1], "key", "secret", retries=0)
+
+def last():
+    statuses = [client._run(send(STAT)).status]
+    statuses += [answer.status for answer in client._run(gather([send(STAT) for _ in range(5)], 4))]
+    async def many():
+        return [(await awaitable._run(send(STAT))).status, *(
+            answer.status for answer in await awaitable._run(gather([send(STAT) for _ in range(5)], 4)))]
+    print(statuses + asyncio.run(many()), flush=True)
+
+atexit.register(last)  # before the first request, so it runs after urllib3 has emptied its pools
+client._run(gather([send(STAT) for _ in range(5)], 4))
+asyncio.run(awaitable._run(send(STAT)))
+"""
+
+
+def test_calls_from_an_atexit_handler_work_in_both_colours() -> None:
+    with answering(answer(b"{}")) as server:
+        command = [sys.executable, "-c", AT_EXIT, server.url]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.strip() == str([200] * 12), ended.stderr
+    assert "Traceback" not in ended.stderr
