@@ -1,22 +1,27 @@
 """Any data as a body that can be sent twice: bytes, or a slice of an open file.
 
-Rules of the room: what is no bytes and no regular file is spooled, in memory to 8 MiB, then to a temporary file. No
-file object of the caller is closed here.
+Rules of the room: only a regular file that is read by its own descriptor is measured; everything else is read to its
+end into a spool, in memory to 8 MiB, then in a temporary file. What an object says of itself (`fileno()`, `len()`, a
+size of 0) is not believed. No file object of the caller is closed here.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
 import tempfile
-from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, cast
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, nullcontext
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, cast
 
+from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.wire import FileSlice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from typing_extensions import Buffer
 
 #: What `upload` takes.
 Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[bytes]"
@@ -24,88 +29,248 @@ Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[
 #: How much of a body is kept in memory before it goes to a temporary file.
 SPOOL: Final = 8 << 20
 BLOCK: Final = 1 << 20
+#: The type of `tempfile.NamedTemporaryFile`. Where it has another name, such a file is copied like any other stream.
+_TEMPORARY: Final = getattr(tempfile, "_TemporaryFileWrapper", None)
+
+
+class Abandoned(Exception):
+    """The caller no longer waits for the body."""
+
+
+def _never() -> bool:
+    return False
 
 
 @contextmanager
-def replayable(data: Data) -> Iterator[bytes | FileSlice]:
-    """Gives any data as a body that can be sent again: bytes, or a slice of an open file.
+def replayable(data: Data, stopped: Callable[[], bool] = _never) -> Iterator[bytes | FileSlice]:
+    """Give any data as a body that can be sent again: bytes, or a slice of an open file.
 
     A `str` is its UTF-8; a path names a local file; a file object is read from where it stands to its end, and stands
-    there afterwards; an iterable gives blocks of bytes.
+    there afterwards; an iterable gives blocks of bytes. A regular file and a `BytesIO` stand where they stood if the
+    upload fails.
+
+    Args:
+        data: What to send.
+        stopped: Asked between two blocks; True ends the reading.
 
     Raises:
-        TypeError: The data is none of these.
-        FileNotFoundError: A path names no file.
+        TypeError: The data is none of these, or gives something else than bytes or text.
+        BlockingIOError: A non-blocking stream has no data.
+        OSError: A file cannot be read; `FileNotFoundError` and `IsADirectoryError` name the path.
     """
     if isinstance(data, bytes):
-        yield data
+        yield data if type(data) is bytes else bytes.__getitem__(data, slice(None))  # no method of a subclass
     elif isinstance(data, str):
-        yield data.encode()
+        yield str.encode(data)
     elif isinstance(data, bytearray | memoryview):
-        yield bytes(data)
-    elif isinstance(data, os.PathLike):
-        with open(data, "rb") as file:  # noqa: PTH123 - any os.PathLike
-            yield _slice(file.fileno(), 0)
-    elif isinstance(data, io.BytesIO):
-        yield data.read()
-    elif hasattr(data, "read"):
-        with _file(data) as body:
-            yield body
-    elif hasattr(data, "__iter__"):
-        with tempfile.SpooledTemporaryFile(SPOOL) as spool:
-            for block in cast("Iterable[object]", data):
-                if not isinstance(block, bytes | bytearray | memoryview):
-                    msg = f"an iterable body must give bytes, not {type(block).__name__}: {block!r:.80}"
-                    raise TypeError(msg)
-                spool.write(block)
-            with body_of(spool) as body:
+        yield _copy(data)
+    elif _is_path(data):
+        with _open(data) as file:
+            measured = _measure(file.fileno(), 0, os.fspath(data))
+            with nullcontext(measured) if measured is not None else _spooled(_read(file, stopped)) as body:
                 yield body
+    elif type(data) is io.BytesIO:
+        at = data.tell()
+        try:
+            yield data.read()
+        except BaseException:
+            data.seek(at)
+            raise
+    elif hasattr(data, "read"):
+        with _file(data, stopped) as body:
+            yield body
     else:
-        msg = f"data must be bytes, str, a path, a file object or an iterable of bytes, not {type(data).__name__}"
+        content = _buffer(data)
+        with nullcontext(content) if content is not None else _spooled(_iterate(data, stopped)) as body:
+            yield body
+
+
+def block_of(block: object, source: str) -> bytes:
+    """Return one block of a stream or an iterable as bytes.
+
+    Raises:
+        TypeError: It is something else.
+        BlockingIOError: It is None.
+    """
+    if isinstance(block, bytes):
+        return block
+    if isinstance(block, bytearray | memoryview):
+        return _copy(block)
+    if block is None:
+        raise BlockingIOError(
+            errno.EAGAIN,
+            f"{source} gave None: it is non-blocking and has no data now, which is not its end; nothing was sent. "
+            "Make it blocking (os.set_blocking(fd, True)), or collect its bytes and pass those",
+        )
+    if hasattr(block, "__await__"):
+        getattr(block, "close", _never)()  # else the interpreter warns of a coroutine that was never awaited
+        msg = f"{source} gave a {type(block).__name__}: an asynchronous file can be uploaded with lakefs_hl.aio only"
         raise TypeError(msg)
+    msg = f"{source} must give bytes, not {type(block).__name__}: {block!r:.80}"
+    raise TypeError(msg)
 
 
-@contextmanager
-def _file(file: Any) -> Iterator[bytes | FileSlice]:
-    """A file object from where it stands; a regular binary file is read by position, without its buffer."""
-    fd = _regular(file)
-    if fd is not None:
-        if file.writable():
-            file.flush()
-        body = _slice(fd, file.tell())
-        yield body
-        file.seek(body.offset + body.length)
-        return
-    with tempfile.SpooledTemporaryFile(SPOOL) as spool:
-        while block := file.read(BLOCK):
-            spool.write(block.encode() if isinstance(block, str) else block)
-        with body_of(spool) as body_:
-            yield body_
+def stream_block(block: object, kind: type | None, source: str) -> tuple[bytes, type]:
+    """Return what `read()` gave as bytes, and whether it was `str` or `bytes`: a stream gives one or the other.
+
+    Raises:
+        TypeError: It is neither, or not what the stream gave before.
+        BlockingIOError: It is None.
+    """
+    found = str if isinstance(block, str) else bytes
+    content = str.encode(block) if isinstance(block, str) else block_of(block, source)
+    if kind not in (None, found):
+        msg = f"{source} gave bytes and str by turns; it must give one of them"
+        raise TypeError(msg)
+    return content, found
 
 
-def _regular(file: Any) -> int | None:
-    if not isinstance(file, io.RawIOBase | io.BufferedReader | io.BufferedRandom) and not (
-        isinstance(getattr(file, "file", None), io.BufferedRandom) and not isinstance(file, io.TextIOBase)
-    ):
-        return None
-    with suppress(OSError, AttributeError, ValueError):  # no descriptor: a reader of an archive, a pipe object
-        fd: int = file.fileno()
-        if stat.S_ISREG(os.fstat(fd).st_mode) and file.seekable():
-            return fd
-    return None
+def source_of(data: object) -> str:
+    """Return what to call a stream in an error."""
+    name = getattr(data, "name", None)
+    return f"read() of {type(data).__name__}{f' {name!r}' if isinstance(name, str | bytes | int) else ''}"
 
 
-def _slice(fd: int, offset: int) -> FileSlice:
-    return FileSlice(fd, offset, max(0, os.fstat(fd).st_size - offset))
-
-
-@contextmanager
-def body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[bytes | FileSlice]:
-    """Gives what was spooled as a body: bytes while they are few, else a slice of the temporary file."""
+def body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> bytes | FileSlice:
+    """Return what was spooled as a body: bytes while they are few, else a slice of the temporary file."""
     spool.flush()
     size = spool.seek(0, os.SEEK_END)
-    if size <= SPOOL:
-        spool.seek(0)
-        yield spool.read()
-    else:
-        yield FileSlice(spool.fileno(), 0, size)
+    if size > SPOOL:
+        return FileSlice(spool.fileno(), 0, size)
+    spool.seek(0)
+    return spool.read()
+
+
+# -- what is measured --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _file(file: Any, stopped: Callable[[], bool]) -> Iterator[bytes | FileSlice]:
+    """A file object from where it stands."""
+    exact = _exact(file)
+    if exact is not None:
+        if exact.writable():
+            exact.flush()
+        measured = _measure(exact.fileno(), exact.tell(), exact.name)
+        if measured is not None:
+            yield measured
+            exact.seek(measured.offset + measured.length)
+            return
+    with _spooled(_read(file, stopped)) as body:
+        yield body
+
+
+def _exact(file: Any) -> io.FileIO | io.BufferedReader | io.BufferedRandom | None:
+    """The file, if it is regular and reads by its own descriptor; None for anything that may change what it reads.
+
+    Exact types only: a `BufferedReader` over a decompressor tells the descriptor of the compressed file, and a subclass
+    may read as it likes.
+    """
+    if _TEMPORARY is not None and type(file) is _TEMPORARY:
+        file = file.file
+    raw = file.raw if type(file) in (io.BufferedReader, io.BufferedRandom) else file
+    if type(raw) is not io.FileIO or not raw.readable() or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        return None
+    return cast("io.FileIO | io.BufferedReader | io.BufferedRandom", file)
+
+
+def _measure(fd: int, offset: int, name: object) -> FileSlice | None:
+    """The rest of a regular file, by its size; None if it must be read to its end to know where that is."""
+    before = os.fstat(fd)
+    size = before.st_size
+    # A pipe, a device; a file of /proc says 0, one of sysfs 4096, and those of FUSE what they like: a size is believed
+    # if the last byte is where it says and nothing follows.
+    if not stat.S_ISREG(before.st_mode) or size <= offset or len(os.pread(fd, 2, size - 1)) != 1:
+        return None
+
+    def check() -> None:
+        after = os.fstat(fd)
+        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
+            now = f"has {after.st_size} now" if after.st_size != size else "was modified since"
+            raise IntegrityError(
+                f"the file {name!r} changed while it was uploaded: it had {size} bytes and {now}; nothing was stored. "
+                "Upload it when nothing writes to it any more, or upload a copy"
+            )
+
+    return FileSlice(fd, offset, size - offset, check)
+
+
+# -- what is read to its end -------------------------------------------------------------------------------------------
+
+
+def _is_path(data: object) -> TypeGuard[os.PathLike[str]]:
+    """Whether it names a file; an open file that also knows its path is the file."""
+    return isinstance(data, os.PathLike) and not isinstance(data, io.IOBase)
+
+
+def _open(path: os.PathLike[str]) -> io.FileIO:
+    try:
+        return io.FileIO(path)
+    except IsADirectoryError:
+        msg = "upload takes one file, and this is a directory; upload its files one by one"
+        raise IsADirectoryError(errno.EISDIR, msg, os.fspath(path)) from None
+
+
+def _read(file: Any, stopped: Callable[[], bool]) -> Iterator[bytes]:
+    source, kind = source_of(file), None
+    while True:
+        content, kind = stream_block(file.read(BLOCK), kind, source)
+        if not content:
+            return
+        yield content
+        if stopped():
+            raise Abandoned
+
+
+def _iterate(data: object, stopped: Callable[[], bool]) -> Iterator[bytes]:
+    if not isinstance(data, Iterable) or isinstance(data, Mapping | AbstractSet):
+        hint = "; an asynchronous iterable can be uploaded with lakefs_hl.aio only"
+        msg = (
+            f"data must be bytes, str, a path, a file object or an iterable of bytes, not {type(data).__name__}"
+            f"{hint if isinstance(data, AsyncIterable) else ''}"
+        )
+        raise TypeError(msg)
+    for block in data:
+        yield block_of(block, "an iterable body")
+        if stopped():
+            raise Abandoned
+
+
+@contextmanager
+def _spooled(blocks: Iterator[bytes]) -> Iterator[bytes | FileSlice]:
+    with tempfile.SpooledTemporaryFile(SPOOL) as spool:
+        for block in blocks:
+            spool.write(block)
+        yield body_of(spool)
+
+
+def _copy(data: Buffer) -> bytes:
+    """The bytes of a buffer as they are now, in order, whatever its shape and format.
+
+    Raises:
+        TypeError: It holds references to Python objects.
+    """
+    view = memoryview(data)
+    if "O" in view.format:
+        msg = "a buffer of Python objects has no bytes to upload: it holds addresses"
+        raise TypeError(msg)
+    return view.tobytes()
+
+
+def _buffer(data: object) -> bytes | None:
+    """The bytes of an array of single bytes, such as `pyarrow.Buffer`; None if it is no buffer at all.
+
+    Raises:
+        TypeError: Its items are larger: their bytes depend on the machine, so the caller has to ask for them.
+    """
+    try:
+        view = memoryview(cast("Any", data))
+    except (TypeError, ValueError, BufferError):
+        return None
+    if view.itemsize == 1 and view.format in ("B", "b", "c"):
+        return view.tobytes()
+    msg = (
+        f"data is a {type(data).__name__} of items in the format {view.format!r}, not of bytes; "
+        "pass data.tobytes() to store them as they lie in memory"
+    )
+    raise TypeError(msg)

@@ -12,9 +12,9 @@ import io
 import sys
 import tempfile
 import uuid
-import warnings
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
+from lakefs_hl import unclosed
 from lakefs_hl.bodies import SPOOL, body_of
 from lakefs_hl.ops import objects, transfer
 from lakefs_hl.ops.presign import MD5
@@ -113,13 +113,24 @@ def open_writer(
     pre_signed: bool | None,
     content_type: str | None,
     metadata: dict[str, str] | None,
+    opened: unclosed.Opened | None = None,
 ) -> ObjectWriter | TextWriter:
-    """Opens an object for writing; "x" fails at once if the object exists, and at `close()` if it does by then."""
+    """Opens an object for writing; "x" fails at once if the object exists, and at `close()` if it does by then.
+
+    `opened` is where the caller's code did so, if the stack does not tell.
+    """
     action, is_text = split_mode(mode, writable=True)
     _check_text(text, mode, is_text=is_text)
     writer = ObjectWriter(
-        place, path, create_only=action == "x", pre_signed=pre_signed, content_type=content_type, metadata=metadata
+        place,
+        path,
+        create_only=action == "x",
+        pre_signed=pre_signed,
+        content_type=content_type,
+        metadata=metadata,
+        opened=opened or unclosed.opened_here(),
     )
+    writer._shown_mode = mode
     if not is_text:
         return writer
     try:
@@ -316,7 +327,12 @@ def _md5() -> hashlib._Hash:
 
 
 class ObjectWriter(io.BufferedIOBase):
-    """Collects what is written, in memory to 8 MiB and then in a temporary file, and publishes it at `close()`."""
+    """Collects what is written, in memory to 8 MiB and then in a temporary file, and publishes it at `close()`.
+
+    Only a `close()` of the caller's code counts: one that comes from a finaliser, of this file or of a wrapper around
+    it, publishes nothing and warns. In a transaction it is noted in `place._lost`, and in `place._writers` as long as
+    the file is open.
+    """
 
     def __init__(
         self,
@@ -327,14 +343,20 @@ class ObjectWriter(io.BufferedIOBase):
         pre_signed: bool | None = None,
         content_type: str | None = None,
         metadata: dict[str, str] | None = None,
+        opened: unclosed.Opened | None = None,
     ) -> None:
         super().__init__()
         self._publish: Callable[[bytes | FileSlice], Op[ObjectStats]] | None = None
         self._spool = tempfile.SpooledTemporaryFile(SPOOL)  # noqa: SIM115 - lives as long as the writer
         self._entered: tuple[BaseException | None] | None = None
+        self._spared = False
+        self._watch = unclosed.watch(self)
+        self._opened = opened or unclosed.opened_here()
         self._place = place
+        self._path = path
+        self._shown_mode = "xb" if create_only else "wb"
         self.name = object_uri(place._repository_id, place._id, path)
-        self.mode = "xb" if create_only else "wb"
+        self.mode = self._shown_mode
         writers: WeakSet[ObjectWriter] | None = getattr(place, "_writers", None)
         if writers is not None:
             writers.add(self)  # a transaction's: it tells of files that are open at its end
@@ -408,15 +430,23 @@ class ObjectWriter(io.BufferedIOBase):
         """Publishes what was written, once; a second call does nothing, whatever became of the first.
 
         Inside its own `with` block, while an exception is on its way, it does nothing: a wrapper such as TextIOWrapper
-        closes what it wraps on its way out of a failed block, and the end of our block knows better.
+        closes what it wraps on its way out of a failed block, and the end of our block knows better. Nor does it when
+        the finaliser of a wrapper calls it there. Outside of a block such a finaliser ends the file, unpublished.
         """
         if self.closed or (self._entered is not None and sys.exception() is not self._entered[0]):
             return
-        publish, self._publish = self._publish, None
+        by_finaliser = self._publish is not None and (
+            self._spared or self._watch.unreachable or (unclosed.in_finaliser() and not self._opened.in_finaliser)
+        )
+        self._spared = False
+        if by_finaliser and self._entered is not None:
+            return
         try:
+            if by_finaliser:
+                self._lose()
+            publish, self._publish = self._publish, None
             if publish is not None:
-                with body_of(self._spool) as body:
-                    self._place._client._run(publish(body))
+                self._place._client._run(publish(body_of(self._spool)))
         finally:
             self._spool.close()
             super().close()
@@ -439,14 +469,36 @@ class ObjectWriter(io.BufferedIOBase):
     def __del__(self) -> None:
         """Publishes nothing: only `close()` does."""
         if not self.closed:
-            if self._publish is not None:
-                warnings.warn(
-                    f"{self.name} was opened for writing and never closed: nothing was written to the lake",
-                    ResourceWarning,
-                    stacklevel=2,
-                    source=self,
-                )
-            self.discard()
+            try:
+                self._lose()  # an error if warnings are errors
+            finally:
+                # Not closed: in a cycle, wrappers around this file are finalised in any order, and flush into it.
+                self._spool.close()
+                self._spool = cast("Any", io.BytesIO())
+
+    def _dealloc_warn(self, source: object, /) -> None:
+        """Called by the finaliser of a TextIOWrapper or BufferedWriter around this file, just before its `close()`.
+
+        CPython tells the inner file so that a FileIO can warn: `_io_TextIOWrapper_close_impl` in
+        Modules/_io/textio.c, `_io__Buffered_close_impl` in Modules/_io/bufferedio.c. It is the only sign by which the
+        `close()` that follows differs from one of the caller. The file stays open for what the wrapper flushes.
+        """
+        if self._entered is not None:
+            self._spared = True
+        else:
+            self._lose()
+
+    def _lose(self) -> None:
+        """Gives up publishing, and says so; a second call says nothing more."""
+        publish, self._publish = self._publish, None
+        if publish is None:
+            return
+        lost: list[str] | None = getattr(self._place, "_lost", None)
+        if lost is not None:
+            lost.append(self.name)
+        what = "branch" if lost is None else "tx"
+        advice = f"Write `{self._opened.form} {what}.open({self._path!r}, {self._shown_mode!r}) as file:`"
+        unclosed.warn(self.name, f"{advice}, which closes it", self._opened)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -460,6 +512,7 @@ class TextWriter(io.TextIOWrapper):
     def __init__(self, writer: ObjectWriter, encoding: str, errors: str | None, newline: str | None) -> None:
         super().__init__(writer, encoding, errors, newline)
         self._writer = writer
+        self._detached = False
 
     def write(self, text: str | Buffer, /) -> int:
         """Takes characters, or bytes as they are; returns how many."""
@@ -467,6 +520,12 @@ class TextWriter(io.TextIOWrapper):
             return super().write(text)
         self.flush()
         return self._writer.write(text)
+
+    def detach(self) -> ObjectWriter:  # type: ignore[override]
+        """Gives the binary file, which from now on is the caller's to close."""
+        super().detach()
+        self._detached = True
+        return self._writer
 
     def discard(self) -> None:
         """Closes the file and publishes nothing."""
@@ -484,5 +543,8 @@ class TextWriter(io.TextIOWrapper):
     def __del__(self) -> None:
         """Publishes nothing: only `close()` does."""
         writer = getattr(self, "_writer", None)
-        if writer is not None and not writer.closed:
-            writer.__del__()
+        if writer is not None and not writer.closed and not self._detached:
+            try:
+                writer._lose()
+            finally:
+                writer.discard()

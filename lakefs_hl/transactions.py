@@ -26,7 +26,11 @@ class TransactionFields:
     """What is known of a transaction, in both colours."""
 
     _tx: ops.Tx
+    #: Files that were opened for writing. One that was garbage-collected is no longer here, but in `_lost`.
     _writers: WeakSet[ObjectWriter]
+    #: Names of the files that the collector ended: opened for writing in this transaction, never closed by the caller,
+    #: and so not written. A file that was discarded, or left by a failed `with` block, is not among them.
+    _lost: list[str]
 
     def _left_open(self) -> list[str]:
         """Discards the files that are still open for writing: they could be published only after the end."""
@@ -177,6 +181,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             source_ref=source_ref,
         )
         self._writers = WeakSet()
+        self._lost = []
         super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property

@@ -49,7 +49,9 @@ class WriteIOBase(ReadIOBase):
 
         Raises:
             ObjectExistsException: `if_none_match` was given and there is an object.
-            IntegrityError: The lake stored something else; the object is not to be trusted.
+            IntegrityError: The lake stored something else, and the object is not to be trusted; or a local file changed
+                while it was sent, and nothing was stored.
+            BlockingIOError: A non-blocking stream had no data; nothing was stored.
 
         Examples:
             >>> branch = lakefs.repository("example").branch("main")

@@ -1,23 +1,30 @@
-"""Objects as awaitable files: the blocking file, driven in a thread; and any data as a body that can be sent twice."""
+"""Objects as awaitable files: the blocking file, driven in a thread; and any data as a body that can be sent twice.
+
+Rules of the room: whatever may wait (a disk, a pipe, the caller's own `read()`) is called in a thread, and one thread
+at a time has a file, cancelled or not.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import inspect
 import io
-import os
 import tempfile
-from collections.abc import AsyncIterable
+import threading
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from lakefs_hl import bodies, fileio
-from lakefs_hl.bodies import SPOOL
+from lakefs_hl import bodies, fileio, unclosed
+from lakefs_hl.bodies import BLOCK, SPOOL
 from lakefs_hl.fileio import Text as Text
 from lakefs_hl.fileio import split_mode as split_mode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
     from lakefs_hl.client import Client
@@ -27,6 +34,8 @@ T_co = TypeVar("T_co", bound="str | bytes", covariant=True)
 R = TypeVar("R")
 #: What `upload` takes.
 Data: TypeAlias = "bodies.Data | AsyncIterable[bytes]"
+#: How much of a body in memory is copied or encoded on the loop, bytes: more would hold up its other tasks.
+ON_LOOP: Final = 1 << 20
 
 
 class _Asked(Protocol):
@@ -47,7 +56,8 @@ class At(Protocol):
 class AsyncFile(Generic[T_co]):
     """A file whose methods are awaited; each runs the blocking file's in a thread, one at a time.
 
-    A cancelled call may have been done all the same; a cancelled `close()` of a writer may have published.
+    A cancelled call may have been done all the same; a cancelled `close()` of a writer may have published. Its thread
+    goes on until it is done, and the next call waits for it.
     """
 
     def __init__(self, file: Any) -> None:
@@ -68,8 +78,18 @@ class AsyncFile(Generic[T_co]):
         return closed
 
     async def _call(self, method: Callable[..., R], *args: Any) -> R:
-        async with self._turn:
-            return await asyncio.to_thread(method, *args)
+        await self._turn.acquire()
+        try:
+            work = _in_thread(method, *args)
+        except BaseException:
+            self._turn.release()
+            raise
+        work.add_done_callback(self._end)  # not when the caller stops waiting: when the thread is out of the file
+        return await asyncio.shield(work)
+
+    def _end(self, work: asyncio.Future[Any]) -> None:
+        self._turn.release()
+        _look_at(work)
 
     async def read(self, size: int = -1) -> T_co:
         """Reads characters or bytes; all that is left if `size` is negative."""
@@ -139,7 +159,12 @@ class Opening(Generic[T_co]):
         self._file: AsyncFile[T_co] | None = None
 
     async def _open(self) -> AsyncFile[T_co]:
-        self._file = AsyncFile(await asyncio.to_thread(self._opener))
+        work = _in_thread(self._opener)
+        try:
+            self._file = AsyncFile(await asyncio.shield(work))
+        except asyncio.CancelledError:
+            work.add_done_callback(_close)
+            raise
         return self._file
 
     def __await__(self) -> Generator[Any, None, AsyncFile[T_co]]:
@@ -166,6 +191,7 @@ class _Place:
         self._id = at._id
         self._client = at._client._blocking
         self._writers: WeakSet[fileio.ObjectWriter] | None = getattr(at, "_writers", None)
+        self._lost: list[str] | None = getattr(at, "_lost", None)
 
 
 def open_reader(at: At, path: str, mode: str, text: Text, *, pre_signed: bool | None, buffering: int) -> Opening[Any]:
@@ -189,34 +215,82 @@ def open_writer(
 ) -> Opening[Any]:
     """Prepares to open an object for writing; bad arguments are errors at once."""
     split_mode(mode, writable=True)
-    place = _Place(at)
+    place, opened = _Place(at), unclosed.opened_here("async with")  # here: the thread knows nothing of the caller
     return Opening(
         lambda: fileio.open_writer(
-            place, path, mode, text, pre_signed=pre_signed, content_type=content_type, metadata=metadata
+            place,
+            path,
+            mode,
+            text,
+            pre_signed=pre_signed,
+            content_type=content_type,
+            metadata=metadata,
+            opened=opened,
         )
     )
+
+
+def _in_thread(method: Callable[..., R], *args: Any) -> asyncio.Future[R]:
+    """Starts a call in a thread, as `asyncio.to_thread` does, and gives what tells of its end."""
+    context = contextvars.copy_context()
+    return asyncio.get_running_loop().run_in_executor(None, partial(context.run, method, *args))
+
+
+def _look_at(work: asyncio.Future[Any]) -> None:
+    """Takes note of an error that nobody waits for any more, so that the loop does not report it."""
+    if not work.cancelled():
+        work.exception()
+
+
+def _close(work: asyncio.Future[Any]) -> None:
+    """Closes a file that was opened for a caller who was cancelled; a writer publishes nothing."""
+    if not work.cancelled() and work.exception() is None:
+        file = work.result()
+        getattr(file, "discard", file.close)()
+
+
+# -- bodies ------------------------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
 async def replayable(data: Data) -> AsyncIterator[bytes | FileSlice]:
     """Gives any data as a body that can be sent again; what takes time to read is read in a thread.
 
+    A cancelled reading ends after the block that is being read.
+
     Raises:
         TypeError: The data is nothing that can be uploaded.
+        BlockingIOError: A non-blocking stream has no data.
     """
-    if isinstance(data, bytes | bytearray | memoryview | str | os.PathLike):
-        with bodies.replayable(data) as body:
+    if _is_short(data):
+        with bodies.replayable(data) as body:  # type: ignore[arg-type]  # a short one is not asynchronous
             yield body
         return
-    if isinstance(data, AsyncIterable):
+    blocks = _blocks(data)
+    if blocks is not None:
         with tempfile.SpooledTemporaryFile(SPOOL) as spool:
-            async for block in data:
-                spool.write(block)
-            with bodies.body_of(spool) as body:
-                yield body
+            held = 0
+            async for block in blocks:
+                held += len(block)
+                if held <= SPOOL:
+                    spool.write(block)
+                else:
+                    await asyncio.to_thread(spool.write, block)
+            yield await asyncio.to_thread(bodies.body_of, spool)
         return
-    blocking = bodies.replayable(data)
-    body = await asyncio.to_thread(blocking.__enter__)
+    async with _in_another_thread(data) as body:
+        yield body
+
+
+@asynccontextmanager
+async def _in_another_thread(data: Any) -> AsyncIterator[bytes | FileSlice]:
+    stop = threading.Event()
+    blocking = bodies.replayable(data, stop.is_set)
+    try:
+        body = await asyncio.to_thread(blocking.__enter__)
+    except BaseException:
+        stop.set()
+        raise
     try:
         yield body
     except BaseException as error:
@@ -224,3 +298,33 @@ async def replayable(data: Data) -> AsyncIterator[bytes | FileSlice]:
             raise
     else:
         blocking.__exit__(None, None, None)
+
+
+def _is_short(data: object) -> bool:
+    """Whether it lies in memory and takes no time to copy or encode."""
+    if isinstance(data, bytes):
+        return True
+    if isinstance(data, memoryview):
+        return data.nbytes <= ON_LOOP
+    return isinstance(data, bytearray | str) and len(data) <= ON_LOOP
+
+
+def _blocks(data: Any) -> AsyncIterator[bytes] | None:
+    """The blocks of an asynchronous stream or iterable; None if it is neither."""
+    if inspect.iscoroutinefunction(getattr(data, "read", None)):
+        return _read(data)
+    return _iterate(data) if isinstance(data, AsyncIterable) else None
+
+
+async def _read(stream: Any) -> AsyncIterator[bytes]:
+    source, kind = bodies.source_of(stream), None
+    while True:
+        content, kind = bodies.stream_block(await stream.read(BLOCK), kind, source)
+        if not content:
+            return
+        yield content
+
+
+async def _iterate(data: AsyncIterable[Any]) -> AsyncIterator[bytes]:
+    async for block in data:
+        yield bodies.block_of(block, "an asynchronous iterable body")

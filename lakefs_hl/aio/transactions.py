@@ -54,6 +54,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             source_ref=source_ref,
         )
         self._writers = WeakSet()
+        self._lost = []
         super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property

@@ -22,6 +22,8 @@ from lakefs_hl.spec.wire import FileSlice, Request, Response
 
 #: Content whose checksum is wrong is moved again at most so often.
 EXTRA: Final = 2
+#: Largest body that an op hashes itself, bytes: the hash of 1 MiB takes 2 ms.
+HASHED_HERE: Final = 256 << 10
 OCTETS: Final = "application/octet-stream"
 #: Key of the op_id in a created object's metadata; without underscores, which some proxies drop from header names.
 OP_ID: Final = "lakefs-hl-op-id"
@@ -44,6 +46,11 @@ class _Upload(msgspec.Struct, frozen=True):
     @property
     def uri(self) -> str:
         return object_uri(self.repository, self.branch, self.path)
+
+    @property
+    def hashed_below(self) -> bool:
+        """Whether the transport hashes it as it moves: a file, or so much that an event loop would be held up."""
+        return isinstance(self.body, FileSlice) or len(self.body) > HASHED_HERE
 
     @property
     def condition(self) -> dict[str, str]:
@@ -106,7 +113,7 @@ def _upload_to_server(session: Session, wanted: _Upload) -> Op[models.ObjectStat
         {"path": wanted.path},
         headers,
         wanted.body,
-        digest=isinstance(wanted.body, FileSlice),
+        digest=wanted.hashed_below,
     )
     for left in range(0 if wanted.create_only else EXTRA, -1, -1):
         try:
@@ -186,7 +193,7 @@ def _put(session: Session, wanted: _Upload, url: str) -> Op[str]:
         {"path": wanted.path},
         headers,
         wanted.body,
-        digest=isinstance(wanted.body, FileSlice),
+        digest=wanted.hashed_below,
         url=url,
     )
     for left in range(EXTRA, -1, -1):
@@ -235,9 +242,9 @@ def _link(session: Session, wanted: _Upload, place: models.StagingLocation, chec
 
 def _md5(body: bytes | FileSlice, response: Response | None) -> str | None:
     """The MD5 of what was sent, as the transport saw it where the op cannot."""
-    if isinstance(body, bytes):
-        return hashlib.md5(body, usedforsecurity=False).hexdigest()
-    return response.md5 if response is not None else None
+    if response is not None and response.md5 is not None:
+        return response.md5
+    return hashlib.md5(body, usedforsecurity=False).hexdigest() if isinstance(body, bytes) else None
 
 
 def _as_headers(metadata: Mapping[str, str]) -> dict[str, str] | None:

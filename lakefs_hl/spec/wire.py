@@ -59,11 +59,20 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
 
 
 class FileSlice(msgspec.Struct, frozen=True, gc=False):
-    """`length` bytes at `offset` of an open file; never moves the file's position, never closes it."""
+    """`length` bytes at `offset` of an open file; never moves the file's position, never closes it.
+
+    Attributes:
+        fd: Descriptor.
+        offset: Where the bytes begin.
+        length: How many they are.
+        check: Raises if the file is no longer what was measured. Called by whoever reads a body, once the last byte is
+            read and before it is handed on, so that what was torn is never complete.
+    """
 
     fd: int
     offset: int
     length: int
+    check: Callable[[], None] | None = None
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):

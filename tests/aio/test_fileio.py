@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import io
+import sys
+import threading
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lakefs_hl import aio, exceptions
+from lakefs_hl import aio, exceptions, fileio
+from lakefs_hl.aio.fileio import AsyncFile
 
 
 def test_text_and_bytes(branch: aio.Branch) -> None:
@@ -99,5 +106,197 @@ def test_calls_side_by_side_take_turns(branch: aio.Branch) -> None:
         async with branch.open("a", "rb") as file:
             parts = await asyncio.gather(*(file.read(4) for _ in range(1000)))
         assert sorted(parts) == [b"%04d" % number for number in range(1000)]
+
+    asyncio.run(main())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for a thread; a guard against hanging, not a measure."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+class Slow(io.BytesIO):
+    """A file whose reads wait for a sign, and that notes how many threads are in it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.inside, self.most = 0, 0
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.error: Exception | None = None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        self.begun.set()
+        self.go.wait(20)
+        self.inside -= 1
+        if self.error is not None:
+            raise self.error
+        return super().read(size)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_cancelled_read_keeps_the_turn_until_its_thread_is_back(fails: bool) -> None:
+    problems: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        inner = Slow(b"0123456789")
+        inner.error = OSError("whatever it meets") if fails else None
+        file: AsyncFile[bytes] = AsyncFile(inner)
+        first = asyncio.ensure_future(file.read(4))
+        await until(inner.begun.is_set)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        second = asyncio.ensure_future(file.tell())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not second.done()
+        assert inner.inside == 1
+        inner.go.set()
+        assert await second == (0 if fails else 4)
+        await file.close()
+        assert file.closed
+        assert inner.most == 1
+        gc.collect()
+
+    asyncio.run(main())
+    assert problems == []
+
+
+def test_a_call_that_is_cancelled_while_it_waits_for_its_turn_is_not_made() -> None:
+    async def main() -> None:
+        inner = Slow(b"0123456789")
+        file: AsyncFile[bytes] = AsyncFile(inner)
+        first, second = (asyncio.ensure_future(file.read(4)) for _ in range(2))
+        await until(inner.begun.is_set)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        inner.go.set()
+        assert await first == b"0123"
+        assert await file.tell() == 4
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("mode", ["w", "rb"])
+def test_a_cancelled_opening_leaves_no_file(branch: aio.Branch, monkeypatch: pytest.MonkeyPatch, mode: Any) -> None:
+    begun, go = threading.Event(), threading.Event()
+    made: list[Any] = []
+    kind = "open_writer" if mode == "w" else "open_reader"
+    opening = getattr(fileio, kind)
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        made.append(opening(*args, **kwargs))
+        begun.set()
+        go.wait(20)
+        return made[-1]
+
+    monkeypatch.setattr(fileio, kind, slowly)
+
+    async def main() -> None:
+        await branch.upload(b"content", "source")
+        path = "a" if mode == "w" else "source"
+        task = asyncio.ensure_future(branch.open(path, mode)._open())
+        await until(begun.is_set)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go.set()
+        await until(lambda: bool(made[0].closed))
+        assert not await branch.exists("a")
+
+    asyncio.run(main())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.clear()
+        gc.collect()
+
+
+def test_a_file_that_is_never_closed_warns_where_it_was_opened(branch: aio.Branch) -> None:
+    lines: list[int] = []
+
+    async def drop(place: Any) -> None:
+        lines.append(sys._getframe().f_lineno + 1)
+        file = await place.open("a", "w")
+        await file.write("half")
+        del file
+        gc.collect()
+
+    async def main() -> None:
+        with pytest.warns(UserWarning, match=r"Write `async with branch\.open\('a', 'w'\) as file:`") as seen:
+            await drop(branch)
+        assert [(one.filename, one.lineno) for one in seen] == [(__file__, lines[0])]
+        with pytest.raises(exceptions.TransactionException, match="ZeroDivisionError"):
+            async with branch.transaction("a") as tx:
+                with pytest.warns(UserWarning, match=r"Write `async with tx\.open"):
+                    await drop(tx)
+                assert tx._lost == [f"lakefs://{branch.repository_id}/{tx.id}/a"]
+                raise ZeroDivisionError
+        assert not await branch.exists("a")
+
+    asyncio.run(main())
+
+
+# ------------------------------------------------------------------------------------------------------------- bodies
+
+
+def test_what_may_wait_is_read_in_a_thread(branch: aio.Branch, tmp_path: Any) -> None:
+    threads: list[int] = []
+
+    class Stream(io.RawIOBase):
+        def read(self, size: int = -1, /) -> bytes:
+            threads.append(threading.get_ident())
+            return b""
+
+    def parts() -> Any:
+        threads.append(threading.get_ident())
+        yield b""
+
+    class Named(type(tmp_path)):  # type: ignore[misc]
+        def __fspath__(self) -> str:
+            threads.append(threading.get_ident())
+            return str(super().__fspath__())
+
+    (tmp_path / "a").write_bytes(b"content")
+
+    async def main() -> None:
+        for data in (Stream(), parts(), Named(tmp_path / "a")):
+            threads.clear()
+            await branch.upload(data, "a")
+            assert threads
+            assert threading.get_ident() not in threads, data
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_upload_ends_the_reading_after_its_block(branch: aio.Branch) -> None:
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+    given: list[int] = []
+
+    def parts() -> Any:
+        try:
+            for number in range(1000):
+                given.append(number)
+                yield b"x"
+                begun.set()
+                go.wait(20)
+        finally:
+            ended.set()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(branch.upload(parts(), "a"))
+        await until(begun.is_set)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go.set()
+        await until(ended.is_set)
+        assert len(given) <= 3
+        assert not await branch.exists("a")
 
     asyncio.run(main())

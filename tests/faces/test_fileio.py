@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gc
 import gzip
@@ -10,6 +11,7 @@ import json
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 import tarfile
@@ -30,6 +32,7 @@ from lakefs_hl import exceptions, fileio
 from lakefs_hl.bodies import SPOOL
 from lakefs_hl.fileio import WINDOW
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
+from tests.faces import droppers
 from tests.faces.conftest import Tap
 
 NASTY = "aß€𝄞\n\r\nz\r"
@@ -586,31 +589,179 @@ def test_b2_18_an_exception_that_was_handled_in_the_block_is_none(lake_branch: l
     assert lake_branch.download("a") == b"recovered"
 
 
+def lost(path: str, mode: str = "wb", where: str = "branch") -> str:
+    """The warning of a file that was never closed, as a pattern."""
+    return re.escape(
+        f"main/{path} was opened for writing and never closed: nothing was written to the lake. "
+        f"Write `with {where}.open({path!r}, {mode!r}) as file:`"
+    )
+
+
 @pytest.mark.parametrize("mode", ["w", "wb", "x"])
 def test_b2_19_a_finaliser_publishes_nothing_and_warns(lake_branch: lakefs_hl.Branch, mode: Any) -> None:
     files: list[Any] = [lake_branch.open("a", mode)]
+    line = sys._getframe().f_lineno - 1
     files[0].write(b"half")
-    with pytest.warns(ResourceWarning, match=r"main/a was opened for writing and never closed: nothing was written"):
+    with pytest.warns(UserWarning, match=lost("a", mode)) as seen:
         files.clear()
+    assert [(one.filename, one.lineno) for one in seen] == [(__file__, line)]
     assert not lake_branch.exists("a")
 
 
-@pytest.mark.parametrize("mode", ["w", "wb"])
-def test_b2_19_the_end_of_the_interpreter_publishes_nothing(tmp_path: Path, mode: str) -> None:
-    program = (
-        "import lakefs_hl as lakefs\n"
-        f"client = lakefs.Client('local:{tmp_path}/lake')\n"
-        "branch = lakefs.repository('example', client=client).create().branch('main')\n"
-        f"file = branch.open('a', '{mode}')\n"
-        "file.write(b'half')\n"
-        "branch.upload(b'whole', 'b')\n"
-    )
+# zipfile's own word about a member that is open
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function ZipFile:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("way", "collected"),
+    # the collector does not see what a BufferedRWPair holds, and its close() says nothing: the one known way to publish
+    [(way, collected) for way in droppers.WAYS for collected in (False, True) if (way, collected) != ("pair", True)],
+)
+def test_b2_19_a_finaliser_of_a_wrapper_publishes_nothing_and_warns(
+    lake_branch: lakefs_hl.Branch, way: str, collected: bool
+) -> None:
+    def half() -> None:
+        wrapper = droppers.WAYS[way](lake_branch.open("a", "wb"))
+        droppers.write(wrapper)
+        if collected:
+            cycle: list[Any] = [wrapper]
+            cycle.append(cycle)
+        raise MineError
+
+    def drop() -> None:
+        with contextlib.suppress(MineError):
+            half()
+        gc.collect()
+
+    with pytest.warns(UserWarning, match=lost("a")) as seen:
+        drop()
+    assert len(seen) == 1
+    assert not lake_branch.exists("a")
+
+
+@pytest.mark.parametrize("way", droppers.WAYS)
+def test_b2_19_the_block_knows_better_than_the_finaliser_of_a_wrapper(lake_branch: lakefs_hl.Branch, way: str) -> None:
+    with lake_branch.open("a", "wb") as file:
+        droppers.write(droppers.WAYS[way](file))
+        gc.collect()
+        assert not file.closed
+        assert not lake_branch.exists("a")
+    assert lake_branch.exists("a")
+    with pytest.raises(MineError), lake_branch.open("b", "wb") as file:
+        droppers.write(droppers.WAYS[way](file))
+        gc.collect()
+        raise MineError
+    assert not lake_branch.exists("b")
+
+
+def test_b2_19_a_wrapper_that_says_nothing_publishes_nothing_when_it_is_collected(
+    lake_branch: lakefs_hl.Branch,
+) -> None:
+    # its close() is an ordinary one of a Python object; only the garbage that it is in tells
+    cycle: list[Any] = [droppers.text(droppers.Closing(lake_branch.open("a", "wb")))]
+    cycle[0].write("half")
+    cycle.append(cycle)
+    del cycle
+    with pytest.warns(UserWarning, match=lost("a")):
+        gc.collect()
+    assert not lake_branch.exists("a")
+
+
+def test_b2_19_a_finaliser_may_write_a_file_of_its_own(lake_branch: lakefs_hl.Branch) -> None:
+    class Reports:
+        def __del__(self) -> None:
+            file = lake_branch.open("a", "w")
+            file.write("whole")
+            file.close()
+
+    Reports()
+    assert lake_branch.download("a") == b"whole"
+
+
+def test_b2_19_a_warning_that_is_an_error_leaves_nothing_open(
+    lake_branch: lakefs_hl.Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: told.append(type(found.exc_value)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spools = []
+        for mode in ("w", "wb"):
+            file: Any = lake_branch.open("a", mode)
+            file.write(b"half")
+            spools.append(getattr(file, "_writer", file)._spool)
+            del file
+    assert told == [UserWarning] * 2
+    assert [spool.closed for spool in spools] == [True] * 2
+    assert not lake_branch.exists("a")
+
+
+def test_b2_19_the_end_of_the_interpreter_publishes_nothing(tmp_path: Path) -> None:
     environ = {**os.environ, "PYTHONPATH": str(Path(lakefs_hl.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, timeout=60, check=False)
+    program = [sys.executable, str(Path(droppers.__file__)), f"local:{tmp_path}/lake"]
+    done = subprocess.run(program, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     with lakefs_hl.Client(f"local:{tmp_path}/lake") as client:
         listing = lakefs_hl.repository("example", client=client).branch("main").list_objects()
-        assert [item.path for item in listing] == ["b"]
+        assert [item.path for item in listing] == ["whole"]
+    for way in droppers.WAYS:
+        assert re.search(rf"droppers\.py:\d+: UserWarning: .*{lost(way)}", done.stderr), way
+
+
+PLAIN = """
+import lakefs_hl, pandas
+branch = lakefs_hl.repository("example", client=lakefs_hl.Client("mem://")).create().branch("main")
+pandas.DataFrame({"a": [1]}).to_csv(branch.open("t.csv", "w"))
+print([item.path for item in branch.list_objects()])
+at_the_end = branch.open("global", "w")
+class Cycle: pass
+cycle = Cycle()
+cycle.me, cycle.file = cycle, branch.open("cycle", "wb")
+"""
+
+
+def test_b2_19_the_warning_is_seen_without_any_option(tmp_path: Path) -> None:
+    script = tmp_path / "plain.py"
+    script.write_text(PLAIN)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    environ["PYTHONPATH"] = str(Path(lakefs_hl.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, script], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+    for line, path, mode in ((4, "t.csv", "w"), (6, "global", "w"), (9, "cycle", "wb")):
+        assert re.search(rf"plain\.py:{line}: UserWarning: .*{lost(path, mode)}", done.stderr), done.stderr
+
+
+def test_b2_19_a_transaction_knows_of_a_file_that_the_collector_took(lake_branch: lakefs_hl.Branch) -> None:
+    def drop(place: Any) -> None:
+        with pytest.warns(UserWarning, match="was opened for writing and never closed") as seen:
+            place.open("a", "w").write("half")
+        assert "with tx.open('a', 'w') as file:" in str(seen[0].message)
+
+    with pytest.raises(exceptions.TransactionException, match="MineError"), lake_branch.transaction("a") as tx:
+        drop(tx)
+        name = f"lakefs://{lake_branch.repository_id}/{tx.id}/a"
+        assert tx._lost == [name]
+        tx.open("b", "w").discard()
+        with pytest.raises(MineError), tx.open("c", "w") as file:
+            file.write("half")
+            raise MineError
+        with tx.open("d", "w") as file:
+            file.write("whole")
+        del file
+        gc.collect()
+        assert tx._lost == [name]
+        raise MineError
+
+
+def test_a_text_file_that_was_detached_leaves_its_binary_file_alone(lake_branch: lakefs_hl.Branch) -> None:
+    text = lake_branch.open("a", "w")
+    text.write("ä")
+    binary = text.detach()
+    del text
+    gc.collect()
+    binary.write(b"!")
+    binary.close()
+    assert lake_branch.download("a") == "ä!".encode()
 
 
 def test_b2_20_closing_twice_uploads_once(tapped: lakefs_hl.Branch, tap: Tap) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lakefs_hl.ops import transfer
+from lakefs_hl.ops import upload as upload_
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.wire import FileSlice, Request, Response
@@ -372,3 +373,22 @@ def test_link_x_by_the_lost_try() -> None:  # B5.57
     Play(*first, step("statObject", "r", "b", answer=found())).run(direct(create_only=True))
     other = step("statObject", "r", "b", answer=found(address="s3://bucket/data/other"))
     Play(*first, other).fails(direct(create_only=True), errors.ObjectExistsException)
+
+
+@pytest.mark.parametrize("size", [upload_.HASHED_HERE, upload_.HASHED_HERE + 1])
+def test_a_large_body_is_hashed_where_it_moves_and_not_by_the_op(size: int) -> None:
+    body = bytes(size)
+    below = size > upload_.HASHED_HERE
+    asked: list[bool] = []
+
+    def take(request: Request) -> Response:
+        asked.append(request.digest)
+        response = stored(checksum="0" * 32)
+        response.md5 = "0" * 32 if below else None  # not the body's: an op that hashed it itself would object
+        return response
+
+    if below:
+        Play(step(*POST, answer=take)).run(upload(body))
+    else:
+        Play(*[step(*POST, answer=take)] * 3).fails(upload(body), errors.IntegrityError)
+    assert set(asked) == {below}

@@ -17,6 +17,7 @@ from lakefs_hl.ops.effects import Op, gather, gather_each, once, send, sleep
 from lakefs_hl.ops.paging import NextPage, Page
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport import aio
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.scope import Scope
@@ -178,9 +179,23 @@ def test_a_cancelled_write_says_that_it_may_have_been_applied() -> None:
         (STAT, 8, False),
         (Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"}), 1, False),
         (Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"}, sink=memoryview(bytearray(9))), 1, True),
+        (Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"}, sink=memoryview(bytearray(2 << 20))), 1, False),
+        (Request(endpoints.GET_BRANCH, ("r", "main")), 1, True),
+        (Request(endpoints.GET_COMMIT, ("r", "main")), 1, True),
+        (Request(endpoints.GET_COMMIT, ("r", "main~9")), 1, False),
+        (Request(endpoints.STAT_OBJECT, ("r", "main^2"), {"path": "k"}), 1, False),
+        (Request(endpoints.LIST_OBJECTS, ("r", "main")), 1, False),
+        (Request(endpoints.LIST_BRANCHES, ("r",)), 1, False),
+        (Request(endpoints.LOG_COMMITS, ("r", "main")), 1, False),
+        (Request(endpoints.DIFF_REFS, ("r", "main", "b")), 1, False),
+        (Request(endpoints.DIFF_BRANCH, ("r", "main")), 1, False),
     ],
-    ids=["safe in process", "write in process", "over a network", "object of any size", "small read"],
-)
+    ids=[
+        "safe in process", "write in process", "over a network", "object of any size", "small read", "large read",
+        "branch", "commit", "commit by expression", "stat by expression", "objects", "branches", "log", "diff",
+        "uncommitted",
+    ],
+)  # fmt: skip
 def test_what_is_short_runs_on_the_loop(request_: Request, fan_out: int, here: bool) -> None:
     threads = list[int]()
 
@@ -190,6 +205,65 @@ def test_what_is_short_runs_on_the_loop(request_: Request, fan_out: int, here: b
 
     run(Aio(Fake(note, fan_out)).run(send(request_)))
     assert (threads == [threading.get_ident()]) is here
+
+
+def test_every_operation_that_the_loop_answers_is_a_safe_one() -> None:
+    assert {endpoints.ENDPOINTS[name].retry for name in aio.LOOKUPS} == {"A"}
+
+
+async def rows_read(driver: Aio, amount: int) -> int:
+    return len([row async for row in driver.pages(numbers([]), "", amount)])
+
+
+async def looked_up(driver: Aio, amount: int) -> int:
+    return len([await driver.run(send(STAT)) for _ in range(amount)])
+
+
+@pytest.mark.parametrize("reads", [rows_read, looked_up])
+def test_what_never_waits_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch, reads: Any) -> None:
+    now = itertools.count()  # each look at the clock is one slice later
+
+    def tick() -> float:
+        return next(now) * 2 * aio.SLICE
+
+    monkeypatch.setattr(time, "monotonic", tick)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main() -> int:
+        task = asyncio.ensure_future(other())
+        found = await reads(Aio(Fake(fan_out=1)), 800)
+        task.cancel()
+        return int(found)
+
+    assert asyncio.run(main()) == 800
+    assert turns >= 800 // aio.ROWS // 3  # a slice is two looks: one begins it, one ends it
+
+
+def test_a_slice_begins_when_the_loop_has_turned(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a task that looks something up now and then, and waits in between, is not made to wait once more
+    sleeps: list[float] = []
+    sleep_ = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        sleeps.append(seconds)
+        await sleep_(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+
+    async def main() -> None:
+        driver = Aio(Fake(fan_out=1))
+        for _ in range(20):
+            await driver.run(send(STAT))
+            await sleep_(2 * aio.SLICE)
+
+    run(main())
+    assert sleeps == []
 
 
 def test_b6_68_one_driver_serves_many_loops_one_after_the_other_and_side_by_side() -> None:

@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
 
 from lakefs_hl.local.disk import fs
@@ -38,6 +38,9 @@ class Span(Protocol):
     def offset(self) -> int: ...
     @property
     def length(self) -> int: ...
+    @property
+    def check(self) -> Callable[[], None] | None:
+        """Raises if the file is no longer what was measured; called before its last bytes are used."""
 
 
 class BlobRef(NamedTuple):
@@ -260,9 +263,11 @@ def blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
     at, end = body.offset, body.offset + body.length
     while at < end:
         piece = fs.read(body.fd, at, min(fs.BLOCK, end - at))
+        at += len(piece)
+        if body.check is not None and (not piece or at >= end):
+            body.check()
         if not piece:
             raise EOFError(f"the body ended after {at - body.offset} of {body.length} bytes: did the file change?")
-        at += len(piece)
         yield piece
 
 

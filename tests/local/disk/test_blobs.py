@@ -21,6 +21,7 @@ class Slice(NamedTuple):
     fd: int
     offset: int
     length: int
+    check: Callable[[], None] | None = None
 
 
 def keep(database: Database, blobs: Blobs, body: bytes | Slice) -> BlobRef:
@@ -136,6 +137,27 @@ def test_a_body_that_shrank_is_refused(database: Database, tmp_path: Path) -> No
             blobs.put(Slice(fd, 0, length))
     os.close(fd)
     assert os.listdir(os.path.join(database.folder, "objects", "tmp")) == []
+
+
+class ChangedError(Exception):
+    """What whoever measured a file raises if it is another now."""
+
+
+@pytest.mark.parametrize("length", [10, INLINE + 1, PARALLEL + 1])
+@pytest.mark.parametrize("shrinks", [False, True])
+def test_a_body_that_is_not_what_was_measured_is_refused(
+    database: Database, tmp_path: Path, length: int, shrinks: bool
+) -> None:
+    def changed() -> None:
+        raise ChangedError
+
+    (tmp_path / "body").write_bytes(bytes(length - 1 if shrinks else length))
+    blobs, fd = Blobs(database), os.open(tmp_path / "body", os.O_RDONLY)
+    with pytest.raises(ChangedError):
+        blobs.put(Slice(fd, 0, length, changed))
+    os.close(fd)
+    assert os.listdir(os.path.join(database.folder, "objects", "tmp")) == []
+    assert [names for _, _, names in os.walk(os.path.join(database.folder, "objects")) if names] == []
 
 
 def test_a_missing_or_altered_blob_is_damage_never_content(database: Database, rng: random.Random) -> None:
