@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from lakefs_hl import exceptions as exceptions
     from lakefs_hl.branches import Branch as Branch
     from lakefs_hl.client import Client as Client
+    from lakefs_hl.deletions import DeleteReport as DeleteReport
     from lakefs_hl.handles import Change as Change
-    from lakefs_hl.handles import DeleteReport as DeleteReport
     from lakefs_hl.imports import ImportManager as ImportManager
     from lakefs_hl.imports import ImportResult as ImportResult
     from lakefs_hl.objects import CommonPrefix as CommonPrefix
@@ -81,7 +81,7 @@ _HOMES: Final = {
     "Client": "lakefs_hl.client",
     "Commit": "lakefs_hl.refs",
     "CommonPrefix": "lakefs_hl.objects",
-    "DeleteReport": "lakefs_hl.handles",
+    "DeleteReport": "lakefs_hl.deletions",
     "ImportManager": "lakefs_hl.imports",
     "ImportResult": "lakefs_hl.imports",
     "ObjectInfo": "lakefs_hl.objects",

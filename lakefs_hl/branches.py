@@ -7,7 +7,8 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name, unix_seconds
+from lakefs_hl import arguments
+from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, optional_reference_name, reference_name
 from lakefs_hl.ops import branches as ops
 from lakefs_hl.refs import Commit, Reference
 from lakefs_hl.spec import models
@@ -16,6 +17,7 @@ from lakefs_hl.writes import WriteIOBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import date as day
     from datetime import datetime
 
 
@@ -33,7 +35,8 @@ class Branch(Reference, WriteIOBase):
         """Creates the branch on the commit that a reference points to now, and returns the branch.
 
         Args:
-            source_reference_id: A name, or a reference or branch. Its staged changes stay where they are.
+            source_reference_id: A name, or a reference or branch of this repository. Its staged changes stay where they
+                are.
             exist_ok: A branch of this name is no error.
             hidden: Leave it out of listings.
 
@@ -46,9 +49,9 @@ class Branch(Reference, WriteIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(source_reference_id),
-            hidden=hidden,
-            exist_ok=exist_ok,
+            reference_name(source_reference_id, "source_reference_id", self),
+            hidden=arguments.flag(hidden, "hidden"),
+            exist_ok=arguments.flag(exist_ok, "exist_ok"),
         )
         client._run(op)
         return self
@@ -65,7 +68,7 @@ class Branch(Reference, WriteIOBase):
         metadata: Mapping[str, str] | None = None,
         *,
         allow_empty: bool = False,
-        date: datetime | None = None,
+        date: datetime | day | str | None = None,
         force: bool = False,
     ) -> Commit:
         """Makes history of all staged changes and returns the commit.
@@ -74,7 +77,8 @@ class Branch(Reference, WriteIOBase):
             message: The message.
             metadata: Any strings.
             allow_empty: Commit even if nothing changed.
-            date: When it shall have been made, an aware datetime; now by default.
+            date: When it shall have been made: an aware datetime, or a date or ISO 8601 text, which is UTC unless it
+                has an offset; now by default. Fractions of a second are dropped.
             force: Commit to a read-only repository too.
 
         Raises:
@@ -83,11 +87,11 @@ class Branch(Reference, WriteIOBase):
         """
         client = self._client
         creation = models.CommitCreation(
-            message,
-            None if metadata is None else dict(metadata),
-            unix_seconds(date),
-            allow_empty or None,
-            force or None,
+            arguments.text(message, "message"),
+            arguments.optional_metadata(metadata),
+            arguments.unix_seconds(date, "date"),
+            arguments.flag(allow_empty, "allow_empty") or None,
+            arguments.flag(force, "force") or None,
         )
         op = ops.commit(
             client._session, self._repository_id, self._id, creation, op_id=uuid.uuid4().hex, now=time.time()
@@ -109,18 +113,33 @@ class Branch(Reference, WriteIOBase):
         """
         client = self._client
         page = partial(
-            ops.uncommitted_page, client._session, self._repository_id, self._id, prefix=prefix, delimiter=delimiter
+            ops.uncommitted_page,
+            client._session,
+            self._repository_id,
+            self._id,
+            prefix=arguments.path(prefix, self, "prefix"),
+            delimiter=arguments.text(delimiter, "delimiter"),
         )
-        return map(Change._staged, client._pages(page, after, max_amount))
+        return map(
+            Change._staged, client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount))
+        )
 
     def reset(self, path: str | None = None) -> None:
         """Drops staged changes.
 
         Args:
-            path: Only those of this object, or under this prefix if it ends with `/`; None means all.
+            path: Only those of this object, or under this prefix if it ends with `/`; None means all. A path without
+                staged changes is left as it is.
+
+        Raises:
+            ObjectNotFoundException: There is no object of this path, or none under this prefix, staged or committed.
         """
         client = self._client
-        client._run(ops.reset(client._session, self._repository_id, self._id, path))
+        if path is None:
+            op = ops.reset(client._session, self._repository_id, self._id)
+        else:
+            op = ops.reset_path(client._session, self._repository_id, self._id, arguments.path(path, self))
+        client._run(op)
 
     def hard_reset(self, reference_id: str | Handle) -> None:
         """Moves the branch to another commit; staged changes stay and lie on top of it.
@@ -129,7 +148,8 @@ class Branch(Reference, WriteIOBase):
             reference_id: A name, or a reference or branch.
         """
         client = self._client
-        client._run(ops.hard_reset(client._session, self._repository_id, self._id, reference_name(reference_id)))
+        ref = reference_name(reference_id, "reference_id", self)
+        client._run(ops.hard_reset(client._session, self._repository_id, self._id, ref))
 
     def revert(
         self,
@@ -158,11 +178,11 @@ class Branch(Reference, WriteIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(reference_id),
-            parent_number,
-            allow_empty=allow_empty,
-            message=message,
-            metadata=None if metadata is None else dict(metadata),
+            reference_name(reference_id, "reference_id", self),
+            arguments.integer(parent_number, "parent_number", least=0),
+            allow_empty=arguments.flag(allow_empty, "allow_empty"),
+            message=arguments.optional_text(message, "message"),
+            metadata=arguments.optional_metadata(metadata),
             op_id=uuid.uuid4().hex,
             now=time.time(),
         )
@@ -188,8 +208,8 @@ class Branch(Reference, WriteIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(reference_id),
-            parent_number,
+            reference_name(reference_id, "reference_id", self),
+            arguments.optional_integer(parent_number, "parent_number", least=0),
             op_id=uuid.uuid4().hex,
             now=time.time(),
         )
@@ -245,5 +265,5 @@ class Branch(Reference, WriteIOBase):
             delete_on_error=delete_on_error,
             on_empty=on_empty,
             retries=retries,
-            source_ref=source_ref,
+            source_ref=optional_reference_name(source_ref, "source_ref", self),
         )

@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from lakefs_hl import config
+from lakefs_hl import arguments, config
 from lakefs_hl._version import __version__
 from lakefs_hl.ops import auth, server
 from lakefs_hl.ops.retry import Budget, Policy, Session
@@ -144,16 +144,17 @@ class Client:
             "timeout": timeout,
             "max_concurrency": max_concurrency,
             "retries": retries,
-            "verify_ssl": None if verify_ssl else False,
+            "verify_ssl": None if arguments.flag(verify_ssl, "verify_ssl") else False,
             "ca_cert": ca_cert,
             "proxy": proxy,
             "committer": committer,
-            "allowed_storage_hosts": _names(allowed_storage_hosts),
+            "allowed_storage_hosts": arguments.texts(allowed_storage_hosts, "allowed_storage_hosts") or None,
             "aws_role": aws_role,
             "token_ttl_seconds": token_ttl_seconds,
             "url_presign_ttl_seconds": url_presign_ttl_seconds,
-            "token_request_headers": dict(token_request_headers) if token_request_headers is not None else None,
+            "token_request_headers": token_request_headers,
         }
+        given = arguments.client_options(given)
         recipe = cast("Recipe", {name: value for name, value in given.items() if value is not None})
         try:
             self._cook(recipe)
@@ -309,7 +310,8 @@ class Client:
             max_concurrency: Most exchanges side by side.
             retries: How often a failed call is repeated where that is safe.
         """
-        options = {"timeout": timeout, "max_concurrency": max_concurrency, "retries": retries}
+        options = arguments.client_options({"timeout": timeout, "max_concurrency": max_concurrency, "retries": retries})
+        max_concurrency = options["max_concurrency"]
         recipe = cast(
             "Recipe", {**self._recipe, **{name: value for name, value in options.items() if value is not None}}
         )
@@ -394,17 +396,12 @@ def _remake(recipe: Recipe) -> Client:
 
 
 def _one(name: str, value: str | None, alias: str, other: str | None) -> str | None:
+    value = arguments.optional_text(value, name, secret=True)
+    other = arguments.optional_text(other, alias, secret=True)
     if value is not None and other is not None and value != other:
         msg = f"{name} and {alias} are two names of one thing, and were given two values"
         raise InvalidConfigError(msg)
     return other if value is None else value
-
-
-def _names(hosts: Iterable[str]) -> tuple[str, ...] | None:
-    if isinstance(hosts, str):
-        msg = f"allowed_storage_hosts wants a list of host names, not the text {hosts!r}"
-        raise TypeError(msg)
-    return tuple(hosts) or None
 
 
 def _policy(recipe: Recipe) -> Policy:

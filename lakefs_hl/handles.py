@@ -7,27 +7,32 @@ fork.
 
 from __future__ import annotations
 
+import sys
 import warnings
-from datetime import UTC, datetime
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
+from lakefs_hl import arguments
 from lakefs_hl.ops.logged import OP_ID
+from lakefs_hl.ops.refs import COMMIT_ID
 from lakefs_hl.ops.upload import OP_ID as WRITE_ID
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import PartialFailureError
-from lakefs_hl.spec.models import ObjectError
 from lakefs_hl.spec.uri import object_uri, repository_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from lakefs_hl.spec.models import ObjectStats
 
 ReadMode: TypeAlias = Literal["r", "rt", "rb"]
 Strategy: TypeAlias = Literal["dest-wins", "source-wins"]
 OnEmpty: TypeAlias = Literal["skip", "error", "commit"]
+STRATEGIES: Final = ("dest-wins", "source-wins")
+ON_EMPTY: Final = ("skip", "error", "commit")
+DIFF_TYPES: Final = ("three_dot", "two_dot")
 K = TypeVar("K", bound="ObjectFields")
+P = TypeVar("P", bound="PrefixFields")
 
 
 class Change(NamedTuple):
@@ -56,52 +61,14 @@ class Change(NamedTuple):
         return change._replace(size_bytes=None) if change.type == "removed" else change
 
 
-class DeleteReport(NamedTuple):
-    """What became of a bulk delete.
-
-    Attributes:
-        deleted: How many paths are gone; one that was not there counts too.
-        errors: What the server refused, path by path.
-    """
-
-    deleted: int
-    errors: tuple[ObjectError, ...]
-
-    @classmethod
-    def _of(cls, uri: str, tried: int, errors: list[ObjectError], on_error: str) -> DeleteReport:
-        report = cls(tried - len(errors), tuple(errors))
-        if errors and on_error == "raise":
-            first = errors[0]
-            failure = PartialFailureError(
-                f"{len(errors)} of {tried} objects of {uri} were not deleted; the first is {first.path!r}: "
-                f"{first.message} ({first.status_code}); all are in `report.errors`"
-            )
-            failure.report = report
-            raise failure
-        return report
-
-
-class Counted:
-    """The paths of a bulk call, counted as they are given; a single path is one."""
-
-    def __init__(self, items: object) -> None:
-        one = isinstance(items, str | ObjectFields)
-        self._items: Iterable[object] = (items,) if one else cast("Iterable[object]", items)
-        self.count = 0
-
-    def __iter__(self) -> Iterator[str]:
-        """Gives path after path."""
-        for item in self._items:
-            self.count += 1
-            yield path_of(item)
-
-
 class Handle:
     """A place that has a name: `_given` is the client it was made with, None means the default of each moment."""
 
+    _package: ClassVar[str] = "lakefs_hl"  # whose default client
+
     def __init__(self, repository_id: str, reference_id: str, client: Any = None) -> None:
-        self._repository_id = name_of(repository_id, "repository_id")
-        self._id = name_of(reference_id, "reference_id")
+        self._repository_id = arguments.repository_name(repository_id)
+        self._id = arguments.in_repository(reference_id, "reference_id", self._repository_id)
         self._given = client
 
     @property
@@ -122,13 +89,20 @@ class Handle:
     def _key(self) -> tuple[Any, ...]:
         return self._repository_id, self._id, self._given
 
+    def _kind(self) -> object:
+        """What `==` compares besides the place: the class, but a commit is a commit, whichever call gave it."""
+        return type(self)
+
+    def _commit_kind(self) -> object:
+        return (self._package, "commit") if COMMIT_ID.fullmatch(self._id) else type(self)
+
     def __eq__(self, other: object) -> bool:
         """Same kind, same place, same client."""
-        return type(self) is type(other) and isinstance(other, Handle) and self._key() == other._key()
+        return isinstance(other, Handle) and self._key() == other._key() and self._kind() == other._kind()
 
     def __hash__(self) -> int:
         """Of the same things that `==` compares."""
-        return hash((type(self), self._key()))
+        return hash((self._kind(), self._key()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles where it is; the client pickles its recipe."""
@@ -150,9 +124,15 @@ class RepositoryHandle:
         client: Whom to ask; None means the default client of the moment of each call.
     """
 
+    _package: ClassVar[str] = "lakefs_hl"
+
     def __init__(self, repository_id: str, client: Any = None) -> None:
-        self._id = name_of(repository_id, "repository_id")
+        self._id = arguments.repository_name(repository_id)
         self._given = client
+
+    @property
+    def _repository_id(self) -> str:
+        return self._id
 
     @property
     def id(self) -> str:
@@ -163,6 +143,16 @@ class RepositoryHandle:
     def uri(self) -> str:
         """`lakefs://repository`."""
         return repository_uri(self._id)
+
+    def _warn_of(self, found: models.Repository, namespace: str | None, branch: str | None) -> None:
+        """Warns that a repository which exists is not what `get_or_create` was asked for; None was not asked."""
+        differs = []
+        if namespace and namespace.rstrip("/") != found.storage_namespace.rstrip("/"):
+            differs.append(f"the storage namespace {found.storage_namespace!r}, not {namespace!r}")
+        if branch is not None and branch != found.default_branch:
+            differs.append(f"the default branch {found.default_branch!r}, not {branch!r}")
+        if differs:
+            warnings.warn(f"{self.uri} exists with {' and '.join(differs)}; it is used as it is", stacklevel=3)
 
     def __eq__(self, other: object) -> bool:
         """Same kind, same name, same client."""
@@ -227,7 +217,7 @@ class ObjectFields:
     @property
     def modified_time(self) -> datetime:
         """When it was written; aware, UTC, whole seconds."""
-        return datetime.fromtimestamp(self._stats().mtime, UTC)
+        return arguments.from_unix_seconds(self._stats().mtime)
 
     @property
     def size_bytes(self) -> int:
@@ -277,7 +267,7 @@ class ObjectFields:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles where it is, and what was known of it."""
         at = self._reference
-        return restore, (type(self), at._repository_id, at._id, self.path, at._given, self._record)
+        return restore, (type(self), at._repository_id, at._id, at._given, self._record)
 
     def __repr__(self) -> str:
         """The URI, and the size if it is known."""
@@ -306,9 +296,17 @@ def wrap(kind: type[K], reference: Handle, record: ObjectStats | str, _new: Any 
     return info
 
 
-def restore(kind: Any, repository_id: str, reference_id: str, path: str, client: Any, record: ObjectStats | str) -> Any:
+def wrap_prefix(kind: type[P], reference: Handle, path: str) -> P:
+    """Makes a handle of a prefix of a listing, without the checks of one made by hand."""
+    prefix: P = object.__new__(kind)
+    prefix._reference = reference
+    prefix._path = path
+    return prefix
+
+
+def restore(kind: Any, repository_id: str, reference_id: str, client: Any, record: ObjectStats | str) -> Any:
     """Unpickles a handle of an object: where it is, and what was known of it."""
-    info = kind(repository_id, reference_id, path, client)
+    info = kind(repository_id, reference_id, "-", client)  # the path of a listed object is taken as it is
     info._record = record
     return info
 
@@ -373,6 +371,17 @@ class CommitFields(Handle):
 
     _record: models.Commit
 
+    @staticmethod
+    def _checked(record: object) -> models.Commit:
+        if isinstance(record, models.Commit):
+            return record
+        kind = type(record).__name__
+        msg = f"record must be the record of a commit, not {kind}: {record!r:.80}; get_commit() gives a Commit"
+        raise TypeError(msg)
+
+    def _kind(self) -> object:
+        return self._package, "commit"
+
     @property
     def message(self) -> str:
         """The message."""
@@ -386,7 +395,7 @@ class CommitFields(Handle):
     @property
     def creation_date(self) -> datetime:
         """When it was made; aware, UTC, whole seconds."""
-        return datetime.fromtimestamp(self._record.creation_date, UTC)
+        return arguments.from_unix_seconds(self._record.creation_date)
 
     @property
     def parents(self) -> list[str]:
@@ -462,12 +471,12 @@ class ImportFields:
         commit_message: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        self._repository_id = name_of(repository_id, "repository_id")
-        self._id = name_of(reference_id, "reference_id")
+        self._repository_id = arguments.repository_name(repository_id)
+        self._id = arguments.in_repository(reference_id, "reference_id", self._repository_id)
         self._given = client
-        self._locations = [_location(uri, destination) for uri, destination in sources]
-        self._message = commit_message
-        self._metadata = dict(metadata or {})
+        self._locations = [_location(*pair, "sources", "sources") for pair in _pairs(sources)]
+        self._message = arguments.text(commit_message, "commit_message")
+        self._metadata = arguments.optional_metadata(metadata) or {}
         self._import_id: str | None = None
 
     @property
@@ -499,90 +508,83 @@ class ImportFields:
         return f"<ImportManager {at} sources={len(self._locations)} id={self._import_id}>"
 
 
-def _location(uri: str, destination: str) -> models.ImportLocation:
-    """An object, or a prefix if either side looks like one; lakeFS matches prefixes raw, so they end with a slash."""
-    if not destination or destination.endswith("/") or uri.endswith("/"):
-        slash = "" if not destination or destination.endswith("/") else "/"
-        return models.ImportLocation("common_prefix", uri if uri.endswith("/") else uri + "/", destination + slash)
-    return models.ImportLocation("object", uri, destination)
-
-
-def name_of(value: object, argument: str) -> str:
-    """Returns a name that is a string and not empty.
-
-    Raises:
-        TypeError: It is no string.
-        ValueError: It is empty.
-    """
-    if not isinstance(value, str):
-        msg = f"{argument} must be a string, not {type(value).__name__}: {value!r}"
+def _pairs(sources: object) -> list[tuple[object, object]]:
+    """The sources of an import; a single pair is one source."""
+    if isinstance(sources, tuple) and len(sources) == 2 and isinstance(sources[0], str):
+        sources = (sources,)
+    if isinstance(sources, str | bytes) or not hasattr(sources, "__iter__"):
+        msg = f"sources must be pairs of (URI, destination), not {type(sources).__name__}: {sources!r:.80}"
         raise TypeError(msg)
-    if not value:
-        msg = f"{argument} must not be empty"
-        raise ValueError(msg)
-    return value
+    pairs = []
+    for pair in cast("Iterable[object]", sources):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            msg = f"sources must be pairs of (URI, destination), and {pair!r:.80} is not one"
+            raise TypeError(msg)
+        pairs.append((pair[0], pair[1]))
+    return pairs
 
 
-def reference_name(reference: str | Handle) -> str:
-    """Returns the name of a reference that is given as a name or as an object.
+def _location(
+    object_store_uri: object, destination: object, first: str = "object_store_uri", second: str = "destination"
+) -> models.ImportLocation:
+    """An object, or a prefix if either side looks like one; lakeFS matches prefixes raw, so they end with a slash."""
+    hint = "; give a URI of the object store, such as 's3://bucket/path/', or 'local:///directory/' on an embedded lake"
+    uri = arguments.text(object_store_uri, first, hint=hint)
+    to = arguments.text(destination, second)
+    if not to or to.endswith("/") or uri.endswith("/"):
+        slash = "" if not to or to.endswith("/") else "/"
+        return models.ImportLocation("common_prefix", uri if uri.endswith("/") else uri + "/", to + slash)
+    return models.ImportLocation("object", uri, to)
+
+
+def reference_name(reference: object, argument: str, place: Handle | RepositoryHandle) -> str:
+    """Returns the name of a reference that is given as a handle of either colour, by its name or by its URI.
 
     Raises:
-        TypeError: It is neither.
+        TypeError: It is none of these.
+        ValueError: It is empty, or in another repository or lake than `place`.
     """
     if isinstance(reference, Handle):
-        return reference.id
-    if not isinstance(reference, str) or not reference:
-        msg = f"a reference must be a name or a reference object, not {reference!r}"
+        check_place(reference, argument, place)
+        return reference._id
+    if not isinstance(reference, str):
+        kind = type(reference).__name__
+        msg = f"{argument} must be the name of a reference or a reference, not {kind}: {reference!r:.80}"
         raise TypeError(msg)
-    return reference
+    return arguments.in_repository(reference, argument, place._repository_id)
 
 
-def path_of(item: object) -> str:
-    """Returns the path of an object that is given as a path or as a handle.
-
-    Raises:
-        TypeError: It is neither.
-    """
-    if isinstance(item, ObjectFields):
-        return item.path
-    if not isinstance(item, str):
-        msg = f"a path must be a string or an ObjectInfo, not {type(item).__name__}: {item!r}"
-        raise TypeError(msg)
-    return item
-
-
-def user_metadata(given: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Returns an object's metadata as it was given; warns of a key that lakeFS will keep otherwise."""
-    for key in given or ():
-        if isinstance(key, str) and key != key.lower():  # what is no string is an error of the upload
-            msg = f"the metadata key {key!r} is kept in lower case, as {key.lower()!r}"
-            warnings.warn(msg, UserWarning, stacklevel=3)
-    return None if given is None else dict(given)
-
-
-def moment(value: datetime) -> str:
-    """Writes a moment as lakeFS wants it in a query.
+def optional_reference_name(reference: object, argument: str, place: Handle | RepositoryHandle) -> str | None:
+    """Returns the name of a reference; None stays None.
 
     Raises:
-        ValueError: It has no time zone.
+        TypeError: It is neither a reference nor None.
+        ValueError: It is empty, or in another repository or lake than `place`.
     """
-    _check_aware(value)
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return None if reference is None else reference_name(reference, argument, place)
 
 
-def unix_seconds(value: datetime | None) -> int | None:
-    """Writes a moment as lakeFS wants it in a record; None stays None.
+def check_place(handle: Handle, argument: str, place: Handle | RepositoryHandle) -> None:
+    """Refuses a handle of another repository or another lake: only its name would be sent, and mean something else.
+
+    Clients are compared by their endpoints. A default client that does not exist yet is not made for that.
 
     Raises:
-        ValueError: It has no time zone.
+        ValueError: The handle belongs to another repository or lake than `place`.
     """
-    if value is None:
-        return None
-    _check_aware(value)
-    return int(value.timestamp())
-
-
-def _check_aware(value: datetime) -> None:
-    if value.tzinfo is None:
-        msg = f"a moment must be an aware datetime, such as datetime.now(UTC); {value!r} has no time zone"
+    if handle._repository_id != place._repository_id:
+        raise arguments.elsewhere(argument, repr(handle), place._repository_id)
+    if handle._given is place._given and handle._package == place._package:
+        return
+    theirs, ours = _endpoint(handle), _endpoint(place)
+    if theirs is not None and ours is not None and theirs != ours:
+        msg = f"{argument}: {handle!r} is on {theirs}, and this call is made on {ours}"
         raise ValueError(msg)
+
+
+def _endpoint(handle: Handle | RepositoryHandle) -> str | None:
+    """Where the requests of a handle go; None if that is a default client that was not made yet."""
+    client = handle._given
+    for package in (handle._package, "lakefs_hl"):
+        client = client or vars(sys.modules[package]).get("DefaultClient")
+    return None if client is None else str(client.endpoint)

@@ -7,7 +7,8 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakefs_hl.client import default_client
+from lakefs_hl import arguments
+from lakefs_hl.client import Client, default_client
 from lakefs_hl.handles import ImportFields
 from lakefs_hl.ops import imports as ops
 from lakefs_hl.refs import Commit
@@ -17,7 +18,6 @@ from lakefs_hl.spec.errors import LakeFSException, ProtocolException, TransportE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lakefs_hl.client import Client
 
 POLL = timedelta(seconds=2)
 
@@ -57,7 +57,12 @@ class ImportManager(ImportFields):
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
-            repository_id, reference_id, client, sources=sources, commit_message=commit_message, metadata=metadata
+            repository_id,
+            reference_id,
+            arguments.client(client, Client),
+            sources=sources,
+            commit_message=commit_message,
+            metadata=metadata,
         )
         self._made: ImportResult | None = None
 
@@ -105,18 +110,20 @@ class ImportManager(ImportFields):
         started, client = self._started(), self._client
         return client._run(ops.status(client._session, self._repository_id, self._id, started))
 
-    def wait(self, poll_interval: timedelta = POLL) -> ImportResult:
+    def wait(self, poll_interval: timedelta | float = POLL) -> ImportResult:
         """Waits for the end of the import, in a notebook with a running event loop too.
 
         Args:
-            poll_interval: The longest pause between two questions; the first ones are shorter.
+            poll_interval: The longest pause between two questions, as a `timedelta` or in seconds; the first ones are
+                shorter.
 
         Raises:
             RuntimeError: It was not started.
             LakeFSException: The import failed; the message is the server's.
         """
         started, client = self._started(), self._client
-        op = ops.wait(client._session, self._repository_id, self._id, started, poll_interval.total_seconds())
+        pause = arguments.seconds(poll_interval, "poll_interval")
+        op = ops.wait(client._session, self._repository_id, self._id, started, pause)
         try:
             record = client._run(op)
         except TransportException:
@@ -128,7 +135,7 @@ class ImportManager(ImportFields):
         self._made = _result(self, record)
         return self._made
 
-    def run(self, poll_interval: timedelta | None = None) -> ImportResult:
+    def run(self, poll_interval: timedelta | float | None = None) -> ImportResult:
         """Starts the import and waits for its end."""
         self.start()
         return self.wait(POLL if poll_interval is None else poll_interval)

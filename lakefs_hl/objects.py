@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
-from lakefs_hl import fileio
-from lakefs_hl.client import default_client
-from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, name_of, wrap
+from lakefs_hl import arguments, fileio
+from lakefs_hl.client import Client, default_client
+from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, wrap, wrap_prefix
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Iterator
 
-    from lakefs_hl.client import Client
     from lakefs_hl.spec.models import ObjectStats
 
 
@@ -33,7 +32,7 @@ class ReadIOBase(Handle):
     """
 
     def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
-        super().__init__(repository_id, reference_id, client)
+        super().__init__(repository_id, reference_id, arguments.client(client, Client))
 
     @property
     def _client(self) -> Client:
@@ -49,13 +48,15 @@ class ReadIOBase(Handle):
             ObjectNotFoundException: There is no such object, or no such reference.
         """
         client = self._client
-        return wrap(ObjectInfo, self, client._run(ops.stat(client._session, self._repository_id, self._id, path)))
+        op = ops.stat(client._session, self._repository_id, self._id, arguments.path(path, self))
+        return wrap(ObjectInfo, self, client._run(op))
 
     stat = stat_object
 
     def exists(self, path: str) -> bool:
         """Says whether there is an object at a path; a missing repository or reference is an error, not a no."""
         client = self._client
+        path = arguments.path(path, self)
         return client._run(ops.exists(client._session, self._repository_id, self._id, path))
 
     def download(
@@ -86,11 +87,11 @@ class ReadIOBase(Handle):
                 client._session,
                 self._repository_id,
                 self._id,
-                path,
-                start=start,
-                end=end,
-                verify=verify,
-                pre_signed=pre_signed,
+                arguments.path(path, self),
+                start=arguments.optional_integer(start, "start"),
+                end=arguments.optional_integer(end, "end"),
+                verify=arguments.flag(verify, "verify"),
+                pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
             )
         )
 
@@ -122,10 +123,10 @@ class ReadIOBase(Handle):
             client._session,
             self._repository_id,
             self._id,
-            prefix=prefix,
-            delimiter="" if recursive else delimiter,
+            prefix=arguments.path(prefix, self, "prefix"),
+            delimiter=arguments.delimiter(delimiter, recursive),
         )
-        return map(self._entry, client._pages(page, after, max_amount))
+        return map(self._entry, client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount)))
 
     @overload
     def open(
@@ -172,13 +173,19 @@ class ReadIOBase(Handle):
             ObjectNotFoundException: There is no such object, or no such reference.
             ObjectChangedError: The object was replaced while it was read.
         """
-        how = fileio.Text(encoding, errors, newline)
-        return fileio.open_reader(self, path, mode, how, pre_signed=pre_signed, buffering=buffering)
+        return fileio.open_reader(
+            self,
+            arguments.path(path, self),
+            arguments.text(mode, "mode"),
+            fileio.Text(*arguments.text_options(encoding, errors, newline)),
+            pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
+            buffering=arguments.integer(buffering, "buffering"),
+        )
 
     def _entry(self, record: ObjectStats) -> ObjectInfo | CommonPrefix:
         if record.path_type == "object":
             return wrap(ObjectInfo, self, record)
-        return CommonPrefix(self._repository_id, self._id, record.path, self._given)
+        return wrap_prefix(CommonPrefix, self, record.path)
 
 
 class ObjectInfo(ObjectFields):
@@ -196,7 +203,7 @@ class ObjectInfo(ObjectFields):
 
     def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._record = name_of(path, "path")
+        self._record = arguments.object_path(path, self._reference)
 
     def _stats(self) -> ObjectStats:
         record = self._record
@@ -230,7 +237,7 @@ class CommonPrefix(PrefixFields):
 
     def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._path = name_of(path, "path")
+        self._path = arguments.object_path(path, self._reference)
 
     def exists(self) -> bool:
         """Says whether any object has the prefix."""

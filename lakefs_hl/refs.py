@@ -7,15 +7,25 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from lakefs_hl.handles import Change, CommitFields, Handle, Strategy, moment, reference_name
+from lakefs_hl import arguments
+from lakefs_hl.handles import (
+    DIFF_TYPES,
+    STRATEGIES,
+    Change,
+    CommitFields,
+    Handle,
+    Strategy,
+    optional_reference_name,
+    reference_name,
+)
 from lakefs_hl.objects import ReadIOBase
 from lakefs_hl.ops import refs as ops
 from lakefs_hl.ops import tags
 from lakefs_hl.spec import models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import date, datetime
 
     from lakefs_hl.client import Client
 
@@ -43,6 +53,9 @@ class Reference(ReadIOBase):
 
     pin = get_commit
 
+    def _kind(self) -> object:
+        return self._commit_kind() if type(self) is Reference else super()._kind()
+
     def metadata(self) -> dict[str, str]:
         """Returns the metadata of the commit."""
         return self.get_commit().metadata()
@@ -56,9 +69,9 @@ class Reference(ReadIOBase):
         max_amount: int | None = None,
         *,
         after: str = "",
-        objects: Sequence[str] = (),
-        prefixes: Sequence[str] = (),
-        since: datetime | None = None,
+        objects: str | Iterable[str] = (),
+        prefixes: str | Iterable[str] = (),
+        since: datetime | date | str | None = None,
         stop_at: str | Handle | None = None,
         first_parent: bool = False,
     ) -> Iterator[Commit]:
@@ -67,25 +80,27 @@ class Reference(ReadIOBase):
         Args:
             max_amount: How many to list at most; None means all.
             after: Start after this commit.
-            objects: Only commits that changed one of these paths; merges never match.
-            prefixes: Only commits that changed something under one of these prefixes.
-            since: Only commits made at or after this moment (an aware datetime).
+            objects: Only commits that changed this path, or one of these; merges never match.
+            prefixes: Only commits that changed something under this prefix, or one of these.
+            since: Only commits made at or after this moment: an aware datetime, or a date or ISO 8601 text such as
+                "2026-01-31", which is UTC unless it has an offset.
             stop_at: The last commit to list.
             first_parent: Follow the first parent of merges only.
         """
         client = self._client
+        after = arguments.optional_in_repository(after, "after", self._repository_id)
         page = partial(
             ops.log_page,
             client._session,
             self._repository_id,
             self._id,
-            objects=tuple(objects),
-            prefixes=tuple(prefixes),
-            since=None if since is None else moment(since),
-            stop_at=None if stop_at is None else reference_name(stop_at),
-            first_parent=first_parent,
+            objects=arguments.texts(objects, "objects"),
+            prefixes=arguments.texts(prefixes, "prefixes"),
+            since=None if since is None else arguments.moment(since, "since"),
+            stop_at=optional_reference_name(stop_at, "stop_at", self),
+            first_parent=arguments.flag(first_parent, "first_parent"),
         )
-        return map(partial(Commit._of, self), client._pages(page, after, max_amount))
+        return map(partial(Commit._of, self), client._pages(page, after, arguments.amount(max_amount)))
 
     def diff(
         self,
@@ -101,7 +116,7 @@ class Reference(ReadIOBase):
         """Lists what merging `other_ref` into this reference would bring, in byte order, lazily.
 
         Args:
-            other_ref: A name, or a reference or branch.
+            other_ref: A name, or a reference or branch of this repository.
             max_amount: How many to list at most; None means all.
             after: List what comes after this path.
             prefix: List what begins with this.
@@ -115,12 +130,12 @@ class Reference(ReadIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(other_ref),
-            prefix=prefix,
-            delimiter="" if recursive else delimiter,
-            type=type,
+            reference_name(other_ref, "other_ref", self),
+            prefix=arguments.path(prefix, self, "prefix"),
+            delimiter=arguments.delimiter(delimiter, recursive),
+            type=arguments.choice(type, "type", DIFF_TYPES),
         )
-        return map(Change._of, client._pages(page, after, max_amount))
+        return map(Change._of, client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount)))
 
     def merge_into(
         self,
@@ -136,7 +151,7 @@ class Reference(ReadIOBase):
         """Merges this reference into a branch and returns the merge commit.
 
         Args:
-            destination_branch_id: The branch to change, by name or as an object.
+            destination_branch_id: The branch to change, by name or as an object; of this repository.
             message: Of the merge commit; lakeFS's default names both sides.
             metadata: Of the merge commit.
             strategy: Whose change wins where both sides changed a path; None makes that an error.
@@ -147,17 +162,18 @@ class Reference(ReadIOBase):
         Raises:
             MergeConflict: Both sides changed the same paths; they are in `conflicts`.
             BadRequestException: Nothing to merge, or the destination has uncommitted changes.
+            ValueError: The destination is a branch of another repository or lake.
         """
         client = self._client
+        destination = reference_name(destination_branch_id, "destination_branch_id", self)
         merge = models.Merge(
-            message,
-            None if metadata is None else dict(metadata),
-            strategy,
-            force or None,
-            allow_empty or None,
-            squash or None,
+            arguments.optional_text(message, "message"),
+            arguments.optional_metadata(metadata),
+            arguments.optional_choice(strategy, "strategy", STRATEGIES),
+            arguments.flag(force, "force") or None,
+            arguments.flag(allow_empty, "allow_empty") or None,
+            arguments.flag(squash, "squash") or None,
         )
-        destination = reference_name(destination_branch_id)
         made = client._run(
             ops.merge(
                 client._session,
@@ -183,8 +199,8 @@ class Commit(CommitFields, Reference):
     """
 
     def __init__(self, repository_id: str, record: models.Commit, client: Client | None = None) -> None:
+        self._record = self._checked(record)
         super().__init__(repository_id, record.id, client)
-        self._record = record
 
     @classmethod
     def _of(cls, place: Handle, record: models.Commit) -> Commit:
@@ -228,7 +244,13 @@ class Tag(Reference):
         """
         client = self._client
         client._run(
-            tags.create(client._session, self._repository_id, self._id, reference_name(source_ref), exist_ok=exist_ok)
+            tags.create(
+                client._session,
+                self._repository_id,
+                self._id,
+                reference_name(source_ref, "source_ref", self),
+                exist_ok=arguments.flag(exist_ok, "exist_ok"),
+            )
         )
         return self
 

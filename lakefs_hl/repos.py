@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lakefs_hl import arguments
 from lakefs_hl.branches import Branch
-from lakefs_hl.client import default_client
+from lakefs_hl.client import Client, default_client
 from lakefs_hl.handles import RepositoryHandle
 from lakefs_hl.ops import branches, tags
 from lakefs_hl.ops import repositories as ops
@@ -16,7 +16,6 @@ from lakefs_hl.refs import Reference, Tag
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from lakefs_hl.client import Client
     from lakefs_hl.spec import models
 
 
@@ -34,7 +33,7 @@ class Repository(RepositoryHandle):
     """
 
     def __init__(self, repository_id: str, client: Client | None = None) -> None:
-        super().__init__(repository_id, client)
+        super().__init__(repository_id, arguments.client(client, Client))
 
     @property
     def _client(self) -> Client:
@@ -67,11 +66,11 @@ class Repository(RepositoryHandle):
         op = ops.create(
             client._session,
             self._id,
-            storage_namespace,
-            default_branch_id,
-            include_samples=include_samples,
-            read_only=read_only,
-            exist_ok=exist_ok,
+            arguments.optional_text(storage_namespace, "storage_namespace"),
+            arguments.in_repository(default_branch_id, "default_branch_id", self._id),
+            include_samples=arguments.flag(include_samples, "include_samples"),
+            read_only=arguments.flag(read_only, "read_only"),
+            exist_ok=arguments.flag(exist_ok, "exist_ok"),
         )
         client._run(op)
         return self
@@ -79,28 +78,29 @@ class Repository(RepositoryHandle):
     def get_or_create(
         self,
         storage_namespace: str | None = None,
-        default_branch_id: str = "main",
+        default_branch_id: str = arguments.DEFAULT_BRANCH,
         include_samples: bool = False,
     ) -> Repository:
         """Creates the repository unless it is there, and returns it; two who do so at once both succeed.
 
         Args:
             storage_namespace: As for `create`; a warning says if the repository that is there uses another one.
-            default_branch_id: As for `create`.
+            default_branch_id: As for `create`; a warning says if the repository that is there has another one.
             include_samples: As for `create`.
         """
         client = self._client
+        namespace = arguments.optional_text(storage_namespace, "storage_namespace")
+        branch = arguments.in_repository(default_branch_id, "default_branch_id", self._id)
         op = ops.get_or_create(
-            client._session, self._id, storage_namespace, default_branch_id, include_samples=include_samples
+            client._session,
+            self._id,
+            namespace,
+            branch,
+            include_samples=arguments.flag(include_samples, "include_samples"),
         )
         found, created = client._run(op)
-        asked = storage_namespace and storage_namespace.rstrip("/")
-        if not created and asked and asked != found.storage_namespace.rstrip("/"):
-            warnings.warn(
-                f"{self.uri} exists with the storage namespace {found.storage_namespace!r}, "
-                f"not {storage_namespace!r}; it is used as it is",
-                stacklevel=2,
-            )
+        if not created:
+            self._warn_of(found, namespace, None if default_branch_id is arguments.DEFAULT_BRANCH else branch)
         return self
 
     def exists(self) -> bool:
@@ -125,23 +125,23 @@ class Repository(RepositoryHandle):
             NotFoundException: There is no such repository.
         """
         client = self._client
-        client._run(ops.delete(client._session, self._id, force=force))
+        client._run(ops.delete(client._session, self._id, force=arguments.flag(force, "force")))
 
     def branch(self, branch_id: str) -> Branch:
-        """Returns a branch; makes no request."""
-        return Branch(self._id, branch_id, self._given)
+        """Returns a branch, by its name or URI; makes no request."""
+        return Branch(self._id, arguments.in_repository(branch_id, "branch_id", self._id), self._given)
 
     def commit(self, commit_id: str) -> Reference:
         """Returns a commit by its id or the beginning of it; makes no request. It has no methods that write."""
-        return Reference(self._id, commit_id, self._given)
+        return Reference(self._id, arguments.in_repository(commit_id, "commit_id", self._id), self._given)
 
     def tag(self, tag_id: str) -> Tag:
         """Returns a tag; makes no request."""
-        return Tag(self._id, tag_id, self._given)
+        return Tag(self._id, arguments.in_repository(tag_id, "tag_id", self._id), self._given)
 
     def ref(self, reference_id: str) -> Reference:
         """Returns a reference by any expression, such as `main~2`; makes no request."""
-        return Reference(self._id, reference_id, self._given)
+        return Reference(self._id, arguments.in_repository(reference_id, "reference_id", self._id), self._given)
 
     def list_branches(
         self, max_amount: int | None = None, after: str = "", prefix: str = "", *, hidden: bool = False
@@ -155,8 +155,15 @@ class Repository(RepositoryHandle):
             hidden: List hidden ones too, those of open transactions among them.
         """
         client = self._client
-        page = partial(branches.page, client._session, self._id, prefix=prefix, hidden=hidden)
-        return (self.branch(row.id) for row in client._pages(page, after, max_amount))
+        page = partial(
+            branches.page,
+            client._session,
+            self._id,
+            prefix=arguments.text(prefix, "prefix"),
+            hidden=arguments.flag(hidden, "hidden"),
+        )
+        after = arguments.optional_in_repository(after, "after", self._id)
+        return (self.branch(row.id) for row in client._pages(page, after, arguments.amount(max_amount)))
 
     branches = list_branches
 
@@ -169,8 +176,9 @@ class Repository(RepositoryHandle):
             prefix: List what begins with this.
         """
         client = self._client
-        page = partial(tags.page, client._session, self._id, prefix=prefix)
-        return (self.tag(row.id) for row in client._pages(page, after, max_amount))
+        page = partial(tags.page, client._session, self._id, prefix=arguments.text(prefix, "prefix"))
+        after = arguments.optional_in_repository(after, "after", self._id)
+        return (self.tag(row.id) for row in client._pages(page, after, arguments.amount(max_amount)))
 
     tags = list_tags
 
@@ -182,12 +190,12 @@ class Repository(RepositoryHandle):
     def set_metadata(self, metadata: Mapping[str, str]) -> None:
         """Sets some keys of the repository's metadata; the others stay."""
         client = self._client
-        client._run(ops.set_metadata(client._session, self._id, dict(metadata)))
+        client._run(ops.set_metadata(client._session, self._id, arguments.metadata(metadata)))
 
     def delete_metadata(self, keys: str | Iterable[str]) -> None:
         """Drops some keys of the repository's metadata; one that is not there is no error."""
         client = self._client
-        client._run(ops.delete_metadata(client._session, self._id, [keys] if isinstance(keys, str) else list(keys)))
+        client._run(ops.delete_metadata(client._session, self._id, arguments.texts(keys, "keys")))
 
 
 def list_repositories(
@@ -202,6 +210,9 @@ def list_repositories(
         search: List what has this in its name.
         client: Whom to ask; None means the default client.
     """
+    client = arguments.client(client, Client)
     asked = default_client() if client is None else client
+    prefix, search = arguments.text(prefix, "prefix"), arguments.text(search, "search")
     page = partial(ops.page, asked._session, prefix=prefix, search=search)
-    return (Repository(row.id, client) for row in asked._pages(page, after, max_amount))
+    after = arguments.text(after, "after") and arguments.repository_name(after, "after")
+    return (Repository(row.id, client) for row in asked._pages(page, after, arguments.amount(max_amount)))

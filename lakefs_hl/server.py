@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakefs_hl.client import default_client
+from lakefs_hl import arguments
+from lakefs_hl.client import Client, default_client
 from lakefs_hl.ops import server as ops
 
 if TYPE_CHECKING:
-    from lakefs_hl.client import Client
     from lakefs_hl.spec.models import StorageConfig
 
 
@@ -20,7 +20,7 @@ class ServerStorageConfiguration:
     """
 
     def __init__(self, client: Client | None = None) -> None:
-        self._given = client
+        self._given = arguments.client(client, Client)
 
     def _config(self) -> StorageConfig:
         client = default_client() if self._given is None else self._given
@@ -55,7 +55,7 @@ class ServerConfiguration:
     """
 
     def __init__(self, client: Client | None = None) -> None:
-        self._given = client
+        self._given = arguments.client(client, Client)
 
     def version(self) -> str:
         """Returns the server's version."""

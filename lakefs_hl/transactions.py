@@ -8,8 +8,9 @@ import warnings
 from typing import TYPE_CHECKING, NoReturn
 from weakref import WeakSet
 
+from lakefs_hl import arguments
 from lakefs_hl.client import default_client
-from lakefs_hl.handles import Handle, OnEmpty, Strategy, name_of, reference_name
+from lakefs_hl.handles import ON_EMPTY, STRATEGIES, Handle, OnEmpty, Strategy, optional_reference_name
 from lakefs_hl.ops import transaction as ops
 from lakefs_hl.writes import WriteIOBase
 
@@ -70,8 +71,7 @@ class TransactionFields:
 
 
 def planned(
-    repository_id: str,
-    source_branch_id: str,
+    place: Handle,
     commit_message: str,
     metadata: Mapping[str, str] | None,
     tag: str | None,
@@ -82,25 +82,19 @@ def planned(
     retries: int,
     source_ref: str | Handle | None,
 ) -> ops.Tx:
-    """Makes the state of a transaction that is still to begin."""
-    if on_empty not in ("skip", "error", "commit"):
-        msg = f"on_empty is 'skip', 'error' or 'commit', not {on_empty!r}"
-        raise ValueError(msg)
-    if retries < 0:
-        msg = f"retries is at least 0, not {retries}"
-        raise ValueError(msg)
+    """Makes the state of a transaction that is still to begin; `place` is the branch it starts from."""
     plan = ops.Plan(
-        repository=name_of(repository_id, "repository_id"),
-        destination=name_of(source_branch_id, "source_branch_id"),
+        repository=place._repository_id,
+        destination=place._id,
         tx_id=uuid.uuid4().hex,
-        message=commit_message,
-        metadata=dict(metadata or {}),
-        tag=tag,
-        strategy=strategy,
-        delete_on_error=delete_on_error,
-        on_empty=on_empty,
-        retries=retries,
-        source=None if source_ref is None else reference_name(source_ref),
+        message=arguments.text(commit_message, "commit_message"),
+        metadata=arguments.optional_metadata(metadata) or {},
+        tag=None if tag is None else arguments.in_repository(tag, "tag", place._repository_id),
+        strategy=arguments.optional_choice(strategy, "strategy", STRATEGIES),
+        delete_on_error=arguments.flag(delete_on_error, "delete_on_error"),
+        on_empty=arguments.choice(on_empty, "on_empty", ON_EMPTY),
+        retries=arguments.integer(retries, "retries", least=0),
+        source=optional_reference_name(source_ref, "source_ref", place),
     )
     return ops.Tx(plan)
 
@@ -168,9 +162,10 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         retries: int = 0,
         source_ref: str | Handle | None = None,
     ) -> None:
+        source_branch_id = arguments.name(source_branch_id, "source_branch_id")
+        super().__init__(repository_id, source_branch_id, client)
         self._tx = planned(
-            repository_id,
-            source_branch_id,
+            self,
             commit_message,
             metadata,
             tag,
@@ -180,9 +175,9 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             retries=retries,
             source_ref=source_ref,
         )
+        self._id = self._tx.plan.branch
         self._writers = WeakSet()
         self._lost = []
-        super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property
     def _client(self) -> Client:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from lakefs_hl import bodies, fileio
-from lakefs_hl.handles import Counted, DeleteReport, Handle, reference_name, user_metadata, wrap
+from lakefs_hl import arguments, bodies, fileio
+from lakefs_hl.deletions import ON_ERROR, DeleteReport, ObjectPaths
+from lakefs_hl.handles import Handle, reference_name, wrap
 from lakefs_hl.imports import ImportManager
-from lakefs_hl.objects import ObjectInfo, ReadIOBase
+from lakefs_hl.objects import CommonPrefix, ObjectInfo, ReadIOBase
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
     from lakefs_hl.bodies import Data
     from lakefs_hl.fileio import ObjectWriter, TextWriter
+
+
+_Item: TypeAlias = "str | ObjectInfo | CommonPrefix"
+#: What `delete_objects` takes.
+Deletable: TypeAlias = "_Item | Iterable[_Item]"
 
 
 class WriteIOBase(ReadIOBase):
@@ -39,8 +45,8 @@ class WriteIOBase(ReadIOBase):
         r"""Writes an object, verifies its checksum, and returns what the lake stored.
 
         Args:
-            data: Bytes; a `str` (its UTF-8); a path of a local file (`pathlib.Path`); a file object, read from where it
-                stands and left open; or an iterable of bytes.
+            data: Bytes; a `str` (its UTF-8; one that names a local file warns); a path of a local file
+                (`pathlib.Path`); a file object, read from where it stands and left open; or an iterable of bytes.
             path: Where to, at most 1,024 bytes of UTF-8.
             content_type: Media type; `application/octet-stream` by default.
             metadata: User metadata; keys become lower-case.
@@ -59,6 +65,8 @@ class WriteIOBase(ReadIOBase):
             4
         """
         client = self._client
+        path = arguments.path(path, self)
+        arguments.warn_of_file_name(data)
         with bodies.replayable(data) as body:
             op = transfer.upload(
                 client._session,
@@ -66,10 +74,10 @@ class WriteIOBase(ReadIOBase):
                 self._id,
                 path,
                 body,
-                content_type=content_type,
-                metadata=user_metadata(metadata),
-                create_only=if_none_match,
-                pre_signed=pre_signed,
+                content_type=arguments.optional_text(content_type, "content_type"),
+                metadata=arguments.user_metadata(metadata),
+                create_only=arguments.flag(if_none_match, "if_none_match"),
+                pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
                 op_id=uuid.uuid4().hex,
             )
             return wrap(ObjectInfo, self, client._run(op))
@@ -95,31 +103,42 @@ class WriteIOBase(ReadIOBase):
             self._repository_id,
             self._id,
             self._given,
-            sources=[(object_store_uri, destination)],
             commit_message=commit_message,
             metadata=metadata,
-        )
+        ).add(object_store_uri, destination)
 
     def delete_objects(
         self,
-        object_paths: str | ObjectInfo | Iterable[str | ObjectInfo],
+        object_paths: Deletable,
         *,
         on_error: Literal["raise", "return"] = "raise",
     ) -> DeleteReport:
-        """Deletes objects, 1,000 per request; a path that is not there is no error.
+        """Delete objects of this branch, 1,000 per request. A path that is not there is no error.
 
         Args:
-            object_paths: A path, or any number of them.
-            on_error: Whether refusals are raised after all were tried, or only returned.
+            object_paths: A path or an `ObjectInfo`, or any number of them, such as a recursive listing. An `ObjectInfo`
+                of another reference of the same repository stands for its path. A common prefix, or a path that ends
+                with `/` and is not the path of an object, is not deleted and is among the failures.
+            on_error: Whether failures are raised after all paths were tried, or only returned.
+
+        Returns:
+            How many paths were given, and those that failed.
 
         Raises:
-            PartialFailureError: The server refused some paths; they are in its `report`.
+            PartialFailureError: Some paths failed; they are in its `report`.
             NotFoundException: There is no such branch or repository.
+            ValueError: An `ObjectInfo` is of another repository or lake.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> branch.delete_objects(branch.list_objects(prefix="tmp/", recursive=True)).failed
+            ()
         """
-        paths = Counted(object_paths)
+        on_error = arguments.choice(on_error, "on_error", ON_ERROR)
         client = self._client
-        errors = client._run(ops.delete_all(client._session, self._repository_id, self._id, paths))
-        return DeleteReport._of(self.uri, paths.count, errors, on_error)
+        paths = ObjectPaths(object_paths, "object_paths", self)
+        failed = client._run(ops.delete_all(client._session, self._repository_id, self._id, paths))
+        return DeleteReport._of(self.uri, paths, failed, on_error)
 
     def copy_object(
         self, from_reference: str | Handle, from_path: str, to_path: str | None = None, *, shallow: bool = False
@@ -127,7 +146,7 @@ class WriteIOBase(ReadIOBase):
         """Copies an object of the same repository into this branch, on the server.
 
         Args:
-            from_reference: Where from: a name, or a reference or branch.
+            from_reference: Where from: a name, or a reference or branch of this repository.
             from_path: The object's path there.
             to_path: Where to; the same path by default.
             shallow: Share the bytes instead of copying them, where the server can.
@@ -136,14 +155,16 @@ class WriteIOBase(ReadIOBase):
             ObjectNotFoundException: There is no such object.
         """
         client = self._client
+        source = reference_name(from_reference, "from_reference", self)
+        from_path = arguments.path(from_path, Handle(self._repository_id, source), "from_path")
         op = ops.copy(
             client._session,
             self._repository_id,
             self._id,
-            from_path if to_path is None else to_path,
-            reference_name(from_reference),
+            from_path if to_path is None else arguments.path(to_path, self, "to_path"),
+            source,
             from_path,
-            shallow=shallow,
+            shallow=arguments.flag(shallow, "shallow"),
         )
         return wrap(ObjectInfo, self, client._run(op))
 
@@ -158,9 +179,9 @@ class WriteIOBase(ReadIOBase):
             ObjectNotFoundException: There is no such object.
         """
         client = self._client
-        client._run(
-            ops.set_metadata(client._session, self._repository_id, self._id, path, user_metadata(metadata) or {})
-        )
+        path = arguments.path(path, self)
+        kept = arguments.user_metadata(metadata) or {}
+        client._run(ops.set_metadata(client._session, self._repository_id, self._id, path, kept))
 
     @overload
     def open(
@@ -240,7 +261,10 @@ class WriteIOBase(ReadIOBase):
             >>> branch.open("notes.txt").read()
             'hello\n'
         """
-        text = fileio.Text(encoding, errors, newline)
+        path, mode = arguments.path(path, self), arguments.text(mode, "mode")
+        text = fileio.Text(*arguments.text_options(encoding, errors, newline))
+        pre_signed = arguments.optional_flag(pre_signed, "pre_signed")
+        buffering = arguments.integer(buffering, "buffering")
         if fileio.split_mode(mode, writable=True)[0] == "r":
             if content_type is not None or metadata is not None:
                 msg = f"content_type and metadata are for writing; mode is {mode!r}"
@@ -252,6 +276,6 @@ class WriteIOBase(ReadIOBase):
             mode,
             text,
             pre_signed=pre_signed,
-            content_type=content_type,
-            metadata=user_metadata(metadata),
+            content_type=arguments.optional_text(content_type, "content_type"),
+            metadata=arguments.user_metadata(metadata),
         )

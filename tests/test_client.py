@@ -119,9 +119,11 @@ def test_bad_options(arguments: dict[str, Any], words: str) -> None:
         Client("http://127.0.0.1:1", KEY, SECRET, **arguments)
 
 
-def test_hosts_are_a_list() -> None:
+def test_one_host_is_a_list_of_one() -> None:
+    client = Client("http://127.0.0.1:1", KEY, SECRET, allowed_storage_hosts="minio")
+    assert client._recipe["allowed_storage_hosts"] == ("minio",)
     with pytest.raises(TypeError, match="allowed_storage_hosts"):
-        Client("http://127.0.0.1:1", KEY, SECRET, allowed_storage_hosts="minio")
+        Client("http://127.0.0.1:1", KEY, SECRET, allowed_storage_hosts=b"minio")  # type: ignore[arg-type]
 
 
 def test_options_reach_the_policy() -> None:
@@ -222,7 +224,7 @@ def test_a_wrong_argument_has_three_frames_too(server: Peer) -> None:
     branch = lakefs_hl.repository("example", client=Client(server.url, KEY, SECRET)).branch("main")
     with pytest.raises(TypeError, match="path must be a string, not bytes") as caught:
         branch.stat_object(b"a")  # type: ignore[arg-type]
-    assert [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)][1:] == ["stat_object", "_run"]
+    assert [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)][1:] == ["stat_object", "path"]
     with pytest.raises(ValueError, match=r"'\.\.' cannot be a repository, reference or name") as other:
         lakefs_hl.repository("..", client=Client(server.url, KEY, SECRET)).metadata()
     assert [entry.name for entry in traceback.extract_tb(other.value.__traceback__)][1:] == ["metadata", "_run"]

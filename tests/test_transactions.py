@@ -11,6 +11,8 @@ import pytest
 
 import lakefs_hl.aio.transactions as aio
 from lakefs_hl import transactions as blocking
+from lakefs_hl.aio.client import Client as AioClient
+from lakefs_hl.client import Client
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
 from tests.ops.script import C0, C1, C2, Play, Step, commit, log, lost, no, ok, page, ref, session, step
@@ -36,7 +38,7 @@ class Steps(Play):
         return super()._exchange(request)
 
 
-class Fake:
+class Fake(Client):
     """A client that plays a script."""
 
     def __init__(self, play: Steps) -> None:
@@ -47,14 +49,21 @@ class Fake:
         return self.play._drive(op)
 
 
-class FakeAio(Fake):
+class FakeAio(AioClient):
+    def __init__(self, play: Steps) -> None:
+        self.play = play
+        self._session = session(search=0.0)
+
     async def _run(self, op: Op[Any]) -> Any:
         await asyncio.sleep(0)
         return self.play._drive(op)
 
 
+FAKES: dict[type, type] = {blocking.BranchTransaction: Fake, aio.BranchTransaction: FakeAio}
+
+
 def run_blocking(play: Steps, body: Callable[[Any], None], **options: Any) -> Any:
-    tx = blocking.BranchTransaction("r", "dev", Fake(play), commit_message="do things", **options)  # type: ignore[arg-type]
+    tx = blocking.BranchTransaction("r", "dev", Fake(play), commit_message="do things", **options)
     play.tx = tx.id
     try:
         with tx:
@@ -66,7 +75,7 @@ def run_blocking(play: Steps, body: Callable[[Any], None], **options: Any) -> An
 
 
 def run_aio(play: Steps, body: Callable[[Any], None], **options: Any) -> Any:
-    tx = aio.BranchTransaction("r", "dev", FakeAio(play), commit_message="do things", **options)  # type: ignore[arg-type]
+    tx = aio.BranchTransaction("r", "dev", FakeAio(play), commit_message="do things", **options)
     play.tx = tx.id
 
     async def main() -> None:
@@ -183,7 +192,7 @@ def test_resolve(run: Any) -> None:
 
 @pytest.mark.parametrize("kind", [blocking.BranchTransaction, aio.BranchTransaction])
 def test_nothing_is_read_or_written_before_and_after(kind: Any) -> None:
-    tx = kind("r", "dev", FakeAio(Steps()), commit_message="m")
+    tx = kind("r", "dev", FAKES[kind](Steps()), commit_message="m")
 
     def use() -> Any:
         found = tx.upload(b"x", "a")
@@ -198,7 +207,7 @@ def test_nothing_is_read_or_written_before_and_after(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [blocking.BranchTransaction, aio.BranchTransaction])
 def test_what_a_transaction_is_and_is_not(kind: Any) -> None:
-    tx = kind("r", "dev", FakeAio(Steps()), commit_message="m")
+    tx = kind("r", "dev", FAKES[kind](Steps()), commit_message="m")
     for name in ("commit", "commit_changes", "merge_into", "delete", "reset", "transaction", "revert"):
         assert not hasattr(tx, name)
     for name in ("upload", "download", "open", "list_objects", "stat_object", "delete_objects", "copy_object"):

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     )
     from lakefs_hl.aio.transactions import BranchTransaction as BranchTransaction
     from lakefs_hl.aio.writes import WriteIOBase as WriteIOBase
+    from lakefs_hl.deletions import DeleteReport as DeleteReport
     from lakefs_hl.handles import Change as Change
-    from lakefs_hl.handles import DeleteReport as DeleteReport
 
     DefaultClient: Client | None
 
@@ -66,7 +66,7 @@ _HOMES: Final = {
     "Client": "lakefs_hl.aio.client",
     "Commit": "lakefs_hl.aio.refs",
     "CommonPrefix": "lakefs_hl.aio.objects",
-    "DeleteReport": "lakefs_hl.handles",
+    "DeleteReport": "lakefs_hl.deletions",
     "ImportManager": "lakefs_hl.aio.imports",
     "ImportResult": "lakefs_hl.aio.imports",
     "ObjectInfo": "lakefs_hl.aio.objects",

@@ -7,17 +7,19 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lakefs_hl import arguments
 from lakefs_hl import branches as blocking
 from lakefs_hl.aio.refs import Commit, Reference
 from lakefs_hl.aio.transactions import BranchTransaction
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.aio.writes import WriteIOBase
-from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, reference_name, unix_seconds
+from lakefs_hl.handles import Change, Handle, OnEmpty, Strategy, optional_reference_name, reference_name
 from lakefs_hl.ops import branches as ops
 from lakefs_hl.spec import models
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from datetime import date as day
     from datetime import datetime
 
 
@@ -33,9 +35,9 @@ class Branch(Reference, WriteIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(source_reference_id),
-            hidden=hidden,
-            exist_ok=exist_ok,
+            reference_name(source_reference_id, "source_reference_id", self),
+            hidden=arguments.flag(hidden, "hidden"),
+            exist_ok=arguments.flag(exist_ok, "exist_ok"),
         )
         await client._run(op)
         return self
@@ -51,16 +53,16 @@ class Branch(Reference, WriteIOBase):
         metadata: Mapping[str, str] | None = None,
         *,
         allow_empty: bool = False,
-        date: datetime | None = None,
+        date: datetime | day | str | None = None,
         force: bool = False,
     ) -> Commit:
         client = self._client
         creation = models.CommitCreation(
-            message,
-            None if metadata is None else dict(metadata),
-            unix_seconds(date),
-            allow_empty or None,
-            force or None,
+            arguments.text(message, "message"),
+            arguments.optional_metadata(metadata),
+            arguments.unix_seconds(date, "date"),
+            arguments.flag(allow_empty, "allow_empty") or None,
+            arguments.flag(force, "force") or None,
         )
         op = ops.commit(
             client._session, self._repository_id, self._id, creation, op_id=uuid.uuid4().hex, now=time.time()
@@ -74,17 +76,27 @@ class Branch(Reference, WriteIOBase):
     ) -> AsyncIterator[Change]:
         client = self._client
         page = partial(
-            ops.uncommitted_page, client._session, self._repository_id, self._id, prefix=prefix, delimiter=delimiter
+            ops.uncommitted_page,
+            client._session,
+            self._repository_id,
+            self._id,
+            prefix=arguments.path(prefix, self, "prefix"),
+            delimiter=arguments.text(delimiter, "delimiter"),
         )
-        return client._pages(page, after, max_amount, Change._staged)
+        return client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount), Change._staged)
 
     async def reset(self, path: str | None = None) -> None:
         client = self._client
-        await client._run(ops.reset(client._session, self._repository_id, self._id, path))
+        if path is None:
+            op = ops.reset(client._session, self._repository_id, self._id)
+        else:
+            op = ops.reset_path(client._session, self._repository_id, self._id, arguments.path(path, self))
+        await client._run(op)
 
     async def hard_reset(self, reference_id: str | Handle) -> None:
         client = self._client
-        await client._run(ops.hard_reset(client._session, self._repository_id, self._id, reference_name(reference_id)))
+        ref = reference_name(reference_id, "reference_id", self)
+        await client._run(ops.hard_reset(client._session, self._repository_id, self._id, ref))
 
     async def revert(
         self,
@@ -100,11 +112,11 @@ class Branch(Reference, WriteIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(reference_id),
-            parent_number,
-            allow_empty=allow_empty,
-            message=message,
-            metadata=None if metadata is None else dict(metadata),
+            reference_name(reference_id, "reference_id", self),
+            arguments.integer(parent_number, "parent_number", least=0),
+            allow_empty=arguments.flag(allow_empty, "allow_empty"),
+            message=arguments.optional_text(message, "message"),
+            metadata=arguments.optional_metadata(metadata),
             op_id=uuid.uuid4().hex,
             now=time.time(),
         )
@@ -119,8 +131,8 @@ class Branch(Reference, WriteIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(reference_id),
-            parent_number,
+            reference_name(reference_id, "reference_id", self),
+            arguments.optional_integer(parent_number, "parent_number", least=0),
             op_id=uuid.uuid4().hex,
             now=time.time(),
         )
@@ -153,5 +165,5 @@ class Branch(Reference, WriteIOBase):
             delete_on_error=delete_on_error,
             on_empty=on_empty,
             retries=retries,
-            source_ref=source_ref,
+            source_ref=optional_reference_name(source_ref, "source_ref", self),
         )

@@ -7,8 +7,9 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from lakefs_hl import arguments
 from lakefs_hl import imports as blocking
-from lakefs_hl.aio.client import default_client
+from lakefs_hl.aio.client import Client, default_client
 from lakefs_hl.aio.refs import Commit
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import ImportFields
@@ -19,7 +20,6 @@ from lakefs_hl.spec.errors import LakeFSException, ProtocolException, TransportE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lakefs_hl.aio.client import Client
 
 POLL = timedelta(seconds=2)
 
@@ -46,7 +46,12 @@ class ImportManager(ImportFields):
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
-            repository_id, reference_id, client, sources=sources, commit_message=commit_message, metadata=metadata
+            repository_id,
+            reference_id,
+            arguments.client(client, Client),
+            sources=sources,
+            commit_message=commit_message,
+            metadata=metadata,
         )
         self._made: ImportResult | None = None
 
@@ -77,9 +82,10 @@ class ImportManager(ImportFields):
         started, client = self._started(), self._client
         return await client._run(ops.status(client._session, self._repository_id, self._id, started))
 
-    async def wait(self, poll_interval: timedelta = POLL) -> ImportResult:
+    async def wait(self, poll_interval: timedelta | float = POLL) -> ImportResult:
         started, client = self._started(), self._client
-        op = ops.wait(client._session, self._repository_id, self._id, started, poll_interval.total_seconds())
+        pause = arguments.seconds(poll_interval, "poll_interval")
+        op = ops.wait(client._session, self._repository_id, self._id, started, pause)
         try:
             record = await client._run(op)
         except TransportException:
@@ -91,7 +97,7 @@ class ImportManager(ImportFields):
         self._made = _result(self, record)
         return self._made
 
-    async def run(self, poll_interval: timedelta | None = None) -> ImportResult:
+    async def run(self, poll_interval: timedelta | float | None = None) -> ImportResult:
         await self.start()
         return await self.wait(POLL if poll_interval is None else poll_interval)
 

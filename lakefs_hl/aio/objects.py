@@ -5,18 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from lakefs_hl import arguments
 from lakefs_hl import objects as blocking
 from lakefs_hl.aio import fileio
-from lakefs_hl.aio.client import default_client
+from lakefs_hl.aio.client import Client, default_client
 from lakefs_hl.aio.twins import twin
-from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, name_of, wrap
+from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, wrap, wrap_prefix
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from lakefs_hl.aio.client import Client
     from lakefs_hl.aio.fileio import Opening
     from lakefs_hl.spec.models import ObjectStats
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 class ReadIOBase(Handle):
     """What can be read at a reference: a branch, a tag, a commit or an open transaction."""
 
+    _package = "lakefs_hl.aio"
+
     def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
-        super().__init__(repository_id, reference_id, client)
+        super().__init__(repository_id, reference_id, arguments.client(client, Client))
 
     @property
     def _client(self) -> Client:
@@ -34,12 +36,14 @@ class ReadIOBase(Handle):
 
     async def stat_object(self, path: str) -> ObjectInfo:
         client = self._client
-        return wrap(ObjectInfo, self, await client._run(ops.stat(client._session, self._repository_id, self._id, path)))
+        op = ops.stat(client._session, self._repository_id, self._id, arguments.path(path, self))
+        return wrap(ObjectInfo, self, await client._run(op))
 
     stat = stat_object
 
     async def exists(self, path: str) -> bool:
         client = self._client
+        path = arguments.path(path, self)
         return await client._run(ops.exists(client._session, self._repository_id, self._id, path))
 
     async def download(
@@ -57,11 +61,11 @@ class ReadIOBase(Handle):
                 client._session,
                 self._repository_id,
                 self._id,
-                path,
-                start=start,
-                end=end,
-                verify=verify,
-                pre_signed=pre_signed,
+                arguments.path(path, self),
+                start=arguments.optional_integer(start, "start"),
+                end=arguments.optional_integer(end, "end"),
+                verify=arguments.flag(verify, "verify"),
+                pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
             )
         )
 
@@ -80,10 +84,10 @@ class ReadIOBase(Handle):
             client._session,
             self._repository_id,
             self._id,
-            prefix=prefix,
-            delimiter="" if recursive else delimiter,
+            prefix=arguments.path(prefix, self, "prefix"),
+            delimiter=arguments.delimiter(delimiter, recursive),
         )
-        return client._pages(page, after, max_amount, self._entry)
+        return client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount), self._entry)
 
     @overload
     def open(
@@ -112,13 +116,19 @@ class ReadIOBase(Handle):
         newline: str | None = None,
         buffering: int = -1,
     ) -> Opening[Any]:
-        how = fileio.Text(encoding, errors, newline)
-        return fileio.open_reader(self, path, mode, how, pre_signed=pre_signed, buffering=buffering)
+        return fileio.open_reader(
+            self,
+            arguments.path(path, self),
+            arguments.text(mode, "mode"),
+            fileio.Text(*arguments.text_options(encoding, errors, newline)),
+            pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
+            buffering=arguments.integer(buffering, "buffering"),
+        )
 
     def _entry(self, record: ObjectStats) -> ObjectInfo | CommonPrefix:
         if record.path_type == "object":
             return wrap(ObjectInfo, self, record)
-        return CommonPrefix(self._repository_id, self._id, record.path, self._given)
+        return wrap_prefix(CommonPrefix, self, record.path)
 
 
 @twin(blocking.ObjectInfo)
@@ -130,7 +140,7 @@ class ObjectInfo(ObjectFields):
 
     def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._record = name_of(path, "path")
+        self._record = arguments.object_path(path, self._reference)
 
     async def load(self) -> ObjectInfo:
         """Looks the object up; one that came from a listing or an upload is known already."""
@@ -159,7 +169,7 @@ class CommonPrefix(PrefixFields):
 
     def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._path = name_of(path, "path")
+        self._path = arguments.object_path(path, self._reference)
 
     async def exists(self) -> bool:
         return [one async for one in self._reference.list_objects(1, prefix=self._path, delimiter="")] != []

@@ -7,17 +7,27 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from lakefs_hl import arguments
 from lakefs_hl import refs as blocking
 from lakefs_hl.aio.objects import ReadIOBase
 from lakefs_hl.aio.twins import twin
-from lakefs_hl.handles import Change, CommitFields, Handle, Strategy, moment, reference_name
+from lakefs_hl.handles import (
+    DIFF_TYPES,
+    STRATEGIES,
+    Change,
+    CommitFields,
+    Handle,
+    Strategy,
+    optional_reference_name,
+    reference_name,
+)
 from lakefs_hl.ops import refs as ops
 from lakefs_hl.ops import tags
 from lakefs_hl.spec import models
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Iterable, Mapping
+    from datetime import date, datetime
 
     from lakefs_hl.aio.client import Client
 
@@ -33,6 +43,9 @@ class Reference(ReadIOBase):
 
     pin = get_commit
 
+    def _kind(self) -> object:
+        return self._commit_kind() if type(self) is Reference else super()._kind()
+
     async def metadata(self) -> dict[str, str]:
         return (await self.get_commit())._own_metadata()
 
@@ -44,25 +57,26 @@ class Reference(ReadIOBase):
         max_amount: int | None = None,
         *,
         after: str = "",
-        objects: Sequence[str] = (),
-        prefixes: Sequence[str] = (),
-        since: datetime | None = None,
+        objects: str | Iterable[str] = (),
+        prefixes: str | Iterable[str] = (),
+        since: datetime | date | str | None = None,
         stop_at: str | Handle | None = None,
         first_parent: bool = False,
     ) -> AsyncIterator[Commit]:
         client = self._client
+        after = arguments.optional_in_repository(after, "after", self._repository_id)
         page = partial(
             ops.log_page,
             client._session,
             self._repository_id,
             self._id,
-            objects=tuple(objects),
-            prefixes=tuple(prefixes),
-            since=None if since is None else moment(since),
-            stop_at=None if stop_at is None else reference_name(stop_at),
-            first_parent=first_parent,
+            objects=arguments.texts(objects, "objects"),
+            prefixes=arguments.texts(prefixes, "prefixes"),
+            since=None if since is None else arguments.moment(since, "since"),
+            stop_at=optional_reference_name(stop_at, "stop_at", self),
+            first_parent=arguments.flag(first_parent, "first_parent"),
         )
-        return client._pages(page, after, max_amount, partial(Commit._of, self))
+        return client._pages(page, after, arguments.amount(max_amount), partial(Commit._of, self))
 
     def diff(
         self,
@@ -81,12 +95,12 @@ class Reference(ReadIOBase):
             client._session,
             self._repository_id,
             self._id,
-            reference_name(other_ref),
-            prefix=prefix,
-            delimiter="" if recursive else delimiter,
-            type=type,
+            reference_name(other_ref, "other_ref", self),
+            prefix=arguments.path(prefix, self, "prefix"),
+            delimiter=arguments.delimiter(delimiter, recursive),
+            type=arguments.choice(type, "type", DIFF_TYPES),
         )
-        return client._pages(page, after, max_amount, Change._of)
+        return client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount), Change._of)
 
     async def merge_into(
         self,
@@ -100,15 +114,15 @@ class Reference(ReadIOBase):
         force: bool = False,
     ) -> Reference:
         client = self._client
+        destination = reference_name(destination_branch_id, "destination_branch_id", self)
         merge = models.Merge(
-            message,
-            None if metadata is None else dict(metadata),
-            strategy,
-            force or None,
-            allow_empty or None,
-            squash or None,
+            arguments.optional_text(message, "message"),
+            arguments.optional_metadata(metadata),
+            arguments.optional_choice(strategy, "strategy", STRATEGIES),
+            arguments.flag(force, "force") or None,
+            arguments.flag(allow_empty, "allow_empty") or None,
+            arguments.flag(squash, "squash") or None,
         )
-        destination = reference_name(destination_branch_id)
         made = await client._run(
             ops.merge(
                 client._session,
@@ -128,8 +142,8 @@ class Commit(CommitFields, Reference):
     """A commit, pinned to its id, with its fields loaded; made by `log`, `commit_changes` and friends."""
 
     def __init__(self, repository_id: str, record: models.Commit, client: Client | None = None) -> None:
+        self._record = self._checked(record)
         super().__init__(repository_id, record.id, client)
-        self._record = record
 
     @classmethod
     def _of(cls, place: Handle, record: models.Commit) -> Commit:
@@ -154,7 +168,13 @@ class Tag(Reference):
     async def create(self, source_ref: str | Handle, *, exist_ok: bool = False) -> Tag:
         client = self._client
         await client._run(
-            tags.create(client._session, self._repository_id, self._id, reference_name(source_ref), exist_ok=exist_ok)
+            tags.create(
+                client._session,
+                self._repository_id,
+                self._id,
+                reference_name(source_ref, "source_ref", self),
+                exist_ok=arguments.flag(exist_ok, "exist_ok"),
+            )
         )
         return self
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakefs_hl import arguments
 from lakefs_hl import server as blocking
-from lakefs_hl.aio.client import default_client
+from lakefs_hl.aio.client import Client, default_client
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.ops import server as ops
 
 if TYPE_CHECKING:
-    from lakefs_hl.aio.client import Client
     from lakefs_hl.spec.models import StorageConfig
 
 
@@ -19,7 +19,7 @@ class ServerStorageConfiguration:
     """What the object store behind a server can do; asked once per client."""
 
     def __init__(self, client: Client | None = None) -> None:
-        self._given = client
+        self._given = arguments.client(client, Client)
 
     async def _config(self) -> StorageConfig:
         client = default_client() if self._given is None else self._given
@@ -47,7 +47,7 @@ class ServerConfiguration:
     """What a server says of itself."""
 
     def __init__(self, client: Client | None = None) -> None:
-        self._given = client
+        self._given = arguments.client(client, Client)
 
     async def version(self) -> str:
         client = default_client() if self._given is None else self._given

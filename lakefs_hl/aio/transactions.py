@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from lakefs_hl import arguments
 from lakefs_hl import transactions as blocking
 from lakefs_hl.aio.client import default_client
 from lakefs_hl.aio.twins import twin
@@ -41,9 +42,10 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         retries: int = 0,
         source_ref: str | Handle | None = None,
     ) -> None:
+        source_branch_id = arguments.name(source_branch_id, "source_branch_id")
+        super().__init__(repository_id, source_branch_id, client)
         self._tx = planned(
-            repository_id,
-            source_branch_id,
+            self,
             commit_message,
             metadata,
             tag,
@@ -53,9 +55,9 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             retries=retries,
             source_ref=source_ref,
         )
+        self._id = self._tx.plan.branch
         self._writers = WeakSet()
         self._lost = []
-        super().__init__(repository_id, self._tx.plan.branch, client)
 
     @property
     def _client(self) -> Client:

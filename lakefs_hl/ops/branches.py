@@ -7,12 +7,13 @@ from types import NoneType
 
 import msgspec
 
-from lakefs_hl.ops import logged
+from lakefs_hl.ops import logged, objects
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import commit as resolve
 from lakefs_hl.ops.refs import pin
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
 
 
@@ -110,6 +111,29 @@ def reset(session: Session, repository: str, branch: str, path: str | None = Non
         raise ValueError(msg)
     request = logged.request(endpoints.RESET_BRANCH, (repository, branch), drop)
     yield from call(session, request, repeat=branch.startswith("tx-"))
+
+
+def reset_path(session: Session, repository: str, branch: str, path: str) -> Op[None]:
+    """Drops the staged changes of an object, or under a prefix (`path` ends in "/"), that is there.
+
+    lakeFS answers alike for a path that it never saw, so the path is looked for first: among the staged changes, which
+    know a deleted one, then in the branch.
+
+    Raises:
+        ObjectNotFoundException: There is no such object or prefix, neither staged nor committed.
+    """
+    staged = yield from uncommitted_page(session, repository, branch, "", 1, prefix=path)
+    known = [row.path for row in staged.results] if path else [""]
+    if path not in known and not (known and path.endswith("/")):  # the path itself comes before all it is a prefix of
+        listed = yield from objects.list_page(session, repository, branch, "", 1, prefix=path)
+        known = [row.path for row in listed.results]
+    if path not in known and not (known and path.endswith("/")):
+        uri = object_uri(repository, branch, path)
+        what = "object below this prefix" if path.endswith("/") else "object of this path; a prefix ends with '/'"
+        error = errors.ObjectNotFoundException(f"resetting staged changes of {uri}: there is no {what}")
+        error.filename = uri
+        raise error
+    yield from reset(session, repository, branch, path)
 
 
 def hard_reset(session: Session, repository: str, branch: str, ref: str) -> Op[None]:

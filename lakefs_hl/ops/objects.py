@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from lakefs_hl.ops.effects import Op, sleep
+from lakefs_hl.ops.effects import Op, gather, sleep
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.uri import object_uri
@@ -14,6 +14,8 @@ from lakefs_hl.spec.wire import Request
 
 #: lakeFS deletes at most so many objects in one request.
 BATCH: Final = 1000
+#: How many paths are looked up side by side.
+LOOKS: Final = 8
 
 
 def stat(session: Session, repository: str, ref: str, path: str, *, presign: bool = False) -> Op[models.ObjectStats]:
@@ -98,21 +100,57 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
     return refused
 
 
-def delete_all(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[list[models.ObjectError]]:
-    """Deletes any number of objects in batches; returns those that were refused.
+def delete_all(
+    session: Session, repository: str, branch: str, paths: Iterable[str], *, known: bool = False
+) -> Op[list[models.ObjectError]]:
+    """Deletes any number of objects in batches; returns those that failed.
+
+    Args:
+        session: The client's.
+        repository: Repository id.
+        branch: Branch id.
+        paths: Paths of objects; one that ends with "/" and is not the path of an object fails.
+        known: Whether the branch is known to exist.
 
     Raises:
         NotFoundException: There is no such repository or branch.
     """
     stream: Iterator[str] = iter((paths,) if isinstance(paths, str) else paths)
-    refused = list[models.ObjectError]()
-    looked = False
+    failed = list[models.ObjectError]()
     while batch := list(islice(stream, BATCH)):
-        if not looked:
+        if not known:
             yield from call(session, Request(endpoints.GET_BRANCH, (repository, branch)))
-            looked = True
-        refused += yield from delete_batch(session, repository, branch, batch)
-    return refused
+            known = True
+        suspects = {path for path in batch if path.endswith("/")}
+        prefixes = (yield from _prefixes(session, repository, branch, suspects)) if suspects else suspects
+        failed += [not_an_object(path) for path in batch if path in prefixes]
+        objects = [path for path in batch if path not in prefixes]
+        if objects:
+            failed += yield from delete_batch(session, repository, branch, objects)
+    return failed
+
+
+def _prefixes(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[set[str]]:
+    """Those of the paths that are not paths of objects; lakeFS calls each of them deleted."""
+
+    def look(path: str) -> Op[str]:
+        try:
+            yield from stat(session, repository, branch, path)
+        except errors.ObjectNotFoundException:
+            return path
+        return ""
+
+    found = yield from gather(map(look, paths), LOOKS)
+    return set(filter(None, found))
+
+
+def not_an_object(path: str) -> models.ObjectError:
+    """Why a prefix is not deleted by a call that deletes objects."""
+    message = (
+        f"it is a prefix, not an object; to delete all objects below it, delete those of "
+        f"list_objects(prefix={path!r}, recursive=True)"
+    )
+    return models.ObjectError(404, message, path)
 
 
 def copy(

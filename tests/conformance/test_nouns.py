@@ -413,7 +413,7 @@ def test_write_delete_objects(main: Any) -> None:
     for path in ("a", "b", "c", "d"):
         main.upload(b"", path)
     report = main.delete_objects(["a", "b", "missing"])
-    assert (report.deleted, report.errors) == (3, ())
+    assert (report.requested, report.failed, report.errors) == (3, (), ())
     main.delete_objects("c")
     main.delete_objects(main.stat_object("d"))
     assert list(main.list_objects()) == []

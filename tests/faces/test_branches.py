@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import lakefs_hl
-from lakefs_hl import exceptions
+from lakefs_hl import aio, exceptions
+from lakefs_hl.aio.client import of
 
 
 @pytest.fixture
@@ -99,6 +103,32 @@ def test_reset_of_a_path_a_prefix_and_all(branch: lakefs_hl.Branch) -> None:
     assert names(branch) == ["a/1"]
     with pytest.raises(ValueError, match="reset"):
         branch.reset("")
+
+
+def test_reset_says_so_if_there_is_nothing_of_that_name(branch: lakefs_hl.Branch) -> None:
+    for path in ("a/1", "b", "gone"):
+        branch.upload("old", path)
+    branch.commit_changes("m")
+    for path in ("b", "c", "d/1"):
+        branch.upload("new", path)
+    branch.delete_objects("gone")
+    twin = aio.Branch(branch.repository_id, "main", of(branch._client))
+    for typo in ("typo", "a", "typo/", "b/", "d/1/"):
+        with pytest.raises(
+            exceptions.ObjectNotFoundException, match=r"resetting staged changes of .*: there is no"
+        ) as caught:
+            branch.reset(typo)
+        assert caught.value.filename == f"{branch.uri}{typo}"
+        with pytest.raises(exceptions.ObjectNotFoundException, match="there is no object"):
+            asyncio.run(twin.reset(typo))
+    branch.reset("a/1")  # it is there, with nothing staged
+    branch.reset("a/")
+    assert {one.path for one in branch.list_uncommitted()} == {"b", "c", "d/1", "gone"}
+    for path in ("c", "d/", "gone"):
+        branch.reset(path)
+    asyncio.run(twin.reset(f"{branch.uri}b"))
+    assert list(branch.list_uncommitted()) == []
+    assert names(branch) == ["a/1", "b", "gone"]
 
 
 def test_b8_83_nothing_makes_a_branch_by_a_typo(repo: lakefs_hl.Repository) -> None:
@@ -315,5 +345,50 @@ def test_a_transaction_from_an_earlier_commit(repo: lakefs_hl.Repository, branch
 
 
 def test_transaction_options_are_checked(branch: lakefs_hl.Branch) -> None:
-    with pytest.raises(ValueError, match="retries is at least 0, not -1"):
+    with pytest.raises(ValueError, match="retries must be at least 0, not -1"):
         branch.transaction("m", retries=-1)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda b: b.merge_into("dev", strategy="ours"), "strategy must be 'dest-wins' or 'source-wins', not 'ours'"),
+        (lambda b: b.transaction("m", strategy="ours"), "strategy must be 'dest-wins' or 'source-wins', not 'ours'"),
+        (lambda b: b.diff("dev", type="three-dot"), "type must be 'three_dot' or 'two_dot', not 'three-dot'"),
+        (lambda b: b.delete_objects("a", on_error="no"), "on_error must be 'raise' or 'return', not 'no'"),
+        (lambda b: b.transaction("m", on_empty="no"), "on_empty must be 'skip', 'error' or 'commit', not 'no'"),
+    ],
+)
+def test_a_word_that_is_not_a_choice_is_shown_with_the_choices(
+    branch: lakefs_hl.Branch, call: Callable[[lakefs_hl.Branch], object], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        call(branch)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda b: b.upload("path", b"data"), r"path must be a string, not bytes: b'data'; .* upload\(data, path\)"),
+        (lambda b: b.copy_object("a", b, "c"), "from_path must be a string, not Branch"),
+        (lambda b: b.upload(b"", Path("a")), "path must be a string, not PosixPath: .*; a local path is no name"),
+        (
+            lambda b: b.import_from(Path("/data"), ""),
+            r"object_store_uri must be a string, not PosixPath.*local:///directory",
+        ),
+        (lambda b: b.commit_changes("m", {"rows": 5}), r"metadata\['rows'\] must be a string, not int: 5"),
+        (lambda b: b.merge_into("dev", metadata={"rows": 5}), r"metadata\['rows'\] must be a string"),
+        (lambda b: b.upload(b"", "a", metadata={"rows": None}), r"metadata\['rows'\] must be a string, not NoneType"),
+        (
+            lambda b: b.open("a", "w", metadata={b"rows": "5"}),
+            r"metadata: keys must be strings, and b'rows' is a bytes",
+        ),
+        (lambda b: b.commit_changes(b.head()), "message must be a string, not Reference"),
+        (lambda b: b.list_objects("data/"), "max_amount must be None or an integer, not 'data/'; a prefix is given as"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    branch: lakefs_hl.Branch, call: Callable[[lakefs_hl.Branch], object], words: str
+) -> None:
+    with pytest.raises(TypeError, match=words):
+        call(branch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import csv
 import gc
@@ -28,7 +29,8 @@ import pandas as pd
 import pytest
 
 import lakefs_hl
-from lakefs_hl import exceptions, fileio
+from lakefs_hl import aio, exceptions, fileio
+from lakefs_hl.aio.client import of
 from lakefs_hl.bodies import SPOOL
 from lakefs_hl.fileio import WINDOW
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
@@ -347,10 +349,10 @@ def test_a_missing_object_is_an_error_of_open(branch: lakefs_hl.Branch) -> None:
         assert frames[1:] == ["open", "open_reader"]
 
 
-@pytest.mark.parametrize("mode", ["", "a", "r+", "rw", "rbt", "bb", "rr", "U", "w+", None])
-def test_a_bad_mode_is_refused(lake_branch: lakefs_hl.Branch, mode: Any) -> None:
+@pytest.mark.parametrize("mode", ["", "a", "r+", "rw", "rbt", "bb", "rr", "U", "w+"])
+def test_a_bad_mode_is_refused(lake_branch: lakefs_hl.Branch, mode: str) -> None:
     with pytest.raises(ValueError, match="mode must be 'r', 'rb' to read"):
-        lake_branch.open("a", mode)
+        lake_branch.open("a", mode)  # type: ignore[call-overload]
 
 
 def test_arguments_that_have_no_meaning_are_refused(lake_branch: lakefs_hl.Branch) -> None:
@@ -926,9 +928,28 @@ def test_b2_26_what_was_written_and_not_flushed_is_sent(branch: lakefs_hl.Branch
 def test_a_path_of_a_local_file_and_its_text(branch: lakefs_hl.Branch, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"local")
     assert branch.upload(tmp_path / "a", "p").size_bytes == 5
-    assert branch.upload(str(tmp_path / "a"), "s").size_bytes == len(str(tmp_path / "a"))  # a str is text, not a path
+    with pytest.warns(UserWarning, match="there is a file of that name"):  # a str is text, not a path
+        assert branch.upload(str(tmp_path / "a"), "s").size_bytes == len(str(tmp_path / "a"))
     with pytest.raises(FileNotFoundError, match="missing"):
         branch.upload(tmp_path / "missing", "x")
+
+
+def test_a_text_that_names_a_file_warns_in_both_colours(
+    lake_branch: lakefs_hl.Branch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "local.csv").write_bytes(b"a,b\n")
+    monkeypatch.chdir(tmp_path)
+
+    async def upload() -> None:
+        await aio.Branch("example", "main", of(lake_branch._client)).upload("local.csv", "t.csv")
+
+    for call in (lambda: lake_branch.upload("local.csv", "t.csv"), lambda: asyncio.run(upload())):
+        with pytest.warns(UserWarning, match=r"pathlib\.Path\('local\.csv'\)") as caught:
+            call()
+        assert caught[0].filename == __file__
+        assert lake_branch.download("t.csv") == b"local.csv"
+    lake_branch.upload(b"local.csv", "t.csv")
+    lake_branch.upload("local.csv\n", "t.csv")
 
 
 def test_a_pipe_is_read_to_its_end(branch: lakefs_hl.Branch) -> None:

@@ -9,14 +9,15 @@ import pickle
 import secrets
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 import lakefs_hl
 from lakefs_hl import exceptions
-from lakefs_hl.handles import DeleteReport, moment, name_of, path_of, reference_name, unix_seconds
+from lakefs_hl.deletions import DeleteReport, ObjectPaths
+from lakefs_hl.handles import wrap
 from lakefs_hl.spec import models
 
 HOSTILE = "<script>alert('x')</script>&\"/"
@@ -78,6 +79,19 @@ def test_a_commit_prints_what_matters() -> None:
     commit = made(None)[6]
     assert repr(commit) == "<Commit cccccccccccc 'message' by who at 2023-11-14 22:13>"
     assert commit.creation_date == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("seconds", [1 << 60, -(1 << 60)])
+def test_a_time_that_no_datetime_holds_is_the_nearest(lake: lakefs_hl.Client, seconds: int) -> None:
+    nearest = (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)
+    record = models.Commit("c" * 64, [], "who", "message", seconds, "m" * 64, {})
+    commit = lakefs_hl.Commit("example", record, lake)
+    assert commit.creation_date == nearest
+    assert f"{nearest:%Y-%m-%d}" in repr(commit) + commit._repr_html_()
+    stats = models.ObjectStats("a", "object", "s3://b/a", "c", seconds, 5)
+    info = wrap(lakefs_hl.ObjectInfo, lakefs_hl.Branch("example", "main", lake), stats)
+    assert info.modified_time == nearest
+    assert f"{nearest:%Y-%m-%d}" in info._repr_html_()
 
 
 def test_reprs_help() -> None:
@@ -158,12 +172,6 @@ def test_b9_93_no_handle_shows_or_pickles_a_looked_up_secret(monkeypatch: pytest
         (lambda: lakefs_hl.ObjectInfo("r", "main", ""), ValueError, "path must not be empty"),
         (lambda: lakefs_hl.CommonPrefix("r", "main", 1), TypeError, "path must be a string, not int: 1"),  # type: ignore[arg-type]
         (lambda: lakefs_hl.ImportManager("r", ""), ValueError, "reference_id must not be empty"),
-        (lambda: reference_name(""), TypeError, "a reference must be a name or a reference object, not ''"),
-        (lambda: reference_name(None), TypeError, "not None"),  # type: ignore[arg-type]
-        (lambda: path_of(1), TypeError, "a path must be a string or an ObjectInfo, not int: 1"),
-        (lambda: moment(datetime(2024, 1, 1)), ValueError, "aware"),
-        (lambda: unix_seconds(datetime(2024, 1, 1)), ValueError, "aware"),
-        (lambda: name_of(b"main", "x"), TypeError, "x must be a string, not bytes"),
     ],
 )
 def test_a_bad_name_says_which_and_what(make: Callable[[], object], error: type[Exception], words: str) -> None:
@@ -171,23 +179,20 @@ def test_a_bad_name_says_which_and_what(make: Callable[[], object], error: type[
         make()
 
 
-def test_a_reference_is_taken_as_object_or_name() -> None:
-    assert reference_name(lakefs_hl.Branch("r", "dev")) == reference_name("dev") == "dev"
-    assert path_of(lakefs_hl.ObjectInfo("r", "main", "a/b")) == path_of("a/b") == "a/b"
-    assert moment(datetime.fromtimestamp(5.5, UTC) + timedelta(0)) is not None
-    assert (unix_seconds(None), unix_seconds(datetime.fromtimestamp(5.5, UTC))) == (None, 5)
-
-
-def test_a_report_of_refusals_is_raised_or_returned() -> None:
-    refused = [models.ObjectError(500, "disk on fire", "b")]
-    assert DeleteReport._of("lakefs://r/main/", 3, refused, "return") == (2, tuple(refused))
+def test_a_report_of_failures_is_raised_or_returned() -> None:
+    failed = [models.ObjectError(500, "disk on fire", "b")]
+    paths = ObjectPaths(["a", "b", "c"], "object_paths", lakefs_hl.Branch("r", "main"))
+    assert list(paths) == ["a", "b", "c"]
+    report = DeleteReport._of("lakefs://r/main/", paths, failed, "return")
+    assert report == (3, tuple(failed))
+    assert report.errors is report.failed
     with pytest.raises(exceptions.PartialFailureError) as caught:
-        DeleteReport._of("lakefs://r/main/", 3, refused, "raise")
+        DeleteReport._of("lakefs://r/main/", paths, failed, "raise")
     assert str(caught.value) == (
         "1 of 3 objects of lakefs://r/main/ were not deleted; the first is 'b': disk on fire (500); all are in "
-        "`report.errors`"
+        "`report.failed`"
     )
-    assert caught.value.report.deleted == 2
+    assert caught.value.report.requested == 3
 
 
 # ----------------------------------------------------------------------------------------------------- threads, forks

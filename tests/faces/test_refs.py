@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -157,6 +157,30 @@ def test_a_log_since_a_moment(branch: lakefs_hl.Branch) -> None:
     since = datetime.now(UTC) - timedelta(days=1)
     assert [commit.message for commit in branch.log(since=since)][0] == "new"
     assert "old" not in [commit.message for commit in branch.log(since=since)]
+
+
+@pytest.mark.parametrize("since", ["2020-01-01", "2020-01-01T00:00:00Z", date(2020, 1, 1)])
+def test_a_log_since_a_date_or_a_text(branch: lakefs_hl.Branch, since: Any) -> None:
+    branch.upload("", "b")
+    branch.commit_changes("old", date="2001-01-01T00:00:00.999Z")
+    assert branch.get_commit().creation_date == datetime(2001, 1, 1, tzinfo=UTC)
+    change(branch, "a", "1", "new")
+    assert [commit.message for commit in branch.log(since=since)] == ["new"]
+    assert list(branch.log(since=datetime.max.replace(tzinfo=UTC))) == []
+
+
+def test_one_path_of_a_log_is_one_path(branch: lakefs_hl.Branch) -> None:
+    for path in ("d", "data/x", "other"):
+        change(branch, path, "1", path)
+    assert [commit.message for commit in branch.log(objects="data/x")] == ["data/x"]
+    assert [commit.message for commit in branch.log(prefixes="data/")] == ["data/x"]
+    assert [commit.message for commit in branch.log(objects={"d", "other"})] == ["other", "d"]
+
+
+def test_a_fraction_before_1970_is_rounded_down(branch: lakefs_hl.Branch) -> None:
+    branch.upload(b"", "a")
+    at = datetime(1969, 12, 31, 23, 59, 58, 500_000, UTC)
+    assert branch.commit_changes("m", date=at).creation_date == at.replace(microsecond=0)
 
 
 def test_a_log_along_first_parents(repo: lakefs_hl.Repository, branch: lakefs_hl.Branch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 import warnings
@@ -11,7 +12,8 @@ from contextlib import suppress
 import pytest
 
 import lakefs_hl
-from lakefs_hl import exceptions
+from lakefs_hl import aio, exceptions
+from lakefs_hl.aio.client import of
 
 
 @pytest.fixture
@@ -59,6 +61,20 @@ def test_get_or_create_warns_of_another_namespace(repo: lakefs_hl.Repository) ->
         assert repo.get_or_create() is repo
     with pytest.warns(UserWarning, match=rf"exists with the storage namespace '{namespace}', not 'local://other'"):
         repo.get_or_create("local://other")
+
+
+def test_get_or_create_warns_of_another_default_branch(repo: lakefs_hl.Repository) -> None:
+    repo.create(default_branch_id="trunk")
+    assert repo.get_or_create() is repo  # not asked for: no warning
+    assert repo.get_or_create(default_branch_id="trunk") is repo
+    with pytest.warns(UserWarning, match="exists with the default branch 'trunk', not 'main'") as caught:
+        repo.get_or_create(default_branch_id="main")
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="the storage namespace .* and the default branch 'trunk', not 'dev'"):
+        repo.get_or_create("local://other", "dev")
+    twin = aio.Repository(repo.id, of(repo._client))
+    with pytest.warns(UserWarning, match="the default branch 'trunk', not 'dev'") as caught:
+        asyncio.run(twin.get_or_create(default_branch_id="dev"))
 
 
 def test_b5_57_two_who_create_at_once_both_succeed(repo: lakefs_hl.Repository) -> None:

@@ -12,6 +12,8 @@ from lakefs_hl.spec import errors, models
 from tests.ops.script import C0, C1, C2, C3, NOW, Play, commit, log, lost, no, ok, page, ref, session, step
 
 S = session()
+DIFF = models.Diff("changed", "a", "object", 1)
+STATS = models.ObjectStats("a", "object", "s3://b/a", "c", 1, 5)
 MADE = ok(C1, 201)
 BODY = {"name": "dev", "source": C1}
 
@@ -140,6 +142,18 @@ def test_reset(path: str | None, body: dict[str, str]) -> None:
 def test_reset_of_nothing_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="empty path"):
         Play().run(branches.reset(S, "r", "b", ""))
+
+
+def test_reset_of_a_path_looks_for_it_first() -> None:
+    staged = step("diffBranch", "r", "b", answer=page(DIFF), query={"amount": "1", "prefix": "a"})
+    reset = step("resetBranch", "r", "b", answer=ok(), body={"type": "object", "path": "a"})
+    Play(staged, reset).run(branches.reset_path(S, "r", "b", "a"))
+    clean = step("diffBranch", "r", "b", answer=page())
+    listed = step("listObjects", "r", "b", answer=page(STATS), query={"amount": "1", "prefix": "a"})
+    Play(clean, listed, reset).run(branches.reset_path(S, "r", "b", "a"))
+    Play(clean, step("listObjects", "r", "b", answer=page())).fails(
+        branches.reset_path(S, "r", "b", "a"), errors.ObjectNotFoundException, "lakefs://r/b/a: there is no object"
+    )
 
 
 def test_a_lost_reset_is_not_repeated() -> None:

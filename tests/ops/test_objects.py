@@ -135,6 +135,23 @@ def test_batches_of_a_thousand(count: int, batches: list[int]) -> None:  # B3.41
     assert sizes == batches
 
 
+def test_a_path_like_a_prefix_is_looked_for() -> None:
+    """LakeFS answers that it deleted a prefix, and deletes nothing."""
+    play = Play(
+        step("getBranch", "r", "b", answer=ref("b", C1)),
+        step("statObject", "r", "b", answer=no(404, "not found"), query={"path": "data/"}),
+        step("deleteObjects", "r", "b", answer=errors_of(), body={"paths": ["a"]}),
+    )
+    assert play.run(objects.delete_all(S, "r", "b", ["data/", "a"])) == [objects.not_an_object("data/")]
+    play = Play(step("statObject", "r", "b", answer=no(404, "not found")))
+    assert len(play.run(objects.delete_all(S, "r", "b", ["data/", "data/"], known=True))) == 2
+    play = Play(
+        step("statObject", "r", "b", answer=FOUND, query={"path": "marker/"}),
+        step("deleteObjects", "r", "b", answer=errors_of(), body={"paths": ["marker/"]}),
+    )
+    assert play.run(objects.delete_all(S, "r", "b", ["marker/"], known=True)) == []
+
+
 def test_a_missing_branch_is_noticed() -> None:
     """LakeFS answers a batch on a missing branch with 200 and no errors."""
     play = Play(step("getBranch", "r", "typo", answer=no(404, "branch not found")))

@@ -31,9 +31,12 @@ def parameter(name: str, message: str) -> BadRequestException:
 
 
 def text(query: Query, name: str) -> str:
-    """A parameter that may be missing; the first of several."""
+    """A parameter that may be missing; the first of several. A string is one value, never several characters."""
     value = query.get(name, "")
-    return value if type(value) is str else value[0] if value else ""
+    if type(value) is str:
+        return value
+    first = value if isinstance(value, str) else value[0] if value else ""
+    return str.__str__(first)
 
 
 def texts(query: Query, name: str) -> tuple[str, ...]:
@@ -41,7 +44,7 @@ def texts(query: Query, name: str) -> tuple[str, ...]:
     value = query.get(name)
     if value is None:
         return ()
-    return (value,) if isinstance(value, str) else value
+    return (str.__str__(value),) if isinstance(value, str) else value
 
 
 def required(query: Query, name: str) -> str:

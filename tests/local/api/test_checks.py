@@ -26,6 +26,19 @@ def test_amount_outside(value: str) -> None:
         checks.amount({"amount": value})
 
 
+def test_a_string_is_never_taken_for_its_characters() -> None:
+    class Text(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "not its characters"
+
+    query: Query = {"path": Text("img/0.png"), "prefix": Text("data/"), "empty": Text("")}
+    assert (checks.path(query), checks.prefix(query), checks.text(query, "empty")) == ("img/0.png", "data/", "")
+    assert checks.texts(query, "path") == ("img/0.png",)
+    assert {type(checks.path(query)), type(checks.prefix(query)), type(checks.texts(query, "path")[0])} == {str}
+
+
 def test_required_and_path() -> None:
     assert checks.path({"path": "a/é"}) == "a/é"
     assert checks.path({"path": ("first", "second")}) == "first"

@@ -1,0 +1,623 @@
+"""Arguments of public calls: converted once, where they enter, and checked there.
+
+Rules of the room: values only. No request, no client and no handle is needed here. Each function takes what a caller
+gave and the name of the parameter, and returns a value of an exact built-in type: subclasses of `str`, `int` and `bool`
+and the scalars of numpy are taken for what they are worth, anything else is a `TypeError` that names the parameter.
+What follows may rely on that, so no other room tests for exact types.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Protocol, TypeVar, cast
+
+C = TypeVar("C")
+SCHEME: Final = "lakefs://"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+#: What lakeFS keeps numbers in.
+_LARGEST: Final = (1 << 63) - 1
+#: A text as long as this is not looked for among the files of the current directory.
+_FILE_NAME: Final = 255
+
+
+class Place(Protocol):
+    """A reference: what a path or a URI is relative to."""
+
+    _repository_id: str
+    _id: str
+
+
+class Default(str):
+    """The default of a parameter, told from the same value given by a caller by its identity."""
+
+    __slots__ = ()
+
+
+DEFAULT_BRANCH: Final = Default("main")
+
+
+def _wrong(argument: str, wanted: str, value: object, hint: str = "", *, secret: bool = False) -> TypeError:
+    shown = "" if secret else f": {value!r:.80}"
+    return TypeError(f"{argument} must be {wanted}, not {type(value).__name__}{shown}{hint}")
+
+
+# -- text --------------------------------------------------------------------------------------------------------------
+
+
+def text(value: object, argument: str, *, hint: str = "", secret: bool = False) -> str:
+    """Returns a string of the exact type: `str(x)` would be wrong for a `(str, Enum)`.
+
+    Args:
+        value: What the caller gave.
+        argument: The name of the parameter.
+        hint: What to do instead, for the message.
+        secret: Leave the value out of the message.
+
+    Raises:
+        TypeError: It is not a string.
+    """
+    found = value if type(value) is str else _exact(value)
+    if found is None:
+        raise _wrong(argument, "a string", value, hint or _hint(value), secret=secret)
+    return found if found.isascii() else _encodable(found, argument, secret=secret)
+
+
+def _exact(value: object) -> str | None:
+    return str.__str__(value) if isinstance(value, str) else None
+
+
+def _encodable(value: str, argument: str, *, secret: bool = False) -> str:
+    """Returns a string that UTF-8 can hold, as all that lakeFS takes; the name of a file may be none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:
+        shown = "" if secret else f": {value!r:.80}"
+        msg = f"{argument} must be text that UTF-8 can hold, and has a lone surrogate at {exc.start}{shown}"
+        raise ValueError(msg) from None
+    return value
+
+
+def _hint(value: object) -> str:
+    if isinstance(value, os.PathLike):
+        return "; a local path is no name in a lake, str(path) or path.as_posix() is its text"
+    for name in ("path", "id"):  # an ObjectInfo or a CommonPrefix, a reference or a repository
+        if isinstance(getattr(type(value), name, None), property):
+            return f"; give its .{name}"
+    return ""
+
+
+def optional_text(value: object, argument: str, *, secret: bool = False) -> str | None:
+    """Returns a string; None stays None.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if value is None:
+        return None
+    found = value if type(value) is str else _exact(value)
+    if found is None:
+        raise _wrong(argument, "a string or None", value, _hint(value), secret=secret)
+    return found if found.isascii() else _encodable(found, argument, secret=secret)
+
+
+def name(value: object, argument: str) -> str:
+    """Returns a string that is not empty.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty.
+    """
+    found = value if type(value) is str else _exact(value)
+    if found is None:
+        raise _wrong(argument, "a string", value, _hint(value))
+    if not found:
+        msg = f"{argument} must not be empty"
+        raise ValueError(msg)
+    return found if found.isascii() else _encodable(found, argument)
+
+
+def texts(value: object, argument: str) -> tuple[str, ...]:
+    """Returns any number of strings; a single one is one string, not its characters.
+
+    Raises:
+        TypeError: It is neither a string nor an iterable of strings.
+    """
+    if isinstance(value, str):
+        return (text(value, argument),)
+    if isinstance(value, bytes | bytearray | memoryview) or not isinstance(value, Iterable):
+        raise _wrong(argument, "a string or an iterable of strings", value, _hint(value))
+    return tuple(text(item, argument) for item in value)
+
+
+def choice(value: object, argument: str, choices: tuple[str, ...]) -> Any:
+    """Returns one of a few words.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is another word.
+    """
+    found = _exact(value)
+    if found is None:
+        raise _wrong(argument, "a string", value)
+    if found not in choices:
+        *others, last = map(repr, choices)
+        msg = f"{argument} must be {', '.join(others)} or {last}, not {found!r}"
+        raise ValueError(msg)
+    return found
+
+
+def optional_choice(value: object, argument: str, choices: tuple[str, ...]) -> Any:
+    """Returns one of a few words; None stays None.
+
+    Raises:
+        TypeError: It is neither a string nor None.
+        ValueError: It is another word.
+    """
+    return None if value is None else choice(value, argument, choices)
+
+
+# -- names and URIs ----------------------------------------------------------------------------------------------------
+
+
+def _parts(uri: str) -> tuple[str, str, str]:
+    repository, _, rest = uri[len(SCHEME) :].partition("/")
+    reference, _, path = rest.partition("/")
+    return repository, reference, path
+
+
+def repository_name(value: object, argument: str = "repository_id") -> str:
+    """Returns the name of a repository that is given by its name or its URI.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty, or the URI of something in a repository.
+    """
+    found = name(value, argument)
+    if not found.startswith(SCHEME):
+        return found
+    repository, reference, path = _parts(found)
+    if reference or path or not repository:
+        uri = SCHEME + (repository or "NAME")
+        msg = f"{argument} must be a repository's name or its URI, such as {uri}, not {found!r}"
+        raise ValueError(msg)
+    return repository
+
+
+def in_repository(value: object, argument: str, repository: str) -> str:
+    """Returns the name of a reference that is given by its name or its URI.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty, or the URI of something else or of another repository.
+    """
+    found = name(value, argument)
+    if not found.startswith(SCHEME):
+        return found
+    other, reference, path = _parts(found)
+    if not reference or path:
+        kind = "an object" if path else "a repository"
+        msg = f"{argument} must be the name or the URI of a reference, and {found!r} is that of {kind}"
+        raise ValueError(msg)
+    if other != repository:
+        raise elsewhere(argument, repr(found), repository)
+    return reference
+
+
+def optional_in_repository(value: object, argument: str, repository: str) -> str:
+    """Returns the name of a reference, or "" for "": where a listing starts.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is the URI of something else or of another repository.
+    """
+    found = text(value, argument)
+    return in_repository(found, argument, repository) if found else ""
+
+
+def path(value: object, place: Place, argument: str = "path") -> str:
+    """Returns the path of an object that is given by its path or its URI.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is the URI of an object at another reference or in another repository.
+    """
+    found = value if type(value) is str else _exact(value)
+    if found is None:
+        raise _wrong(argument, "a string", value, _PATH_HINTS.get(type(value), "") or _hint(value))
+    if found[:9] != SCHEME:
+        return found if found.isascii() else _encodable(found, argument)
+    repository, reference, at = _parts(found)
+    if repository != place._repository_id:
+        raise elsewhere(argument, repr(found), place._repository_id)
+    if reference != place._id:
+        msg = (
+            f"{argument}: {found!r} is at the reference {reference!r}, and this call is about {place._id!r}; give the "
+            "path alone, or ask that reference"
+        )
+        raise ValueError(msg)
+    return at
+
+
+_PATH_HINTS: Final[Mapping[type, str]] = dict.fromkeys(
+    (bytes, bytearray, memoryview), "; data comes first and the path second, as in upload(data, path)"
+)
+
+
+def elsewhere(argument: str, shown: str, repository: str) -> ValueError:
+    """The refusal of what is in another repository."""
+    return ValueError(f"{argument}: {shown} is in another repository, and this call is about {SCHEME}{repository}")
+
+
+def object_path(value: object, place: Place, argument: str = "path") -> str:
+    """Returns the path of an object, not empty, that is given by its path or its URI.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty, or the URI of an object at another reference or in another repository.
+    """
+    found = path(value, place, argument)
+    if not found:
+        msg = f"{argument} must not be empty"
+        raise ValueError(msg)
+    return found
+
+
+def delimiter(value: object, recursive: object) -> str:
+    """Returns the delimiter of a listing; `recursive` folds nothing.
+
+    Raises:
+        TypeError: One of them has the wrong type.
+    """
+    found = text(value, "delimiter")
+    return "" if flag(recursive, "recursive") else found
+
+
+def text_options(encoding: object, errors: object, newline: object) -> tuple[str | None, str | None, str | None]:
+    """Returns how characters become bytes: the arguments of the built-in `open`.
+
+    Raises:
+        TypeError: One is neither a string nor None.
+    """
+    return optional_text(encoding, "encoding"), optional_text(errors, "errors"), optional_text(newline, "newline")
+
+
+# -- numbers and flags -------------------------------------------------------------------------------------------------
+
+
+def integer(value: object, argument: str, *, least: int | None = None) -> int:
+    """Returns an integer of the exact type.
+
+    Raises:
+        TypeError: It is not an integer; a float is not, whatever its value.
+        ValueError: It is smaller than `least`, or more than 64 bits hold.
+    """
+    found = value if type(value) is int else _index(value)
+    if found is None:
+        raise _wrong(argument, "an integer", value)
+    if least is not None and found < least:
+        msg = f"{argument} must be at least {least}, not {found}"
+        raise ValueError(msg)
+    if not -_LARGEST <= found <= _LARGEST:
+        msg = f"{argument} must be an integer of 64 bits, not {found:.3e}"
+        raise ValueError(msg)
+    return found
+
+
+def _index(value: object) -> int | None:
+    try:
+        return operator.index(cast("Any", value))
+    except TypeError:
+        return None
+
+
+def optional_integer(value: object, argument: str, *, least: int | None = None) -> int | None:
+    """Returns an integer; None stays None.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: It is out of range.
+    """
+    return None if value is None else integer(value, argument, least=least)
+
+
+def amount(value: object) -> int | None:
+    """Returns `max_amount`: how many to list at most, None for all.
+
+    Raises:
+        TypeError: It is neither an integer nor None.
+        ValueError: It is negative.
+    """
+    if value is None or (type(value) is int and 0 <= value <= _LARGEST):
+        return value
+    if isinstance(value, str):
+        found = str.__str__(value)
+        msg = f"max_amount must be None or an integer, not {found!r}; a prefix is given as prefix={found!r}"
+        raise TypeError(msg)
+    count = _index(value)
+    if count is None:
+        raise _wrong("max_amount", "None or an integer", value)
+    if count < 0:
+        msg = f"max_amount must be None or at least 0, not {count}"
+        raise ValueError(msg)
+    return min(count, _LARGEST)
+
+
+def number(value: object, argument: str) -> float:
+    """Returns a number.
+
+    Raises:
+        TypeError: It is not a number; a text that spells one is not.
+    """
+    if type(value) is int or type(value) is float:
+        return value
+    if isinstance(value, str) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise _wrong(argument, "a number", value)
+    try:
+        return float(cast("Any", value))
+    except (TypeError, ValueError, OverflowError):  # an array of several, say
+        raise _wrong(argument, "a number", value) from None
+
+
+def seconds(value: object, argument: str) -> float:
+    """Returns a duration in seconds, given as a `timedelta` or as a number of seconds.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: It is negative.
+    """
+    if isinstance(value, timedelta):
+        found = value.total_seconds()
+    elif isinstance(value, str) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise _wrong(argument, "a timedelta or a number of seconds", value)
+    else:
+        found = number(value, argument)
+    if not found >= 0:
+        msg = f"{argument} must not be negative: {value!r}"
+        raise ValueError(msg)
+    return found
+
+
+def flag(value: object, argument: str) -> bool:
+    """Returns True or False, given as such, as a boolean of numpy, or as 1 or 0.
+
+    Raises:
+        TypeError: It is anything else: the text "false" is not False.
+    """
+    if value is True or value is False:
+        return value
+    found = _truth(value)
+    if found is None:
+        raise _wrong(argument, "True or False", value)
+    return found
+
+
+def _truth(value: object) -> bool | None:
+    if getattr(getattr(value, "dtype", None), "kind", "") == "b" and getattr(value, "ndim", 0) == 0:
+        return bool(value)  # a boolean of numpy, which is no integer
+    return {0: False, 1: True}.get(_index(value))  # type: ignore[arg-type]
+
+
+def optional_flag(value: object, argument: str) -> bool | None:
+    """Returns True or False; None stays None.
+
+    Raises:
+        TypeError: It is none of them.
+    """
+    if value is None or value is True or value is False:
+        return value
+    found = _truth(value)
+    if found is None:
+        raise _wrong(argument, "True, False or None", value)
+    return found
+
+
+# -- metadata ----------------------------------------------------------------------------------------------------------
+
+
+def metadata(value: object, argument: str = "metadata", *, secret: bool = False) -> dict[str, str]:
+    """Returns keys and values as strings of the exact type.
+
+    Raises:
+        TypeError: It is not a mapping, or a key or a value is not a string; the message names the key.
+    """
+    if type(value) is not dict and not isinstance(value, Mapping):
+        raise _wrong(argument, "a mapping of strings to strings", value, secret=secret)
+    found = dict[str, str]()
+    for key, item in value.items():
+        if type(key) is type(item) is str and key.isascii() and item.isascii():
+            found[key] = item
+            continue
+        if not isinstance(key, str):
+            msg = f"{argument}: keys must be strings, and {key!r:.80} is {_a(key)}"
+            raise TypeError(msg)
+        found[text(key, argument)] = text(item, f"{argument}[{str.__str__(key)!r}]", secret=secret)
+    return found
+
+
+def _a(value: object) -> str:
+    kind = type(value).__name__
+    return f"an {kind}" if kind[:1] in "aeiouAEIOU" else f"a {kind}"
+
+
+def optional_metadata(value: object, argument: str = "metadata") -> dict[str, str] | None:
+    """Returns keys and values as strings; None stays None.
+
+    Raises:
+        TypeError: It is not a mapping, or a key or a value is not a string; the message names the key.
+    """
+    return None if value is None else metadata(value, argument)
+
+
+def user_metadata(value: object) -> dict[str, str] | None:
+    """Returns an object's metadata; warns of a key that lakeFS keeps in lower case.
+
+    Raises:
+        TypeError: It is not a mapping, or a key or a value is not a string; the message names the key.
+    """
+    if value is None:
+        return None
+    found = metadata(value)
+    for key in found:
+        if key != key.lower():
+            msg = f"the metadata key {key!r} is kept in lower case, as {key.lower()!r}"
+            warnings.warn(msg, UserWarning, stacklevel=3)
+    return found
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def moment(value: object, argument: str) -> str:
+    """Returns a moment as lakeFS wants it in a query; one that UTC's years 1 to 9999 do not hold is the nearest.
+
+    Args:
+        value: An aware `datetime`, a `date`, or either as ISO 8601 text; a date or a text without an offset is UTC.
+        argument: The name of the parameter.
+
+    Raises:
+        TypeError: It is none of these.
+        ValueError: It is a `datetime` without a time zone, or a text that is no moment.
+    """
+    since = _since_epoch(value, argument)
+    try:
+        found = _EPOCH + since
+    except OverflowError:
+        found = _LAST if since > timedelta() else _FIRST
+    return found.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def unix_seconds(value: object, argument: str) -> int | None:
+    """Returns a moment as lakeFS wants it in a record: whole seconds, rounded down; None stays None.
+
+    Raises:
+        TypeError: It is no moment (see `moment`).
+        ValueError: It has no time zone, or lies outside UTC's years 1 to 9999.
+    """
+    if value is None:
+        return None
+    found = _since_epoch(value, argument) // _SECOND
+    if (_FIRST - _EPOCH) // _SECOND <= found <= (_LAST - _EPOCH) // _SECOND:
+        return found
+    msg = f"{argument} must lie in the years 1 to 9999 of UTC, and {value!r} does not"
+    raise ValueError(msg)
+
+
+def from_unix_seconds(found: int) -> datetime:
+    """Returns a moment of a record; the first or the last that a `datetime` holds if it lies beyond them."""
+    try:
+        return datetime.fromtimestamp(found, UTC)
+    except (OverflowError, ValueError, OSError):  # OSError: some platforms, before 1970
+        return _LAST if found > 0 else _FIRST
+
+
+def _since_epoch(value: object, argument: str) -> timedelta:
+    """How long after 1970 a moment is; a difference is exact and knows no last year."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None or value.utcoffset() is None:
+            msg = f"{argument} must be an aware datetime, such as datetime.now(UTC); {value!r} has no time zone"
+            raise ValueError(msg)
+        found = value
+        if type(value) is not datetime:  # a pandas Timestamp has a difference and bounds of its own
+            day = date(value.year, value.month, value.day)
+            found = datetime.combine(day, value.time(), value.tzinfo).replace(fold=value.fold)
+    elif isinstance(value, date):
+        found = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    elif isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(text(value, argument))
+        except ValueError:
+            msg = f"{argument} must be a moment such as '2026-01-31' or '2026-01-31T12:00:00Z', not {value!r:.80}"
+            raise ValueError(msg) from None
+        found = found if found.utcoffset() is not None else found.replace(tzinfo=UTC)
+    else:
+        raise _wrong(argument, "an aware datetime, a date or ISO 8601 text", value)
+    return found - _EPOCH
+
+
+# -- clients and files -------------------------------------------------------------------------------------------------
+
+
+def client(value: object, kind: type[C]) -> C | None:
+    """Returns the client that a handle is made with; None stays None.
+
+    Args:
+        value: What the caller gave.
+        kind: The `Client` of the caller's package: a blocking handle cannot use an awaitable client, nor the reverse.
+
+    Raises:
+        TypeError: It is neither a client of that package nor None; the message holds no value, which may be a secret.
+    """
+    if value is None or isinstance(value, kind):
+        return value
+    wanted, given = _public(kind), type(value)
+    if given.__name__ == kind.__name__ and given.__module__.startswith("lakefs_hl."):
+        package = _public(given).rpartition(".")[0]
+        msg = f"client must be a {wanted}, not a {_public(given)}; give it one, or use {package} with this client"
+        raise TypeError(msg)
+    msg = f"client must be a {wanted} or None, not {given.__name__}"
+    raise TypeError(msg)
+
+
+def _public(kind: type) -> str:
+    package = "lakefs_hl.aio" if kind.__module__.startswith("lakefs_hl.aio") else "lakefs_hl"
+    return f"{package}.{kind.__name__}"
+
+
+def client_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of a client converted; None means that one was not given, and stays None.
+
+    Raises:
+        TypeError: One has the wrong type; the message holds no value of one that may be a secret.
+    """
+    return {
+        option: _OPTIONS[option](value, option) if value is not None and option in _OPTIONS else value
+        for option, value in given.items()
+    }
+
+
+def _secret(value: object, argument: str) -> str:
+    return text(value, argument, secret=True)
+
+
+def _headers(value: object, argument: str) -> dict[str, str]:
+    return metadata(value, argument, secret=True)
+
+
+def _local_path(value: object, argument: str) -> str:
+    return text(os.fspath(value) if isinstance(value, os.PathLike) else value, argument)
+
+
+_OPTIONS: Final[Mapping[str, Callable[[object, str], Any]]] = {
+    "profile": text,
+    "timeout": number,
+    "max_concurrency": integer,
+    "retries": integer,
+    "verify_ssl": flag,
+    "ca_cert": _local_path,
+    "proxy": _secret,  # its URL may hold a password
+    "committer": text,
+    "allowed_storage_hosts": texts,
+    "aws_role": flag,
+    "token_ttl_seconds": integer,
+    "url_presign_ttl_seconds": integer,
+    "token_request_headers": _headers,
+}
+
+
+def warn_of_file_name(data: object) -> None:
+    """Warns if a text to upload names a local file: its content was meant, most likely."""
+    if not isinstance(data, str) or not 0 < len(data) <= _FILE_NAME or not data.isprintable():
+        return
+    if os.path.isfile(data):  # noqa: PTH113 - one system call, on the way of every short text
+        msg = (
+            f"the text {str.__str__(data)!r} is uploaded, and there is a file of that name; to upload the file, give "
+            f"pathlib.Path({str.__str__(data)!r}); to upload a text that is a file's name, give its bytes"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)

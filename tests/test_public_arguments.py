@@ -1,0 +1,544 @@
+"""Every parameter of every public call, in both colours: what it takes, and what it refuses by name.
+
+A call is observed by what it sends until the first request that would change the lake, and by what it returns. A
+subclass of `str`, `int` or `bool`, and a scalar of numpy, must be observed as the plain value is, and nothing that is
+sent may be of another type. A wrong type is a TypeError that names the parameter. `KINDS` says what each parameter is:
+a new parameter that stands in no row fails here.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import inspect
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType, ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lakefs_hl
+from lakefs_hl import aio, exceptions
+from lakefs_hl.aio.client import of
+from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.aio import Aio
+from lakefs_hl.transport.blocking import Blocking
+from tests.worlds import Settled, Settler
+
+#: Plain records: whoever makes one by hand makes what they say.
+RECORDS = {"Change", "DeleteReport", "ImportResult"}
+COLOURS = {"blocking": lakefs_hl, "aio": aio}
+
+
+class Str(str):
+    """A subclass that says something else of itself."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "<a subclass>"
+
+    __repr__ = __format__ = __str__  # type: ignore[assignment]
+
+
+class Int(int):
+    def __repr__(self) -> str:
+        return "<a subclass>"
+
+
+class Float(float):
+    pass
+
+
+class Seconds(timedelta):
+    pass
+
+
+def str_enum(value: str) -> Any:
+    return enum.StrEnum("Member", {"A": value}).A  # type: ignore[attr-defined]
+
+
+def mixed_enum(value: str) -> Any:
+    return enum.Enum("Mixed", {"A": value}, type=str).A  # type: ignore[attr-defined]
+
+
+def int_enum(value: int) -> Any:
+    return enum.IntEnum("Number", {"A": value}).A  # type: ignore[attr-defined]
+
+
+SUBCLASSES: tuple[Callable[[str], Any], ...] = (Str, str_enum, mixed_enum, np.str_)
+INTEGERS: tuple[Callable[[int], Any], ...] = (Int, int_enum, np.int64, np.uint8)
+
+
+class Kind(NamedTuple):
+    """What a parameter takes: one plain value, others that are as good, and what is none."""
+
+    plain: Any
+    equal: list[Any]
+    wrong: list[Any]
+    words: dict[Any, str] = {}  # noqa: RUF012 - values of the right type that are refused, and what is said
+
+
+def text(value: str, *, optional: bool = False) -> Kind:
+    wrong = [object(), b"bytes", 3.5, 5, ["a"], True]
+    return Kind(value, [make(value) for make in SUBCLASSES], wrong if optional else [*wrong, None])
+
+
+def choice(value: str, other: str, said: str, *, optional: bool = False) -> Kind:
+    return text(value, optional=optional)._replace(words={other: said})
+
+
+def integer(value: int, *, optional: bool = False) -> Kind:
+    wrong = [object(), b"1", 3.5, "1", np.float64(1), np.str_("1")]
+    return Kind(value, [make(value) for make in INTEGERS], wrong if optional else [*wrong, None])
+
+
+def flag(*, optional: bool = False) -> Kind:
+    wrong = [object(), b"", 3.5, "true", 2, np.array([True, False])]
+    return Kind(True, [1, Int(1), np.bool_(True), np.int64(1)], wrong if optional else [*wrong, None])
+
+
+def number(value: int) -> Kind:
+    return Kind(value, [Int(value), np.int64(value), np.float64(value), Float(value)], [object(), b"1", "1", [1]])
+
+
+def strings(value: str) -> Kind:
+    equal = [value, (value,), {value}, np.array([value]), *([make(value)] for make in SUBCLASSES)]
+    equal += [make(value) for make in SUBCLASSES]
+    return Kind([value], equal, [object(), 5, None, b"a", [1], [value, b"a"]])
+
+
+def mapping(*, optional: bool = False) -> Kind:
+    equal: list[Any] = [{make("k"): make("v")} for make in SUBCLASSES]
+    equal += [MappingProxyType({"k": "v"}), collections.OrderedDict(k="v"), collections.ChainMap({"k": "v"})]
+    wrong = [object(), 5, "text", [("k", "v")], {1: "v"}, {b"k": "v"}, {"k": 1}, {"k": None}]
+    return Kind({"k": "v"}, equal, wrong if optional else [*wrong, None])
+
+
+def moment(*, words: dict[Any, str] | None = None) -> Kind:
+    at = datetime(2020, 1, 1, tzinfo=UTC)
+    equal: list[Any] = ["2020-01-01", "2020-01-01T01:00:00+01:00", Str("2020-01-01T00:00:00Z"), at.date()]
+    equal += [pd.Timestamp(at)]
+    said = {datetime(2020, 1, 1): "no time zone", "yesterday": "such as '2026-01-31'"}
+    return Kind(at, equal, [object(), 5, 3.5, b"2020-01-01"], said | (words or {}))
+
+
+def data(value: Any, wrong: list[Any]) -> Kind:
+    """Something that is no scalar: only what it refuses is told here."""
+    return Kind(value, [], wrong)
+
+
+NO_NAME: list[Any] = [object(), b"bytes", 3.5, 5, None]
+OTHER_COLOUR = object()  # replaced by the client of the other colour
+#: What each parameter is, by its name. "function.parameter" goes before the name alone.
+KINDS: dict[str, Kind] = {
+    "access_key_id": text("key", optional=True),
+    "access_token": text("token", optional=True),
+    "after": text("a"),
+    "allow_empty": flag(),
+    "allowed_storage_hosts": strings("minio"),
+    "aws_role": flag(optional=True),
+    "branch_id": text("main"),
+    "buffering": integer(2),
+    "ca_cert": text("/nowhere/ca.pem", optional=True),
+    "client": data(None, [object(), "mem://", 5, OTHER_COLOUR]),
+    "commit_id": text("main~1"),
+    "commit_message": text("message"),
+    "committer": text("who", optional=True),
+    "content_type": text("text/csv", optional=True),
+    "data": data(b"data", [object(), 3.5, 5, None]),
+    "date": moment(),
+    "default_branch_id": text("trunk"),
+    "delete_on_error": flag(),
+    "delimiter": text("1"),
+    "destination": text("d/"),
+    "destination_branch_id": text("dev"),
+    "encoding": text("latin-1", optional=True),
+    "end": integer(2, optional=True),
+    "endpoint": text("http://127.0.0.1:1", optional=True),
+    "errors": text("replace", optional=True),
+    "exist_ok": flag(),
+    "first_parent": flag(),
+    "force": flag(),
+    "from_path": text("b"),
+    "from_reference": text("dev"),
+    "hidden": flag(),
+    "host": text("http://127.0.0.1:1", optional=True),
+    "if_none_match": flag(),
+    "include_samples": flag(),
+    "jwt_token": text("token", optional=True),
+    "keys": strings("k"),
+    "max_amount": integer(1, optional=True),
+    "max_concurrency": integer(3, optional=True),
+    "message": text("message", optional=True),
+    "commit.message": text("message"),
+    "metadata": mapping(optional=True),
+    "set_metadata.metadata": mapping(),
+    "mode": choice("rb", "a", "mode must be 'r', 'rb' to read"),
+    "newline": text("\n", optional=True),
+    "object_paths": strings("a/1"),
+    "object_store_uri": text("local:///data/"),
+    "objects": strings("a/1"),
+    "on_empty": choice("error", "perhaps", "on_empty must be 'skip', 'error' or 'commit', not 'perhaps'"),
+    "on_error": choice("return", "ignore", "on_error must be 'raise' or 'return', not 'ignore'"),
+    "other_ref": text("dev"),
+    "parent_number": integer(1),
+    "cherry_pick.parent_number": integer(1, optional=True),
+    "password": text("secret", optional=True),
+    "path": text("b"),
+    "reset.path": text("b", optional=True),
+    "poll_interval": Kind(
+        timedelta(seconds=1),
+        [1, 1.0, Int(1), Seconds(seconds=1), np.int64(1), np.float64(1)],
+        [object(), b"1", "1"],
+        {-1: "poll_interval must not be negative", timedelta(-1): "poll_interval must not be negative"},
+    ),
+    "pre_signed": flag(optional=True),
+    "prefix": text("a"),
+    "prefixes": strings("a/"),
+    "profile": text("other", optional=True),
+    "proxy": text("http://127.0.0.1:3", optional=True),
+    "read_only": flag(),
+    "record": data(None, [object(), "id", {}]),
+    "recursive": flag(),
+    "reference_id": text("main"),
+    "repository_id": text("example"),
+    "retries": integer(2),
+    "__init__.retries": integer(2, optional=True),
+    "with_options.retries": integer(2, optional=True),
+    "init.retries": integer(2, optional=True),
+    "search": text("exa"),
+    "secret_access_key": text("secret", optional=True),
+    "shallow": flag(),
+    "since": moment(),
+    "source_branch_id": text("main"),
+    "source_ref": text("dev", optional=True),
+    "create.source_ref": text("dev"),
+    "source_reference_id": text("dev"),
+    "sources": data([("local:///data/", "d/")], [object(), 5, "text", None, ["text"], [5], [("a",)], [(b"a", "b")]]),
+    "squash": flag(),
+    "start": integer(1, optional=True),
+    "stop_at": text("main~1", optional=True),
+    "storage_namespace": text("local://elsewhere", optional=True),
+    "strategy": choice("dest-wins", "ours", "strategy must be 'dest-wins' or 'source-wins', not 'ours'", optional=True),
+    "tag": text("v2", optional=True),
+    "tag_id": text("v1"),
+    "timeout": number(30),
+    "to_path": text("c", optional=True),
+    "token_request_headers": mapping(optional=True),
+    "token_ttl_seconds": integer(60, optional=True),
+    "type": choice("two_dot", "three-dot", "type must be 'three_dot' or 'two_dot', not 'three-dot'"),
+    "url_presign_ttl_seconds": integer(60, optional=True),
+    "username": text("key", optional=True),
+    "verify": flag(),
+    "verify_ssl": flag(),
+}
+SECRETS = {"username", "password", "access_token", "access_key_id", "secret_access_key", "jwt_token", "proxy"}
+PAIR = {"host": "http://127.0.0.1:1", "username": "key", "password": "secret"}
+ROLE = {"host": "http://127.0.0.1:1", "aws_role": True}
+#: What a call needs besides the parameter under test, where its required parameters are not enough or too much.
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "open.content_type": {"mode": "w"},
+    "open.metadata": {"mode": "w"},
+    "open.buffering": {"mode": "rb"},
+    "host": {"username": "key", "password": "secret"},
+    "endpoint": {"username": "key", "password": "secret"},
+    "username": {"host": "http://127.0.0.1:1", "password": "secret"},
+    "access_key_id": {"host": "http://127.0.0.1:1", "password": "secret"},
+    "password": {"host": "http://127.0.0.1:1", "username": "key"},
+    "secret_access_key": {"host": "http://127.0.0.1:1", "username": "key"},
+    "access_token": {"host": "http://127.0.0.1:1"},
+    "jwt_token": {"host": "http://127.0.0.1:1"},
+    "aws_role": {"host": "http://127.0.0.1:1"},
+    "token_ttl_seconds": ROLE,
+    "url_presign_ttl_seconds": ROLE,
+    "token_request_headers": ROLE,
+}
+
+
+class Sent(Exception):
+    """A request that would change the lake was made."""
+
+
+class Watch:
+    """A transport that notes requests and sends on only those that change nothing."""
+
+    fan_out = 1
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.requests: list[Request] = []
+
+    def send(self, request: Request, scope: Any = None, within: float | None = None) -> Response:
+        self.requests.append(request)
+        if request.endpoint.method not in ("GET", "HEAD"):
+            raise Sent
+        response: Response = self._inner.send(request, scope, within)
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class World(NamedTuple):
+    """A lake with something in it, watched, in one colour."""
+
+    module: ModuleType
+    client: Any
+    other: Any
+    watch: Watch
+    settle: Callable[[Any], Any]
+    record: Any
+
+
+@pytest.fixture(scope="module")
+def lake() -> Iterator[lakefs_hl.Client]:
+    with lakefs_hl.Client("mem://") as client:
+        main = lakefs_hl.repository("example", client=client).create().branch("main")
+        for path in ("a/1", "a/2", "b"):
+            main.upload(b"line 1\nline 2\n", path, metadata={"k": "v"})
+        main.commit_changes("first")
+        main.upload(b"staged", "b")
+        lakefs_hl.Branch("example", "dev", client).create("main").upload(b"", "c")
+        lakefs_hl.Tag("example", "v1", client).create("main")
+        lakefs_hl.repository("example", client=client).set_metadata({"k": "v"})
+        yield client
+
+
+@pytest.fixture(scope="module", params=list(COLOURS))
+def world(lake: lakefs_hl.Client, request: pytest.FixtureRequest) -> Iterator[World]:
+    watch = Watch(lake._transport)
+    client = lake.with_options()
+    client._transport = watch
+    client._driver = Blocking(watch)
+    awaitable = of(client)
+    awaitable._driver = Aio(watch)
+    record = lakefs_hl.Branch("example", "main", lake).get_commit()._record
+    if request.param == "blocking":
+        yield World(lakefs_hl, client, awaitable, watch, lambda value: value, record)
+        return
+    import asyncio
+
+    with asyncio.Runner() as runner:
+        yield World(aio, awaitable, client, watch, Settler(runner), record)
+
+
+class Case(NamedTuple):
+    """One parameter of one call."""
+
+    owner: str
+    call: str
+    parameter: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}.{self.call}({self.parameter})".lstrip(".")
+
+    def kind(self) -> Kind:
+        return KINDS.get(f"{self.call}.{self.parameter}", KINDS[self.parameter])
+
+
+def walk(module: ModuleType) -> Iterator[tuple[Case, Any]]:
+    """Every parameter of every public function and method, a method of several classes once."""
+    seen = set[int]()
+    for name in module.__all__:
+        public = getattr(module, name)
+        if inspect.isfunction(public):
+            found = [("", name, public)]
+        elif isinstance(public, type) and name not in RECORDS:
+            found = [
+                (name, member, getattr(public, member))
+                for member in dir(public)
+                if inspect.isfunction(getattr(public, member)) and (member == "__init__" or member[0] != "_")
+            ]
+        else:
+            continue
+        for owner, call, function in found:
+            if id(function) in seen and call != "__init__":
+                continue
+            seen.add(id(function))
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.name != "self":
+                    yield Case(owner, call, parameter.name), function
+
+
+CASES = {case: None for module in COLOURS.values() for case, _ in walk(module)}
+
+
+def test_every_parameter_stands_in_a_row() -> None:
+    named = {case.parameter for case in CASES} | {f"{case.call}.{case.parameter}" for case in CASES}
+    unknown = {str(case) for case in CASES if case.parameter not in KINDS}
+    assert unknown == set(), "say in KINDS what these take, and what they refuse"
+    assert set(KINDS) - named == set(), "these are parameters of nothing"
+    assert len(CASES) > 150
+    assert {case for case, _ in walk(lakefs_hl)} == {case for case, _ in walk(aio)}
+
+
+def target(world: World, case: Case) -> Any:
+    """What is called: the function itself, the class, or the method of an object of it."""
+    module, client = world.module, world.client
+    if not case.owner or case.call == "__init__":
+        return getattr(module, case.owner or case.call)
+    made: dict[str, Callable[[], Any]] = {
+        "Client": lambda: client,
+        "Repository": lambda: module.Repository("new" if "create" in case.call else "example", client),
+        "Tag": lambda: module.Tag("example", "v2", client),
+        "Commit": lambda: module.Commit("example", world.record, client),
+        "ImportManager": lambda: module.ImportManager("example", "main", client),
+        "BranchTransaction": lambda: module.BranchTransaction("example", "main", client),
+    }
+    default = lambda: getattr(module, case.owner)("example", "main", client)
+    return getattr(made.get(case.owner, default)(), case.call)
+
+
+def context(world: World, case: Case, function: Any) -> dict[str, Any]:
+    """The other arguments of a call."""
+    found = CONTEXTS.get(f"{case.call}.{case.parameter}", CONTEXTS.get(case.parameter))
+    if case.owner == "Client" or case.call == "init":
+        if case.call == "with_options":
+            return {}
+        return dict(PAIR if found is None else found)
+    given = dict(found or {})
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name in ("self", case.parameter) or parameter.name in given:
+            continue
+        if parameter.name == "client":
+            given["client"] = world.client
+        elif parameter.name == "record":
+            given["record"] = world.record
+        elif parameter.default is inspect.Parameter.empty:
+            kind = KINDS.get(f"{case.call}.{parameter.name}", KINDS[parameter.name])
+            given[parameter.name] = kind.plain
+    return given
+
+
+def observe(world: World, case: Case, function: Any, value: Any) -> Any:
+    """All that a call says and does, as text."""
+    world.watch.requests.clear()
+    given = context(world, case, function)
+    if case.owner == "ImportManager" and case.call in ("wait", "run"):
+        return _observe_wait(world, case, value)
+    try:
+        result = world.settle(target(world, case)(**given, **{case.parameter: value}))
+        if hasattr(result, "__next__") and not hasattr(result, "read"):
+            result = list(result)
+        said = _described(world, result)
+    except Sent:
+        said = "sent"
+    except (exceptions.LakeFSException, LookupError) as exc:
+        said = f"{type(exc).__name__}: {exc}"
+    return [said, *map(_sent, world.watch.requests)]
+
+
+def _observe_wait(world: World, case: Case, value: Any) -> Any:
+    """The pause that an import is waited for with."""
+    manager = world.module.ImportManager("example", "main", world.client, sources=[("local:///d/", "d/")])
+    pauses: list[Any] = []
+
+    def wait(session: Any, repository: str, branch: str, started: str, pause: float) -> Any:
+        pauses.append(pause)
+        raise Sent
+
+    from lakefs_hl.ops import imports
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imports, "wait", wait)
+        patch.setattr(manager, "start", (lambda: None) if world.module is lakefs_hl else _nothing)
+        manager._import_id = "1"
+        with pytest.raises(Sent):
+            world.settle(getattr(manager, case.call)(value))
+    return pauses
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _described(world: World, result: Any) -> str:
+    bare = result._target if isinstance(result, Settled) else result
+    if isinstance(bare, lakefs_hl.Client | aio.Client):
+        client = bare if isinstance(bare, lakefs_hl.Client) else bare._blocking
+        recipe: dict[str, Any] = {**client._recipe}
+        if "timeout" in recipe:
+            recipe["timeout"] = float(recipe["timeout"])
+        return str(sorted(recipe.items()))
+    if isinstance(bare, lakefs_hl.BranchTransaction | aio.BranchTransaction):
+        plan = bare._tx.plan
+        return str([getattr(plan, name) for name in plan.__struct_fields__ if name != "tx_id"])
+    if isinstance(bare, lakefs_hl.ImportManager | aio.ImportManager):
+        return f"{bare!r} {bare._locations} {bare._message!r} {bare._metadata}"
+    if hasattr(bare, "read") or hasattr(bare, "write"):
+        file = getattr(bare, "_file", bare)
+        described = f"{file.name} {getattr(file, 'encoding', '')} {getattr(file, 'errors', '')}"
+        if file.readable():
+            described += f" {file.read()!r} {getattr(file, 'newlines', '')!r}"
+        file.close()
+        return described
+    if isinstance(bare, list):
+        return str([_described(world, item) for item in bare])
+    return f"{bare!r} {getattr(bare, '_record', '')}"
+
+
+def _sent(request: Request) -> str:
+    """What was sent, without the ids that differ from call to call; of the exact types, or it is a failure."""
+    values = [*request.params, *request.query.values(), *request.headers.values(), *request.query, *request.headers]
+    flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+    assert {type(one) for one in flat} <= {str}, f"{request}: {flat}"
+    body = request.body if isinstance(request.body, bytes) else b"a file"
+    headers = {name: value for name, value in request.headers.items() if name != "idempotency-key"}
+    words = (request.endpoint.operation, request.params, dict(request.query), headers, body, request.digest)
+    return re.sub(r"[0-9a-f]{32}\b|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", str(words))
+
+
+def function_of(world: World, case: Case) -> Any:
+    return getattr(getattr(world.module, case.owner), case.call) if case.owner else getattr(world.module, case.call)
+
+
+@pytest.fixture(autouse=True)
+def _no_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`init` is observed by the client it makes; nothing becomes the default one."""
+    for module in ("lakefs_hl.client", "lakefs_hl.aio.client"):
+        monkeypatch.setattr(f"{module}.make_default", lambda client: client)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_subclasses_and_scalars_are_as_good_as_plain_values(world: World, case: Case) -> None:
+    function = function_of(world, case)
+    kind = case.kind()
+    if not kind.equal:
+        return
+    expected = observe(world, case, function, kind.plain)
+    assert "TypeError" not in str(expected)
+    for value in kind.equal:
+        assert observe(world, case, function, value) == expected, f"{type(value)}: {value!r}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_wrong_type_is_a_type_error_that_names_the_parameter(world: World, case: Case) -> None:
+    function = function_of(world, case)
+    for value in case.kind().wrong:
+        given = world.other if value is OTHER_COLOUR else value
+        with pytest.raises(TypeError, match=rf"\b{case.parameter}\b") as caught:
+            observe(world, case, function, given)
+        assert not isinstance(caught.value, exceptions.LakeFSException)
+        if case.parameter in SECRETS:
+            assert repr(value) not in str(caught.value)
+        if isinstance(value, dict) and value:
+            assert repr(next(iter(value))) in str(caught.value)  # the key at fault
+    for value, words in case.kind().words.items():
+        with pytest.raises(ValueError, match=re.escape(words)):
+            observe(world, case, function, value)
+
+
+def test_a_file_given_for_reading_is_read() -> None:
+    """The walk above would say nothing of a call that does nothing."""
+    with lakefs_hl.Client("mem://") as client:
+        watch = Watch(client._transport)
+        client._driver = Blocking(watch)
+        with pytest.raises(Sent):
+            lakefs_hl.Branch("example", "main", client).upload(io.BytesIO(b"x"), "a")
+        assert watch.requests[-1].endpoint.operation == "uploadObject"
