@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         ServerStorageConfiguration as ServerStorageConfiguration,
     )
     from lakefs_hl.transactions import BranchTransaction as BranchTransaction
+    from lakefs_hl.transactions import CollectReport as CollectReport
+    from lakefs_hl.transactions import KeptTransaction as KeptTransaction
     from lakefs_hl.writes import WriteIOBase as WriteIOBase
 
     DefaultClient: Client | None
@@ -54,11 +56,13 @@ __all__ = [
     "BranchTransaction",
     "Change",
     "Client",
+    "CollectReport",
     "Commit",
     "CommonPrefix",
     "DeleteReport",
     "ImportManager",
     "ImportResult",
+    "KeptTransaction",
     "ObjectInfo",
     "ReadIOBase",
     "Reference",
@@ -79,11 +83,13 @@ _HOMES: Final = {
     "BranchTransaction": "lakefs_hl.transactions",
     "Change": "lakefs_hl.handles",
     "Client": "lakefs_hl.client",
+    "CollectReport": "lakefs_hl.transactions",
     "Commit": "lakefs_hl.refs",
     "CommonPrefix": "lakefs_hl.objects",
     "DeleteReport": "lakefs_hl.deletions",
     "ImportManager": "lakefs_hl.imports",
     "ImportResult": "lakefs_hl.imports",
+    "KeptTransaction": "lakefs_hl.transactions",
     "ObjectInfo": "lakefs_hl.objects",
     "ReadIOBase": "lakefs_hl.objects",
     "Reference": "lakefs_hl.refs",

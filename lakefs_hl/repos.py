@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,10 @@ from lakefs_hl import arguments
 from lakefs_hl.branches import Branch
 from lakefs_hl.client import Client, default_client
 from lakefs_hl.handles import RepositoryHandle
-from lakefs_hl.ops import branches, tags
+from lakefs_hl.ops import branches, kept, tags
 from lakefs_hl.ops import repositories as ops
 from lakefs_hl.refs import Reference, Tag
+from lakefs_hl.transactions import CollectReport, KeptTransaction, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -181,6 +184,43 @@ class Repository(RepositoryHandle):
         return (self.tag(row.id) for row in client._pages(page, after, arguments.amount(max_amount)))
 
     tags = list_tags
+
+    def transactions(self, max_amount: int | None = None, after: str = "") -> Iterator[KeptTransaction]:
+        """List the transactions that were left behind, ordered by the names of their branches, lazily.
+
+        Transactions that are still at work are among them; only their age tells them apart.
+
+        Args:
+            max_amount: How many to list at most; None means all.
+            after: List what comes after this branch.
+        """
+        client, seen = self._client, time.time()
+        page = partial(kept.page, client._session, self._id)
+        rows = client._pages(page, after, max_amount)
+        return (KeptTransaction(self._id, row, seen, self._given) for row in rows)
+
+    def collect_transactions(
+        self, older_than: timedelta = timedelta(hours=24), *, dry_run: bool = False
+    ) -> CollectReport:
+        """Delete the branches of transactions that were merged or began long ago.
+
+        One that is not merged and is younger than `older_than` is never deleted, nor one whose id does not tell its
+        age (an earlier release made it). Ages go by the clock of the machine that began the transaction.
+
+        Args:
+            older_than: Minimum age of a transaction that is not merged. Defaults to 24 hours.
+            dry_run: Delete nothing; report what would be deleted.
+
+        Returns:
+            The branches that were deleted and those that were kept, each with the reason.
+
+        Raises:
+            ValueError: `older_than` is negative.
+        """
+        client = self._client
+        op = kept.collect(client._session, self._id, time.time(), seconds_of(older_than), dry_run=dry_run)
+        found = client._run(op)
+        return CollectReport(found.deleted, found.kept, dry_run)
 
     def metadata(self) -> dict[str, str]:
         """Returns the repository's metadata."""

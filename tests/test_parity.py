@@ -13,7 +13,7 @@ from lakefs_hl import aio
 CLASSES = [name for name in aio.__all__ if isinstance(getattr(lakefs_hl, name), type)]
 FUNCTIONS = [name for name in aio.__all__ if inspect.isfunction(getattr(lakefs_hl, name))]
 #: The same object in both: a plain record.
-RECORDS = {"Change", "DeleteReport"}
+RECORDS = {"Change", "CollectReport", "DeleteReport"}
 #: Names of one colour only, and why.
 ONLY_BLOCKING: dict[str, set[str]] = {
     "Client": {"__enter__", "__exit__"},
@@ -33,6 +33,7 @@ PLAIN = {
 #: Listings: an iterator here, an asynchronous one there. They are no coroutines, so that arguments are checked at once.
 LISTINGS = {
     "branches", "diff", "list_branches", "list_objects", "list_tags", "list_uncommitted", "log", "repositories", "tags",
+    "transactions",
 }  # fmt: skip
 #: `await branch.open(...)` and `async with branch.open(...)` both work: it gives something that is either.
 OPENINGS = {"open"}

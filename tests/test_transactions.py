@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,10 @@ import lakefs_hl.aio.transactions as aio
 from lakefs_hl import transactions as blocking
 from lakefs_hl.aio.client import Client as AioClient
 from lakefs_hl.client import Client
+from lakefs_hl.ops import ephemeral
+from lakefs_hl.ops.auth import basic
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Policy, Session
 from lakefs_hl.spec import errors, models
 from tests.ops.script import C0, C1, C2, Play, Step, commit, log, lost, no, ok, page, ref, session, step
 
@@ -105,6 +109,10 @@ def good() -> list[Step]:
     ]
 
 
+#: What is looked at on the ephemeral branch after a failure.
+WORK = step("diffBranch", "r", "TX", answer=page(models.Diff("added", "a", "object")))
+
+
 def nothing(_: Any) -> None:
     pass
 
@@ -123,7 +131,7 @@ def test_a_good_end(run: Any) -> None:
 
 
 def test_an_exception_arrives_as_the_transactions_with_its_cause(run: Any) -> None:  # B8.75
-    play = Steps(*good()[:3])
+    play = Steps(*good()[:3], WORK)
 
     def body(_: Any) -> None:
         raise KeyError("mine")
@@ -149,7 +157,7 @@ def test_an_exception_arrives_as_the_transactions_with_its_cause(run: Any) -> No
     ],
 )
 def test_interruptions_pass_as_themselves_with_a_note(run: Any, interrupt: type[BaseException]) -> None:  # B8.75
-    play = Steps(*good()[:3])
+    play = Steps(*good()[:3], WORK)
 
     def body(_: Any) -> None:
         raise interrupt
@@ -219,3 +227,105 @@ def test_what_a_transaction_is_and_is_not(kind: Any) -> None:
     assert not hasattr(handle, "commit_changes")
     with pytest.raises(ValueError, match="on_empty"):
         kind("r", "dev", None, on_empty="perhaps")
+
+
+# -- interruptions that land outside the op, where only the face can see to what is left -------------------------------
+
+
+class Strikes:
+    """Runs that end well, and are then interrupted: the first `times` of them."""
+
+    play: Steps
+
+    def __init__(self, play: Steps, times: int, where: str = "") -> None:
+        self.play = play
+        self.times = times
+        self._session = Session(basic("AKEY", "s3cr3t"), Policy(search=0.0), where=where)
+
+    def _strike(self, op: Op[Any]) -> Any:
+        done = self.play._drive(op)
+        self.times -= 1
+        if self.times >= 0:
+            raise KeyboardInterrupt
+        return done
+
+
+class Striking(Strikes, Fake):
+    def _run(self, op: Op[Any]) -> Any:
+        return self._strike(op)
+
+
+class StrikingAio(Strikes, FakeAio):
+    async def _run(self, op: Op[Any]) -> Any:
+        await asyncio.sleep(0)
+        return self._strike(op)
+
+
+BARE = [step("diffBranch", "r", "TX", answer=page()), step("getBranch", "r", "TX", answer=ref("TX", C0))]
+DROPPED = step("deleteBranch", "r", "TX", answer=ok())
+
+
+def begun(client: Striking) -> Any:
+    tx = blocking.BranchTransaction("r", "dev", client, commit_message="do things")
+    client.play.tx = tx.id
+    return tx
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_in_process_an_interruption_after_the_branch_was_made_deletes_it(times: int) -> None:
+    client = Striking(Steps(*good()[:3], *BARE, DROPPED), times)
+    tx = begun(client)
+    with pytest.raises(KeyboardInterrupt):
+        tx.__enter__()
+    client.play.close()
+    assert (tx.state, tx._tx.kept, client.times) == ("ABORTED", False, -1)
+
+
+def test_over_a_network_the_second_interruption_has_the_last_word() -> None:
+    client = Striking(Steps(*good()[:3], *BARE, DROPPED), 9, where="http://lake")
+    tx = begun(client)
+    with pytest.raises(KeyboardInterrupt):
+        tx.__enter__()
+    assert client.times == 7
+
+
+def test_an_interruption_before_the_end_had_begun_ends_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Striking(Steps(*good()[:3], WORK), 0)
+    tx = begun(client)
+    tx.__enter__()
+    monkeypatch.setattr(type(tx), "_left_open", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tx.__exit__(None, None, None)
+    client.play.close()
+    assert tx.state == "ABORTED"
+    assert f"branch '{tx.id}' is kept" in caught.value.__notes__[0]
+
+
+def test_an_interruption_after_the_merge_is_told_as_committed() -> None:
+    client = Striking(Steps(*good()), 0)
+    tx = begun(client)
+    tx.__enter__()
+    client.times = 1
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tx.__exit__(None, None, None)
+    client.play.close()
+    assert tx.state == "COMMITTED"
+    assert C2 in caught.value.__notes__[0]
+
+
+def test_awaitable_interruptions_outside_the_op() -> None:
+    client = StrikingAio(Steps(*good()[:3], *BARE, DROPPED), 1)
+    tx = aio.BranchTransaction("r", "dev", client, commit_message="do things")
+    client.play.tx = tx.id
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(tx.__aenter__())
+    client.play.close()
+    assert (tx.state, tx._tx.kept) == ("ABORTED", False)
+
+
+def test_a_name_tells_when_its_transaction_began() -> None:
+    before = time.time()
+    name = ephemeral.parse(blocking.BranchTransaction("r", "dev", None).id)
+    assert name is not None
+    assert name.started is not None
+    assert before - 0.001 <= name.started <= time.time()

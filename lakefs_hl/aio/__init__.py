@@ -30,9 +30,11 @@ if TYPE_CHECKING:
         ServerStorageConfiguration as ServerStorageConfiguration,
     )
     from lakefs_hl.aio.transactions import BranchTransaction as BranchTransaction
+    from lakefs_hl.aio.transactions import KeptTransaction as KeptTransaction
     from lakefs_hl.aio.writes import WriteIOBase as WriteIOBase
     from lakefs_hl.deletions import DeleteReport as DeleteReport
     from lakefs_hl.handles import Change as Change
+    from lakefs_hl.transactions import CollectReport as CollectReport
 
     DefaultClient: Client | None
 
@@ -42,11 +44,13 @@ __all__ = [
     "BranchTransaction",
     "Change",
     "Client",
+    "CollectReport",
     "Commit",
     "CommonPrefix",
     "DeleteReport",
     "ImportManager",
     "ImportResult",
+    "KeptTransaction",
     "ObjectInfo",
     "ReadIOBase",
     "Reference",
@@ -64,11 +68,13 @@ _HOMES: Final = {
     "BranchTransaction": "lakefs_hl.aio.transactions",
     "Change": "lakefs_hl.handles",
     "Client": "lakefs_hl.aio.client",
+    "CollectReport": "lakefs_hl.transactions",
     "Commit": "lakefs_hl.aio.refs",
     "CommonPrefix": "lakefs_hl.aio.objects",
     "DeleteReport": "lakefs_hl.deletions",
     "ImportManager": "lakefs_hl.aio.imports",
     "ImportResult": "lakefs_hl.aio.imports",
+    "KeptTransaction": "lakefs_hl.aio.transactions",
     "ObjectInfo": "lakefs_hl.aio.objects",
     "ReadIOBase": "lakefs_hl.aio.objects",
     "Reference": "lakefs_hl.aio.refs",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,12 @@ from lakefs_hl import repos as blocking
 from lakefs_hl.aio.branches import Branch
 from lakefs_hl.aio.client import Client, default_client
 from lakefs_hl.aio.refs import Reference, Tag
+from lakefs_hl.aio.transactions import KeptTransaction
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import RepositoryHandle
-from lakefs_hl.ops import branches, tags
+from lakefs_hl.ops import branches, kept, tags
 from lakefs_hl.ops import repositories as ops
+from lakefs_hl.transactions import CollectReport, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -125,6 +129,19 @@ class Repository(RepositoryHandle):
         return client._pages(page, after, arguments.amount(max_amount), lambda row: self.tag(row.id))
 
     tags = list_tags
+
+    def transactions(self, max_amount: int | None = None, after: str = "") -> AsyncIterator[KeptTransaction]:
+        client, seen = self._client, time.time()
+        page = partial(kept.page, client._session, self._id)
+        return client._pages(page, after, max_amount, lambda row: KeptTransaction(self._id, row, seen, self._given))
+
+    async def collect_transactions(
+        self, older_than: timedelta = timedelta(hours=24), *, dry_run: bool = False
+    ) -> CollectReport:
+        client = self._client
+        op = kept.collect(client._session, self._id, time.time(), seconds_of(older_than), dry_run=dry_run)
+        found = await client._run(op)
+        return CollectReport(found.deleted, found.kept, dry_run)
 
     async def metadata(self) -> dict[str, str]:
         client = self._client

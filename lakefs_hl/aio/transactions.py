@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from lakefs_hl import arguments
 from lakefs_hl import transactions as blocking
@@ -12,8 +11,9 @@ from lakefs_hl.aio.client import default_client
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.aio.writes import WriteIOBase
 from lakefs_hl.handles import Handle, OnEmpty, Strategy
+from lakefs_hl.ops import kept as kept_ops
 from lakefs_hl.ops import transaction as ops
-from lakefs_hl.transactions import TransactionFields, planned, told
+from lakefs_hl.transactions import KeptFields, TransactionFields, planned, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     ) -> None:
         source_branch_id = arguments.name(source_branch_id, "source_branch_id")
         super().__init__(repository_id, source_branch_id, client)
-        self._tx = planned(
+        tx = planned(
             self,
             commit_message,
             metadata,
@@ -55,9 +55,15 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             retries=retries,
             source_ref=source_ref,
         )
-        self._id = self._tx.plan.branch
-        self._writers = WeakSet()
-        self._lost = []
+        self._adopt(tx)
+
+    @classmethod
+    def _resumed(cls, tx: ops.Tx, client: Client | None) -> Self:
+        """A transaction that was begun earlier."""
+        made = cls.__new__(cls)
+        WriteIOBase.__init__(made, tx.plan.repository, tx.plan.branch, client)
+        made._adopt(tx)
+        return made
 
     @property
     def _client(self) -> Client:
@@ -74,25 +80,82 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     async def __aenter__(self) -> Self:
         """Creates the ephemeral branch."""
         client = self._asked()
-        await client._run(ops.begin(client._session, self._tx))
+        if self._tx.resumed and self._tx.state == "OPEN":
+            return self
+        try:
+            await client._run(ops.begin(client._session, self._tx))
+        except Exception:
+            raise
+        except BaseException:  # nobody has the branch, so it goes
+            await self._settle()
+            raise
         return self
 
     async def __aexit__(
         self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Commits and merges, or reports what was left where."""
+        try:
+            await self._end(value)
+        except Exception:
+            raise
+        except BaseException as interruption:
+            await self._settle()
+            ops.note(self._tx, interruption)
+            raise
+        told(self._tx)
+
+    async def _end(self, failed: BaseException | None) -> None:
         client, tx, left_open = self._asked(), self._tx, self._left_open()
-        if value is None:
+        if failed is None and not left_open:
             await client._run(ops.finish(client._session, tx, time.time()))
-            told(tx, left_open)
             return
         await client._run(ops.abandon(client._session, tx))
-        if isinstance(value, Exception):
-            raise ops.broken(tx, value) from value
-        value.add_note(f"transaction interrupted: {tx.fate}")
+        if failed is None:
+            raise ops.unclosed(tx, left_open)
+        if isinstance(failed, Exception):
+            raise ops.broken(tx, failed) from failed
+        ops.note(tx, failed)
+
+    async def _settle(self) -> None:
+        """Brings an interrupted transaction to its end, unless its op has been at that already."""
+        client, tx = self._asked(), self._tx
+        if not (tx.settled or tx.unwound) or not client._session.where:
+            await client._run(ops.settle(client._session, tx, time.time()))
 
     async def resolve(self) -> str:
         client = self._asked()
         state = await client._run(ops.resolve(client._session, self._tx, time.time()))
         told(self._tx)
         return state
+
+
+@twin(blocking.KeptTransaction)
+class KeptTransaction(KeptFields):
+    """A transaction that was left behind, as `Repository.transactions` lists it."""
+
+    async def resume(
+        self,
+        commit_message: str = "",
+        *,
+        metadata: Mapping[str, str] | None = None,
+        tag: str | None = None,
+        strategy: Strategy | None = None,
+        delete_on_error: bool = False,
+        on_empty: OnEmpty = "skip",
+        retries: int = 0,
+    ) -> BranchTransaction:
+        tx = self._planned(
+            commit_message, metadata, tag, strategy, on_empty, delete_on_error=delete_on_error, retries=retries
+        )
+        client = self._asked()
+        await client._run(kept_ops.resume(client._session, tx, time.time()))
+        told(tx)
+        return BranchTransaction._resumed(tx, self._given)
+
+    async def discard(self) -> None:
+        client = self._asked()
+        await client._run(kept_ops.discard(client._session, self._repository_id, self.branch))
+
+    def _asked(self) -> Client:
+        return default_client() if self._given is None else self._given

@@ -4,18 +4,23 @@
 4 merge the commit's id: **the only commit point** → 5 tag the merge commit → 6 delete the branch.
 
 States: NEW, OPEN, then COMMITTED, ABORTED or UNKNOWN. Once a merge is known, COMMITTED is for ever and what fails after
-it is told, never undone. On a failure before it the branch is kept and named, unless `delete_on_error`. An interruption
-passes as itself, with a note of what became of the transaction.
+it is told, never undone. On a failure before it the branch is kept and named, unless `delete_on_error` or unless there
+is nothing on it. An interruption passes as itself, with a note of what became of the transaction. It can land between
+any two lines, so whoever drives these ops runs `settle` until it has ended.
+
+In process a call is over when it returns or raises, whatever it met: what the log does not have then will never be
+there, so UNKNOWN is the state of a transaction over a network only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NoReturn, TypeVar
 
 import msgspec
 
-from lakefs_hl.ops import branches, logged, refs, tags
+from lakefs_hl.ops import branches, ephemeral, logged, refs, tags
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.failure import NO_CHANGES
 from lakefs_hl.ops.retry import Session
@@ -27,6 +32,8 @@ E = TypeVar("E", bound=errors.TransactionException)
 _PASSING: Final = ("dirty branch", "predicate failed", "currently locked")
 #: Clean-up after a failure ends after so many seconds.
 HURRY: Final = 5.0
+#: Of which each of the two requests that tell whether anything is on the branch may take so many.
+LOOK: Final = 1.5
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def branch(self) -> str:
         """The ephemeral branch."""
-        return f"tx-{self.destination}-{self.tx_id}"
+        return ephemeral.name_of(self.destination, self.tx_id).branch
 
     @property
     def uri(self) -> str:
@@ -82,12 +89,32 @@ class Tx:
         state: NEW, OPEN, COMMITTED, ABORTED or UNKNOWN.
         base: The commit that it started from.
         merge_commit: The commit that it ended in; None while there is none, or when nothing had changed.
-        kept: Whether the ephemeral branch is there still.
+        kept: Whether the ephemeral branch is there, or may be.
         leaked_branch: The branch that could not be deleted after all went well.
         trouble: Why not.
+        empty: Whether nothing is on the ephemeral branch; None if that was not looked at.
+        resumed: Whether it goes on with a kept branch, so that entering it makes none.
+        settled: Whether it has ended and its branch was seen to.
+        unwound: Whether an interruption was thrown into its op, which tidied up as far as it came.
+        noted: Whether the interruption that ended it carries a note.
+        untagged: Why the merge commit could not be tagged.
     """
 
-    __slots__ = ("base", "kept", "leaked_branch", "merge_commit", "plan", "state", "trouble")
+    __slots__ = (
+        "base",
+        "empty",
+        "kept",
+        "leaked_branch",
+        "merge_commit",
+        "noted",
+        "plan",
+        "resumed",
+        "settled",
+        "state",
+        "trouble",
+        "untagged",
+        "unwound",
+    )
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -96,7 +123,9 @@ class Tx:
         self.merge_commit: str | None = None
         self.kept = False
         self.leaked_branch: str | None = None
-        self.trouble = ""
+        self.trouble = self.untagged = ""
+        self.empty: bool | None = None
+        self.resumed = self.settled = self.unwound = self.noted = False
 
     @property
     def fate(self) -> str:
@@ -104,9 +133,9 @@ class Tx:
         branch = self.plan.branch
         left = f"branch {branch!r} is kept" if self.kept else f"branch {branch!r} is deleted"
         if self.state == "COMMITTED":
-            return f"{self.plan.uri} has the transaction" + (
-                f" as commit {self.merge_commit}" if self.merge_commit else ""
-            )
+            at = f" as commit {self.merge_commit}" if self.merge_commit else ""
+            tagged = f", but it could not be tagged {self.plan.tag!r}: {self.untagged}" if self.untagged else ""
+            return f"{self.plan.uri} has the transaction{at}{tagged}"
         if self.state == "UNKNOWN":
             return (
                 f"nobody knows whether {self.plan.uri} has the transaction; {left}: resolve() looks again, for a "
@@ -139,6 +168,7 @@ def begin(session: Session, tx: Tx) -> Op[None]:
     if plan.source is not None:
         start = yield from refs.commit(session, plan.repository, plan.source)
         tx.base = start.id
+    tx.kept = True  # from here on it may be there
     try:
         yield from _branch_off(session, tx)
     except errors.LakeFSException as exc:
@@ -148,10 +178,10 @@ def begin(session: Session, tx: Tx) -> Op[None]:
     except GeneratorExit:
         raise
     except BaseException:
-        tx.state = "ABORTED"
-        yield from _unwinding(_drop(session, tx))
+        tx.state, tx.unwound = "ABORTED", True
+        yield from _unwinding(_drop(_hurried(session, HURRY), tx))
         raise
-    tx.state, tx.kept = "OPEN", True
+    tx.state = "OPEN"
 
 
 def _branch_off(session: Session, tx: Tx) -> Op[None]:
@@ -184,8 +214,14 @@ def _tagged(session: Session, plan: Plan) -> Op[str | None]:
 # -- end --------------------------------------------------------------------------------------------------------------
 
 
-def finish(session: Session, tx: Tx, now: float) -> Op[None]:
+def finish(session: Session, tx: Tx, now: float, source: str | None = None) -> Op[None]:
     """Commits, merges, tags, tidies up; whatever is raised, `tx.state` says what became of it.
+
+    Args:
+        session: The client's.
+        tx: The transaction.
+        now: Unix seconds.
+        source: What to merge, if it is committed already.
 
     Raises:
         TransactionCommitError: The branch could not be committed; the destination is unchanged.
@@ -196,20 +232,21 @@ def finish(session: Session, tx: Tx, now: float) -> Op[None]:
     if tx.state != "OPEN":
         raise state_error(tx, "finished")
     try:
-        source = yield from _commit(session, tx, now)
+        if source is None:
+            source = yield from _commit(session, tx, now)
         if source is None:
             tx.state = "COMMITTED"
         else:
+            tx.empty = False
             yield from _merge(session, tx, source, now)
-        yield from _tidy_up(session, tx)
+        yield from tidy_up(session, tx)
+        tx.settled = True
     except (errors.LakeFSException, GeneratorExit):
         raise
     except BaseException as exc:
-        if tx.state == "OPEN":
-            tx.state = "ABORTED"
-            if tx.plan.delete_on_error:
-                yield from _unwinding(_drop(session, tx))
-        exc.add_note(f"transaction on {tx.plan.uri} interrupted: {tx.fate}")
+        tx.unwound = True
+        yield from _unwinding(settle(session, tx, now))
+        note(tx, exc)
         raise
 
 
@@ -230,6 +267,7 @@ def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
             return head.commit_id
         if plan.on_empty == "skip":
             return None
+        tx.empty = True
         if plan.on_empty == "error":
             raise nothing
         empty = msgspec.structs.replace(creation, allow_empty=True)
@@ -243,7 +281,7 @@ def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
 
 def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
     """The commit point."""
-    plan, trace = tx.plan, tx.plan.trace(now)
+    plan = tx.plan
     try:
         if plan.tag is not None and (taken := (yield from _tagged(session, plan))):
             msg = f"tag {plan.tag!r} has come into being meanwhile, at {taken}"
@@ -255,13 +293,7 @@ def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
         tx.merge_commit = yield from _merge_patiently(session, tx, source, merge, now)
         tx.state = "COMMITTED"
     except errors.LakeFSException as exc:
-        yield from _unmerged(session, tx, exc)
-    except GeneratorExit:
-        raise
-    except BaseException:
-        if tx.state == "UNKNOWN":
-            yield from _unwinding(_poll_once(session, tx, trace))
-        raise
+        yield from _unmerged(session, tx, exc, now)
 
 
 def _merge_patiently(session: Session, tx: Tx, source: str, merge: models.Merge, now: float) -> Op[str]:
@@ -285,11 +317,13 @@ def _passes(exc: errors.ServerException) -> bool:
     return isinstance(exc, errors.TooManyRequestsException) or any(word in str(exc) for word in _PASSING)
 
 
-def _poll_once(session: Session, tx: Tx, trace: logged.Trace) -> Op[None]:
-    """One look whether the merge is there."""
-    found = yield from logged.search(session, trace, 0.0)
+def _look(session: Session, tx: Tx, now: float) -> Op[None]:
+    """One look whether the merge is there; in process it will never be if it is not there now."""
+    found = yield from logged.search(session, tx.plan.trace(now), 0.0)
     if found is not None:
         tx.state, tx.merge_commit = "COMMITTED", found.id
+    elif not session.where:
+        tx.state = "ABORTED"
 
 
 def _unwinding(op: Op[None]) -> Op[None]:
@@ -302,11 +336,16 @@ def _unwinding(op: Op[None]) -> Op[None]:
         return
 
 
-def _unmerged(session: Session, tx: Tx, failed: errors.LakeFSException) -> Op[None]:
+def _unmerged(session: Session, tx: Tx, failed: errors.LakeFSException, now: float) -> Op[None]:
     """What a failed merge means."""
     plan = tx.plan
     if failed.maybe_applied is None:
         tx.state = "UNKNOWN"
+        if not session.where:
+            yield from _unwinding(_look(session, tx, now))
+        if tx.state == "COMMITTED":
+            return
+    if tx.state == "UNKNOWN" and failed.maybe_applied is None:
         lost = errors.TransactionOutcomeUnknown(f"transaction on {plan.uri}: {failed}; {tx.fate}")
         raise _filled(tx, lost, failed) from failed
     if isinstance(failed, errors.BadRequestException) and NO_CHANGES in str(failed) and plan.on_empty == "skip":
@@ -317,30 +356,54 @@ def _unmerged(session: Session, tx: Tx, failed: errors.LakeFSException) -> Op[No
     yield from _abort(session, tx, error, failed)
 
 
-def _tidy_up(session: Session, tx: Tx) -> Op[None]:
+def tidy_up(session: Session, tx: Tx) -> Op[None]:
     """Tags and deletes; the transaction is committed whatever happens here."""
-    plan, untagged = tx.plan, None
+    plan, tx.untagged = tx.plan, ""
+    cause: errors.LakeFSException | None = None
     if plan.tag is not None and tx.merge_commit is not None:
         try:
-            yield from tags.create(session, plan.repository, plan.tag, tx.merge_commit)
+            yield from tags.create(session, plan.repository, plan.tag, tx.merge_commit, exist_ok=True)
         except errors.LakeFSException as exc:
-            untagged = exc
+            cause, tx.untagged = exc, str(exc)
     yield from _drop(session, tx)
-    if tx.kept:
-        tx.leaked_branch = plan.branch
-    if untagged is not None:
-        error = errors.TransactionException(f"{tx.fate}, but it could not be tagged {plan.tag!r}: {untagged}")
+    tx.leaked_branch = plan.branch if tx.kept else None
+    if cause is not None:
+        error = errors.TransactionException(tx.fate)
         error.maybe_applied = True
-        raise _filled(tx, error, None) from untagged
+        raise _filled(tx, error, None) from cause
 
 
 def abandon(session: Session, tx: Tx) -> Op[None]:
-    """Ends a transaction whose body failed; its branch is kept, or deleted with `delete_on_error`."""
+    """Ends a transaction whose body failed; its branch is kept if there is something on it."""
     if tx.state != "OPEN":
         raise state_error(tx, "abandoned")
     tx.state = "ABORTED"
-    if tx.plan.delete_on_error:
-        yield from _drop(_hurried(session), tx)
+    yield from _leave(session, tx)
+    tx.settled = True
+
+
+def settle(session: Session, tx: Tx, now: float) -> Op[None]:
+    """Brings a transaction that was interrupted to its end; does nothing to one that has ended."""
+    if tx.settled or (tx.state == "NEW" and not tx.kept):
+        return
+    session = _hurried(session, HURRY)
+    if tx.state == "UNKNOWN":
+        yield from _look(session, tx, now)
+    elif tx.state in ("NEW", "OPEN"):
+        tx.state = "ABORTED"
+    if tx.state == "COMMITTED":
+        with suppress(errors.TransactionException):  # a missing tag: `fate` says so
+            yield from tidy_up(session, tx)
+    elif tx.state == "ABORTED":
+        yield from _leave(session, tx)
+    tx.settled = True
+
+
+def note(tx: Tx, interruption: BaseException) -> None:
+    """Says on an interruption what became of the transaction; once."""
+    if not tx.noted and tx.state not in ("NEW", "OPEN"):
+        tx.noted = True
+        interruption.add_note(f"transaction on {tx.plan.uri} interrupted: {tx.fate}")
 
 
 def resolve(session: Session, tx: Tx, now: float) -> Op[str]:
@@ -350,7 +413,8 @@ def resolve(session: Session, tx: Tx, now: float) -> Op[str]:
     found = yield from logged.search(session, tx.plan.trace(now), session.policy.search_final)
     if found is not None:
         tx.state, tx.merge_commit = "COMMITTED", found.id
-        yield from _tidy_up(session, tx)
+        yield from tidy_up(session, tx)
+        tx.settled = True
     return tx.state
 
 
@@ -360,20 +424,79 @@ def broken(tx: Tx, cause: Exception) -> errors.TransactionException:
     return _filled(tx, errors.TransactionException(f"transaction failed: {what}; {tx.fate}"), None)
 
 
+def unclosed(tx: Tx, names: Sequence[str]) -> errors.TransactionException:
+    """Builds the error of a transaction whose body left files open."""
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    msg = (
+        f"nothing was merged without {shown}: opened for writing in the transaction and not closed. Close files inside "
+        f"the block, as in `with tx.open(path, 'w') as file: ...`, or discard() them; {tx.fate}"
+    )
+    return _filled(tx, errors.TransactionException(msg), None)
+
+
+def gone(tx: Tx) -> errors.TransactionStartError:
+    """Builds the error of a kept transaction that cannot be resumed."""
+    tx.state = "ABORTED"
+    msg = (
+        f"resuming transaction {tx.plan.branch!r}: its branch is gone, and {tx.plan.uri} has no commit with "
+        f"{logged.OP_ID}={tx.plan.tx_id}-merge: it was discarded"
+    )
+    return _filled(tx, errors.TransactionStartError(msg), None)
+
+
+def untaggable(tx: Tx) -> errors.TransactionException:
+    """Builds the error of a kept transaction that somebody else has merged, so that there is no commit to tag."""
+    msg = (
+        f"{tx.fate}, but it cannot be tagged {tx.plan.tag!r}: no commit of its log has "
+        f"{logged.OP_ID}={tx.plan.tx_id}-merge. Create the tag where you want it, and resume without one"
+    )
+    return _filled(tx, errors.TransactionException(msg), None)
+
+
 def state_error(tx: Tx, verb: str) -> errors.TransactionStateError:
     """Builds the error of a transaction that is not where it should be."""
     hint = "enter it first" if tx.state == "NEW" else "a transaction is used once: make another"
+    if tx.resumed:
+        hint = "resume() has finished it, and nothing is left to do"
     msg = f"a transaction on {tx.plan.uri} that is {tx.state} cannot be {verb}: {hint}"
     return _filled(tx, errors.TransactionStateError(msg), None)
 
 
 def _abort(session: Session, tx: Tx, error: errors.TransactionException, cause: errors.LakeFSException) -> Op[None]:
-    """Raises, after the branch is deleted if that was wanted."""
+    """Raises, after the branch was left as it is, or deleted."""
     tx.state = "ABORTED"
-    if tx.plan.delete_on_error:
-        yield from _drop(_hurried(session), tx)
+    if tx.empty is None and not isinstance(cause, errors.ServerException):
+        tx.empty = False  # no time is lost on asking a server that does not answer what it holds
+    yield from _leave(session, tx)
+    tx.settled = True
     error.args = (f"{error}; {tx.fate}",)
     raise _filled(tx, error, cause) from cause
+
+
+def _leave(session: Session, tx: Tx) -> Op[None]:
+    """Deletes the branch of a transaction that has failed, if that was asked for or if nothing is on it."""
+    wanted, seconds = tx.plan.delete_on_error, HURRY
+    if tx.kept and not wanted and tx.empty is None:
+        tx.empty = yield from _is_empty(_hurried(session, LOOK), tx)
+        seconds -= 2 * LOOK
+    if tx.kept and (wanted or tx.empty):
+        yield from _drop(_hurried(session, seconds), tx)
+
+
+def _is_empty(session: Session, tx: Tx) -> Op[bool | None]:
+    """Whether nothing was staged or committed on the branch; None if that could not be seen."""
+    plan = tx.plan
+    try:
+        staged = yield from branches.uncommitted_page(session, plan.repository, plan.branch, "", 1)
+        if staged.results:
+            return False
+        head = yield from branches.get(session, plan.repository, plan.branch)
+    except errors.NotFoundException:
+        tx.kept = False
+        return None
+    except errors.LakeFSException:
+        return None
+    return head.commit_id == tx.base
 
 
 def _drop(session: Session, tx: Tx) -> Op[None]:
@@ -388,9 +511,9 @@ def _drop(session: Session, tx: Tx) -> Op[None]:
         tx.kept = False
 
 
-def _hurried(session: Session) -> Session:
+def _hurried(session: Session, seconds: float) -> Session:
     """The same session for what must not keep a user waiting."""
-    return Session(session.authority, msgspec.structs.replace(session.policy, deadline=HURRY), where=session.where)
+    return Session(session.authority, msgspec.structs.replace(session.policy, deadline=seconds), where=session.where)
 
 
 def _filled(tx: Tx, error: E, cause: errors.LakeFSException | None) -> E:

@@ -18,6 +18,8 @@ import pytest
 import lakefs_hl
 from lakefs_hl import exceptions
 from lakefs_hl.handles import CommitFields, Handle, ImportFields, ObjectFields, PrefixFields, RepositoryHandle
+from lakefs_hl.ops import branches
+from lakefs_hl.spec import models
 from tests.worlds import World
 
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -34,6 +36,7 @@ NOUNS: dict[str, list[type]] = {
     "prefix": [PrefixFields, lakefs_hl.CommonPrefix],
     "import": [ImportFields, lakefs_hl.ImportManager],
     "transaction": [lakefs_hl.BranchTransaction.__mro__[1], lakefs_hl.BranchTransaction],
+    "kept": [lakefs_hl.KeptTransaction.__mro__[1], lakefs_hl.KeptTransaction],
     "server": [lakefs_hl.ServerConfiguration],
     "storage": [lakefs_hl.ServerStorageConfiguration],
 }
@@ -675,6 +678,199 @@ def test_transaction_resolve(main: Any) -> None:
     with main.transaction("m") as tx:
         tx.upload(b"1", "a")
     assert tx.resolve() == "COMMITTED"
+
+
+def test_transaction_with_a_file_left_open(repo: Any, main: Any) -> None:
+    with pytest.raises(exceptions.TransactionException, match=r"nothing was merged without lakefs://.*/b: ") as caught:
+        with main.transaction("never") as tx:
+            tx.upload(b"1", "a")
+            file = tx.open("b", "w")
+            file.write("2")
+    assert caught.value.state == "ABORTED"
+    assert not main.exists("a")
+    assert repo.branch(caught.value.branch).exists("a")
+
+
+def test_transaction_that_wrote_nothing_leaves_nothing(repo: Any, main: Any) -> None:
+    for failure in (ZeroDivisionError, KeyboardInterrupt):
+        with pytest.raises((exceptions.TransactionException, KeyboardInterrupt)):
+            with main.transaction("never"):
+                raise failure
+    assert [branch.id for branch in repo.list_branches(hidden=True)] == ["main"]
+
+
+# ------------------------------------------------------------------------------------------- transactions left behind
+
+
+def leave(main: Any, message: str = "never") -> Any:
+    """A transaction whose block failed."""
+    with pytest.raises(exceptions.TransactionException):
+        with main.transaction(message) as tx:
+            tx.upload(b"1", "a")
+            raise ZeroDivisionError
+    return tx
+
+
+def lose(world: World, repo: Any, main: Any, how_far: str) -> Any:
+    """A transaction whose process went when it had come so far."""
+    tx = main.transaction("all or nothing", metadata={"k": "v"})
+    tx.__enter__()
+    if how_far != "empty":
+        tx.upload(b"1", "a")
+    if how_far in ("committed", "merged"):
+        session, op_id = world.client._session, f"{tx.id[-32:]}-commit"
+        creation = models.CommitCreation("all or nothing", {"k": "v"})
+        world.settle(world.client._run(branches.commit(session, repo.id, tx.id, creation, op_id=op_id, now=0.0)))
+    if how_far == "merged":
+        repo.branch(tx.id).merge_into(main)
+    return tx
+
+
+@tries("repository_transactions", "kept_id", "kept_branch", "kept_repository_id", "kept_source_branch_id", "kept_state")
+@tries("kept_started", "kept_age", "kept_message", "kept_owner")
+def test_repository_transactions(world: World, repo: Any, main: Any) -> None:
+    assert list(repo.transactions()) == []
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    made = {how_far: lose(world, repo, main, how_far) for how_far in ("empty", "staged", "committed", "merged")}
+    repo.branch("tx-of-mine").create("main")  # no transaction has made it
+    found = {kept.state: kept for kept in repo.transactions()}
+    assert {state: kept.branch for state, kept in found.items()} == {state: tx.id for state, tx in made.items()}
+    for kept in found.values():
+        assert kept.branch == f"tx-main-{kept.id}"
+        assert (kept.repository_id, kept.source_branch_id) == (repo.id, "main")
+        assert before < kept.started < datetime.now(UTC)
+        assert timedelta(0) <= kept.age < timedelta(minutes=5)
+    for state in ("empty", "staged"):
+        assert (found[state].message, found[state].owner) == (None, None)
+    owner = repo.branch(made["committed"].id).get_commit().committer
+    for state in ("committed", "merged"):
+        assert (found[state].message, found[state].owner) == ("all or nothing", owner)
+    assert len(list(repo.transactions(2))) == 2
+    later = list(repo.transactions(after=found["empty"].branch))
+    assert sorted(kept.state for kept in later) == ["committed", "merged", "staged"]
+
+
+def test_repository_transactions_of_an_earlier_release(repo: Any, main: Any) -> None:
+    repo.branch("tx-main-" + "0123456789ab4def8123456789abcdef").create("main")
+    (kept,) = repo.transactions()
+    assert (kept.started, kept.age, kept.state) == (None, None, "empty")
+    assert repo.collect_transactions(timedelta(0)).deleted == {}
+
+
+def test_kept_discard(repo: Any, main: Any) -> None:
+    tx = leave(main)
+    (kept,) = repo.transactions()
+    assert kept.branch == tx.id
+    kept.discard()
+    kept.discard()
+    assert list(repo.transactions()) == []
+
+
+def test_kept_resume_goes_on_with_the_block(world: World, repo: Any, main: Any) -> None:
+    lose(world, repo, main, "staged")
+    (kept,) = repo.transactions()
+    tx = kept.resume("finished", metadata={"k": "w"}, tag="v1")
+    assert (tx.state, tx.id) == ("OPEN", kept.branch)
+    with tx:
+        assert tx.download("a") == b"1"
+        tx.upload(b"2", "b")
+    assert (tx.state, paths(main.list_objects())) == ("COMMITTED", ["a", "b"])
+    assert (main.commit_message(), main.metadata()["k"]) == ("finished", "w")
+    assert repo.tag("v1").get_commit().id == tx.merge_commit_id
+    assert list(repo.transactions()) == []
+
+
+def test_kept_resume_of_nothing(world: World, repo: Any, main: Any) -> None:
+    lose(world, repo, main, "empty")
+    (kept,) = repo.transactions()
+    with kept.resume() as tx:
+        assert tx.state == "OPEN"
+    assert (tx.state, tx.merge_commit_id, list(repo.transactions())) == ("COMMITTED", None, [])
+
+
+def test_kept_resume_that_fails_again_keeps_what_was_written(world: World, repo: Any, main: Any) -> None:
+    lose(world, repo, main, "empty")
+    (kept,) = repo.transactions()
+    with pytest.raises(exceptions.TransactionException, match="is kept"):
+        with kept.resume() as tx:
+            tx.upload(b"1", "a")
+            raise ZeroDivisionError
+    assert [kept.state for kept in repo.transactions()] == ["staged"]
+    with pytest.raises(exceptions.TransactionException, match="is deleted"):
+        with kept.resume() as tx:
+            tx.delete_objects("a")
+            raise ZeroDivisionError
+    assert list(repo.transactions()) == []
+
+
+def test_kept_resume_merges_what_was_committed(world: World, repo: Any, main: Any) -> None:
+    lose(world, repo, main, "committed")
+    main.upload(b"2", "b")
+    main.commit_changes("meanwhile")
+    (kept,) = repo.transactions()
+    tx = kept.resume()
+    assert (tx.state, paths(main.list_objects())) == ("COMMITTED", ["a", "b"])
+    assert (main.commit_message(), main.metadata()["k"], main.head().id) == ("all or nothing", "v", tx.merge_commit_id)
+    assert list(repo.transactions()) == []
+    with pytest.raises(exceptions.TransactionStateError, match=r"resume\(\) has finished it"):
+        with tx:
+            pytest.fail("the block must not begin")
+    again = kept.resume()
+    assert (again.state, again.merge_commit_id) == ("COMMITTED", tx.merge_commit_id)
+
+
+def test_kept_resume_of_what_was_merged_only_tidies_up(world: World, repo: Any, main: Any) -> None:
+    lose(world, repo, main, "merged")
+    head = main.head().id
+    (kept,) = repo.transactions()
+    tx = kept.resume()
+    assert (tx.state, main.head().id, list(repo.transactions())) == ("COMMITTED", head, [])
+
+
+def test_kept_resume_that_meets_a_conflict_keeps_it(world: World, repo: Any, main: Any) -> None:
+    lose(world, repo, main, "committed")
+    main.upload(b"2", "a")
+    main.commit_changes("meanwhile")
+    (kept,) = repo.transactions()
+    with pytest.raises(exceptions.TransactionMergeError) as caught:
+        kept.resume()
+    assert (caught.value.conflicts, main.download("a")) == (("a",), b"2")
+    assert kept.resume(strategy="source-wins").state == "COMMITTED"
+    assert main.download("a") == b"1"
+
+
+@tries("kept_resume")
+def test_kept_resume_of_what_was_discarded(repo: Any, main: Any) -> None:
+    leave(main)
+    (kept,) = repo.transactions()
+    kept.discard()
+    with pytest.raises(exceptions.TransactionStartError, match="its branch is gone") as caught:
+        kept.resume()
+    assert (caught.value.branch, caught.value.state) == (kept.branch, "ABORTED")
+
+
+def test_repository_collect_transactions(world: World, repo: Any, main: Any) -> None:
+    made = {how_far: lose(world, repo, main, how_far) for how_far in ("empty", "staged", "committed", "merged")}
+    merged = made["merged"].id
+    report = repo.collect_transactions(dry_run=True)
+    assert (set(report.deleted), report.dry_run) == ({merged}, True)
+    assert report.deleted[merged] == "merged into 'main'"
+    assert len(list(repo.transactions())) == 4
+    report = repo.collect_transactions()
+    assert (set(report.deleted), report.dry_run) == ({merged}, False)
+    assert set(report.kept) == {made[state].id for state in ("empty", "staged", "committed")}
+    assert [branch.id for branch in repo.list_branches(hidden=True) if branch.id == merged] == []
+    assert repo.collect_transactions(timedelta(hours=1)).deleted == {}
+    assert len(repo.collect_transactions(older_than=timedelta(0)).deleted) == 3
+    assert list(repo.transactions()) == []
+    assert repo.collect_transactions() == ({}, {}, False)
+
+
+def test_repository_collect_transactions_wants_a_time(repo: Any) -> None:
+    with pytest.raises(ValueError, match="must not be negative"):
+        repo.collect_transactions(older_than=timedelta(seconds=-1))
+    with pytest.raises(TypeError, match="older_than must be a timedelta"):
+        repo.collect_transactions(older_than=24)
 
 
 # ----------------------------------------------------------------------------------------------------------- the server

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from lakefs_hl.ops import transaction
+from lakefs_hl.ops.auth import basic
 from lakefs_hl.ops.effects import Cancelled, Op
+from lakefs_hl.ops.retry import Policy, Session
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.models import Diff
 from lakefs_hl.spec.wire import Response
@@ -30,6 +32,7 @@ from tests.ops.script import (
     page,
     ref,
     session,
+    silent,
     step,
 )
 
@@ -52,6 +55,10 @@ def begin(tx: transaction.Tx) -> Op[None]:
 
 def finish(tx: transaction.Tx, **policy: Any) -> Op[None]:
     return transaction.finish(session(**policy), tx, NOW)
+
+
+def in_process() -> Session:
+    return Session(basic("AKEY", "s3cr3t"), Policy(search=0.0, search_final=0.0))
 
 
 COMMITTED, MERGED, DELETED = ok(commit(C1), 201), ok(models.MergeResult(C2)), ok()
@@ -85,6 +92,11 @@ def tagged(answer: Answer) -> Step:
     return step("getTag", "r", "v1", answer=answer)
 
 
+#: What is looked at on the ephemeral branch after a failure.
+WORK = step("diffBranch", "r", TX, answer=page(Diff("added", "a", "object")), query={"amount": "1"})
+BARE = step("diffBranch", "r", TX, answer=page(), query={"amount": "1"})
+UNMOVED = step("getBranch", "r", TX, answer=ref(TX, C0))
+MOVED = step("getBranch", "r", TX, answer=ref(TX, C3))
 NO_TAG = tagged(no(404, "tag not found"))
 FOUND = commit(C2, f"{ID}-merge")
 
@@ -192,10 +204,50 @@ def test_1_interrupted(interrupt: type[BaseException]) -> None:
 
 def test_2_an_exception_keeps_the_branch_and_names_it() -> None:
     tx = make()
-    Play().run(transaction.abandon(session(), tx))
+    Play(WORK).run(transaction.abandon(session(), tx))
     error = transaction.broken(tx, KeyError("k"))
     check(error, "ABORTED")
     assert str(error) == f"transaction failed: KeyError: 'k'; lakefs://r/dev is unchanged; branch '{TX}' is kept"
+
+
+def test_2_a_branch_with_nothing_on_it_goes() -> None:
+    tx = make()
+    play = Play(BARE, UNMOVED, dropped())
+    play.run(transaction.abandon(session(), tx))
+    assert (tx.state, tx.kept) == ("ABORTED", False)
+    assert sum(request.within or 99.0 for request in play.sent) == 5.0  # all of it, not each
+
+
+def test_2_a_branch_that_somebody_committed_to_stays() -> None:
+    tx = make()
+    Play(BARE, MOVED).run(transaction.abandon(session(), tx))
+    assert tx.kept
+
+
+@pytest.mark.parametrize("answer", [no(403, "no"), silent(1.0)])
+def test_2_a_branch_that_cannot_be_looked_at_stays(answer: Answer) -> None:
+    tx = make()
+    play = Play(*[step("diffBranch", "r", TX, answer=answer)] * 5)
+    play._drive(transaction.abandon(session(), tx))
+    assert (tx.state, tx.kept) == ("ABORTED", True)
+    assert {request.endpoint.operation for request in play.sent} == {"diffBranch"}
+
+
+def test_2_a_branch_that_is_gone_is_not_called_kept() -> None:
+    tx = make()
+    Play(step("diffBranch", "r", TX, answer=no(404, "branch not found"))).run(transaction.abandon(session(), tx))
+    assert not tx.kept
+
+
+def test_2_files_that_were_not_closed_are_named() -> None:
+    tx = make()
+    Play(WORK).run(transaction.abandon(session(), tx))
+    error = transaction.unclosed(tx, [f"lakefs://r/{TX}/{number}" for number in range(7)])
+    check(error, "ABORTED")
+    assert f"nothing was merged without lakefs://r/{TX}/0, " in str(error)
+    assert "and 2 more" in str(error)
+    assert "with tx.open(path, 'w') as file" in str(error)
+    assert f"branch '{TX}' is kept" in str(error)
 
 
 def test_2_delete_on_error() -> None:
@@ -245,7 +297,7 @@ def test_3_unknown() -> None:
 )
 def test_3_refused(status: int, message: str) -> None:
     tx = make()
-    error = Play(committed(no(status, message))).fails(finish(tx), errors.TransactionCommitError, message)
+    error = Play(committed(no(status, message)), WORK).fails(finish(tx), errors.TransactionCommitError, message)
     check(error, "ABORTED")
     assert (error.maybe_applied, tx.kept) == (False, True)
     assert "lakefs://r/dev is unchanged" in str(error)
@@ -257,13 +309,10 @@ def test_3_refused_and_deleted() -> None:
 
 
 def test_3_the_credentials_expired() -> None:  # row 2, token expiry
-    error = Play(committed(no(401, "error authenticating request"))).fails(
-        finish(make()), errors.TransactionCommitError
-    )
+    expired = no(401, "error authenticating request")
+    blind = step("diffBranch", "r", TX, answer=expired)
+    error = Play(committed(expired), blind).fails(finish(make()), errors.TransactionCommitError)
     assert isinstance(error.__cause__, errors.NotAuthorizedException)
-
-
-UNMOVED = step("getBranch", "r", TX, answer=ref(TX, C0))
 
 
 def test_3_nothing_changed_is_skipped() -> None:  # B8.77
@@ -274,8 +323,10 @@ def test_3_nothing_changed_is_skipped() -> None:  # B8.77
 
 def test_3_nothing_changed_as_an_error() -> None:  # B8.77
     tx = make(on_empty="error")
-    error = Play(committed(NO_CHANGES), UNMOVED).fails(finish(tx), errors.TransactionCommitError, "no changes")
+    play = Play(committed(NO_CHANGES), UNMOVED, dropped())
+    error = play.fails(finish(tx), errors.TransactionCommitError, "no changes")
     check(error, "ABORTED")
+    assert "is deleted" in str(error)  # nothing is on it
 
 
 def test_3_nothing_changed_and_committed_all_the_same() -> None:  # B8.77
@@ -287,21 +338,23 @@ def test_3_nothing_changed_and_committed_all_the_same() -> None:  # B8.77
 
 def test_3_what_a_worker_committed_is_merged() -> None:  # B8.77
     tx = make()
-    moved = step("getBranch", "r", TX, answer=ref(TX, C3))
-    Play(committed(NO_CHANGES), moved, merged(source=C3), dropped()).run(finish(tx))
+    Play(committed(NO_CHANGES), MOVED, merged(source=C3), dropped()).run(finish(tx))
     assert tx.merge_commit == C2
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
 def test_3_interrupted(interrupt: type[BaseException]) -> None:
     tx = make()
-    error = Play(committed(interrupt())).fails(finish(tx), interrupt)
+    error = Play(committed(interrupt()), WORK).fails(finish(tx), interrupt)
     assert (tx.state, tx.kept) == ("ABORTED", True)
     assert error.__notes__ == [
         f"transaction on lakefs://r/dev interrupted: lakefs://r/dev is unchanged; branch '{TX}' is kept"
     ]
     tx = make(delete_on_error=True)
     Play(committed(interrupt()), dropped()).fails(finish(tx), interrupt)
+    assert not tx.kept
+    tx = make()
+    Play(committed(interrupt()), BARE, UNMOVED, dropped()).fails(finish(tx), interrupt)
     assert not tx.kept
 
 
@@ -384,9 +437,22 @@ def test_4_commits_that_come_to_nothing() -> None:
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
 def test_4_interrupted_and_found(interrupt: type[BaseException]) -> None:
     tx = make()
-    error = Play(committed(), merged(interrupt()), looked(FOUND)).fails(finish(tx), interrupt)
-    assert (tx.state, tx.merge_commit) == ("COMMITTED", C2)
+    error = Play(committed(), merged(interrupt()), looked(FOUND), dropped()).fails(finish(tx), interrupt)
+    assert (tx.state, tx.merge_commit, tx.kept) == ("COMMITTED", C2, False)
     assert C2 in error.__notes__[0]
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTS)
+def test_4_interrupted_and_found_and_tagged(interrupt: type[BaseException]) -> None:
+    tx = make(tag="v1")
+    taken = step("createTag", "r", answer=no(409, "tag already exists: not unique"))
+    play = Play(committed(), NO_TAG, merged(interrupt()), looked(FOUND), taken, tagged(ref("v1", C3)), dropped())
+    error = play.fails(finish(tx), interrupt)
+    assert "could not be tagged 'v1'" in error.__notes__[0]
+    tx = make(tag="v1")
+    made = step("createTag", "r", answer=ok(models.Ref("v1", C2), 201), body=MAKE_TAG)
+    error = Play(committed(), NO_TAG, merged(interrupt()), looked(FOUND), made, dropped()).fails(finish(tx), interrupt)
+    assert "could not" not in error.__notes__[0]
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
@@ -396,6 +462,50 @@ def test_4_interrupted_and_not_found(interrupt: type[BaseException], look: list[
     error = Play(committed(), merged(interrupt()), *look).fails(finish(tx), interrupt)
     assert (tx.state, tx.kept) == ("UNKNOWN", True)
     assert "nobody knows" in error.__notes__[0]
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTS)
+def test_4_interrupted_in_process_and_not_found_is_not_merged(interrupt: type[BaseException]) -> None:
+    tx = make()
+    error = Play(committed(), merged(interrupt()), looked()).fails(transaction.finish(in_process(), tx, NOW), interrupt)
+    assert (tx.state, tx.kept) == ("ABORTED", True)
+    assert "lakefs://r/dev is unchanged" in error.__notes__[0]
+
+
+@pytest.mark.parametrize(("log", "state"), [([], "ABORTED"), ([FOUND], "COMMITTED")])
+def test_4_in_process_an_error_that_leaves_it_open_is_looked_up(log: list[models.Commit], state: str) -> None:
+    tx = make(on_empty="commit")
+    steps = [committed(), merged(no(500, "disk full")), looked(*log)]
+    if state == "COMMITTED":
+        Play(*steps, dropped()).run(transaction.finish(in_process(), tx, NOW))
+    else:
+        play = Play(*steps, looked())  # the retry layer's own look, then ours
+        play.fails(transaction.finish(in_process(), tx, NOW), errors.TransactionMergeError)
+    assert tx.state == state
+
+
+def test_settle_goes_on_where_an_interruption_broke_it_off() -> None:
+    tx = make()
+    broken_off = [committed(), merged(KeyboardInterrupt()), step("logCommits", "r", "dev", answer=KeyboardInterrupt())]
+    Play(*broken_off).fails(transaction.finish(in_process(), tx, NOW), KeyboardInterrupt)
+    assert (tx.state, tx.settled) == ("UNKNOWN", False)
+    Play(looked(FOUND), dropped()).run(transaction.settle(in_process(), tx, NOW))
+    assert (tx.state, tx.settled, tx.kept) == ("COMMITTED", True, False)
+    Play().run(transaction.settle(in_process(), tx, NOW))
+
+
+@pytest.mark.parametrize("state", ["NEW", "OPEN"])
+def test_settle_drops_a_branch_that_nobody_has_come_to_use(state: str) -> None:
+    tx = make(state)
+    tx.kept = True
+    Play(BARE, UNMOVED, dropped()).run(transaction.settle(session(), tx, NOW))
+    assert (tx.state, tx.kept) == ("ABORTED", False)
+
+
+def test_settle_of_what_never_began_does_nothing() -> None:
+    tx = make("NEW")
+    Play().run(transaction.settle(session(), tx, NOW))
+    assert tx.state == "NEW"
 
 
 def test_4_interrupted_before_it_was_sent() -> None:
@@ -434,8 +544,10 @@ def test_5_lost_but_tagged() -> None:
 @pytest.mark.parametrize("status", [403, 409, 412])
 def test_5_refused(status: int) -> None:  # B8.76
     tx = make(tag="v1")
-    refused = step("createTag", "r", answer=no(status, "x"))
-    error = Play(committed(), NO_TAG, merged(), refused, dropped()).fails(finish(tx), errors.TransactionException)
+    refused = [step("createTag", "r", answer=no(status, "x"))]
+    if status == 409:
+        refused.append(tagged(ref("v1", C3)))
+    error = Play(committed(), NO_TAG, merged(), *refused, dropped()).fails(finish(tx), errors.TransactionException)
     check(error, "COMMITTED")
     assert error.maybe_applied is True
     assert "could not be tagged 'v1'" in str(error)
@@ -460,7 +572,7 @@ def test_6_a_branch_that_stays_is_no_failure(answers: list[Answer]) -> None:  # 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
 def test_6_interrupted(interrupt: type[BaseException]) -> None:
     tx = make()
-    error = Play(committed(), merged(), dropped(interrupt())).fails(finish(tx), interrupt)
+    error = Play(committed(), merged(), dropped(interrupt()), dropped()).fails(finish(tx), interrupt)
     assert tx.state == "COMMITTED"
     assert "has the transaction" in error.__notes__[0]
 

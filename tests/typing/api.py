@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import assert_type
+from typing import Literal, assert_type
 
 import lakefs_hl as lakefs
 from lakefs_hl import aio
@@ -75,6 +75,12 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(branch.transaction("m"), lakefs.BranchTransaction)
     with branch.transaction("m") as tx:
         assert_type(tx, lakefs.BranchTransaction)
+    for kept in repository.transactions():
+        assert_type(kept, lakefs.KeptTransaction)
+        assert_type(kept.age, timedelta | None)
+        assert_type(kept.state, Literal["empty", "staged", "committed", "merged"])
+        assert_type(kept.resume("m"), lakefs.BranchTransaction)
+    assert_type(repository.collect_transactions(timedelta(days=1), dry_run=True), lakefs.CollectReport)
 
 
 def objects(branch: lakefs.Branch, info: lakefs.ObjectInfo) -> None:
@@ -117,6 +123,10 @@ async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Refe
     assert_type(await branch.commit_changes("m"), aio.Commit)
     assert_type(branch.list_objects(), AsyncIterator[aio.ObjectInfo | aio.CommonPrefix])
     assert_type(branch.diff("dev"), AsyncIterator[lakefs.Change])
+    async for kept in repository.transactions():
+        assert_type(kept, aio.KeptTransaction)
+        assert_type(await kept.resume(), aio.BranchTransaction)
+    assert_type(await repository.collect_transactions(), lakefs.CollectReport)
     assert_type(await branch.open("a"), AsyncFile[str])
     assert_type(await branch.open("a", "rb"), AsyncFile[bytes])
     assert_type(await branch.open("a", "w"), AsyncFile[str])
