@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lakefs_hl import aio as aio
     from lakefs_hl import exceptions as exceptions
+    from lakefs_hl import types as types
     from lakefs_hl.branches import Branch as Branch
     from lakefs_hl.client import Client as Client
     from lakefs_hl.deletions import DeleteReport as DeleteReport
@@ -77,6 +78,7 @@ __all__ = [
     "init",
     "repositories",
     "repository",
+    "types",
 ]
 _HOMES: Final = {
     "Branch": "lakefs_hl.branches",
@@ -99,7 +101,7 @@ _HOMES: Final = {
     "Tag": "lakefs_hl.refs",
     "WriteIOBase": "lakefs_hl.writes",
 }
-_ROOMS: Final = frozenset({"aio", "exceptions"})
+_ROOMS: Final = frozenset({"aio", "exceptions", "types"})
 
 
 def __getattr__(name: str) -> Any:

@@ -175,7 +175,9 @@ class Client:
         _warn(settings, verify=recipe.get("verify_ssl", True))
         authority, role = _authority(settings)
         transport = lake or _transport(settings, recipe)
-        self._assemble(recipe, settings, Session(authority, policy, where=_where(settings)), role, transport)
+        self._assemble(
+            recipe, settings, Session(authority, policy, where=_where(settings), new_key=_new_key), role, transport
+        )
 
     def _assemble(
         self, recipe: Recipe, settings: config.Settings, session: Session, role: Role | None, transport: Transport
@@ -315,8 +317,7 @@ class Client:
         recipe = cast(
             "Recipe", {**self._recipe, **{name: value for name, value in options.items() if value is not None}}
         )
-        session = Session(self._session.authority, _policy(recipe), where=self._session.where)
-        session.budget, session.storage = self._session.budget, self._session.storage
+        session = self._session.copy(_policy(recipe))
         wider = max_concurrency is not None and not self._in_process
         copy = object.__new__(type(self))
         copy._assemble(
@@ -402,6 +403,11 @@ def _one(name: str, value: str | None, alias: str, other: str | None) -> str | N
         msg = f"{name} and {alias} are two names of one thing, and were given two values"
         raise InvalidConfigError(msg)
     return other if value is None else value
+
+
+def _new_key() -> str:
+    """An idempotency key: nobody else has it, not even the other side of a fork."""
+    return uuid.uuid4().hex
 
 
 def _policy(recipe: Recipe) -> Policy:

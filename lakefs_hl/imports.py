@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ from lakefs_hl.handles import ImportFields
 from lakefs_hl.ops import imports as ops
 from lakefs_hl.refs import Commit
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import LakeFSException, ProtocolException, TransportException
+from lakefs_hl.spec.errors import ImportFailedException, ProtocolException
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,6 +66,7 @@ class ImportManager(ImportFields):
             metadata=metadata,
         )
         self._made: ImportResult | None = None
+        self._failure: ImportFailedException | None = None
 
     @property
     def _client(self) -> Client:
@@ -86,6 +88,7 @@ class ImportManager(ImportFields):
         Raises:
             ValueError: There is no source.
             RuntimeError: It was started already.
+            BadRequestException: The branch has uncommitted changes.
         """
         locations, client = self._to_start(), self._client
         op = ops.start(
@@ -98,7 +101,7 @@ class ImportManager(ImportFields):
             op_id=uuid.uuid4().hex,
             now=time.time(),
         )
-        self._import_id = client._run(op)
+        self._import_id, self._failure = client._run(op), None
         return self._import_id
 
     def status(self) -> models.ImportStatus:
@@ -111,7 +114,7 @@ class ImportManager(ImportFields):
         return client._run(ops.status(client._session, self._repository_id, self._id, started))
 
     def wait(self, poll_interval: timedelta | float = POLL) -> ImportResult:
-        """Waits for the end of the import, in a notebook with a running event loop too.
+        """Waits for the end of the import, in a notebook with a running event loop too; a second call answers again.
 
         Args:
             poll_interval: The longest pause between two questions, as a `timedelta` or in seconds; the first ones are
@@ -119,17 +122,19 @@ class ImportManager(ImportFields):
 
         Raises:
             RuntimeError: It was not started.
-            LakeFSException: The import failed; the message is the server's.
+            ImportFailedException: The import failed or was cancelled; the message is the server's.
         """
+        if self._import_id is None and self._failure is not None:
+            raise copy(self._failure)
+        if self._import_id is None and self._made is not None:
+            return self._made
         started, client = self._started(), self._client
         pause = arguments.seconds(poll_interval, "poll_interval")
         op = ops.wait(client._session, self._repository_id, self._id, started, pause)
         try:
             record = client._run(op)
-        except TransportException:
-            raise  # it may go on: wait() can be called again
-        except LakeFSException:
-            self._import_id = None
+        except ImportFailedException as exc:  # after any other error it may go on: wait() can be called again
+            self._import_id, self._failure = None, exc
             raise
         self._import_id = None
         self._made = _result(self, record)

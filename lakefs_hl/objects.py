@@ -45,7 +45,8 @@ class ReadIOBase(Handle):
             path: The object's path, not empty.
 
         Raises:
-            ObjectNotFoundException: There is no such object, or no such reference.
+            ObjectNotFoundException: There is no such object.
+            NotFoundException: There is no such reference.
         """
         client = self._client
         op = ops.stat(client._session, self._repository_id, self._id, arguments.path(path, self))
@@ -78,7 +79,8 @@ class ReadIOBase(Handle):
             pre_signed: Whether to read from the object store by a pre-signed URL; None asks the server what it can.
 
         Raises:
-            ObjectNotFoundException: There is no such object, or no such reference.
+            ObjectNotFoundException: There is no such object.
+            NotFoundException: There is no such reference.
             IntegrityError: What came is not what the lake promised, three times over.
         """
         client = self._client
@@ -170,7 +172,8 @@ class ReadIOBase(Handle):
             buffering: Size of the buffer, bytes; 0 gives the raw file (binary only).
 
         Raises:
-            ObjectNotFoundException: There is no such object, or no such reference.
+            ObjectNotFoundException: There is no such object.
+            NotFoundException: There is no such reference.
             ObjectChangedError: The object was replaced while it was read.
         """
         return fileio.open_reader(
@@ -216,7 +219,9 @@ class ObjectInfo(ObjectFields):
         """Deletes the object from its branch; one that is gone already is no error.
 
         Raises:
-            NotFoundException: The reference is not a branch.
+            BadRequestException: The reference is a commit or a tag, which no write changes.
+            NotFoundException: There is no such reference.
+            AmbiguousOutcomeError: The answer was lost, and an object is there that may have been written since.
         """
         at, client = self._reference, self._reference._client
         client._run(ops.delete(client._session, at._repository_id, at._id, self.path))

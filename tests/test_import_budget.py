@@ -55,7 +55,7 @@ def test_the_check_can_fail() -> None:
     assert loaded("import yaml, asyncio") == ["yaml", "asyncio"]
 
 
-@pytest.mark.parametrize("module", ["lakefs_hl", "lakefs_hl.pytest_plugin", "lakefs_hl.exceptions"])
+@pytest.mark.parametrize("module", ["lakefs_hl", "lakefs_hl.pytest_plugin", "lakefs_hl.exceptions", "lakefs_hl.types"])
 def test_nothing_heavy_is_loaded_by_the_import(module: str) -> None:
     allowed = {"msgspec"} if module == "lakefs_hl.exceptions" else set()
     assert set(loaded(f"import {module}")) <= allowed

@@ -63,7 +63,7 @@ def pairs() -> list[tuple[str, str]]:
 
 
 def test_the_same_names_are_public() -> None:
-    assert set(lakefs_hl.__all__) - set(aio.__all__) == {"__version__", "aio", "exceptions"}
+    assert set(lakefs_hl.__all__) - set(aio.__all__) == {"__version__", "aio", "exceptions", "types"}
     assert set(aio.__all__) <= set(lakefs_hl.__all__)
     assert len(CLASSES) > 15
 

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 import lakefs_hl
-from lakefs_hl import aio, exceptions
+from lakefs_hl import aio, exceptions, types
 from lakefs_hl.spec import errors
 
 PUBLIC = [
@@ -42,15 +42,16 @@ PUBLIC = [
     "init",
     "repositories",
     "repository",
+    "types",
 ]
 
 
 def test_the_public_names() -> None:
     assert lakefs_hl.__all__ == PUBLIC
-    assert aio.__all__ == [name for name in PUBLIC if name not in {"__version__", "aio", "exceptions"}]
+    assert aio.__all__ == [name for name in PUBLIC if name not in {"__version__", "aio", "exceptions", "types"}]
 
 
-@pytest.mark.parametrize("module", [lakefs_hl, aio, exceptions], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [lakefs_hl, aio, exceptions, types], ids=lambda module: module.__name__)
 def test_all_is_sorted_and_true(module: ModuleType) -> None:
     assert list(module.__all__) == sorted(module.__all__)
     assert len(set(module.__all__)) == len(module.__all__)
@@ -111,7 +112,7 @@ def test_no_public_name_is_a_submodules() -> None:
     """The lazy lookup would give the module once somebody had imported it."""
     for package in (lakefs_hl, aio):
         modules = {info.name for info in pkgutil.iter_modules(package.__path__)}
-        assert modules & set(package.__all__) <= {"aio", "exceptions"}
+        assert modules & set(package.__all__) <= {"aio", "exceptions", "types"}
         for info in pkgutil.iter_modules(package.__path__):
             if info.name not in {"__main__", "pytest_plugin"}:
                 importlib.import_module(f"{package.__name__}.{info.name}")

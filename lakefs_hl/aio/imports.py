@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import ImportFields
 from lakefs_hl.ops import imports as ops
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import LakeFSException, ProtocolException, TransportException
+from lakefs_hl.spec.errors import ImportFailedException, ProtocolException
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,6 +55,7 @@ class ImportManager(ImportFields):
             metadata=metadata,
         )
         self._made: ImportResult | None = None
+        self._failure: ImportFailedException | None = None
 
     @property
     def _client(self) -> Client:
@@ -75,7 +77,7 @@ class ImportManager(ImportFields):
             op_id=uuid.uuid4().hex,
             now=time.time(),
         )
-        self._import_id = await client._run(op)
+        self._import_id, self._failure = await client._run(op), None
         return self._import_id
 
     async def status(self) -> models.ImportStatus:
@@ -83,15 +85,17 @@ class ImportManager(ImportFields):
         return await client._run(ops.status(client._session, self._repository_id, self._id, started))
 
     async def wait(self, poll_interval: timedelta | float = POLL) -> ImportResult:
+        if self._import_id is None and self._failure is not None:
+            raise copy(self._failure)
+        if self._import_id is None and self._made is not None:
+            return self._made
         started, client = self._started(), self._client
         pause = arguments.seconds(poll_interval, "poll_interval")
         op = ops.wait(client._session, self._repository_id, self._id, started, pause)
         try:
             record = await client._run(op)
-        except TransportException:
-            raise  # it may go on: wait() can be called again
-        except LakeFSException:
-            self._import_id = None
+        except ImportFailedException as exc:  # after any other error it may go on: wait() can be called again
+            self._import_id, self._failure = None, exc
             raise
         self._import_id = None
         self._made = _result(self, record)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from types import NoneType
+from typing import Final
 
 import msgspec
 
-from lakefs_hl.ops import logged, objects
+from lakefs_hl.ops import logged, objects, removal
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import commit as resolve
 from lakefs_hl.ops.refs import pin
@@ -15,6 +16,8 @@ from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
+
+_EPHEMERAL: Final = re.compile(r"tx-.+-[0-9a-f]{32}")
 
 
 def get(session: Session, repository: str, branch: str) -> Op[models.Ref]:
@@ -72,12 +75,32 @@ def _look(session: Session, repository: str, branch: str, failed: errors.LakeFSE
 
 
 def delete(session: Session, repository: str, branch: str) -> Op[None]:
-    """Deletes a branch and what is staged on it."""
-    try:
-        yield from call(session, Request(endpoints.DELETE_BRANCH, (repository, branch)))
-    except errors.NotFoundException as exc:
-        if exc.maybe_applied is False:  # else an earlier try deleted it
-            raise
+    """Deletes a branch and what is staged on it.
+
+    When the answer is lost and the branch is there: sent again if it is at the same commit with nothing staged, so that
+    nothing is lost if somebody made it anew; a transaction's own branch always.
+    """
+    own = is_ephemeral(branch)
+    before = None if own else (yield from removal.note(session, get(session, repository, branch)))
+
+    def look() -> Op[removal.Verdict]:
+        try:
+            now = yield from get(session, repository, branch)
+        except errors.NotFoundException:
+            return removal.Verdict.DONE
+        if own:
+            return removal.Verdict.SAME
+        if before is None or now.commit_id != before.commit_id:
+            return removal.Verdict.CHANGED
+        staged = yield from uncommitted_page(session, repository, branch, "", 1)
+        return removal.Verdict.CHANGED if staged.results else removal.Verdict.SAME
+
+    yield from removal.run(session, Request(endpoints.DELETE_BRANCH, (repository, branch)), look)
+
+
+def is_ephemeral(branch: str) -> bool:
+    """Whether a branch is a transaction's own by its name, which nobody else makes again."""
+    return _EPHEMERAL.fullmatch(branch) is not None
 
 
 def uncommitted_page(
@@ -97,8 +120,8 @@ def uncommitted_page(
 def reset(session: Session, repository: str, branch: str, path: str | None = None) -> Op[None]:
     """Drops staged changes: all, those under a prefix (`path` ends in "/"), or one object's.
 
-    Never sent twice when its outcome is unknown, except on a transaction's own branch: a second reset would drop what
-    somebody staged in between.
+    When the answer is lost and something is staged there, it is not sent again, except on a transaction's own branch: a
+    second reset would drop what somebody staged in between.
     """
     if path is None:
         drop = models.Reset("reset")
@@ -110,7 +133,15 @@ def reset(session: Session, repository: str, branch: str, path: str | None = Non
         msg = f"reset of {branch!r}: an empty path names nothing; leave it out to drop all staged changes"
         raise ValueError(msg)
     request = logged.request(endpoints.RESET_BRANCH, (repository, branch), drop)
-    yield from call(session, request, repeat=branch.startswith("tx-"))
+    exact = path is not None and not path.endswith("/")
+
+    def look() -> Op[removal.Verdict]:
+        staged = yield from uncommitted_page(session, repository, branch, "", 1, prefix=path or "")
+        if not staged.results or (exact and staged.results[0].path != path):
+            return removal.Verdict.DONE
+        return removal.Verdict.SAME if is_ephemeral(branch) else removal.Verdict.CHANGED
+
+    yield from removal.run(session, request, look)
 
 
 def reset_path(session: Session, repository: str, branch: str, path: str) -> Op[None]:
@@ -137,16 +168,44 @@ def reset_path(session: Session, repository: str, branch: str, path: str) -> Op[
 
 
 def hard_reset(session: Session, repository: str, branch: str, ref: str) -> Op[None]:
-    """Moves a branch to the commit that `ref` stands for now."""
+    """Moves a branch to the commit that `ref` stands for now.
+
+    When the answer is lost: sent again only if the branch is still at the commit where it was. Commits that others have
+    put on it since stay.
+    """
     about = f"moving branch {branch!r} of lakefs://{repository} to {ref!r}"
     pinned = yield from pin(session, repository, ref, about=about)
-    yield from call(session, Request(endpoints.HARD_RESET_BRANCH, (repository, branch), {"ref": pinned}), about=about)
+    before = yield from removal.note(session, get(session, repository, branch))
+
+    def look() -> Op[removal.Verdict]:
+        now = yield from get(session, repository, branch)
+        if now.commit_id == pinned:
+            return removal.Verdict.DONE
+        if before is None:
+            return removal.Verdict.CHANGED
+        if now.commit_id == before.commit_id:
+            return removal.Verdict.SAME
+        # others went on: from the commit that was asked for, or from the one before
+        met = yield from logged.first_of(session, repository, branch, (pinned, before.commit_id))
+        return removal.Verdict.DONE if met == pinned else removal.Verdict.CHANGED
+
+    request = Request(endpoints.HARD_RESET_BRANCH, (repository, branch), {"ref": pinned})
+    yield from removal.run(session, request, look, about=about)
 
 
 def commit(
-    session: Session, repository: str, branch: str, creation: models.CommitCreation, *, op_id: str, now: float
+    session: Session,
+    repository: str,
+    branch: str,
+    creation: models.CommitCreation,
+    *,
+    op_id: str,
+    now: float,
+    since: str = "",
 ) -> Op[models.Commit]:
     """Commits what is staged.
+
+    `since` is a commit that the branch has already, if one is known: it spares a look at the head.
 
     Raises:
         AmbiguousOutcomeError: Nobody knows whether it was committed.
@@ -155,7 +214,7 @@ def commit(
     body = msgspec.structs.replace(creation, metadata=logged.marked(creation.metadata, op_id))
     request = logged.request(endpoints.COMMIT, (repository, branch), body)
     again = not (creation.allow_empty or creation.force)
-    trace = logged.Trace(repository, branch, op_id, now, about, again=again)
+    trace = logged.Trace(repository, branch, op_id, now, about, again=again, since=since)
     return (yield from logged.run(session, request, trace, models.Commit))
 
 
@@ -179,16 +238,7 @@ def revert(
     body = models.Revert(pinned, parent_number, overrides, allow_empty=allow_empty or None)
     request = logged.request(endpoints.REVERT_BRANCH, (repository, branch), body)
     trace = logged.Trace(repository, branch, op_id, now, about, again=not allow_empty)
-    done: models.Commit | None = yield from logged.run(session, request, trace, NoneType)
-    if done is None:
-        done = yield from logged.search(session, trace, 0.0)
-    if done is None:
-        error = errors.AmbiguousOutcomeError(
-            f"{about}: it was done, but the last {logged.LOOK_BACK} commits of the log lack {logged.OP_ID}={op_id}"
-        )
-        error.maybe_applied, error.op_id = True, op_id
-        raise error
-    return done
+    return (yield from logged.run(session, request, trace, models.Commit))
 
 
 def cherry_pick(

@@ -13,12 +13,11 @@ from typing import Final, TypeAlias
 import msgspec
 
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import ErrorKind, kind_of
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request, Response, TransportError
 
 Outcome: TypeAlias = Response | TransportError
-#: In the message of a 400: there was nothing to commit or to merge.
-NO_CHANGES: Final = "no changes"
 #: An error keeps at most this much of a body.
 BODY: Final = 65536
 
@@ -69,23 +68,26 @@ _DOING: Final = {
     "presignedPut": "writing an object's data by a pre-signed URL",
 }
 
-# (status, part of the message, advice); the first that fits
-_ADVICE: Final = (
-    (401, "", "check the access key and its secret, or the token"),
-    (403, "protected branch", "write to another branch and merge it, or change the protection rules"),
-    (403, "read-only", "the repository takes no changes"),
-    (403, "default branch", "the default branch of a repository stays"),
-    (404, "repository", "repository(...).get_or_create(...) makes one"),
-    (404, "branch", "branch(...).create(source) makes one"),
-    (400, "dirty branch", "commit or reset its staged changes first"),
-    (400, NO_CHANGES, "there is nothing to do; allow_empty=True does it all the same where it is offered"),
-    (400, "already in use", "another repository has used this storage namespace: choose another one"),
-    (400, "presigned", "pass pre_signed=False"),
-    (500, "presigned", "pass pre_signed=False"),
-    (410, "", "the record is there, its data is gone (deleted, or garbage collected)"),
-    (429, "", "the server is busy: try again later"),
-    (503, "", "the server is busy: try again later"),
-)
+_ADVICE: Final = {
+    ErrorKind.UNAUTHORIZED: "check the access key and its secret, or the token",
+    ErrorKind.BRANCH_PROTECTED: "write to another branch and merge it, or change the protection rules",
+    ErrorKind.READ_ONLY_REPOSITORY: "the repository takes no changes",
+    ErrorKind.DEFAULT_BRANCH: "the default branch of a repository stays",
+    ErrorKind.REPOSITORY_NOT_FOUND: "repository(...).get_or_create(...) makes one",
+    ErrorKind.BRANCH_NOT_FOUND: "branch(...).create(source) makes one",
+    ErrorKind.OBJECT_NOT_FOUND: "there is no such object",
+    ErrorKind.OBJECT_EXISTS: "there is an object of this name, and it was to be created only",
+    ErrorKind.DIRTY_BRANCH: "commit or reset its staged changes first",
+    ErrorKind.NO_CHANGES: "there is nothing to do; allow_empty=True does it all the same where it is offered",
+    ErrorKind.NAMESPACE_IN_USE: "another repository has used this storage namespace: choose another one",
+    ErrorKind.PRESIGN_NOT_SUPPORTED: "pass pre_signed=False",
+    ErrorKind.NOT_SUPPORTED: "this server, its version or its storage does not offer that",
+    ErrorKind.GONE: "the record is there, its data is not",
+    ErrorKind.RATE_LIMITED: "the server is busy: try again later",
+    ErrorKind.UNAVAILABLE: "the server is busy: try again later",
+}
+_COMMIT: Final = re.compile(r"[0-9a-f]{6,64}")
+_MODIFIED: Final = re.compile(r".*[~^@$].*", re.DOTALL)
 _NETWORK: Final = {
     "refused": "nothing listens there: is the server running, and the endpoint right?",
     "dns": "there is no such host: is the endpoint spelled right?",
@@ -220,12 +222,16 @@ def _store_unanswered(outcome: TransportError, about: str) -> errors.TransportEx
 
 def _refused(request: Request, response: Response, about: str) -> errors.ServerException:
     stored = request.url is not None
-    said = _store_message(response) if stored else _middle_box(request, response) or _said(response)
-    kind = _kind(request, response, said)
-    advice = _STORE_ADVICE if stored and response.status in (401, 403) else _advice(response.status, said, kind)
+    words = _store_words(response) if stored else _words(response)
+    kind = meaning(request, response, words)
+    if stored:
+        said = f"the object store says {words or response.reason or 'no'}"
+    else:
+        said = _middle_box(request, response) or words or _unsaid(response)
     status = f"{response.status} {response.reason}".rstrip()
-    error = kind(f"{about}: {said} ({status})" + (f"; {advice}" if advice else ""))
-    error.status, error.reason = response.status, response.reason
+    advice = _STORE_ADVICE if stored and kind is ErrorKind.STORE_REFUSED else _advice(request, kind)
+    error = _class(request, response.status, kind)(f"{about}: {said} ({status})" + (f"; {advice}" if advice else ""))
+    error.status, error.reason, error.kind, error.server_message = response.status, response.reason, kind, words
     error.body = b"" if stored else body_of(response)[:BODY]  # a store's error page repeats what was signed
     error.request_id = response.headers.get("x-request-id") or response.headers.get("x-amz-request-id")
     if isinstance(error, errors.ObjectNotFoundException | errors.ObjectExistsException):
@@ -235,42 +241,65 @@ def _refused(request: Request, response: Response, about: str) -> errors.ServerE
     return error
 
 
-def _said(response: Response) -> str:
-    """The server's words, else its plain text, else its reason; never a web page."""
+def meaning(request: Request, response: Response, words: str | None = None) -> ErrorKind:
+    """What a refusal means.
+
+    Args:
+        request: What was asked.
+        response: The refusal.
+        words: The server's words, if they were read already.
+    """
+    operation, status = request.endpoint.operation, response.status
+    if request.url is not None:
+        return ErrorKind.STORE_REFUSED if status in (400, 403) else ErrorKind.GONE if status == 404 else ErrorKind.OTHER
+    said = _words(response) if words is None else words
+    kind = kind_of(operation, status, said, create_only="if-none-match" in request.headers)
+    if kind is ErrorKind.COMMIT_NOT_FOUND and operation == "getCommit" and not _COMMIT.fullmatch(request.params[1]):
+        return ErrorKind.REFERENCE_NOT_FOUND  # lakeFS calls whatever a reference names a commit there
+    return kind
+
+
+def _words(response: Response) -> str:
+    """The server's own words: its message, else its plain text; "" for a web page or for nothing."""
     message = server_message(response)
     if message is not None:
         return message
+    text = "" if is_html(response) else body_of(response)[:500].decode("utf-8", "replace").strip()
+    return "" if text.startswith("{") else text
+
+
+def _unsaid(response: Response) -> str:
     if is_html(response):
         return "a web page came instead of lakeFS's answer; is a proxy in between?"
-    text = body_of(response)[:500].decode("utf-8", "replace").strip()
-    return text if text and not text.startswith("{") else response.reason or "no message"
+    return response.reason or "no message"
 
 
-def _store_message(response: Response) -> str:
-    found = [value.decode("utf-8", "replace") for _, value in _XML.findall(body_of(response)[:BODY])]
-    return "the object store says " + (": ".join(found) or response.reason or "no")
+def _store_words(response: Response) -> str:
+    return ": ".join(value.decode("utf-8", "replace") for _, value in _XML.findall(body_of(response)[:BODY]))
 
 
-def _kind(request: Request, response: Response, said: str) -> type[errors.ServerException]:
-    status = response.status
-    if status == 404 and said == "invalid API endpoint":
-        return errors.UnsupportedOperationException
-    if status == 404 and not said.startswith(
-        ("repository", "branch", "reference", "source reference", "tag", "commit")
-    ):
+def _class(request: Request, status: int, kind: ErrorKind) -> type[errors.ServerException]:
+    if kind in (ErrorKind.NOT_SUPPORTED, ErrorKind.PRESIGN_NOT_SUPPORTED) and status in (404, 500):
+        return errors.UnsupportedOperationException  # lakeFS's 500 where it cannot pre-sign a write
+    if status == 404 and (request.url is not None or kind in (ErrorKind.OBJECT_NOT_FOUND, ErrorKind.OTHER)):
         return request.endpoint.missing
-    if status == 412 and "if-none-match" in request.headers and "hook" not in said:
+    if status == 412 and kind is ErrorKind.OBJECT_EXISTS:
         return errors.ObjectExistsException
-    if status == 500 and "operation not supported" in said:  # lakeFS's answer where it cannot pre-sign a write
-        return errors.UnsupportedOperationException
     return errors.for_status(status)
 
 
-def _advice(status: int, said: str, kind: type[errors.ServerException]) -> str:
-    if kind is errors.ObjectNotFoundException:
-        return "there is no such object, or no such reference"
-    if kind is errors.ObjectExistsException:
-        return "there is an object of this name, and it was to be created only"
-    offered = "this server, its version or its storage does not offer that"
-    otherwise = offered if kind is errors.UnsupportedOperationException else ""
-    return next((advice for code, part, advice in _ADVICE if code == status and part in said), otherwise)
+def _advice(request: Request, kind: ErrorKind) -> str:
+    if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND):
+        return missing_reference(request.params[1]) if len(request.params) == 2 else "there is no such reference"
+    return _ADVICE.get(kind, "")
+
+
+def missing_reference(ref: str) -> str:
+    """Says what a reference that names no commit lacks: a commit, the end of an expression, or a name."""
+    if _COMMIT.fullmatch(ref):
+        return f"the repository has no commit {ref}"
+    if _MODIFIED.fullmatch(ref):
+        return (
+            f"the expression {ref!r} names no commit: its branch, tag or commit is missing, or its history is shorter"
+        )
+    return f"there is no branch, tag or commit {ref!r}; branch(...).create(source) makes a branch"

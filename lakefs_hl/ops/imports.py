@@ -11,6 +11,7 @@ from lakefs_hl.ops import logged, refs
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import Request
 
 #: An import whose start was lost but whose commit was found has this and the commit's id for an id.
@@ -21,6 +22,7 @@ EARLY: Final = 10.0
 STALL: Final = 300.0
 #: The first pause between two questions, seconds; it doubles up to the one that was asked for.
 FIRST: Final = 0.05
+_CANCELLED: Final = "import error: Canceled"
 
 
 def start(
@@ -38,8 +40,20 @@ def start(
 
     The destination of a prefix always ends in a slash: lakeFS replaces what is there by raw prefix, and `some/path`
     would take `some/pathological` along.
+
+    Raises:
+        BadRequestException: The branch has uncommitted changes, with which an import fails after all its work.
     """
     about = f"importing into branch {branch!r} of lakefs://{repository}"
+    look = Request(endpoints.DIFF_BRANCH, (repository, branch), {"amount": "1"})
+    staged = yield from ask(session, models.DiffPage, look, about=about)
+    if staged.results:
+        error = errors.BadRequestException(
+            f"{about}: the branch has uncommitted changes ({staged.results[0].path!r} is one): "
+            "commit or reset them first"
+        )
+        error.kind = ErrorKind.DIRTY_BRANCH
+        raise error
     commit = models.CommitCreation(message, logged.marked(metadata, op_id))
     body = models.ImportCreation([_closed(location) for location in locations], commit)
     request = logged.request(endpoints.IMPORT_START, (repository, branch), body)
@@ -66,7 +80,7 @@ def wait(session: Session, repository: str, branch: str, id: str, poll_interval:
     """Asks every `poll_interval` seconds, at first more often, until the import is over.
 
     Raises:
-        ServerException: The import failed or was cancelled; the message says why.
+        ImportFailedException: The import failed or was cancelled; the message says why.
         DeadlineExceeded: It reports nothing new for five minutes; it may go on all the same.
     """
     about = f"import {id} into branch {branch!r} of lakefs://{repository}"
@@ -79,8 +93,7 @@ def wait(session: Session, repository: str, branch: str, id: str, poll_interval:
                 raise
         else:
             if now.error is not None:
-                msg = f"{about} failed: {now.error.message or 'no reason was given'}; the branch is unchanged"
-                raise errors.ServerException(msg)
+                raise _failed(about, now.error.message)
             if now.completed:
                 return now
             stale, last = (stale if now.update_time == last else 0.0), now.update_time
@@ -93,6 +106,15 @@ def wait(session: Session, repository: str, branch: str, id: str, poll_interval:
             raise error
         slept = yield from sleep(0.0, max(min(poll_interval, pause), 0.01))
         waited, stale, pause = waited + slept, stale + slept, 2 * pause
+
+
+def _failed(about: str, said: str) -> errors.ImportFailedException:
+    """Builds the error of an import that ended without a commit."""
+    error = errors.ImportFailedException(f"{about} failed: {said or 'no reason was given'}; the branch is unchanged")
+    error.server_message = said
+    if said == _CANCELLED:
+        error.kind = ErrorKind.IMPORT_CANCELLED
+    return error
 
 
 def cancel(session: Session, repository: str, branch: str, id: str) -> Op[None]:

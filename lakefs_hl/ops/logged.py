@@ -1,31 +1,35 @@
 """Operations that leave their op_id in a branch's log: commit, merge, revert, cherry-pick, import.
 
 A lost answer to one of these must not be met by sending it again blindly: it would be done twice. The op_id travels in
-the commit's metadata, so whoever does not know looks for it in the log first.
+the commit's metadata, so whoever does not know looks for it in the log first: from the branch's head down to the head
+that was noted before the operation was sent, however many commits lie between. A server that honours `Idempotency-Key`
+notices a repetition itself; there no head is noted, and the op_id is the key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from lakefs_hl.ops.effects import Op, sleep
-from lakefs_hl.ops.retry import Session, call, read
+from lakefs_hl.ops.paging import PAGE
+from lakefs_hl.ops.retry import Session, ask, call, keyed, read
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.wire import Endpoint, Request
 
 T = TypeVar("T")
 #: Key of the op_id in a commit's metadata.
 OP_ID: Final = "lakefs_hl.op_id"
-#: How far back a lost commit is looked for. By number, not by time: the clocks need not agree, and a commit may be
-#: given any date.
-LOOK_BACK: Final = 100
+#: The first page of a log that is searched; the next are as long as lakeFS allows.
+FIRST_PAGE: Final = 100
 NO_CONTENT: Final = 204
 _FIRST_STEP: Final = 0.2
 _LAST_STEP: Final = 2.0
+#: Refusals to tell a branch's head that the operation itself may not meet, or meets with better words.
+_NO_HEAD: Final = frozenset({400, 403, 404, 410})
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -38,6 +42,7 @@ class Trace(msgspec.Struct, frozen=True):
         now: When it was asked for, Unix seconds; for messages.
         about: What is being done, for messages.
         again: Whether the server notices a repetition, so that a lost one may be sent again.
+        since: A commit that the branch's history had before the operation was sent; "" while none is known.
     """
 
     repository: str
@@ -46,6 +51,7 @@ class Trace(msgspec.Struct, frozen=True):
     now: float
     about: str
     again: bool = True
+    since: str = ""
 
 
 def marked(metadata: Mapping[str, str] | None, op_id: str) -> dict[str, str]:
@@ -61,19 +67,21 @@ def request(endpoint: Endpoint, params: tuple[str, ...], body: object) -> Reques
 def run(session: Session, request: Request, trace: Trace, kind: type[T]) -> Op[T | models.Commit]:
     """Sends an operation; returns its answer, or its commit if the answer was lost and the log has it.
 
-    `NoneType` is the kind of an answer without a body.
+    An answer without a body has its commit looked up.
 
     Raises:
         AmbiguousOutcomeError: The answer was lost, the log does not have it (yet), and it must not be sent again.
     """
+    request = keyed(session, request, trace.op_id)
+    trace = yield from _noted(session, trace)
     policy, tried, lost = session.policy, list[errors.Attempt](), False
     while True:
         again = trace.again
         try:
-            left = max(1, policy.logged_attempts - len(tried))
+            left = None if session.exactly_once else max(1, policy.logged_attempts - len(tried))
             response = yield from call(session, request, about=trace.about, attempts=left)
             if response.status == NO_CONTENT:
-                return cast("T", None)
+                break
             again = False  # it was done; only its record is unreadable
             return read(session, kind, request, response, about=trace.about)
         except errors.LakeFSException as exc:
@@ -92,23 +100,97 @@ def run(session: Session, request: Request, trace: Trace, kind: type[T]) -> Op[T
             raise failed
         if not again or len(tried) >= policy.logged_attempts:
             raise unknown(trace, failed) from failed
+    return (yield from _made(session, trace))
+
+
+def _noted(session: Session, trace: Trace) -> Op[Trace]:
+    """The trace with the branch's head in it, where a lost answer would have to be looked for."""
+    if trace.since or not session.remote or session.exactly_once:
+        return trace
+    request = Request(endpoints.GET_BRANCH, (trace.repository, trace.branch))
+    try:
+        head = yield from ask(session, models.Ref, request, about=trace.about)
+    except errors.ServerException as exc:
+        if exc.status not in _NO_HEAD:
+            raise
+        return trace
+    return msgspec.structs.replace(trace, since=head.commit_id)
 
 
 def search(session: Session, trace: Trace, window: float) -> Op[models.Commit | None]:
-    """Looks for an operation's commit in its branch's log until it is there or `window` seconds have gone."""
-    query = {"amount": str(LOOK_BACK), "first_parent": "true"}
-    request = Request(endpoints.LOG_COMMITS, (trace.repository, trace.branch), query)
-    waited, step = 0.0, _FIRST_STEP
+    """Looks for an operation's commit in its branch's log until it is there or `window` seconds have gone.
+
+    Raises:
+        AmbiguousOutcomeError: The log is too long to be read to the noted head before the deadline.
+    """
+    waited, step, stops = 0.0, _FIRST_STEP, [trace.since] if trace.since else []
     while True:
-        response = yield from call(session, request)
-        for commit in read(session, models.CommitPage, request, response).results:
-            if commit.metadata.get(OP_ID) == trace.op_id:
-                return commit
-        waited += response.seconds
+        down = yield from _read_down(session, trace, stops, waited)
+        if down.found is not None:
+            return down.found
+        waited += down.seconds
         if waited >= window:
             return None
+        stops = [*stops[:1], down.head] if down.head else stops  # what was read once need not be read again
         waited += yield from sleep(0.0, min(step, window - waited))
         step = min(_LAST_STEP, step * 2)
+
+
+class _Down(NamedTuple):
+    """What reading a log downwards came to: the operation's commit, or a commit to stop at, or the first commit."""
+
+    found: models.Commit | None
+    met: str
+    head: str
+    seconds: float
+
+
+def _read_down(session: Session, trace: Trace, stops: Sequence[str], waited: float) -> Op[_Down]:
+    """Reads the log from the branch's head to the operation's commit or the first of `stops`."""
+    ref, amount, head, spent = trace.branch, FIRST_PAGE, "", 0.0
+    while True:
+        query = {"amount": str(amount), "first_parent": "true"}
+        if stops:
+            query["stop_at"] = stops[-1]
+        request = Request(endpoints.LOG_COMMITS, (trace.repository, ref), query)
+        response = yield from call(session, request)
+        page = read(session, models.CommitPage, request, response)
+        spent += response.seconds
+        for commit in page.results:
+            head = head or commit.id
+            if commit.metadata.get(OP_ID) == trace.op_id:
+                return _Down(commit, "", head, spent)
+            if commit.id in stops:
+                return _Down(None, commit.id, head, spent)
+        if not page.pagination.has_more or not page.results:
+            return _Down(None, "", head, spent)
+        if waited + spent >= session.policy.limit(endpoints.COMMIT):
+            msg = f"{trace.about}: the log was read down to {page.results[-1].id} and the deadline is over"
+            raise errors.AmbiguousOutcomeError(msg)
+        ref, amount = page.results[-1].id, PAGE  # lakeFS would walk to `after` from the head, page after page
+
+
+def first_of(session: Session, repository: str, branch: str, commits: tuple[str, ...]) -> Op[str]:
+    """The first of some commits that a branch's log comes to from its head; "" if it comes to none in time."""
+    trace = Trace(repository, branch, "", 0.0, f"reading the log of lakefs://{repository}/{branch}")
+    down = yield from _read_down(session, trace, commits, 0.0)
+    return down.met
+
+
+def _made(session: Session, trace: Trace) -> Op[models.Commit]:
+    """The commit of an operation that was done and answered without it."""
+    cause: errors.LakeFSException | None = None
+    try:
+        found = yield from search(session, trace, 0.0)
+    except errors.LakeFSException as exc:
+        found, cause = None, exc
+    if found is not None:
+        return found
+    why = f"cannot be read: {cause}" if cause else f"lacks {OP_ID}={trace.op_id}"
+    msg = f"{trace.about}: it was done, but the log of lakefs://{trace.repository}/{trace.branch} {why}"
+    error = errors.AmbiguousOutcomeError(msg)
+    error.maybe_applied, error.op_id = True, trace.op_id
+    raise error from cause
 
 
 def _look(session: Session, trace: Trace, failed: errors.LakeFSException, window: float) -> Op[models.Commit | None]:

@@ -2,44 +2,75 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
+from lakefs_hl.ops import logged, refs, removal
 from lakefs_hl.ops.effects import Op, gather, sleep
-from lakefs_hl.ops.retry import Session, ask, call
+from lakefs_hl.ops.retry import Session, ask, call, keyed
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
 
 #: lakeFS deletes at most so many objects in one request.
 BATCH: Final = 1000
-#: How many paths are looked up side by side.
-LOOKS: Final = 8
+#: Objects are looked up so many at once after a batch whose answer was lost.
+LOOKS: Final = 16
+CONFLICT: Final = 409
+_BRANCH: Final = re.compile(r"[-\w]+", re.ASCII)
+_KEPT: Final = (
+    "outcome unknown: the answer was lost, and an object is there that may have been written since; it was kept. "
+    "Delete it again if it is to go"
+)
 
 
 def stat(session: Session, repository: str, ref: str, path: str, *, presign: bool = False) -> Op[models.ObjectStats]:
     """The object's record; with `presign` its physical address is a pre-signed URL."""
     query = {"path": path, "presign": "true"} if presign else {"path": path}
-    return (yield from ask(session, models.ObjectStats, Request(endpoints.STAT_OBJECT, (repository, ref), query)))
+    try:
+        return (yield from ask(session, models.ObjectStats, Request(endpoints.STAT_OBJECT, (repository, ref), query)))
+    except errors.ObjectNotFoundException:
+        yield from check_reference(session, repository, ref, f"looking up {object_uri(repository, ref, path)}")
+        raise
+
+
+def look(session: Session, repository: str, ref: str, path: str) -> Op[models.ObjectStats | None]:
+    """The object's record; None if it or its reference is missing, which one is not asked."""
+    request = Request(endpoints.STAT_OBJECT, (repository, ref), {"path": path})
+    try:
+        return (yield from ask(session, models.ObjectStats, request))
+    except errors.NotFoundException:
+        return None
 
 
 def exists(session: Session, repository: str, ref: str, path: str) -> Op[bool]:
-    """Whether the object is there; a missing repository or reference raises.
-
-    lakeFS answers the same 404 for a missing object and a missing reference, so the reference is looked up then.
-    """
+    """Whether the object is there; a missing repository or reference raises."""
     try:
         yield from stat(session, repository, ref, path)
     except errors.ObjectNotFoundException:
-        about = f"looking for {object_uri(repository, ref, path)}"
-        if ref.endswith("$"):  # staging is no commit
-            request = Request(endpoints.GET_BRANCH, (repository, ref.removesuffix("$")))
-        else:
-            request = Request(endpoints.GET_COMMIT, (repository, ref))
-        yield from call(session, request, about=about)
         return False
     return True
+
+
+def check_reference(session: Session, repository: str, ref: str, about: str) -> Op[None]:
+    """Raises if it is the reference that is missing: lakeFS answers the same 404 for it as for a missing object.
+
+    Raises:
+        NotFoundException: There is no such repository or reference.
+    """
+    if ref.endswith("$"):  # staging is no commit
+        request = Request(endpoints.GET_BRANCH, (repository, ref.removesuffix("$")))
+    else:
+        request = Request(endpoints.GET_COMMIT, (repository, ref))
+    try:
+        yield from call(session, request, about=about)
+    except errors.NotFoundException:
+        raise
+    except errors.LakeFSException:
+        return  # not to be known: the object is missing, as the server said
 
 
 def list_page(
@@ -67,8 +98,66 @@ def list_page(
 
 
 def delete(session: Session, repository: str, branch: str, path: str) -> Op[None]:
-    """Deletes one object; a missing one is no error."""
-    yield from call(session, Request(endpoints.DELETE_OBJECT, (repository, branch), {"path": path}))
+    """Deletes one object; a missing one is no error.
+
+    When the answer is lost and the object is there: sent again only if it is older than the request by the server's own
+    clock, so that what somebody wrote since stays.
+    """
+    yield from removal.meet(session, repository, branch)
+    since = session.date
+
+    def verdict() -> Op[removal.Verdict]:
+        (remains,) = yield from _remains(session, repository, branch, [path], since)
+        return remains
+
+    request = Request(endpoints.DELETE_OBJECT, (repository, branch), {"path": path})
+    try:
+        yield from removal.run(session, request, verdict)
+    except (errors.NotFoundException, errors.BadRequestException) as exc:
+        yield from check_writable(session, repository, branch, f"deleting {object_uri(repository, branch, path)}", exc)
+        raise
+
+
+def check_writable(
+    session: Session, repository: str, ref: str, about: str, refused: errors.ServerException
+) -> Op[None]:
+    """Raises if a write met no branch because its reference is a tag, a commit or an expression.
+
+    Raises:
+        BadRequestException: It is one, and no write changes it.
+    """
+    expression = refused.kind is ErrorKind.INVALID_ARGUMENT and not _BRANCH.fullmatch(ref)
+    if refused.kind is not ErrorKind.BRANCH_NOT_FOUND and not expression:
+        return
+    try:
+        found = yield from refs.commit(session, repository, ref)
+    except errors.LakeFSException:
+        return
+    what = (
+        "commits are" if found.id == ref else f"{ref!r} is not a branch but stands for commit {found.id}; commits are"
+    )
+    error = errors.BadRequestException(f"{about}: {what} immutable: write to a branch and commit it")
+    error.__dict__.update(refused.__dict__)
+    error.kind = ErrorKind.IMMUTABLE_REFERENCE
+    raise error from None
+
+
+def _remains(session: Session, repository: str, branch: str, paths: list[str], since: str) -> Op[list[removal.Verdict]]:
+    """What became of objects that were to be deleted, by the server's clock when the request was sent."""
+    found = yield from gather((look(session, repository, branch, path) for path in paths), LOOKS)
+    verdicts = [_judged(record, since) for record in found]
+    if removal.Verdict.SAME not in verdicts:
+        return verdicts
+    head = yield from refs.commit(session, repository, branch)  # a merge or an import brings objects with old times
+    if removal.is_older(since, head.creation_date):
+        return verdicts
+    return [removal.Verdict.CHANGED if each is removal.Verdict.SAME else each for each in verdicts]
+
+
+def _judged(record: models.ObjectStats | None, since: str) -> removal.Verdict:
+    if record is None:
+        return removal.Verdict.DONE
+    return removal.Verdict.SAME if removal.is_older(since, record.mtime) else removal.Verdict.CHANGED
 
 
 def delete_batch(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[list[models.ObjectError]]:
@@ -77,19 +166,26 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
     What failed on the server's side is tried again, and only that. A missing branch goes unnoticed here: lakeFS answers
     such a batch with 200 and no errors; `delete_all` looks first.
     """
-    left = list(paths)
+    left, since = list(paths), session.date
     if "" in left:  # lakeFS would delete nothing at all, and say 200
         msg = f"an object's path cannot be empty (deleting {len(left)} objects of {object_uri(repository, branch)})"
         raise ValueError(msg)
     refused = list[models.ObjectError]()
     for tries in range(1, session.policy.attempts + 1):
-        request = Request(
-            endpoints.DELETE_OBJECTS,
-            (repository, branch),
-            headers={"content-type": "application/json"},
-            body=models.encode(models.PathList(left)),
-        )
-        answer = yield from ask(session, models.ObjectErrors, request)
+        request = keyed(session, logged.request(endpoints.DELETE_OBJECTS, (repository, branch), models.PathList(left)))
+        try:
+            answer = yield from ask(session, models.ObjectErrors, request)
+        except errors.LakeFSException as exc:
+            if exc.maybe_applied is False or not session.remote:
+                raise
+            left, kept = yield from _sort_out(session, repository, branch, left, since, exc)
+            refused += kept
+            if not left:
+                break
+            if tries == session.policy.attempts:
+                raise
+            yield from sleep(session.policy.backoff(tries, busy=False))
+            continue
         failed = [error for error in answer.errors if error.status_code >= 500 or error.status_code == 429]
         again = [error for error in failed if error.path is not None] if tries < session.policy.attempts else []
         refused += [error for error in answer.errors if error not in again]
@@ -98,6 +194,24 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
         left = [error.path for error in again if error.path is not None]
         yield from sleep(session.policy.backoff(tries, busy=any(error.status_code == 429 for error in again)))
     return refused
+
+
+def _sort_out(
+    session: Session, repository: str, branch: str, paths: list[str], since: str, failed: errors.LakeFSException
+) -> Op[tuple[list[str], list[models.ObjectError]]]:
+    """After a batch whose answer was lost: what is to be sent again, and what was written since and is kept."""
+    try:
+        verdicts = yield from _remains(session, repository, branch, paths, since)
+    except errors.LakeFSException as exc:
+        failed.add_note(f"looking which objects were deleted failed too: {exc}")
+        raise failed from failed.__cause__
+    again = [path for path, verdict in zip(paths, verdicts, strict=True) if verdict is removal.Verdict.SAME]
+    kept = [
+        models.ObjectError(CONFLICT, _KEPT, path)
+        for path, verdict in zip(paths, verdicts, strict=True)
+        if verdict is removal.Verdict.CHANGED
+    ]
+    return again, kept
 
 
 def delete_all(
@@ -133,14 +247,11 @@ def delete_all(
 def _prefixes(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[set[str]]:
     """Those of the paths that are not paths of objects; lakeFS calls each of them deleted."""
 
-    def look(path: str) -> Op[str]:
-        try:
-            yield from stat(session, repository, branch, path)
-        except errors.ObjectNotFoundException:
-            return path
-        return ""
+    def missing(path: str) -> Op[str]:
+        found = yield from look(session, repository, branch, path)
+        return path if found is None else ""
 
-    found = yield from gather(map(look, paths), LOOKS)
+    found = yield from gather(map(missing, paths), LOOKS)
     return set(filter(None, found))
 
 
@@ -173,19 +284,55 @@ def copy(
         models.encode(creation),
     )
     about = f"copying {object_uri(repository, from_ref, from_path)} to {object_uri(repository, branch, to_path)}"
-    return (yield from ask(session, models.ObjectStats, request, about=about))
+    try:
+        return (yield from ask(session, models.ObjectStats, request, about=about))
+    except errors.ObjectNotFoundException:
+        yield from check_reference(session, repository, from_ref, about)
+        raise
 
 
-def set_metadata(session: Session, repository: str, branch: str, path: str, metadata: Mapping[str, str]) -> Op[None]:
-    """Replaces all user metadata of an object."""
+def set_metadata(
+    session: Session,
+    repository: str,
+    branch: str,
+    path: str,
+    metadata: Mapping[str, str],
+    *,
+    before: models.ObjectStats | None = None,
+) -> Op[None]:
+    """Replaces all user metadata of an object.
+
+    When the answer is lost: sent again only if the object is the same one and has the metadata that it had.
+    """
+    wanted = lowered(metadata)
     request = Request(
         endpoints.UPDATE_OBJECT_USER_METADATA,
         (repository, branch),
         {"path": path},
         {"content-type": "application/json"},
-        models.encode(models.UserMetadata(lowered(metadata))),
+        models.encode(models.UserMetadata(wanted)),
     )
-    yield from call(session, request)
+    known = before or (yield from removal.note(session, stat(session, repository, branch, path)))
+
+    def verdict() -> Op[removal.Verdict]:
+        now = yield from stat(session, repository, branch, path)
+        if (now.metadata or {}) == wanted:
+            return removal.Verdict.DONE
+        return removal.Verdict.SAME if known is not None and _same(now, known) else removal.Verdict.CHANGED
+
+    try:
+        yield from removal.run(session, request, verdict)
+    except errors.ObjectNotFoundException:
+        about = f"setting metadata of {object_uri(repository, branch, path)}"
+        yield from check_reference(session, repository, branch, about)
+        raise
+
+
+def _same(now: models.ObjectStats, before: models.ObjectStats) -> bool:
+    """Whether an object was not written since, its metadata included."""
+    fields = ("checksum", "mtime", "size_bytes")
+    unmoved = all(getattr(now, name) == getattr(before, name) for name in fields)
+    return unmoved and (now.metadata or {}) == (before.metadata or {})
 
 
 def lowered(metadata: Mapping[str, str]) -> dict[str, str]:

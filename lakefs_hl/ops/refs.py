@@ -108,9 +108,19 @@ def merge_base(session: Session, repository: str, source: str, destination: str)
 
 
 def merge(
-    session: Session, repository: str, source: str, branch: str, merge: models.Merge, *, op_id: str, now: float
+    session: Session,
+    repository: str,
+    source: str,
+    branch: str,
+    merge: models.Merge,
+    *,
+    op_id: str,
+    now: float,
+    since: str = "",
 ) -> Op[str]:
     """Merges the commit that `source` stands for now into a branch; returns the merge commit's id.
+
+    `since` is a commit that the branch has already, if one is known: it spares a look at the head.
 
     Raises:
         MergeConflict: Both sides changed the same paths; they are on the error.
@@ -125,7 +135,7 @@ def merge(
     )
     request = logged.request(endpoints.MERGE_INTO_BRANCH, (repository, pinned, branch), body)
     noticed = not (merge.squash_merge or merge.allow_empty or merge.force)
-    trace = logged.Trace(repository, branch, op_id, now, about, again=noticed)
+    trace = logged.Trace(repository, branch, op_id, now, about, again=noticed, since=since)
     try:
         outcome = yield from logged.run(session, request, trace, models.MergeResult)
     except errors.ConflictException as exc:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from lakefs_hl.ops import branches, logged, objects, refs, server, tags
+from lakefs_hl.ops import branches, logged, objects, refs, removal, server, tags
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.paging import PAGE
-from lakefs_hl.ops.retry import Session, ask, call
+from lakefs_hl.ops.retry import Session, ask
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import repository_uri
 from lakefs_hl.spec.wire import Request
 
@@ -64,14 +65,22 @@ def create(
         return (yield from ask(session, models.Repository, request, about=about))
     except errors.LakeFSException as exc:
         exists = exist_ok and isinstance(exc, errors.ConflictException)
+        if isinstance(exc, errors.ServerException) and exc.kind is ErrorKind.INVALID_NAMESPACE:
+            exc.args = (f"{exc}; {_namespace_advice(session)}",)
         if exc.maybe_applied is False and not exists:
             raise
         found = yield from _look(session, repository, exc)
         if found is not None and (exists or found.storage_namespace == namespace):
             return found
-        if isinstance(exc, errors.BadRequestException) and "already in use" in str(exc):
+        if isinstance(exc, errors.ServerException) and exc.kind is ErrorKind.NAMESPACE_IN_USE:
             exc.args = (f"{exc}. An earlier try of this call has touched the namespace, and no repository came of it",)
         raise
+
+
+def _namespace_advice(session: Session) -> str:
+    if not session.remote or session.exactly_once:
+        return "an embedded lake keeps its objects in its own folder: leave storage_namespace out"
+    return "the server's store is of another kind: leave storage_namespace out to take the place that it proposes"
 
 
 def _look(session: Session, repository: str, failed: errors.LakeFSException | None) -> Op[models.Repository | None]:
@@ -119,8 +128,8 @@ def get_or_create(
             session, repository, storage_namespace, default_branch, include_samples=include_samples, read_only=read_only
         )
     except (errors.ConflictException, errors.BadRequestException) as exc:
-        touched = isinstance(exc, errors.BadRequestException)
-        if touched and "already in use" not in str(exc):
+        touched = exc.kind is ErrorKind.NAMESPACE_IN_USE
+        if isinstance(exc, errors.BadRequestException) and not touched:
             raise
         for tries in range(1, LOOKS + 1):  # somebody was faster; its marker comes first, the repository a little later
             found = yield from _look(session, repository, exc)
@@ -136,6 +145,7 @@ def delete(session: Session, repository: str, *, force: bool = False) -> Op[None
     """Deletes a repository that holds nothing; with `force` whatever it holds, read-only or not.
 
     lakeFS itself would delete a full one. The look and the deletion are two requests: what is written in between goes.
+    When the answer is lost: sent again only if the repository is the same one by its time and namespace.
 
     Raises:
         RepositoryNotEmptyError: It holds an object, a commit or a tag; the message names one.
@@ -143,12 +153,27 @@ def delete(session: Session, repository: str, *, force: bool = False) -> Op[None
     if not force and (holds := (yield from _content(session, repository))):
         msg = f"deleting {repository_uri(repository)}: it holds {holds}; force=True deletes it with all it holds"
         raise errors.RepositoryNotEmptyError(msg)
-    try:
-        query = {"force": "true"} if force else {}
-        yield from call(session, Request(endpoints.DELETE_REPOSITORY, (repository,), query))
-    except errors.NotFoundException as exc:
-        if exc.maybe_applied is False:  # else an earlier try deleted it
-            raise
+    before = yield from removal.note(session, get(session, repository))
+
+    def look() -> Op[removal.Verdict]:
+        try:
+            now = yield from get(session, repository)
+            if before is None or _identity(now) != _identity(before):
+                return removal.Verdict.CHANGED
+            holds = "" if force else (yield from _content(session, repository))
+        except errors.ServerException as exc:
+            if exc.kind not in (ErrorKind.REPOSITORY_NOT_FOUND, ErrorKind.REPOSITORY_IN_DELETION):
+                raise
+            return removal.Verdict.DONE
+        return removal.Verdict.CHANGED if holds else removal.Verdict.SAME
+
+    request = Request(endpoints.DELETE_REPOSITORY, (repository,), {"force": "true"} if force else {})
+    yield from removal.run(session, request, look)
+
+
+def _identity(repository: models.Repository) -> tuple[int, str]:
+    """What tells a repository from one of the same name that was made after it."""
+    return repository.creation_date, repository.storage_namespace
 
 
 def _content(session: Session, repository: str) -> Op[str]:
@@ -181,10 +206,26 @@ def metadata(session: Session, repository: str) -> Op[dict[str, str]]:
 def set_metadata(session: Session, repository: str, metadata: Mapping[str, str]) -> Op[None]:
     """Sets keys; others stay."""
     body = models.RepositoryMetadataSet(dict(metadata))
-    yield from call(session, logged.request(endpoints.SET_REPOSITORY_METADATA, (repository,), body))
+    request = logged.request(endpoints.SET_REPOSITORY_METADATA, (repository,), body)
+    yield from _change_metadata(session, repository, request, dict(metadata))
 
 
 def delete_metadata(session: Session, repository: str, keys: Iterable[str]) -> Op[None]:
     """Drops keys; unknown ones are ignored."""
     body = models.RepositoryMetadataKeys([keys] if isinstance(keys, str) else list(keys))
-    yield from call(session, logged.request(endpoints.DELETE_REPOSITORY_METADATA, (repository,), body))
+    request = logged.request(endpoints.DELETE_REPOSITORY_METADATA, (repository,), body)
+    yield from _change_metadata(session, repository, request, dict.fromkeys(body.keys))
+
+
+def _change_metadata(session: Session, repository: str, request: Request, wanted: Mapping[str, str | None]) -> Op[None]:
+    """Changes some keys; after a lost answer again only if each still has the value that it had."""
+    before = yield from removal.note(session, metadata(session, repository))
+
+    def look() -> Op[removal.Verdict]:
+        now = yield from metadata(session, repository)
+        if all(now.get(key) == value for key, value in wanted.items()):
+            return removal.Verdict.DONE
+        same = before is not None and all(now.get(key) == before.get(key) for key in wanted)
+        return removal.Verdict.SAME if same else removal.Verdict.CHANGED
+
+    yield from removal.run(session, request, look)

@@ -4,13 +4,16 @@ The policy is pure: waiting and dice are the driver's, and time is the sum of th
 a try may be repeated follows from the operation's class (`Endpoint.retry`) and from what its outcome tells:
 
 A safe, B idempotent: repeated. W last writer wins: repeated unless told not to. C conditional: repeated; a refusal
-after an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged: repeated here only if nothing
-can have happened, else `ops.logged` looks for the op_id. E never: one try, connecting excepted.
+after an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged, R removing: repeated here only
+if nothing can have happened; else `ops.logged` looks for the op_id, and `ops.removal` whether what was to go is still
+what it was. E never: one try, connecting excepted. A request with an idempotency key is repeated in any class on a
+server that honours it: that server answers a repetition as it answered the first try.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Final, NoReturn, TypeVar
@@ -19,8 +22,9 @@ import msgspec
 
 from lakefs_hl.ops.auth import Authority
 from lakefs_hl.ops.effects import Op, Send, sleep
-from lakefs_hl.ops.failure import Outcome, body_of, doing, failure, is_html, server_message
+from lakefs_hl.ops.failure import Outcome, body_of, doing, failure, is_html, meaning
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE
 from lakefs_hl.spec.wire import Endpoint, Request, Response, TransportError
 
 T = TypeVar("T")
@@ -29,10 +33,10 @@ RETRIED: Final = frozenset({408, 425, 429, 499, 500, 502, 503, 504})
 #: Statuses between 300 and 499 after which the lake may have changed all the same: a proxy's, or a throttle's.
 _UNKNOWN: Final = frozenset({408, 425, 429, 499})
 _BUSY: Final = frozenset({429, 503})
-#: 500s that are lakeFS's way of saying no: asking again changes nothing.
-_FOR_GOOD: Final = ("not supported", "no merge base", "validation error", "multipart upload missing")
-#: 500s that say that a race was lost before anything moved.
-_LOST_RACE: Final = ("branch is currently locked", "predicate failed")
+#: Header of a request: the server carries out one of that key once, and answers a repetition as it did the first.
+KEY: Final = "idempotency-key"
+#: Header of a response, by which a server says what it honours beyond lakeFS.
+HONOURS: Final = "x-lakefs-hl"
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,16 +118,64 @@ class Session:
         budget: The client's retry tokens.
         where: The endpoint, for messages; "" in process.
         storage: The server's storage configuration once it was asked for.
+        exactly_once: Whether the server honours `Idempotency-Key`; None while that is unknown. Of no use in process,
+            where no answer is lost.
+        date: The server's own clock in its last answer, an HTTP date; "" while there is none.
+        new_key: Makes an idempotency key that nobody else has.
     """
 
-    __slots__ = ("authority", "budget", "policy", "storage", "where")
+    __slots__ = ("authority", "budget", "date", "exactly_once", "new_key", "policy", "storage", "where")
 
-    def __init__(self, authority: Authority, policy: Policy | None = None, *, where: str = "") -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        policy: Policy | None = None,
+        *,
+        where: str = "",
+        new_key: Callable[[], str] | None = None,
+    ) -> None:
         self.authority = authority
         self.policy = policy or Policy()
         self.budget = Budget()
         self.where = where
         self.storage: models.StorageConfig | None = None
+        self.exactly_once: bool | None = None
+        self.date = ""
+        self.new_key = new_key
+
+    @property
+    def remote(self) -> bool:
+        """Whether an answer can be lost on its way."""
+        return bool(self.where)
+
+    def learn(self, response: Response) -> None:
+        """Note what an answer tells of its server."""
+        self.date = response.headers.get("date") or self.date
+        if not self.exactly_once and KEY in response.headers.get(HONOURS, ""):
+            self.exactly_once = True
+        elif self.exactly_once is None and response.status < 300:  # a refusal may be a proxy's
+            self.exactly_once = False
+
+    def copy(self, policy: Policy) -> Session:
+        """The same session under another policy."""
+        other = Session(self.authority, policy, where=self.where, new_key=self.new_key)
+        other.budget, other.storage = self.budget, self.storage
+        other.exactly_once, other.date = self.exactly_once, self.date
+        return other
+
+
+def keyed(session: Session, request: Request, key: str = "") -> Request:
+    """The request with an idempotency key; unchanged in process, where it is of no use.
+
+    Args:
+        session: The client's.
+        request: What to send.
+        key: The key; "" makes one.
+    """
+    if not session.remote:
+        return request
+    key = key or (session.new_key() if session.new_key else "")
+    return msgspec.structs.replace(request, headers={**request.headers, KEY: key}) if key else request
 
 
 def call(
@@ -159,6 +211,8 @@ def call(
     except TransportError as exc:
         outcome = exc
     else:
+        if session.where and request.url is None:
+            session.learn(response)
         if response.status in request.endpoint.ok:
             session.budget.refill(1)
             return response
@@ -216,16 +270,14 @@ def attempt(op: Op[T]) -> Op[T | errors.LakeFSException]:
         return exc
 
 
-def maybe_applied(endpoint: Endpoint, outcome: Outcome) -> bool:
+def maybe_applied(request: Request, outcome: Outcome) -> bool:
     """Whether a failed try may have changed something all the same."""
     if isinstance(outcome, TransportError):
         return outcome.applied is None
-    if (
-        outcome.status == 429
-    ):  # a throttled commit or branch did not move; a staged write may lie where a commit takes it
-        return endpoint.retry in "BW"
-    if outcome.status == 500 and endpoint.retry in "CD":
-        return not any(word in (server_message(outcome) or "") for word in _LOST_RACE)
+    if outcome.status == 429:  # a throttled ref did not move; a staged write may lie where a commit takes it
+        return request.endpoint.retry in "BWR"
+    if outcome.status == 500 and request.endpoint.retry in "CDR":
+        return meaning(request, outcome) not in NOTHING_DONE
     refused = 300 <= outcome.status < 500 and outcome.status not in _UNKNOWN
     return not refused and outcome.status not in (501, 505, 507)
 
@@ -271,10 +323,15 @@ class _Tries:
     def __init__(self, session: Session, request: Request, about: str, *, repeat: bool, attempts: int | None) -> None:
         kind, policy = request.endpoint.retry, session.policy
         self.session, self.request, self.about = session, request, about
-        self.repeat = repeat and kind in "ABWC" and (kind != "W" or policy.retry_overwrites)
-        self.limit = attempts or (policy.logged_attempts if kind == "D" else policy.attempts)
+        self.repeat = self._once or (repeat and kind in "ABWC" and (kind != "W" or policy.retry_overwrites))
+        self.limit = attempts or (policy.logged_attempts if kind == "D" and not self._once else policy.attempts)
         self.attempts: list[errors.Attempt] = []
         self.elapsed, self.spent, self.unknown, self.renewed = 0.0, 0, False, False
+
+    @property
+    def _once(self) -> bool:
+        """Whether the server carries this request out once however often it is sent."""
+        return self.session.exactly_once is True and KEY in self.request.headers
 
     @property
     def left(self) -> float:
@@ -286,7 +343,7 @@ class _Tries:
         told = str(outcome.status) if isinstance(outcome, Response) else f"{outcome.kind} ({outcome.phase})"
         self.attempts.append(errors.Attempt(told, outcome.seconds))
         self.elapsed += outcome.seconds
-        self.unknown = self.unknown or maybe_applied(self.request.endpoint, outcome)
+        self.unknown = self.unknown or maybe_applied(self.request, outcome)
 
     def renews(self, outcome: Outcome) -> bool:
         """Whether this is the 401 after which a new token is worth one more try."""
@@ -315,17 +372,16 @@ class _Tries:
         if isinstance(outcome, TransportError):
             partial_read = self.request.sink is not None and outcome.received > 0  # ops.transfer goes on from there
             return outcome.retry and not partial_read and (self.repeat or outcome.applied is False)
-        said = server_message(outcome) or "" if outcome.status == 500 else ""
-        if outcome.status not in RETRIED or any(word in said for word in _FOR_GOOD):
+        if outcome.status not in RETRIED or (outcome.status == 500 and meaning(self.request, outcome) in FINAL):
             return False
         never = self.request.endpoint.retry == "E"
-        return self.repeat or not (never or maybe_applied(self.request.endpoint, outcome))
+        return self.repeat or not (never or maybe_applied(self.request, outcome))
 
     def give_up(self, outcome: Outcome, *, exhausted: bool = False) -> NoReturn:
         """Raises the error of the call."""
         error = failure(self.request, outcome, self.about, self.session.where)
         unknown = self.unknown and self.request.endpoint.retry != "A"
-        if unknown and self.request.endpoint.retry in "EW" and not self.repeat:
+        if unknown and self.request.endpoint.retry in "EWR" and not self.repeat:
             about = self.about or doing(self.request)
             cause = error
             error = errors.AmbiguousOutcomeError(
@@ -358,6 +414,9 @@ def _again(tries: _Tries, outcome: Outcome, generation: int) -> Op[Response]:
             outcome = yield Send(_signed(session, request, tries.left))
         except TransportError as exc:
             outcome = exc
-        if isinstance(outcome, Response) and outcome.status in request.endpoint.ok:
-            session.budget.refill(tries.spent)
-            return outcome
+        if isinstance(outcome, Response):
+            if session.where and request.url is None:
+                session.learn(outcome)
+            if outcome.status in request.endpoint.ok:
+                session.budget.refill(tries.spent)
+                return outcome

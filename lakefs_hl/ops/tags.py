@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lakefs_hl.ops import logged
+from lakefs_hl.ops import logged, removal
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import pin
-from lakefs_hl.ops.retry import Session, ask, call
+from lakefs_hl.ops.retry import Session, ask
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.wire import Request
 
@@ -53,9 +53,18 @@ def _look(session: Session, repository: str, tag: str, failed: errors.LakeFSExce
 
 
 def delete(session: Session, repository: str, tag: str) -> Op[None]:
-    """Deletes a tag; its commit stays."""
-    try:
-        yield from call(session, Request(endpoints.DELETE_TAG, (repository, tag)))
-    except errors.NotFoundException as exc:
-        if exc.maybe_applied is False:  # else an earlier try deleted it
-            raise
+    """Deletes a tag; its commit stays.
+
+    When the answer is lost: sent again only if the tag is still at the same commit.
+    """
+    before = yield from removal.note(session, get(session, repository, tag))
+
+    def look() -> Op[removal.Verdict]:
+        try:
+            now = yield from get(session, repository, tag)
+        except errors.NotFoundException:
+            return removal.Verdict.DONE
+        same = before is not None and now.commit_id == before.commit_id
+        return removal.Verdict.SAME if same else removal.Verdict.CHANGED
+
+    yield from removal.run(session, Request(endpoints.DELETE_TAG, (repository, tag)), look)

@@ -22,14 +22,16 @@ import msgspec
 
 from lakefs_hl.ops import branches, ephemeral, logged, refs, tags
 from lakefs_hl.ops.effects import Op, sleep
-from lakefs_hl.ops.failure import NO_CHANGES
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import NOTHING
 
 E = TypeVar("E", bound=errors.TransactionException)
 #: Refusals of a merge that pass: staged changes of somebody else, a race that was lost.
-_PASSING: Final = ("dirty branch", "predicate failed", "currently locked")
+_PASSING: Final = frozenset(
+    {ErrorKind.DIRTY_BRANCH, ErrorKind.LOST_RACE, ErrorKind.BRANCH_LOCKED, ErrorKind.RATE_LIMITED}
+)
 #: Clean-up after a failure ends after so many seconds.
 HURRY: Final = 5.0
 #: Of which each of the two requests that tell whether anything is on the branch may take so many.
@@ -190,7 +192,7 @@ def _branch_off(session: Session, tx: Tx) -> Op[None]:
     try:
         yield from branches.create(session, plan.repository, plan.branch, tx.base, hidden=True)
     except errors.BadRequestException as exc:
-        if "hidden" not in str(exc):
+        if exc.kind is not ErrorKind.UNKNOWN_PROPERTY:
             raise
     else:
         return
@@ -256,10 +258,12 @@ def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
     creation = models.CommitCreation(plan.message, dict(plan.metadata) or None)
     try:
         try:
-            made = yield from branches.commit(session, plan.repository, plan.branch, creation, op_id=op_id, now=now)
+            made = yield from branches.commit(
+                session, plan.repository, plan.branch, creation, op_id=op_id, now=now, since=tx.base
+            )
             return made.id
         except errors.BadRequestException as exc:
-            if NO_CHANGES not in str(exc):
+            if exc.kind is not ErrorKind.NO_CHANGES:
                 raise
             nothing = exc
         head = yield from branches.get(session, plan.repository, plan.branch)
@@ -271,7 +275,9 @@ def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
         if plan.on_empty == "error":
             raise nothing
         empty = msgspec.structs.replace(creation, allow_empty=True)
-        made = yield from branches.commit(session, plan.repository, plan.branch, empty, op_id=op_id, now=now)
+        made = yield from branches.commit(
+            session, plan.repository, plan.branch, empty, op_id=op_id, now=now, since=tx.base
+        )
         return made.id
     except errors.LakeFSException as exc:
         error = errors.TransactionCommitError(f"committing transaction on {plan.uri}: {exc}")
@@ -298,12 +304,15 @@ def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
 
 def _merge_patiently(session: Session, tx: Tx, source: str, merge: models.Merge, now: float) -> Op[str]:
     """Merges; again, as often as is wanted, if it was refused for a reason that passes."""
-    plan, op_id = tx.plan, tx.plan.trace(now).op_id
+    plan, trace = tx.plan, _trace(tx, now)
+    op_id, since = trace.op_id, trace.since
     tries = 0
     while True:
         try:
             return (
-                yield from refs.merge(session, plan.repository, source, plan.destination, merge, op_id=op_id, now=now)
+                yield from refs.merge(
+                    session, plan.repository, source, plan.destination, merge, op_id=op_id, now=now, since=since
+                )
             )
         except errors.ServerException as exc:
             if tries == plan.retries or exc.maybe_applied is not False or not _passes(exc):
@@ -312,14 +321,19 @@ def _merge_patiently(session: Session, tx: Tx, source: str, merge: models.Merge,
         yield from sleep(session.policy.backoff(tries, busy=True))
 
 
+def _trace(tx: Tx, now: float) -> logged.Trace:
+    """Where the merge is found again: above the head that the destination had when the transaction began."""
+    return msgspec.structs.replace(tx.plan.trace(now), since=tx.base if tx.plan.source is None else "")
+
+
 def _passes(exc: errors.ServerException) -> bool:
     """Whether a refusal means that somebody else was faster, or has changes staged that he will commit."""
-    return isinstance(exc, errors.TooManyRequestsException) or any(word in str(exc) for word in _PASSING)
+    return exc.kind in _PASSING
 
 
 def _look(session: Session, tx: Tx, now: float) -> Op[None]:
     """One look whether the merge is there; in process it will never be if it is not there now."""
-    found = yield from logged.search(session, tx.plan.trace(now), 0.0)
+    found = yield from logged.search(session, _trace(tx, now), 0.0)
     if found is not None:
         tx.state, tx.merge_commit = "COMMITTED", found.id
     elif not session.where:
@@ -348,7 +362,8 @@ def _unmerged(session: Session, tx: Tx, failed: errors.LakeFSException, now: flo
     if tx.state == "UNKNOWN" and failed.maybe_applied is None:
         lost = errors.TransactionOutcomeUnknown(f"transaction on {plan.uri}: {failed}; {tx.fate}")
         raise _filled(tx, lost, failed) from failed
-    if isinstance(failed, errors.BadRequestException) and NO_CHANGES in str(failed) and plan.on_empty == "skip":
+    nothing = isinstance(failed, errors.BadRequestException) and failed.kind is ErrorKind.NO_CHANGES
+    if nothing and plan.on_empty == "skip":
         tx.state = "COMMITTED"  # what was committed on the branch comes to nothing
         return
     error = errors.TransactionMergeError(f"merging transaction into {plan.uri}: {failed}")
@@ -410,7 +425,7 @@ def resolve(session: Session, tx: Tx, now: float) -> Op[str]:
     """Looks again for a merge that nobody knew of, and finishes what is left to do; returns the state."""
     if tx.state != "UNKNOWN":
         return tx.state
-    found = yield from logged.search(session, tx.plan.trace(now), session.policy.search_final)
+    found = yield from logged.search(session, _trace(tx, now), session.policy.search_final)
     if found is not None:
         tx.state, tx.merge_commit = "COMMITTED", found.id
         yield from tidy_up(session, tx)
@@ -513,7 +528,7 @@ def _drop(session: Session, tx: Tx) -> Op[None]:
 
 def _hurried(session: Session, seconds: float) -> Session:
     """The same session for what must not keep a user waiting."""
-    return Session(session.authority, msgspec.structs.replace(session.policy, deadline=seconds), where=session.where)
+    return session.copy(msgspec.structs.replace(session.policy, deadline=seconds))
 
 
 def _filled(tx: Tx, error: E, cause: errors.LakeFSException | None) -> E:

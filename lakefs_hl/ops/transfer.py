@@ -245,6 +245,10 @@ def _exchange(session: Session, source: _Source, request: Request) -> Op[tuple[R
     about = f"reading {source.uri}"
     try:
         return (yield from call(session, request, about=about)), source
+    except errors.ObjectNotFoundException:
+        if source.link is None:
+            yield from objects.check_reference(session, source.repository, source.ref, about)
+        raise
     except errors.ServerException as exc:
         if source.link is None or exc.status not in (400, 401, 403):
             raise

@@ -17,6 +17,7 @@ from lakefs_hl.ops import objects, presign
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session, ask, call, read
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 
@@ -87,6 +88,7 @@ def upload(
 
     Raises:
         ObjectExistsException: `create_only`, and there is one.
+        BadRequestException: `branch` is a commit or a tag, among other reasons.
         IntegrityError: The server stored other bytes than were sent, three times.
     """
     if content_type is not None and not _VALUE.fullmatch(content_type):
@@ -96,9 +98,12 @@ def upload(
     if create_only and op_id:
         kept[OP_ID] = op_id
     wanted = _Upload(repository, branch, path, body, content_type or OCTETS, kept, create_only)
-    if (yield from presign.wanted(session, pre_signed)):
-        return (yield from _upload_to_store(session, wanted))
-    return (yield from _upload_to_server(session, wanted))
+    way = _upload_to_store if (yield from presign.wanted(session, pre_signed)) else _upload_to_server
+    try:
+        return (yield from way(session, wanted))
+    except (errors.NotFoundException, errors.BadRequestException) as exc:
+        yield from objects.check_writable(session, repository, branch, f"uploading {wanted.uri}", exc)
+        raise
 
 
 def _upload_to_server(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
@@ -134,13 +139,15 @@ def _upload_to_server(session: Session, wanted: _Upload) -> Op[models.ObjectStat
             raise errors.IntegrityError(msg)
     if described is not None and (record.metadata is None or wanted.metadata.keys() <= record.metadata.keys()):
         return record
-    return (yield from _describe(session, wanted))
+    return (yield from _describe(session, wanted, record))
 
 
-def _describe(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
+def _describe(session: Session, wanted: _Upload, record: models.ObjectStats) -> Op[models.ObjectStats]:
     """Sets metadata that HTTP headers cannot carry, as JSON, after the object."""
     try:
-        yield from objects.set_metadata(session, wanted.repository, wanted.branch, wanted.path, wanted.metadata)
+        yield from objects.set_metadata(
+            session, wanted.repository, wanted.branch, wanted.path, wanted.metadata, before=record
+        )
     except errors.LakeFSException as exc:
         exc.add_note(f"{wanted.uri} was uploaded, but without its metadata, which HTTP headers cannot carry")
         raise
@@ -150,8 +157,10 @@ def _describe(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
 def _ours(session: Session, wanted: _Upload, failed: errors.LakeFSException) -> Op[models.ObjectStats]:
     """The object that a lost try of this very upload made; else its failure."""
     try:
-        record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
+        record = yield from objects.look(session, wanted.repository, wanted.branch, wanted.path)
     except errors.LakeFSException:
+        record = None
+    if record is None:
         raise failed from failed.__cause__
     md5, op_id = _md5(wanted.body, None), wanted.metadata.get(OP_ID)
     equal = record.size_bytes == presign.length(wanted.body) and (md5 is None or md5 == record.checksum)
@@ -170,8 +179,7 @@ def _upload_to_store(session: Session, wanted: _Upload) -> Op[models.ObjectStats
             checksum = yield from _put(session, wanted, presign.checked(place.presigned_url, wanted.uri))
             return (yield from _link(session, wanted, place, checksum))
         except errors.ServerException as exc:
-            stale = exc.status in (400, 403) and ("address" in str(exc) or "the object store says" in str(exc))
-            if not left or not stale:
+            if not left or exc.kind not in (ErrorKind.INVALID_ADDRESS, ErrorKind.STORE_REFUSED):
                 raise
     raise AssertionError  # the loop returns or raises
 
@@ -231,8 +239,10 @@ def _link(session: Session, wanted: _Upload, place: models.StagingLocation, chec
             raise
         failed = exc
     try:
-        record = yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path)
+        record = yield from objects.look(session, wanted.repository, wanted.branch, wanted.path)
     except errors.LakeFSException:
+        record = None
+    if record is None:
         raise failed from failed.__cause__
     address = place.physical_address or ""  # the record has it without the token behind its last comma
     if record.physical_address and record.physical_address in (address, address.rpartition(",")[0]):

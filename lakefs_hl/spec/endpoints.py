@@ -1,7 +1,7 @@
 """One row per operation of lakeFS's API, and the two ways to read a row: write a URL, match one.
 
 The 134 operations of the OpenAPI file, each with its retry class of the failure model; a test holds the table against
-the file in both directions.
+the file in both directions. What removes or replaces something that others may have made anew since is R.
 """
 
 from __future__ import annotations
@@ -54,20 +54,20 @@ GET_AUTH_CAPABILITIES: Final = _row("getAuthCapabilities", "GET", "/auth/capabil
 LIST_USERS: Final = _row("listUsers", "GET", "/auth/users", "A")
 CREATE_USER: Final = _row("createUser", "POST", "/auth/users", "C", 201)
 GET_USER: Final = _row("getUser", "GET", "/auth/users/{user_id}", "A")
-DELETE_USER: Final = _row("deleteUser", "DELETE", "/auth/users/{user_id}", "B", 204)
+DELETE_USER: Final = _row("deleteUser", "DELETE", "/auth/users/{user_id}", "R", 204)
 LIST_GROUPS: Final = _row("listGroups", "GET", "/auth/groups", "A")
 CREATE_GROUP: Final = _row("createGroup", "POST", "/auth/groups", "C", 201)
 GET_GROUP: Final = _row("getGroup", "GET", "/auth/groups/{group_id}", "A")
-DELETE_GROUP: Final = _row("deleteGroup", "DELETE", "/auth/groups/{group_id}", "B", 204)
+DELETE_GROUP: Final = _row("deleteGroup", "DELETE", "/auth/groups/{group_id}", "R", 204)
 LIST_POLICIES: Final = _row("listPolicies", "GET", "/auth/policies", "A")
 CREATE_POLICY: Final = _row("createPolicy", "POST", "/auth/policies", "C", 201)
 GET_POLICY: Final = _row("getPolicy", "GET", "/auth/policies/{policy_id}", "A")
-UPDATE_POLICY: Final = _row("updatePolicy", "PUT", "/auth/policies/{policy_id}", "B")
-DELETE_POLICY: Final = _row("deletePolicy", "DELETE", "/auth/policies/{policy_id}", "B", 204)
+UPDATE_POLICY: Final = _row("updatePolicy", "PUT", "/auth/policies/{policy_id}", "R")
+DELETE_POLICY: Final = _row("deletePolicy", "DELETE", "/auth/policies/{policy_id}", "R", 204)
 LIST_GROUP_MEMBERS: Final = _row("listGroupMembers", "GET", "/auth/groups/{group_id}/members", "A")
 ADD_GROUP_MEMBERSHIP: Final = _row("addGroupMembership", "PUT", "/auth/groups/{group_id}/members/{user_id}", "B", 201)
 DELETE_GROUP_MEMBERSHIP: Final = _row(
-    "deleteGroupMembership", "DELETE", "/auth/groups/{group_id}/members/{user_id}", "B", 204
+    "deleteGroupMembership", "DELETE", "/auth/groups/{group_id}/members/{user_id}", "R", 204
 )
 LIST_USER_CREDENTIALS: Final = _row("listUserCredentials", "GET", "/auth/users/{user_id}/credentials", "A")
 CREATE_CREDENTIALS: Final = _row("createCredentials", "POST", "/auth/users/{user_id}/credentials", "E", 201)
@@ -79,13 +79,13 @@ LIST_USER_GROUPS: Final = _row("listUserGroups", "GET", "/auth/users/{user_id}/g
 LIST_USER_POLICIES: Final = _row("listUserPolicies", "GET", "/auth/users/{user_id}/policies", "A")
 ATTACH_POLICY_TO_USER: Final = _row("attachPolicyToUser", "PUT", "/auth/users/{user_id}/policies/{policy_id}", "B", 201)
 DETACH_POLICY_FROM_USER: Final = _row(
-    "detachPolicyFromUser", "DELETE", "/auth/users/{user_id}/policies/{policy_id}", "B", 204
+    "detachPolicyFromUser", "DELETE", "/auth/users/{user_id}/policies/{policy_id}", "R", 204
 )
 CREATE_USER_EXTERNAL_PRINCIPAL: Final = _row(
     "createUserExternalPrincipal", "POST", "/auth/users/{user_id}/external/principals", "C", 201
 )
 DELETE_USER_EXTERNAL_PRINCIPAL: Final = _row(
-    "deleteUserExternalPrincipal", "DELETE", "/auth/users/{user_id}/external/principals", "B", 204
+    "deleteUserExternalPrincipal", "DELETE", "/auth/users/{user_id}/external/principals", "R", 204
 )
 LIST_USER_EXTERNAL_PRINCIPALS: Final = _row(
     "listUserExternalPrincipals", "GET", "/auth/users/{user_id}/external/principals/ls", "A"
@@ -96,22 +96,22 @@ ATTACH_POLICY_TO_GROUP: Final = _row(
     "attachPolicyToGroup", "PUT", "/auth/groups/{group_id}/policies/{policy_id}", "B", 201
 )
 DETACH_POLICY_FROM_GROUP: Final = _row(
-    "detachPolicyFromGroup", "DELETE", "/auth/groups/{group_id}/policies/{policy_id}", "B", 204
+    "detachPolicyFromGroup", "DELETE", "/auth/groups/{group_id}/policies/{policy_id}", "R", 204
 )
-SET_GROUP_ACL: Final = _row("setGroupACL", "POST", "/auth/groups/{group_id}/acl", "B", 201)
+SET_GROUP_ACL: Final = _row("setGroupACL", "POST", "/auth/groups/{group_id}/acl", "R", 201)
 GET_GROUP_ACL: Final = _row("getGroupACL", "GET", "/auth/groups/{group_id}/acl", "A")
 
 # Repositories
 LIST_REPOSITORIES: Final = _row("listRepositories", "GET", "/repositories", "A")
 CREATE_REPOSITORY: Final = _row("createRepository", "POST", "/repositories", "C", 201, pace=SLOW)
 GET_REPOSITORY: Final = _row("getRepository", "GET", _REPOSITORY, "A")
-DELETE_REPOSITORY: Final = _row("deleteRepository", "DELETE", _REPOSITORY, "B", 204, pace=SLOW)
+DELETE_REPOSITORY: Final = _row("deleteRepository", "DELETE", _REPOSITORY, "R", 204, pace=SLOW)
 GET_REPOSITORY_METADATA: Final = _row("getRepositoryMetadata", "GET", f"{_REPOSITORY}/metadata", "A")
-SET_REPOSITORY_METADATA: Final = _row("setRepositoryMetadata", "POST", f"{_REPOSITORY}/metadata", "B", 204)
-DELETE_REPOSITORY_METADATA: Final = _row("deleteRepositoryMetadata", "DELETE", f"{_REPOSITORY}/metadata", "B", 204)
+SET_REPOSITORY_METADATA: Final = _row("setRepositoryMetadata", "POST", f"{_REPOSITORY}/metadata", "R", 204)
+DELETE_REPOSITORY_METADATA: Final = _row("deleteRepositoryMetadata", "DELETE", f"{_REPOSITORY}/metadata", "R", 204)
 GET_GC_RULES: Final = _row("getGCRules", "GET", f"{_REPOSITORY}/settings/gc_rules", "A")
-SET_GC_RULES: Final = _row("setGCRules", "PUT", f"{_REPOSITORY}/settings/gc_rules", "B", 204)
-DELETE_GC_RULES: Final = _row("deleteGCRules", "DELETE", f"{_REPOSITORY}/settings/gc_rules", "B", 204)
+SET_GC_RULES: Final = _row("setGCRules", "PUT", f"{_REPOSITORY}/settings/gc_rules", "R", 204)
+DELETE_GC_RULES: Final = _row("deleteGCRules", "DELETE", f"{_REPOSITORY}/settings/gc_rules", "R", 204)
 GET_BRANCH_PROTECTION_RULES: Final = _row(
     "getBranchProtectionRules", "GET", f"{_REPOSITORY}/settings/branch_protection", "A"
 )
@@ -129,16 +129,16 @@ RESTORE_STATUS: Final = _row("restoreStatus", "GET", f"{_REPOSITORY}/restore", "
 LIST_TAGS: Final = _row("listTags", "GET", f"{_REPOSITORY}/tags", "A")
 CREATE_TAG: Final = _row("createTag", "POST", f"{_REPOSITORY}/tags", "C", 201)
 GET_TAG: Final = _row("getTag", "GET", f"{_REPOSITORY}/tags/{{tag}}", "A")
-DELETE_TAG: Final = _row("deleteTag", "DELETE", f"{_REPOSITORY}/tags/{{tag}}", "B", 204)
+DELETE_TAG: Final = _row("deleteTag", "DELETE", f"{_REPOSITORY}/tags/{{tag}}", "R", 204)
 LIST_BRANCHES: Final = _row("listBranches", "GET", f"{_REPOSITORY}/branches", "A")
 CREATE_BRANCH: Final = _row("createBranch", "POST", f"{_REPOSITORY}/branches", "C", 201)
 LOG_COMMITS: Final = _row("logCommits", "GET", f"{_REF}/commits", "A")
 COMMIT: Final = _row("commit", "POST", f"{_BRANCH}/commits", "D", 201, pace=SLOW)
 CREATE_COMMIT_RECORD: Final = _row("CreateCommitRecord", "POST", f"{_REPOSITORY}/commits", "B", 204)
 GET_BRANCH: Final = _row("getBranch", "GET", _BRANCH, "A")
-DELETE_BRANCH: Final = _row("deleteBranch", "DELETE", _BRANCH, "B", 204)
-RESET_BRANCH: Final = _row("resetBranch", "PUT", _BRANCH, "W", 204)
-HARD_RESET_BRANCH: Final = _row("hardResetBranch", "PUT", f"{_BRANCH}/hard_reset", "B", 204, pace=SLOW)
+DELETE_BRANCH: Final = _row("deleteBranch", "DELETE", _BRANCH, "R", 204)
+RESET_BRANCH: Final = _row("resetBranch", "PUT", _BRANCH, "R", 204)
+HARD_RESET_BRANCH: Final = _row("hardResetBranch", "PUT", f"{_BRANCH}/hard_reset", "R", 204, pace=SLOW)
 REVERT_BRANCH: Final = _row("revertBranch", "POST", f"{_BRANCH}/revert", "D", 204, pace=SLOW)
 CHERRY_PICK: Final = _row("cherryPick", "POST", f"{_BRANCH}/cherry-pick", "D", 201, pace=SLOW)
 MERGE_INTO_BRANCH: Final = _row(
@@ -177,8 +177,8 @@ IMPORT_CANCEL: Final = _row("importCancel", "DELETE", f"{_BRANCH}/import", "B", 
 UPLOAD_OBJECT_PREFLIGHT: Final = _row("uploadObjectPreflight", "GET", f"{_BRANCH}/objects/stage_allowed", "A", 204)
 STAGE_OBJECT: Final = _row("stageObject", "PUT", f"{_BRANCH}/objects", "W", 201)
 UPLOAD_OBJECT: Final = _row("uploadObject", "POST", f"{_BRANCH}/objects", "W", 201, pace=DATA)
-DELETE_OBJECT: Final = _row("deleteObject", "DELETE", f"{_BRANCH}/objects", "B", 204)
-DELETE_OBJECTS: Final = _row("deleteObjects", "POST", f"{_BRANCH}/objects/delete", "B", pace=SLOW)
+DELETE_OBJECT: Final = _row("deleteObject", "DELETE", f"{_BRANCH}/objects", "R", 204)
+DELETE_OBJECTS: Final = _row("deleteObjects", "POST", f"{_BRANCH}/objects/delete", "R", pace=SLOW)
 COPY_OBJECT: Final = _row(
     "copyObject", "POST", f"{_BRANCH}/objects/copy", "W", 201, pace=SLOW, missing=ObjectNotFoundException
 )
@@ -187,7 +187,7 @@ UPDATE_OBJECT_USER_METADATA: Final = _row(
     "updateObjectUserMetadata",
     "PUT",
     f"{_BRANCH}/objects/stat/user_metadata",
-    "B",
+    "R",
     200,
     201,
     204,
@@ -220,10 +220,10 @@ INTERNAL_GET_GARBAGE_COLLECTION_RULES: Final = _row(
     "internalGetGarbageCollectionRules", "GET", f"{_REPOSITORY}/gc/rules", "A"
 )
 INTERNAL_SET_GARBAGE_COLLECTION_RULES: Final = _row(
-    "internalSetGarbageCollectionRules", "POST", f"{_REPOSITORY}/gc/rules", "B", 204
+    "internalSetGarbageCollectionRules", "POST", f"{_REPOSITORY}/gc/rules", "R", 204
 )
 INTERNAL_DELETE_GARBAGE_COLLECTION_RULES: Final = _row(
-    "internalDeleteGarbageCollectionRules", "DELETE", f"{_REPOSITORY}/gc/rules", "B", 204
+    "internalDeleteGarbageCollectionRules", "DELETE", f"{_REPOSITORY}/gc/rules", "R", 204
 )
 PREPARE_GARBAGE_COLLECTION_COMMITS: Final = _row(
     "prepareGarbageCollectionCommits", "POST", f"{_REPOSITORY}/gc/prepare_commits", "E", 201, pace=SLOW
@@ -247,13 +247,13 @@ INTERNAL_CREATE_BRANCH_PROTECTION_RULE: Final = _row(
     "internalCreateBranchProtectionRule", "POST", f"{_REPOSITORY}/branch_protection", "C", 204
 )
 INTERNAL_DELETE_BRANCH_PROTECTION_RULE: Final = _row(
-    "internalDeleteBranchProtectionRule", "DELETE", f"{_REPOSITORY}/branch_protection", "B", 204
+    "internalDeleteBranchProtectionRule", "DELETE", f"{_REPOSITORY}/branch_protection", "R", 204
 )
 LIST_PULL_REQUESTS: Final = _row("listPullRequests", "GET", f"{_REPOSITORY}/pulls", "A")
 CREATE_PULL_REQUEST: Final = _row("createPullRequest", "POST", f"{_REPOSITORY}/pulls", "E", 201)
 GET_PULL_REQUEST: Final = _row("getPullRequest", "GET", f"{_REPOSITORY}/pulls/{{pull_request}}", "A")
 UPDATE_PULL_REQUEST: Final = _row(
-    "updatePullRequest", "PATCH", f"{_REPOSITORY}/pulls/{{pull_request}}", "B", 200, 201, 204
+    "updatePullRequest", "PATCH", f"{_REPOSITORY}/pulls/{{pull_request}}", "R", 200, 201, 204
 )
 MERGE_PULL_REQUEST: Final = _row(
     "mergePullRequest", "PUT", f"{_REPOSITORY}/pulls/{{pull_request}}/merge", "E", pace=SLOW

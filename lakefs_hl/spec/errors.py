@@ -12,7 +12,8 @@ LakeFSException(Exception)
 │   ├── ObjectExistsException(FileExistsError) 412 on a create-only write
 │   ├── TooManyRequestsException         429
 │   ├── UnsupportedOperationException(NotImplementedError) 501, 405
-│   └── ServerErrorException             5xx
+│   ├── ServerErrorException             5xx
+│   └── ImportFailedException(RuntimeError) an import that was started ended in an error
 ├── TransportException(ConnectionError)  no answer
 │   └── DeadlineExceeded(TimeoutError) · CertificateException · ProtocolException
 ├── AmbiguousOutcomeError                the request may have been applied
@@ -22,6 +23,7 @@ LakeFSException(Exception)
 ├── PartialFailureError                  a bulk call; the report is on it
 ├── NoAuthenticationFound · InvalidConfigError(ValueError)
 └── LakeError ── LakeLockedError(TimeoutError) · LakeCorruptError · LakeFormatError      the embedded lake
+                 · LakeReadOnlyError · LakeResourceError(OSError)
 
 Rules: no class defines `__init__`; one positional argument, the message; fields are attributes with defaults, carried
 by pickle and copy. A message says what, where, with which value, what to do next, and never a secret.
@@ -30,6 +32,8 @@ by pickle and copy. A message says what, where, with which value, what to do nex
 from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
+
+from lakefs_hl.spec.kinds import ErrorKind, kind_of
 
 
 class Attempt(NamedTuple):
@@ -86,6 +90,8 @@ class ServerException(LakeFSException):
         body: Its body, at most 64 KiB.
         request_id: The server's own id of the exchange.
         retry_after: Seconds after which the server wants to be asked again, if it said so.
+        kind: What the refusal means, to be matched where a status says too little.
+        server_message: The server's own words, unprefixed; for people, they differ between servers.
     """
 
     status_code: ClassVar[int] = 0
@@ -95,6 +101,8 @@ class ServerException(LakeFSException):
     body: bytes = b""
     request_id: str | None = None
     retry_after: float | None = None
+    kind: ErrorKind = ErrorKind.OTHER
+    server_message: str = ""
 
     def __init_subclass__(cls, status: int = 0, **kwargs: Any) -> None:
         """Registers the class for its status."""
@@ -162,6 +170,15 @@ class UnsupportedOperationException(ServerException, NotImplementedError, status
 
 class ServerErrorException(ServerException, status=500):
     """The server failed."""
+
+
+class ImportFailedException(ServerException, RuntimeError):
+    """An import was started and ended in an error, or was cancelled; the branch is unchanged.
+
+    `kind` is `IMPORT_FAILED` or `IMPORT_CANCELLED`.
+    """
+
+    kind: ErrorKind = ErrorKind.IMPORT_FAILED
 
 
 class TransportException(LakeFSException, ConnectionError):
@@ -269,6 +286,14 @@ class LakeFormatError(LakeError):
     """The folder is no lake, or one of another format."""
 
 
+class LakeReadOnlyError(LakeError):
+    """The lake takes no writes for now: a sync failed, or its folder cannot be written."""
+
+
+class LakeResourceError(LakeError, OSError):
+    """The machine ran out of something: disk space, open files, memory; `errno` says of what."""
+
+
 class InsecureTransportWarning(UserWarning):
     """Credentials go over the network in a way that others can read or redirect."""
 
@@ -287,8 +312,14 @@ def for_status(status: int) -> type[ServerException]:
     return found
 
 
-def refusal(status: int, message: str) -> ServerException:
-    """Builds the error of a refusal by its status; how a server without HTTP says no."""
+def refusal(status: int, message: str, operation: str = "") -> ServerException:
+    """Build the error of a refusal by its status; how a server without HTTP says no.
+
+    Args:
+        status: The status that stands for it.
+        message: The server's words.
+        operation: lakeFS's operationId, where the words alone leave the kind open.
+    """
     error = for_status(status)(message)
-    error.status = status
+    error.status, error.server_message, error.kind = status, message, kind_of(operation, status, message)
     return error

@@ -15,8 +15,9 @@ import msgspec
 from lakefs_hl.spec.errors import NotFoundException, ServerException
 
 Phase: TypeAlias = Literal["connect", "tls", "send", "wait", "read"]
-#: Retry classes of the failure model: A safe, B idempotent, W last writer wins, C conditional, D logged, E never.
-RetryClass: TypeAlias = Literal["A", "B", "W", "C", "D", "E"]
+#: Retry classes of the failure model: A safe, B idempotent, W last writer wins, C conditional, D logged, R removing
+#: (repeated after a look only: it could undo what others did since), E never.
+RetryClass: TypeAlias = Literal["A", "B", "W", "C", "D", "R", "E"]
 #: Query values are strings; a tuple is a parameter given several times.
 Query: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})

@@ -126,7 +126,7 @@ class Exchange:
         secret: bool = False,
     ) -> None:
         self.scope = scope
-        self.careful = retry in "DE"
+        self.careful = retry in "DRE"
         self.silence = silence
         self.guard = guard
         self.limits = limits

@@ -11,6 +11,7 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import exceptions
+from lakefs_hl.types import ErrorKind
 
 SOON = timedelta(seconds=0.05)
 
@@ -83,8 +84,7 @@ def test_b8_84_start_wait_status_and_once_more(lake_branch: lakefs_hl.Branch, fo
         manager.start()
     assert manager.status().error is None
     assert manager.wait(SOON).ingested_objects == 4
-    with pytest.raises(RuntimeError, match="not started"):
-        manager.wait()
+    assert manager.wait(SOON) == manager.result()  # a second call answers again
     (folder / "new.csv").write_text("new")
     assert manager.run(SOON).ingested_objects == 5
 
@@ -92,12 +92,41 @@ def test_b8_84_start_wait_status_and_once_more(lake_branch: lakefs_hl.Branch, fo
 def test_b8_84_after_a_failure_it_can_be_started_again(lake_branch: lakefs_hl.Branch, tmp_path: Path) -> None:
     later = tmp_path / "later"
     manager = lake_branch.import_from(f"local://{later}/", "d/", "m")
-    with pytest.raises(exceptions.LakeFSException, match="later"):
+    with pytest.raises(exceptions.ImportFailedException, match="later") as failed:
         manager.run(SOON)
+    assert isinstance(failed.value, RuntimeError)
+    assert failed.value.kind is ErrorKind.IMPORT_FAILED
+    assert failed.value.server_message.startswith("import error: ")
     assert manager.import_id is None
+    with pytest.raises(exceptions.ImportFailedException, match="later") as again:
+        manager.wait(SOON)  # a second call answers again
+    assert again.value is not failed.value
     later.mkdir()
     (later / "a").write_text("x")
     assert manager.run(SOON).ingested_objects == 1
+
+
+def test_a_dirty_branch_is_told_before_the_start(lake_branch: lakefs_hl.Branch, folder: Path) -> None:
+    lake_branch.upload("x", "staged")
+    manager = lake_branch.import_from(f"local://{folder}/", "d/", "m")
+    with pytest.raises(
+        exceptions.BadRequestException, match=r"'staged' is one.*: commit or reset them first"
+    ) as caught:
+        manager.run(SOON)
+    assert caught.value.kind is ErrorKind.DIRTY_BRANCH
+    assert manager.import_id is None
+    lake_branch.reset()
+    assert manager.run(SOON).ingested_objects == 4
+
+
+def test_an_imported_file_that_went_away_says_so(lake_branch: lakefs_hl.Branch, folder: Path) -> None:
+    lake_branch.import_from(f"local://{folder}/", "d/").run(SOON)
+    (folder / "a.csv").unlink()
+    with pytest.raises(
+        exceptions.ServerException, match=r"the imported file .*a\.csv cannot be read any more"
+    ) as caught:
+        lake_branch.download("d/a.csv")
+    assert caught.value.kind is ErrorKind.GONE
 
 
 def test_b6_66_waiting_works_in_a_running_loop(lake_branch: lakefs_hl.Branch, folder: Path) -> None:

@@ -94,8 +94,20 @@ def page(*results: Any, kind: Any = None, after: str = "") -> Response:
     return ok({"pagination": pagination, "results": list(results)})
 
 
-def session(authority: Authority | None = None, **policy: Any) -> Session:
-    return Session(authority or basic("AKEY", "s3cr3t"), Policy(**policy), where="http://lake:8000")
+def session(authority: Authority | None = None, *, exactly_once: bool | None = None, **policy: Any) -> Session:
+    """A session of a server; `exactly_once` is what it knows of it already, None nothing."""
+    made = Session(authority or basic("AKEY", "s3cr3t"), Policy(**policy), where="http://lake:8000", new_key=key)
+    made.exactly_once = exactly_once
+    return made
+
+
+def key() -> str:
+    return "a-key"
+
+
+def head(branch: str = "b", commit: str = C0, **headers: str) -> Step:
+    """The look at a branch's head before an operation whose answer may be lost."""
+    return step("getBranch", "r", branch, answer=ok(models.Ref(branch, commit), 200, 0.0, **headers))
 
 
 class Play:

@@ -9,7 +9,7 @@ import pytest
 from lakefs_hl.ops import branches
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
-from tests.ops.script import C0, C1, C2, C3, NOW, Play, commit, log, lost, no, ok, page, ref, session, step
+from tests.ops.script import C0, C1, C2, C3, NOW, Play, commit, head, log, lost, no, ok, page, ref, session, step
 
 S = session()
 DIFF = models.Diff("changed", "a", "object", 1)
@@ -111,16 +111,82 @@ def test_exist_ok_is_not_met_by_a_tag() -> None:
 # delete
 
 
-def test_delete_twice_is_done_if_the_first_was_lost() -> None:
+DELETE = step("deleteBranch", "r", "dev", answer=ok())
+GONE = step("getBranch", "r", "dev", answer=no(404, "branch not found"))
+CLEAN = step("diffBranch", "r", "dev", answer=page(), query={"amount": "1"})
+STAGED = step("diffBranch", "r", "dev", answer=page(models.Diff("added", "w", "object")))
+TX = f"tx-dev-{'f' * 32}"
+
+
+def lost_delete(*then: Any, **options: Any) -> Play:
+    return Play(head("dev"), step("deleteBranch", "r", "dev", answer=lost()), *then)
+
+
+def delete(s: Any = None) -> Op[None]:
+    return branches.delete(s or session(exactly_once=False), "r", "dev")
+
+
+def test_a_lost_delete_that_was_done() -> None:
+    lost_delete(GONE).run(delete())
+
+
+def test_a_lost_delete_that_was_not_done_is_sent_again() -> None:
+    lost_delete(head("dev"), CLEAN, DELETE).run(delete())
+    lost_delete(head("dev"), CLEAN, step("deleteBranch", "r", "dev", answer=no(404, "branch not found")), GONE).run(
+        delete()
+    )
+
+
+@pytest.mark.parametrize("found", [[head("dev", C1)], [head("dev"), STAGED]])
+def test_a_branch_that_somebody_made_anew_stays(found: list[Any]) -> None:
+    error = lost_delete(*found).fails(delete(), errors.AmbiguousOutcomeError, "deleting branch lakefs://r/dev")
+    assert error.maybe_applied is None
+    assert "look at what is there" in str(error)
+
+
+def test_a_look_that_fails_leaves_a_delete_unknown() -> None:
+    error = lost_delete(*[step("getBranch", "r", "dev", answer=lost())] * 5).fails(
+        delete(), errors.AmbiguousOutcomeError
+    )
+    assert "looking whether it was done failed too" in error.__notes__[0]
+
+
+def test_a_delete_refused_after_a_lost_one() -> None:
+    refused = step("deleteBranch", "r", "dev", answer=no(403, "read-only repository"))
+    error = lost_delete(head("dev"), CLEAN, refused, head("dev"), CLEAN).fails(delete(), errors.ForbiddenException)
+    assert error.maybe_applied is None
+    assert len(error.attempts) == 2
+
+
+def test_a_delete_is_tried_five_times() -> None:
+    again = [step("deleteBranch", "r", "dev", answer=lost()), head("dev"), CLEAN]
+    play = Play(head("dev"), *again * 5)
+    assert len(play.fails(delete(), errors.AmbiguousOutcomeError).attempts) == 5
+    assert play.slept == [(0.1, 0.0), (0.2, 0.0), (0.4, 0.0), (0.8, 0.0)]
+
+
+def test_no_retries_means_no_repetition() -> None:
+    lost_delete(head("dev"), CLEAN).fails(delete(session(attempts=1)), errors.AmbiguousOutcomeError)
+    lost_delete(GONE).run(delete(session(attempts=1)))
+
+
+def test_deleting_where_keys_are_honoured_needs_no_look() -> None:
+    key = {"idempotency-key": "a-key"}
     Play(
-        step("deleteBranch", "r", "dev", answer=lost()),
-        step("deleteBranch", "r", "dev", answer=no(404, "branch not found")),
-    ).run(branches.delete(S, "r", "dev"))
+        step("deleteBranch", "r", "dev", answer=lost(), headers=key),
+        step("deleteBranch", "r", "dev", answer=ok(), headers=key),
+    ).run(delete(session(exactly_once=True)))
+
+
+def test_a_transactions_own_branch_is_deleted_until_it_is_gone() -> None:
+    there = step("getBranch", "r", TX, answer=ref(TX, C3))
+    steps = [step("deleteBranch", "r", TX, answer=lost()), there, step("deleteBranch", "r", TX, answer=ok())]
+    Play(*steps).run(branches.delete(session(), "r", TX))
 
 
 def test_deleting_what_is_not_there() -> None:
-    Play(step("deleteBranch", "r", "x", answer=no(404, "branch not found"))).fails(
-        branches.delete(S, "r", "x"), errors.NotFoundException
+    Play(GONE, step("deleteBranch", "r", "dev", answer=no(404, "branch not found"))).fails(
+        delete(), errors.NotFoundException
     )
 
 
@@ -156,25 +222,71 @@ def test_reset_of_a_path_looks_for_it_first() -> None:
     )
 
 
+def unreset(path: str | None, **query: str) -> Any:
+    rows = [models.Diff("added", path or "x", "object")]
+    return step("diffBranch", "r", "b", answer=page(*rows), query={"amount": "1", **query})
+
+
 def test_a_lost_reset_is_not_repeated() -> None:
-    Play(step("resetBranch", "r", "b", answer=lost())).fails(
+    Play(step("resetBranch", "r", "b", answer=lost()), unreset(None)).fails(
         branches.reset(S, "r", "b"), errors.AmbiguousOutcomeError, "resetting staged changes of lakefs://r/b"
     )
+    Play(step("resetBranch", "r", "b", answer=lost()), unreset("a/b", prefix="a/b")).fails(
+        branches.reset(S, "r", "b", "a/b"), errors.AmbiguousOutcomeError
+    )
+
+
+def test_a_lost_reset_that_was_done() -> None:
+    clean = step("diffBranch", "r", "b", answer=page(), query={"amount": "1"})
+    Play(step("resetBranch", "r", "b", answer=lost()), clean).run(branches.reset(S, "r", "b"))
+    other = step("diffBranch", "r", "b", answer=page(models.Diff("added", "a/bc", "object")))
+    Play(step("resetBranch", "r", "b", answer=lost()), other).run(branches.reset(S, "r", "b", "a/b"))
 
 
 def test_a_lost_reset_of_our_own_branch_is() -> None:
-    Play(step("resetBranch", "r", "tx-b-1", answer=lost()), step("resetBranch", "r", "tx-b-1", answer=ok())).run(
-        branches.reset(S, "r", "tx-b-1")
+    staged = step("diffBranch", "r", TX, answer=page(models.Diff("added", "w", "object")))
+    Play(step("resetBranch", "r", TX, answer=lost()), staged, step("resetBranch", "r", TX, answer=ok())).run(
+        branches.reset(S, "r", TX)
     )
+    # a name that only begins like one is anybody's
+    staged = step("diffBranch", "r", "tx-b-1", answer=page(models.Diff("added", "w", "object")))
+    Play(step("resetBranch", "r", "tx-b-1", answer=lost()), staged).fails(
+        branches.reset(S, "r", "tx-b-1"), errors.AmbiguousOutcomeError
+    )
+
+
+def moved(*then: Any) -> Play:
+    """A branch that is at C2, moved to C1, with the answer lost."""
+    return Play(head("b", C2), step("hardResetBranch", "r", "b", answer=lost(), query={"ref": C1}), *then)
+
+
+def move() -> Op[None]:
+    return branches.hard_reset(session(exactly_once=False), "r", "b", C1)
 
 
 def test_hard_reset_pins_so_that_a_repetition_goes_no_further_back() -> None:
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        head("main", C2),
         step("hardResetBranch", "r", "main", answer=lost(), query={"ref": C1}),
+        head("main", C2),
         step("hardResetBranch", "r", "main", answer=ok(), query={"ref": C1}),
     )
     play.run(branches.hard_reset(S, "r", "main", "main~1"))
+
+
+def test_a_lost_hard_reset_that_was_done() -> None:
+    moved(head("b", C1)).run(move())
+
+
+def test_commits_on_top_of_a_lost_hard_reset_stay() -> None:
+    stop = {"amount": "100", "first_parent": "true", "stop_at": C2}
+    done = step("logCommits", "r", "b", answer=log(commit(C3), commit(C1)), query=stop)
+    moved(head("b", C3), done).run(move())
+    not_done = step("logCommits", "r", "b", answer=log(commit(C3), commit(C2), commit(C1)))
+    moved(head("b", C3), not_done).fails(move(), errors.AmbiguousOutcomeError, "moving branch 'b'")
+    neither = step("logCommits", "r", "b", answer=log(commit(C3), commit(C0)))
+    moved(head("b", C3), neither).fails(move(), errors.AmbiguousOutcomeError)
 
 
 # commit: the logged operations' common part is in test_logged
@@ -182,20 +294,21 @@ def test_hard_reset_pins_so_that_a_repetition_goes_no_further_back() -> None:
 
 def test_commit_carries_its_id_beside_the_users_metadata() -> None:
     play = Play(
+        head(),
         step(
             "commit",
             "r",
             "b",
             answer=ok(commit(C1, "op1"), 201),
             body={"message": "m", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}, "date": 7},
-        )
+        ),
     )
     creation = models.CommitCreation("m", {"k": "v"}, 7)
     assert play.run(branches.commit(S, "r", "b", creation, op_id="op1", now=NOW)).id == C1
 
 
 def test_nothing_to_commit() -> None:
-    play = Play(step("commit", "r", "b", answer=no(400, "commit: no changes")))
+    play = Play(head(), step("commit", "r", "b", answer=no(400, "commit: no changes")))
     error = play.fails(
         branches.commit(S, "r", "b", models.CommitCreation("m"), op_id="op1", now=NOW),
         errors.BadRequestException,
@@ -230,6 +343,7 @@ REVERT = {
 def test_revert_returns_its_own_commit_not_the_head() -> None:  # B8.82
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        head(),
         step("revertBranch", "r", "b", answer=ok(), body=REVERT),
         step("logCommits", "r", "b", answer=log(commit(C3), commit(C2, "op1"), commit(C0))),
     )
@@ -240,6 +354,7 @@ def test_revert_with_words_of_ones_own() -> None:
     body = {**REVERT, "commit_overrides": {"message": "undo", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}}}
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        head(),
         step("revertBranch", "r", "b", answer=ok(), body=body),
         step("logCommits", "r", "b", answer=log(commit(C2, "op1"))),
     )
@@ -249,6 +364,7 @@ def test_revert_with_words_of_ones_own() -> None:
 def test_revert_whose_commit_is_not_in_the_log() -> None:
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        head(),
         step("revertBranch", "r", "b", answer=ok()),
         step("logCommits", "r", "b", answer=log(commit(C2))),
     )
@@ -259,6 +375,7 @@ def test_revert_whose_commit_is_not_in_the_log() -> None:
 def test_a_lost_revert_that_was_done() -> None:
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        head(),
         step("revertBranch", "r", "b", answer=lost()),
         step("logCommits", "r", "b", answer=log(commit(C2, "op1"))),
     )
@@ -269,6 +386,7 @@ def test_a_lost_revert_repeated_and_refused_and_found() -> None:
     s = session(search=0.0)
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        head(),
         step("revertBranch", "r", "b", answer=lost()),
         step("logCommits", "r", "b", answer=log(commit(C1))),
         step("revertBranch", "r", "b", answer=no(400, "update branch: no changes")),
@@ -280,6 +398,7 @@ def test_a_lost_revert_repeated_and_refused_and_found() -> None:
 def test_a_merge_without_its_parent_number() -> None:
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
+        head(),
         step(
             "revertBranch",
             "r",
@@ -294,6 +413,7 @@ def test_cherry_pick_keeps_the_metadata_of_the_original() -> None:
     origin = models.Commit(C1, [C0], "me", "words", 1, "r", {"k": "v", "lakefs_hl.op_id": "its own"})
     play = Play(
         step("getCommit", "r", "dev", answer=ok(origin)),
+        head(),
         step(
             "cherryPick",
             "r",
@@ -308,6 +428,7 @@ def test_cherry_pick_keeps_the_metadata_of_the_original() -> None:
 def test_a_lost_cherry_pick_is_never_repeated() -> None:
     play = Play(
         step("getCommit", "r", "dev", answer=ok(commit(C1))),
+        head(),
         step("cherryPick", "r", "b", answer=lost()),
         step("logCommits", "r", "b", answer=log()),
     )

@@ -12,10 +12,11 @@ from lakefs_hl.ops import branches, objects, refs, repositories, server, tags, t
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.failure import doing
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
-from tests.ops.script import HTML, Play, no, ok, session, step
+from tests.ops.script import C1, HTML, Play, commit, no, ok, session, step
 
-S = session()
+S = session(exactly_once=True)
 STAT = ("statObject", "r", "main")
 
 
@@ -27,13 +28,18 @@ def fails(op: Op[Any], operation: str, params: tuple[str, ...], answer: Any, kin
     return Play(step(operation, *params, answer=answer)).fails(op, kind)
 
 
+def missing() -> Any:
+    play = Play(step(*STAT, answer=no(404, "not found")), step("getCommit", "r", "main", answer=ok(commit(C1))))
+    return play.fails(stat(), errors.ObjectNotFoundException)
+
+
 def test_a_missing_object() -> None:  # B9.90
-    error = fails(stat(), *STAT[:1], STAT[1:], no(404, "not found"), errors.ObjectNotFoundException)
+    error = missing()
+    assert error.kind is ErrorKind.OBJECT_NOT_FOUND
+    assert error.server_message == "not found"
     assert issubclass(type(error), FileNotFoundError)
     assert error.filename == "lakefs://r/main/a/b c.txt"
-    assert str(error) == (
-        "looking up lakefs://r/main/a/b c.txt: not found (404 No); there is no such object, or no such reference"
-    )
+    assert str(error) == ("looking up lakefs://r/main/a/b c.txt: not found (404 No); there is no such object")
     assert error.status == 404
     assert error.request_id == "req-1"
 
@@ -109,7 +115,7 @@ def test_a_404_of_something_else_is_no_missing_object(message: str) -> None:
             ("r", "main"),
             no(410, "No data"),
             errors.ServerException,
-            "the record is there, its data is gone",
+            "the record is there, its data is not",
         ),
     ],
 )
@@ -184,11 +190,12 @@ def test_no_answer(broken: TransportError, kind: type[Any], words: str) -> None:
 
 
 def test_errors_travel() -> None:  # B6.65
-    error = fails(stat(), "statObject", ("r", "main"), no(404, "not found"), errors.ObjectNotFoundException)
+    error = missing()
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
         assert type(other) is type(error)
         assert str(other) == str(error)
         assert (other.attempts, other.status, other.filename) == (error.attempts, 404, error.filename)
+        assert (other.kind, other.server_message) == (error.kind, "not found")
 
 
 def test_a_long_body_is_cut() -> None:

@@ -9,11 +9,13 @@ import pytest
 from lakefs_hl.ops import imports
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.models import ImportLocation, ImportStatus
-from tests.ops.script import C1, NOW, Play, commit, log, lost, no, ok, session, step
+from tests.ops.script import C1, NOW, Play, commit, head, log, lost, no, ok, page, session, step
 
 PREFIX = ImportLocation("common_prefix", "s3://src/p/", "some/path")
 STATUS = ("importStatus", "r", "b")
+CLEAN = step("diffBranch", "r", "b", answer=page(), query={"amount": "1"})
 
 
 def start(*locations: ImportLocation, s: Any = None) -> Op[str]:
@@ -42,18 +44,22 @@ def test_what_is_sent() -> None:
         ],
         "commit": {"message": "msg", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}},
     }
-    play = Play(step("importStart", "r", "b", answer=ok(models.ImportStarted("i1"), 202), body=body))
+    play = Play(CLEAN, head(), step("importStart", "r", "b", answer=ok(models.ImportStarted("i1"), 202), body=body))
     assert play.run(start(PREFIX, one, root)) == "i1"
 
 
 def test_a_lost_start_is_never_repeated() -> None:  # B5.57
-    play = Play(step("importStart", "r", "b", answer=lost()), *[step("logCommits", "r", "b", answer=log())] * 19)
+    play = Play(
+        CLEAN, head(), step("importStart", "r", "b", answer=lost()), *[step("logCommits", "r", "b", answer=log())] * 19
+    )
     error = play.fails(start(), errors.AmbiguousOutcomeError, "importing into branch 'b'")
     assert error.maybe_applied is None
 
 
 def test_a_lost_start_whose_commit_is_there() -> None:
     play = Play(
+        CLEAN,
+        head(),
         step("importStart", "r", "b", answer=lost()),
         step("logCommits", "r", "b", answer=log()),
         step("logCommits", "r", "b", answer=log(commit(C1, "op1"))),
@@ -68,9 +74,9 @@ def test_a_lost_start_whose_commit_is_there() -> None:
 
 
 def test_a_first_refusal_is_real() -> None:
-    Play(step("importStart", "r", "b", answer=no(403, "import is not supported for this storage"))).fails(
-        start(), errors.ForbiddenException
-    )
+    Play(
+        CLEAN, head(), step("importStart", "r", "b", answer=no(403, "import is not supported for this storage"))
+    ).fails(start(), errors.ForbiddenException)
 
 
 def test_waiting() -> None:
@@ -101,13 +107,25 @@ def test_an_import_that_is_forgotten_later() -> None:
 
 def test_an_import_that_failed() -> None:  # B8.84: completed stays false
     failed = status("t2", error=models.Error("import error: no such bucket"))
-    error = Play(status("t1"), failed).fails(wait(), errors.ServerException, "import i1 into branch 'b'")
+    error = Play(status("t1"), failed).fails(wait(), errors.ImportFailedException, "import i1 into branch 'b'")
+    assert (error.kind, error.server_message) == (ErrorKind.IMPORT_FAILED, "import error: no such bucket")
+    assert isinstance(error, RuntimeError)
     assert "no such bucket" in str(error)
     assert "the branch is unchanged" in str(error)
 
 
 def test_an_import_that_was_cancelled() -> None:
-    Play(status(error=models.Error("import error: Canceled"))).fails(wait(), errors.ServerException, "Canceled")
+    cancelled = status(error=models.Error("import error: Canceled"))
+    error = Play(cancelled).fails(wait(), errors.ImportFailedException, "Canceled")
+    assert error.kind is ErrorKind.IMPORT_CANCELLED
+    steering = status(error=models.Error("import error: no file named Canceled: import error: Canceled/x"))
+    assert Play(steering).fails(wait(), errors.ImportFailedException).kind is ErrorKind.IMPORT_FAILED
+
+
+def test_a_dirty_branch_is_told_before_the_start() -> None:
+    dirty = step("diffBranch", "r", "b", answer=page(models.Diff("added", "a/b", "object")))
+    error = Play(dirty).fails(start(), errors.BadRequestException, "importing into branch 'b'.*'a/b' is one")
+    assert (error.kind, error.maybe_applied) == (ErrorKind.DIRTY_BRANCH, False)
 
 
 def test_an_import_that_stands_still() -> None:  # B8.84: after five minutes of the same

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from lakefs_hl.ops import branches, logged
+from lakefs_hl.ops import branches, refs
+from lakefs_hl.ops import logged as ops
+from lakefs_hl.ops.auth import basic
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.wire import Response
-from tests.ops.script import C1, C2, NOW, Play, commit, down, log, lost, no, ok, session, silent, step
+from tests.ops.script import C0, C1, C2, C3, NOW, Play, commit, down, head, log, lost, no, ok, session, silent, step
 
+DOWN = {"amount": "100", "first_parent": "true"}
 BODY = {"metadata": {"lakefs_hl.op_id": "op1"}}
 NO_CHANGES = no(400, "commit: no changes")
 
@@ -25,7 +29,11 @@ def sent(answer: Any) -> Any:
 
 
 def looked(*commits: models.Commit) -> Any:
-    return step("logCommits", "r", "b", answer=log(*commits), query={"amount": "100", "first_parent": "true"})
+    return step("logCommits", "r", "b", answer=log(*commits), query={**DOWN, "stop_at": C0})
+
+
+def looked_on(seen: str, *commits: models.Commit) -> Any:
+    return step("logCommits", "r", "b", answer=log(*commits), query={**DOWN, "stop_at": seen})
 
 
 UNKNOWN = [lost(), silent(1.0), no(500, "x"), no(502, "x"), no(503, "x"), no(504, "x"), no(499, "x"), no(408, "x")]
@@ -33,29 +41,29 @@ UNKNOWN = [lost(), silent(1.0), no(500, "x"), no(502, "x"), no(503, "x"), no(504
 
 @pytest.mark.parametrize("first", UNKNOWN)
 def test_lost_but_done(first: Any) -> None:  # B5.57
-    assert Play(sent(first), looked(commit(C2), commit(C1, "op1"))).run(make()).id == C1
+    assert Play(head(), sent(first), looked(commit(C2), commit(C1, "op1"))).run(make()).id == C1
 
 
 def test_lost_and_landing_late() -> None:
-    play = Play(sent(lost()), looked(), looked(), looked(commit(C1, "op1")))
+    play = Play(head(), sent(lost()), looked(), looked(), looked(commit(C1, "op1")))
     assert play.run(make()).id == C1
     assert play.slept == [(0.0, 0.2), (0.0, 0.4)]
 
 
 def test_the_window_is_ten_seconds_then_it_is_sent_again() -> None:
-    play = Play(sent(lost()), *[looked()] * 9, sent(ok(commit(C1, "op1"), 201)))
+    play = Play(head(), sent(lost()), *[looked()] * 9, sent(ok(commit(C1, "op1"), 201)))
     assert play.run(make()).id == C1
     assert sum(wait for _, wait in play.slept) == pytest.approx(10.0)
     assert max(wait for _, wait in play.slept) == 2.0
 
 
 def test_sent_again_and_refused_because_the_first_was_done() -> None:
-    play = Play(sent(lost()), looked(), sent(NO_CHANGES), looked(commit(C1, "op1")))
+    play = Play(head(), sent(lost()), looked(), sent(NO_CHANGES), looked(commit(C1, "op1")))
     assert play.run(make(session(search=0.0))).id == C1
 
 
 def test_sent_again_and_refused_and_not_there() -> None:
-    play = Play(sent(lost()), looked(), sent(NO_CHANGES), looked())
+    play = Play(head(), sent(lost()), looked(), sent(NO_CHANGES), looked())
     error = play.fails(make(session(search=0.0)), errors.BadRequestException, "no changes")
     assert [each.outcome for each in error.attempts] == ["reset (wait)", "400"]
     assert error.maybe_applied is None
@@ -63,7 +71,7 @@ def test_sent_again_and_refused_and_not_there() -> None:
 
 
 def test_three_tries_and_no_more() -> None:
-    play = Play(*[sent(lost()), looked()] * 3)
+    play = Play(head(), *[sent(lost()), looked()] * 3)
     error = play.fails(make(session(search=0.0)), errors.AmbiguousOutcomeError)
     assert len(error.attempts) == 3
     assert error.maybe_applied is None
@@ -74,27 +82,27 @@ def test_three_tries_and_no_more() -> None:
 
 @pytest.mark.parametrize("option", ["allow_empty", "force"])
 def test_what_the_server_would_repeat_is_never_sent_again(option: str) -> None:
-    play = Play(sent(lost()), looked())
+    play = Play(head(), sent(lost()), looked())
     play.fails(make(session(search_final=0.0), **{option: True}), errors.AmbiguousOutcomeError)
-    play = Play(sent(lost()), *[looked()] * 19)
+    play = Play(head(), sent(lost()), *[looked()] * 19)
     play.fails(make(**{option: True}), errors.AmbiguousOutcomeError)
     assert sum(wait for _, wait in play.slept) == pytest.approx(30.0)
-    play = Play(sent(lost()), looked(), looked(commit(C1, "op1")))
+    play = Play(head(), sent(lost()), looked(), looked(commit(C1, "op1")))
     assert play.run(make(**{option: True})).id == C1
 
 
 def test_not_sent_is_no_reason_to_look() -> None:
-    assert Play(sent(down()), sent(ok(commit(C1), 201))).run(make()).id == C1
-    assert Play(*[sent(down())] * 3).fails(make(), errors.TransportException).maybe_applied is False
+    assert Play(head(), sent(down()), sent(ok(commit(C1), 201))).run(make()).id == C1
+    assert Play(head(), *[sent(down())] * 3).fails(make(), errors.TransportException).maybe_applied is False
 
 
 @pytest.mark.parametrize("message", ["branch is currently locked, try again later", "predicate failed"])
 def test_a_lost_race_is_sent_again(message: str) -> None:  # B5.58
-    Play(sent(no(500, message)), sent(no(429, "x")), sent(ok(commit(C1), 201))).run(make())
+    Play(head(), sent(no(500, message)), sent(no(429, "x")), sent(ok(commit(C1), 201))).run(make())
 
 
 def test_tries_are_counted_together() -> None:
-    play = Play(sent(no(429, "x")), sent(lost()), looked(), sent(no(429, "x")), looked())
+    play = Play(head(), sent(no(429, "x")), sent(lost()), looked(), sent(no(429, "x")), looked())
     error = play.fails(make(session(search=0.0)), errors.TooManyRequestsException)
     assert len(error.attempts) == 3
     assert error.maybe_applied is None
@@ -102,42 +110,179 @@ def test_tries_are_counted_together() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412])
 def test_a_first_refusal_is_real(status: int) -> None:
-    error = Play(sent(no(status, "x"))).fails(make(), errors.for_status(status))
+    error = Play(head(), sent(no(status, "x"))).fails(make(), errors.for_status(status))
     assert error.maybe_applied is False
 
 
 def test_done_with_an_unreadable_answer() -> None:
     garbled = Response(201, {"content-type": "application/json"}, b'{"id": "11')
-    assert Play(sent(garbled), looked(commit(C1, "op1"))).run(make()).id == C1
-    play = Play(sent(garbled), looked())
+    assert Play(head(), sent(garbled), looked(commit(C1, "op1"))).run(make()).id == C1
+    play = Play(head(), sent(garbled), looked())
     play.fails(make(session(search_final=0.0)), errors.AmbiguousOutcomeError)
 
 
 def test_a_log_that_cannot_be_read_leaves_it_unknown() -> None:
-    play = Play(sent(lost()), *[step("logCommits", "r", "b", answer=down())] * 5)
+    play = Play(head(), sent(lost()), *[step("logCommits", "r", "b", answer=down())] * 5)
     error = play.fails(make(), errors.AmbiguousOutcomeError)
     assert "the log could not be read either" in error.__notes__[0]
     assert isinstance(error.__cause__, errors.TransportException)
 
 
 def test_the_branch_is_gone_meanwhile() -> None:
-    play = Play(sent(lost()), step("logCommits", "r", "b", answer=no(404, "ref: not found")))
+    play = Play(head(), sent(lost()), step("logCommits", "r", "b", answer=no(404, "ref: not found")))
     play.fails(make(), errors.AmbiguousOutcomeError)
 
 
 def test_a_wrong_endpoint_is_no_unknown_outcome() -> None:
-    play = Play(sent(Response(302, {"location": "https://other/"})))
+    play = Play(head(), sent(Response(302, {"location": "https://other/"})))
     play.fails(make(), errors.ProtocolException)
 
 
 def test_no_clock_decides_what_is_found() -> None:
     """A commit may be dated at will, and the clocks of client and server may differ: the log is read by number."""
-    play = Play(sent(lost()), looked(commit(C1, "op1")))
+    play = Play(head(), sent(lost()), looked(commit(C1, "op1")))
     play.run(make(date=1))
-    assert "since" not in play.sent[1].query
+    assert "since" not in play.sent[2].query
 
 
 def test_marks_do_not_touch_the_users_dictionary() -> None:
     given = {"k": "v"}
-    assert logged.marked(given, "x") == {"k": "v", "lakefs_hl.op_id": "x"}
+    assert ops.marked(given, "x") == {"k": "v", "lakefs_hl.op_id": "x"}
     assert given == {"k": "v"}
+
+
+# the head that was noted (c1): however many commits lie between
+
+
+def logged(*commits: models.Commit, more: bool = False) -> Response:
+    return ok(models.CommitPage(models.Pagination(more, "x" if more else "", len(commits), 1000), list(commits)))
+
+
+def others(start: int, count: int) -> list[models.Commit]:
+    return [commit(f"{number:064x}", f"other{number}") for number in range(start, start + count)]
+
+
+def test_a_busy_branch_is_searched_down_to_the_noted_head() -> None:
+    first, second = others(100, 100), others(200, 1000)
+    play = Play(
+        head(),
+        sent(lost()),
+        step("logCommits", "r", "b", answer=logged(*first, more=True), query={**DOWN, "stop_at": C0}),
+        step(
+            "logCommits",
+            "r",
+            first[-1].id,  # and not with `after`, to which lakeFS walks from the head
+            answer=logged(first[-1], *second, more=True),
+            query={**DOWN, "amount": "1000", "stop_at": C0},
+        ),
+        step("logCommits", "r", second[-1].id, answer=logged(second[-1], commit(C1, "op1"))),
+    )
+    assert play.run(make()).id == C1
+
+
+def test_what_lies_below_the_noted_head_is_not_read() -> None:
+    below = logged(*others(300, 5), commit(C0), commit(C1, "op1"), more=True)
+    play = Play(head(), sent(lost()), step("logCommits", "r", "b", answer=below), sent(ok(commit(C2), 201)))
+    assert play.run(make(session(search=0.0))).id == C2
+
+
+def test_what_was_read_once_is_not_read_again() -> None:
+    play = Play(head(), sent(lost()), looked(commit(C2), commit(C3)), looked_on(C2, commit(C1, "op1"), commit(C2)))
+    assert play.run(make()).id == C1
+
+
+def test_a_log_that_is_too_long_for_the_deadline_leaves_it_unknown() -> None:
+    def slow(start: int) -> Response:
+        answer = logged(*others(start, 100), more=True)
+        answer.seconds = 300.0
+        return answer
+
+    steps = [step("logCommits", "r", "b", answer=slow(100)), step("logCommits", "r", f"{199:064x}", answer=slow(200))]
+    error = Play(head(), sent(lost()), *steps).fails(make(), errors.AmbiguousOutcomeError)
+    assert "the deadline is over" in error.__notes__[0]
+    assert error.op_id == "op1"
+
+
+def test_a_head_that_is_not_told_is_no_reason_not_to_send() -> None:
+    for status in (403, 404):
+        hidden = step("getBranch", "r", "b", answer=no(status, "no"))
+        assert Play(hidden, sent(ok(commit(C1), 201))).run(make()).id == C1
+    play = Play(hidden, sent(lost()), step("logCommits", "r", "b", answer=log(commit(C1, "op1")), query=DOWN))
+    assert play.run(make()).id == C1
+
+
+def test_a_server_that_is_down_before_anything_is_sent() -> None:
+    play = Play(*[step("getBranch", "r", "b", answer=lost())] * 5)
+    error = play.fails(make(), errors.TransportException, "committing branch 'b' of lakefs://r")
+    assert error.maybe_applied is False
+
+
+# a server that honours Idempotency-Key
+
+
+def keyed(answer: Any, **headers: str) -> Any:
+    return step("commit", "r", "b", answer=answer, body=BODY, headers={"idempotency-key": "op1", **headers})
+
+
+@pytest.mark.parametrize("option", [{}, {"allow_empty": True}, {"force": True}])
+def test_a_lost_answer_is_asked_for_again_by_its_key(option: dict[str, bool]) -> None:
+    play = Play(keyed(lost()), keyed(no(503, "x")), keyed(ok(commit(C1), 201)))
+    assert play.run(make(session(exactly_once=True), **option)).id == C1
+
+
+def test_the_first_look_tells_whether_a_server_honours_keys() -> None:
+    s = session()
+    play = Play(head(x_lakefs_hl="idempotency-key"), keyed(lost()), keyed(ok(commit(C1), 201)))
+    assert play.run(make(s)).id == C1
+    assert s.exactly_once is True
+    assert Play(keyed(ok(commit(C1), 201))).run(make(s)).id == C1  # no look from then on
+
+
+def test_a_server_that_does_not_honour_keys_is_looked_at_each_time() -> None:
+    s = session()
+    for _ in range(2):
+        Play(head(), keyed(ok(commit(C1), 201))).run(make(s))
+    assert s.exactly_once is False
+
+
+def test_a_refusal_tells_nothing_but_of_a_server_that_honours_keys() -> None:
+    s = session()
+    Play(step("getBranch", "r", "b", answer=no(404, "branch not found")), keyed(no(404, "branch not found"))).fails(
+        make(s), errors.NotFoundException
+    )
+    assert s.exactly_once is None
+    ours = keyed(no(404, "branch not found", x_lakefs_hl="idempotency-key"))
+    Play(step("getBranch", "r", "b", answer=no(404, "branch not found")), ours).fails(make(s), errors.NotFoundException)
+    assert s.exactly_once is True
+
+
+def test_all_answers_lost_with_a_key() -> None:
+    unread = step("logCommits", "r", "b", answer=log(commit(C2)), query=DOWN)
+    error = Play(*[keyed(lost())] * 5, unread).fails(
+        make(session(exactly_once=True, search=0.0)), errors.AmbiguousOutcomeError
+    )
+    assert len(error.attempts) == 5
+    play = Play(*[keyed(lost())] * 5, step("logCommits", "r", "b", answer=log(commit(C1, "op1"))))
+    assert play.run(make(session(exactly_once=True))).id == C1
+
+
+def test_in_process_nothing_is_looked_at_and_no_key_is_sent() -> None:
+    local = Session(basic("AKEY", "s3cr3t"))
+    play = Play(sent(ok(commit(C1), 201)))
+    assert play.run(make(local)).id == C1
+    assert "idempotency-key" not in play.sent[0].headers
+
+
+def test_a_merge_that_was_applied_is_never_told_as_an_error() -> None:
+    """Lost on a busy branch, sent again, refused as having no changes: the log has it, far down."""
+    far = [logged(*others(100, 100), more=True), logged(*others(199, 1000), commit(C1, "op1"))]
+    play = Play(
+        head("main"),
+        step("mergeIntoBranch", "r", C2, "main", answer=lost()),
+        step("logCommits", "r", "main", answer=log()),
+        step("mergeIntoBranch", "r", C2, "main", answer=no(400, "update branch main: no changes")),
+        step("logCommits", "r", "main", answer=far[0]),
+        step("logCommits", "r", f"{199:064x}", answer=far[1]),
+    )
+    merge = refs.merge(session(search=0.0), "r", C2, "main", models.Merge(), op_id="op1", now=NOW)
+    assert play.run(merge) == C1

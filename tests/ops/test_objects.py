@@ -8,8 +8,9 @@ import pytest
 
 from lakefs_hl.ops import objects
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.models import ObjectError
-from tests.ops.script import C1, Play, commit, lost, no, ok, page, ref, session, step
+from tests.ops.script import C0, C1, Play, commit, head, lost, no, ok, page, ref, session, step
 
 S = session()
 RECORD = models.ObjectStats("k", "object", "s3://b/k", "c", 1, 5)
@@ -52,8 +53,10 @@ def test_a_missing_reference_raises() -> None:  # B9.91
         step("statObject", "r", "b", answer=no(404, "not found")),
         step("getCommit", "r", "b", answer=no(404, "commit not found")),
     )
-    error = play.fails(objects.exists(S, "r", "b", "k"), errors.NotFoundException, "looking for lakefs://r/b/k")
+    error = play.fails(objects.exists(S, "r", "b", "k"), errors.NotFoundException, "looking up lakefs://r/b/k")
     assert not isinstance(error, errors.ObjectNotFoundException)
+    assert error.kind is ErrorKind.REFERENCE_NOT_FOUND
+    assert "there is no branch, tag or commit 'b'" in str(error)
 
 
 def test_a_missing_repository_raises() -> None:  # B9.91
@@ -69,10 +72,113 @@ def test_list_page() -> None:
     Play(step("listObjects", "r", "b", answer=page(), query={"amount": "7"})).run(objects.list_page(S, "r", "b", "", 7))
 
 
-def test_a_lost_delete_is_repeated() -> None:
-    Play(step("deleteObject", "r", "b", answer=lost()), step("deleteObject", "r", "b", answer=ok())).run(
-        objects.delete(S, "r", "b", "k")
+# delete: what was written since the request was sent stays (c1)
+
+
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"  # 1_700_000_000
+OLD, NEW = 1_699_999_990, 1_699_999_998  # the latter too close to be sure of
+
+
+def known(date: str = DATE) -> Any:
+    """A session that has heard the server's clock and knows that it does not honour keys."""
+    s = session(exactly_once=False)
+    s.date = date
+    return s
+
+
+def there(path: str = "k", mtime: int = OLD) -> Any:
+    record = models.ObjectStats(path, "object", "local://x", "e", mtime, 1)
+    return step("statObject", "r", "b", answer=ok(record), query={"path": path})
+
+
+def absent(path: str = "k") -> Any:
+    return step("statObject", "r", "b", answer=no(404, "not found"), query={"path": path})
+
+
+def at(seconds: int) -> Any:
+    """The branch's head, committed at a moment."""
+    return step("getCommit", "r", "b", answer=ok(models.Commit(C1, [C0], "me", "m", seconds, "r")))
+
+
+LOST = step("deleteObject", "r", "b", answer=lost())
+AGAIN = step("deleteObject", "r", "b", answer=ok())
+
+
+def test_a_lost_delete_that_was_done() -> None:
+    Play(LOST, absent()).run(objects.delete(known(), "r", "b", "k"))
+
+
+def test_a_lost_delete_of_what_is_older_than_the_request_is_repeated() -> None:
+    Play(LOST, there(mtime=OLD), at(OLD), AGAIN).run(objects.delete(known(), "r", "b", "k"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "date"),
+    [
+        ([there(mtime=NEW)], DATE),
+        ([there(mtime=1_700_000_100)], DATE),
+        ([there(mtime=OLD), at(NEW)], DATE),  # a merge or an import may have brought it back with its old time
+        ([there(mtime=OLD)], ""),  # the server tells no time
+        ([there(mtime=OLD)], "yesterday"),
+    ],
+)
+def test_an_object_that_may_have_been_written_since_stays(steps: list[Any], date: str) -> None:
+    error = Play(LOST, *steps).fails(
+        objects.delete(known(date), "r", "b", "k"), errors.AmbiguousOutcomeError, "deleting lakefs://r/b/k"
     )
+    assert error.maybe_applied is None
+
+
+def test_the_clock_is_read_before_the_request_is_sent() -> None:
+    later = "Tue, 14 Nov 2023 23:13:20 GMT"
+    found = there(mtime=1_700_000_100)
+    told = found._replace(answer=ok(models.decode(dict, found.answer.body), date=later))
+    Play(LOST, told).fails(objects.delete(known(), "r", "b", "k"), errors.AmbiguousOutcomeError)
+
+
+def test_a_server_is_met_once() -> None:
+    s = session()
+    Play(head("b", C1, date=DATE), AGAIN).run(objects.delete(s, "r", "b", "k"))
+    assert (s.exactly_once, s.date) == (False, DATE)
+    Play(AGAIN).run(objects.delete(s, "r", "b", "k"))
+
+
+def test_where_keys_are_honoured_nothing_is_looked_at() -> None:
+    s = session()
+    once = {"idempotency-key": "a-key"}
+    Play(
+        head("b", C1, x_lakefs_hl="idempotency-key"),
+        step("deleteObject", "r", "b", answer=lost(), headers=once),
+        step("deleteObject", "r", "b", answer=ok(), headers=once),
+    ).run(objects.delete(s, "r", "b", "k"))
+
+
+@pytest.mark.parametrize("ref", [C1, "v1", "main~1"])
+def test_commits_are_immutable(ref: str) -> None:
+    refused = no(404, "branch not found") if "~" not in ref else no(400, "argument branch: branch id: validation error")
+    play = Play(
+        step("deleteObject", "r", ref, answer=refused),
+        step("getCommit", "r", ref, answer=ok(commit(C1))),
+    )
+    error = play.fails(objects.delete(known(), "r", ref, "k"), errors.BadRequestException, "commits are immutable")
+    assert error.kind is ErrorKind.IMMUTABLE_REFERENCE
+    assert f"deleting lakefs://r/{ref}/k" in str(error)
+
+
+def test_a_bad_path_on_a_branch_is_just_that() -> None:
+    refused = no(400, "argument path: 2000 bytes, at most 1024: invalid value: validation error")
+    play = Play(step("deleteObject", "r", "b", answer=refused))
+    error = play.fails(objects.delete(known(), "r", "b", "k"), errors.BadRequestException, "at most 1024")
+    assert error.kind is ErrorKind.INVALID_ARGUMENT
+
+
+def test_deleting_on_a_branch_that_is_not_there() -> None:
+    play = Play(
+        step("deleteObject", "r", "typo", answer=no(404, "branch not found")),
+        step("getCommit", "r", "typo", answer=no(404, "commit not found")),
+    )
+    error = play.fails(objects.delete(known(), "r", "typo", "k"), errors.NotFoundException, "branch not found")
+    assert error.kind is ErrorKind.BRANCH_NOT_FOUND
 
 
 # delete objects (bulk): idempotent, errors inspected, only failed paths again (B3.42)
@@ -106,12 +212,34 @@ def test_an_error_that_names_no_path_is_returned() -> None:
     assert len(play.run(objects.delete_batch(S, "r", "b", ["c"]))) == 1
 
 
-def test_a_lost_batch_is_sent_again_whole() -> None:
+def test_of_a_lost_batch_only_what_is_there_as_it_was_is_sent_again() -> None:
     play = Play(
-        step("deleteObjects", "r", "b", answer=lost(), body={"paths": ["a"]}),
-        step("deleteObjects", "r", "b", answer=errors_of(), body={"paths": ["a"]}),
+        step("deleteObjects", "r", "b", answer=lost(), body={"paths": ["done", "new", "old"]}),
+        absent("done"),
+        there("new", NEW),
+        there("old", OLD),
+        at(OLD),
+        step("deleteObjects", "r", "b", answer=errors_of(), body={"paths": ["old"]}),
     )
-    assert play.run(objects.delete_batch(S, "r", "b", ["a"])) == []
+    (kept,) = play.run(objects.delete_batch(known(), "r", "b", ["done", "new", "old"]))
+    assert (kept.path, kept.status_code) == ("new", 409)
+    assert "was kept" in kept.message
+
+
+def test_a_lost_batch_that_was_done() -> None:
+    play = Play(step("deleteObjects", "r", "b", answer=lost()), absent("a"), absent("b"))
+    assert play.run(objects.delete_batch(known(), "r", "b", ["a", "b"])) == []
+
+
+def test_a_batch_is_tried_five_times() -> None:
+    again = [step("deleteObjects", "r", "b", answer=lost()), there("a"), at(OLD)]
+    Play(*again * 5).fails(objects.delete_batch(known(), "r", "b", ["a"]), errors.AmbiguousOutcomeError)
+
+
+def test_a_lost_batch_that_cannot_be_looked_at() -> None:
+    play = Play(step("deleteObjects", "r", "b", answer=lost()), step("statObject", "r", "b", answer=no(403, "no")))
+    error = play.fails(objects.delete_batch(known(), "r", "b", ["a"]), errors.AmbiguousOutcomeError)
+    assert "failed too" in error.__notes__[0]
 
 
 def test_an_empty_path_is_not_sent() -> None:
@@ -190,27 +318,82 @@ def test_copy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "kind"), [("not found", errors.ObjectNotFoundException), ("branch not found", errors.NotFoundException)]
+    ("answers", "kind"),
+    [
+        ([no(404, "not found"), ok(commit(C1))], errors.ObjectNotFoundException),
+        ([no(404, "not found"), no(404, "commit not found")], errors.NotFoundException),
+        ([no(404, "branch not found")], errors.NotFoundException),
+    ],
 )
-def test_copying_what_is_not_there(message: str, kind: type[Any]) -> None:
-    Play(step("copyObject", "r", "b", answer=no(404, message))).fails(
-        objects.copy(S, "r", "b", "to", "b", "from"), kind
+def test_copying_what_is_not_there(answers: list[Any], kind: type[Any]) -> None:
+    steps = [step("copyObject", "r", "b", answer=answers[0])]
+    steps += [step("getCommit", "r", "v1", answer=answer) for answer in answers[1:]]
+    Play(*steps).fails(objects.copy(S, "r", "b", "to", "v1", "from"), kind, "copying lakefs://r/v1/from")
+
+
+@pytest.mark.parametrize(
+    ("ref", "kind", "words"),
+    [
+        ("0123abcd", ErrorKind.COMMIT_NOT_FOUND, "the repository has no commit 0123abcd"),
+        ("main~99", ErrorKind.REFERENCE_NOT_FOUND, "the expression 'main~99' names no commit"),
+        ("nope", ErrorKind.REFERENCE_NOT_FOUND, "there is no branch, tag or commit 'nope'"),
+    ],
+)
+def test_a_missing_reference_and_a_missing_object_are_told_apart(ref: str, kind: ErrorKind, words: str) -> None:
+    play = Play(
+        step("statObject", "r", ref, answer=no(404, "not found")),
+        step("getCommit", "r", ref, answer=no(404, "commit not found")),
     )
+    error = play.fails(objects.stat(S, "r", ref, "k"), errors.NotFoundException, words)
+    assert error.kind is kind
+    found = Play(
+        step("statObject", "r", ref, answer=no(404, "not found")), step("getCommit", "r", ref, answer=ok(commit(C1)))
+    ).fails(objects.stat(S, "r", ref, "k"), errors.ObjectNotFoundException, "there is no such object")
+    assert found.kind is ErrorKind.OBJECT_NOT_FOUND
+
+
+def test_a_reference_that_cannot_be_looked_up_leaves_the_object_missing() -> None:
+    play = Play(
+        step("statObject", "r", "b", answer=no(404, "not found")), step("getCommit", "r", "b", answer=no(403, "no"))
+    )
+    play.fails(objects.stat(S, "r", "b", "k"), errors.ObjectNotFoundException)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 def test_metadata_is_replaced_with_keys_in_lower_case(status: int) -> None:  # B2.31
-    play = Play(
-        step(
-            "updateObjectUserMetadata",
-            "r",
-            "b",
-            answer=ok({}, status),
-            query={"path": "k"},
-            body={"set": {"ключ": "значение", "a:b": ""}},
-        )
+    body = {"set": {"ключ": "значение", "a:b": ""}}
+    change = step("updateObjectUserMetadata", "r", "b", answer=ok({}, status), query={"path": "k"}, body=body)
+    Play(there(), change).run(objects.set_metadata(S, "r", "b", "k", {"Ключ": "значение", "A:b": ""}))
+    Play(change).run(objects.set_metadata(S, "r", "b", "k", {"Ключ": "значение", "A:b": ""}, before=RECORD))
+    s = session(exactly_once=True)
+    Play(change).run(objects.set_metadata(s, "r", "b", "k", {"Ключ": "значение", "A:b": ""}))
+
+
+def described(mtime: int = OLD, **metadata: str) -> Any:
+    return step(
+        "statObject", "r", "b", answer=ok(models.ObjectStats("k", "object", "x", "e", mtime, 1, None, metadata))
     )
-    play.run(objects.set_metadata(S, "r", "b", "k", {"Ключ": "значение", "A:b": ""}))
+
+
+CHANGE = step("updateObjectUserMetadata", "r", "b", answer=ok({}, 201))
+
+
+@pytest.mark.parametrize(
+    ("found", "then"),
+    [
+        (described(a="2"), []),  # done
+        (described(a="1"), [CHANGE]),  # not done, and nobody was there since
+        (described(a="3"), None),  # somebody else's metadata
+        (described(NEW, a="1"), None),  # somebody else's object
+    ],
+)
+def test_lost_metadata(found: Any, then: list[Any] | None) -> None:
+    lost_ = step("updateObjectUserMetadata", "r", "b", answer=lost())
+    play, op = Play(described(a="1"), lost_, found, *then or []), objects.set_metadata(S, "r", "b", "k", {"a": "2"})
+    if then is None:
+        play.fails(op, errors.AmbiguousOutcomeError)
+    else:
+        play.run(op)
 
 
 def test_keys_that_become_one() -> None:

@@ -12,7 +12,7 @@ from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.models import Diff
 from lakefs_hl.spec.wire import Response
-from tests.ops.script import C0, C1, C2, C3, JSON, NOW, Play, commit, log, lost, no, ok, page, session, step
+from tests.ops.script import C0, C1, C2, C3, JSON, NOW, Play, commit, head, log, lost, no, ok, page, session, step
 
 S = session()
 DONE = ok(models.MergeResult(C2))
@@ -74,13 +74,13 @@ def test_merge_base() -> None:
 
 def test_merge_sends_the_id_and_says_the_name() -> None:
     body = {"message": "Merge 'dev' into 'main'", "metadata": {"lakefs_hl.op_id": "op1"}}
-    play = Play(PIN, step("mergeIntoBranch", "r", C1, "main", answer=DONE, body=body))
+    play = Play(PIN, head("main"), step("mergeIntoBranch", "r", C1, "main", answer=DONE, body=body))
     assert play.run(merge()) == C2
 
 
 def test_merge_with_the_users_words() -> None:
     body = {"message": "mine", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}, "strategy": "dest-wins"}
-    play = Play(PIN, step("mergeIntoBranch", "r", C1, "main", answer=DONE, body=body))
+    play = Play(PIN, head("main"), step("mergeIntoBranch", "r", C1, "main", answer=DONE, body=body))
     play.run(merge(message="mine", metadata={"k": "v"}, strategy="dest-wins"))
 
 
@@ -89,6 +89,7 @@ def test_a_conflict_names_its_paths() -> None:  # B8.79
     second = [Diff("conflict", "a/x", "object")]
     play = Play(
         PIN,
+        head("main"),
         step("mergeIntoBranch", "r", C1, "main", answer=CONFLICT),
         step(
             "diffRefs", "r", "main", C1, answer=page(*first, after="c"), query={"amount": "1000", "type": "three_dot"}
@@ -105,6 +106,7 @@ def test_at_most_a_thousand_conflicts_are_looked_up() -> None:
     rows = [Diff("conflict", f"{n:05}", "object") for n in range(1000)]
     play = Play(
         PIN,
+        head("main"),
         step("mergeIntoBranch", "r", C1, "main", answer=CONFLICT),
         step("diffRefs", "r", "main", C1, answer=page(*rows, after="00999")),
     )
@@ -115,6 +117,7 @@ def test_at_most_a_thousand_conflicts_are_looked_up() -> None:
 def test_a_conflict_stays_one_when_its_paths_cannot_be_had() -> None:
     play = Play(
         PIN,
+        head("main"),
         step("mergeIntoBranch", "r", C1, "main", answer=CONFLICT),
         step("diffRefs", "r", "main", C1, answer=no(404, "not found")),
     )
@@ -124,6 +127,7 @@ def test_a_conflict_stays_one_when_its_paths_cannot_be_had() -> None:
 def test_a_lost_plain_merge_that_was_done() -> None:  # B5.57
     play = Play(
         PIN,
+        head("main"),
         step("mergeIntoBranch", "r", C1, "main", answer=lost()),
         step("logCommits", "r", "main", answer=log(commit(C3), commit(C2, "op1"))),
     )
@@ -133,6 +137,7 @@ def test_a_lost_plain_merge_that_was_done() -> None:  # B5.57
 def test_a_lost_plain_merge_is_sent_again_and_refused_and_found() -> None:
     play = Play(
         PIN,
+        head("main"),
         step("mergeIntoBranch", "r", C1, "main", answer=lost()),
         step("logCommits", "r", "main", answer=log()),
         step("mergeIntoBranch", "r", C1, "main", answer=no(400, "update branch main: no changes")),
@@ -145,6 +150,7 @@ def test_a_lost_plain_merge_is_sent_again_and_refused_and_found() -> None:
 def test_a_lost_merge_that_the_server_would_repeat(option: str) -> None:
     play = Play(
         PIN,
+        head("main"),
         step("mergeIntoBranch", "r", C1, "main", answer=lost()),
         step("logCommits", "r", "main", answer=log()),
     )
@@ -154,14 +160,20 @@ def test_a_lost_merge_that_the_server_would_repeat(option: str) -> None:
 
 
 def test_a_dirty_destination() -> None:  # B8.79
-    play = Play(PIN, step("mergeIntoBranch", "r", C1, "main", answer=no(400, "uncommitted changes (dirty branch)")))
+    play = Play(
+        PIN,
+        head("main"),
+        step("mergeIntoBranch", "r", C1, "main", answer=no(400, "uncommitted changes (dirty branch)")),
+    )
     error = play.fails(merge(), errors.BadRequestException, "commit or reset its staged changes first")
     assert "merging 'dev' into branch 'main' of lakefs://r" in str(error)
 
 
 def test_a_hook_that_says_no() -> None:
     play = Play(
-        PIN, step("mergeIntoBranch", "r", C1, "main", answer=no(412, "pre-merge hook aborted, run id 'x1': no"))
+        PIN,
+        head("main"),
+        step("mergeIntoBranch", "r", C1, "main", answer=no(412, "pre-merge hook aborted, run id 'x1': no")),
     )
     play.fails(merge(), errors.PreconditionFailedException, "run id 'x1'")
 

@@ -180,21 +180,48 @@ def test_a_repository_that_holds_something_stays(content: dict[str, Any], words:
 
 @pytest.mark.parametrize("branches", [(), ("main",), ("dev", "main")])
 def test_an_empty_one_goes(branches: tuple[str, ...]) -> None:
-    Play(*holds(branches=branches), step("deleteRepository", "r", answer=ok(), query={})).run(
+    Play(*holds(branches=branches), got(record()), step("deleteRepository", "r", answer=ok(), query={})).run(
         repositories.delete(session(), "r")
     )
 
 
-def test_force_asks_nothing() -> None:
-    play = Play(step("deleteRepository", "r", answer=ok(), query={"force": "true"}))
-    play.run(repositories.delete(session(), "r", force=True))
+def drop(s: Any = None) -> Any:
+    return repositories.delete(s or session(), "r", force=True)
 
 
-def test_deleting_again_after_a_lost_answer() -> None:
-    play = Play(step("deleteRepository", "r", answer=lost()), step("deleteRepository", "r", answer=ABSENT))
-    play.run(repositories.delete(session(), "r", force=True))
-    play = Play(step("deleteRepository", "r", answer=ABSENT))
-    play.fails(repositories.delete(session(), "r", force=True), errors.NotFoundException)
+DROPPED = step("deleteRepository", "r", answer=ok(), query={"force": "true"})
+LOST = step("deleteRepository", "r", answer=lost())
+
+
+def test_force_does_not_ask_what_it_holds() -> None:
+    Play(got(record()), DROPPED).run(drop())
+    Play(DROPPED).run(drop(session(exactly_once=True)))
+
+
+@pytest.mark.parametrize("gone", [ABSENT, no(410, "repository in deletion")])
+def test_a_lost_delete_that_was_done(gone: Any) -> None:
+    Play(got(record()), LOST, got(gone)).run(drop())
+
+
+def test_a_lost_delete_of_the_same_repository_is_repeated() -> None:
+    Play(got(record()), LOST, got(record()), DROPPED).run(drop())
+    Play(got(record()), LOST, got(record()), step("deleteRepository", "r", answer=ABSENT), got(ABSENT)).run(drop())
+
+
+def test_a_repository_that_somebody_made_anew_stays() -> None:
+    made = ok(models.Repository("r", 2, "main", NAMESPACE))
+    Play(got(record()), LOST, got(made)).fails(drop(), errors.AmbiguousOutcomeError, "deleting lakefs://r")
+    Play(got(ABSENT), LOST, got(record())).fails(drop(), errors.AmbiguousOutcomeError)
+
+
+def test_a_repository_that_was_filled_since_stays() -> None:
+    play = Play(*holds(), got(record()), LOST, got(record()), *holds(objects=["a"]))
+    play.fails(repositories.delete(session(), "r"), errors.AmbiguousOutcomeError)
+
+
+def test_deleting_what_is_not_there() -> None:
+    play = Play(got(ABSENT), step("deleteRepository", "r", answer=ABSENT))
+    play.fails(drop(), errors.NotFoundException)
 
 
 # the rest
@@ -205,16 +232,48 @@ def test_metadata() -> None:
     assert Play(step("getRepositoryMetadata", "r", answer=ok({"k": "v"}))).run(repositories.metadata(s, "r")) == {
         "k": "v"
     }
-    Play(step("setRepositoryMetadata", "r", answer=ok(), body={"metadata": {"k": "v"}})).run(
+    Play(described(), step("setRepositoryMetadata", "r", answer=ok(), body={"metadata": {"k": "v"}})).run(
         repositories.set_metadata(s, "r", {"k": "v"})
     )
-    Play(step("deleteRepositoryMetadata", "r", answer=ok(), body={"keys": ["k"]})).run(
+    Play(described(), step("deleteRepositoryMetadata", "r", answer=ok(), body={"keys": ["k"]})).run(
         repositories.delete_metadata(s, "r", iter(["k"]))
+    )
+
+
+def described(**metadata: str) -> Any:
+    return step("getRepositoryMetadata", "r", answer=ok(metadata))
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (described(a="2", b="3"), "done"),
+        (described(a="1"), "again"),
+        (described(a="1", b="x"), "again"),  # a key of somebody else's
+        (described(a="9"), "unknown"),
+    ],
+)
+def test_lost_metadata(found: Any, verdict: str) -> None:
+    again = [step("setRepositoryMetadata", "r", answer=ok())] if verdict == "again" else []
+    play = Play(described(a="1"), step("setRepositoryMetadata", "r", answer=lost()), found, *again)
+    op = repositories.set_metadata(session(), "r", {"a": "2"})
+    if verdict == "unknown":
+        play.fails(op, errors.AmbiguousOutcomeError)
+    else:
+        play.run(op)
+
+
+def test_lost_deletion_of_metadata() -> None:
+    lost_ = step("deleteRepositoryMetadata", "r", answer=lost())
+    Play(described(a="1"), lost_, described(b="2")).run(repositories.delete_metadata(session(), "r", ["a"]))
+    Play(described(a="1"), lost_, described(a="2")).fails(
+        repositories.delete_metadata(session(), "r", ["a"]), errors.AmbiguousOutcomeError
     )
 
 
 def test_a_lost_race_for_the_metadata_is_run_again() -> None:
     Play(
+        described(),
         step("setRepositoryMetadata", "r", answer=no(500, "predicate failed")),
         step("setRepositoryMetadata", "r", answer=ok()),
     ).run(repositories.set_metadata(session(), "r", {}))

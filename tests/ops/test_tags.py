@@ -75,13 +75,27 @@ def test_a_tag_that_was_made_with_an_unreadable_answer() -> None:
     assert play.run(create()).commit_id == C1
 
 
+TAGGED = step("getTag", "r", "v1", answer=ref("v1", C1))
+UNTAGGED = step("getTag", "r", "v1", answer=no(404, "tag not found"))
+LOST = step("deleteTag", "r", "v1", answer=lost())
+
+
+def delete(exactly_once: bool = False) -> Op[None]:
+    return tags.delete(session(exactly_once=exactly_once), "r", "v1")
+
+
 def test_delete() -> None:
-    Play(
-        step("deleteTag", "r", "v1", answer=lost()), step("deleteTag", "r", "v1", answer=no(404, "tag not found"))
-    ).run(tags.delete(S, "r", "v1"))
-    Play(step("deleteTag", "r", "v1", answer=no(404, "tag not found"))).fails(
-        tags.delete(S, "r", "v1"), errors.NotFoundException, "deleting tag lakefs://r/v1: tag not found"
+    Play(TAGGED, LOST, UNTAGGED).run(delete())
+    Play(TAGGED, LOST, TAGGED, step("deleteTag", "r", "v1", answer=ok())).run(delete())
+    Play(UNTAGGED, step("deleteTag", "r", "v1", answer=no(404, "tag not found"))).fails(
+        delete(), errors.NotFoundException, "deleting tag lakefs://r/v1: tag not found"
     )
+    Play(LOST, step("deleteTag", "r", "v1", answer=ok())).run(delete(exactly_once=True))
+
+
+def test_a_tag_that_somebody_moved_stays() -> None:
+    moved = step("getTag", "r", "v1", answer=ref("v1", C2))
+    Play(TAGGED, LOST, moved).fails(delete(), errors.AmbiguousOutcomeError, "deleting tag lakefs://r/v1")
 
 
 def test_page() -> None:

@@ -647,3 +647,29 @@ def test_1_from_another_start() -> None:
     fork = step("createBranch", "r", answer=ok(C3, 201), body={"name": TX, "source": C3, "hidden": True})
     Play(HEAD, CLEAN, start, fork).run(begin(tx))
     assert (tx.state, tx.base) == ("OPEN", C3)
+
+
+# -- where a lost merge is looked for (c1) -----------------------------------------------------------------------------
+
+
+def test_a_lost_merge_is_looked_for_down_to_where_the_transaction_began() -> None:
+    down = {"amount": "100", "first_parent": "true", "stop_at": C0}
+    found = step("logCommits", "r", "dev", answer=log(FOUND, commit(C0)), query=down)
+    tx = make()
+    Play(committed(), merged(lost()), found, dropped()).run(finish(tx))
+    assert (tx.state, tx.merge_commit) == ("COMMITTED", C2)
+    tx = make("UNKNOWN")
+    Play(found, dropped()).run(transaction.resolve(session(), tx, NOW))
+    assert tx.state == "COMMITTED"
+
+
+def test_a_transaction_from_elsewhere_notes_the_destinations_head() -> None:
+    tx = make(source="v1")
+    Play(committed(), HEAD, merged(), dropped()).run(finish(tx))
+    assert tx.state == "COMMITTED"
+
+
+def test_a_transaction_asks_for_no_head_of_its_own() -> None:
+    play = Play(committed(), merged(), dropped())
+    play.run(finish(make()))
+    assert [request.endpoint.operation for request in play.sent] == ["commit", "mergeIntoBranch", "deleteBranch"]

@@ -11,7 +11,7 @@ from lakefs_hl.ops import transfer
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
-from tests.ops.script import HTML, Play, breaking, filling, lost, no, ok, session, step
+from tests.ops.script import C1, HTML, Play, breaking, commit, filling, lost, no, ok, session, step
 
 S = session()
 DATA = b"0123456789"
@@ -141,7 +141,8 @@ def test_negative_positions_count_from_the_end_as_in_a_slice(start: int, end: in
 
 
 def test_an_empty_range_of_a_missing_object_is_an_error() -> None:
-    Play(step("statObject", "r", "b", answer=no(404, "not found"))).fails(
+    there = step("getCommit", "r", "b", answer=ok(commit(C1)))
+    Play(step("statObject", "r", "b", answer=no(404, "not found")), there).fails(
         download(start=3, end=3), errors.ObjectNotFoundException
     )
     assert Play(step("statObject", "r", "b", answer=stat())).run(download(start=3, end=3)) == b""
@@ -298,7 +299,12 @@ def test_an_empty_sink_tells_the_size() -> None:
 
 
 def test_a_missing_object() -> None:
-    Play(step(*GET, answer=no(404, "not found"))).fails(read(bytearray(1)), errors.ObjectNotFoundException)
+    missing = step(*GET, answer=no(404, "not found"))
+    Play(missing, step("getCommit", "r", "b", answer=ok(commit(C1)))).fails(
+        read(bytearray(1)), errors.ObjectNotFoundException, "reading lakefs://r/b/k: not found"
+    )
+    gone = step("getCommit", "r", "b", answer=no(404, "commit not found"))
+    Play(missing, gone).fails(read(bytearray(1)), errors.NotFoundException, "there is no branch, tag or commit 'b'")
 
 
 def test_a_file_as_a_sink_is_narrowed() -> None:

@@ -11,8 +11,9 @@ from lakefs_hl.ops import transfer
 from lakefs_hl.ops import upload as upload_
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import FileSlice, Request, Response
-from tests.ops.script import Play, lost, no, ok, session, step
+from tests.ops.script import C1, Play, commit, lost, no, ok, session, step
 
 S = session()
 DATA = b"0123456789"
@@ -137,8 +138,23 @@ def test_an_upload_whose_metadata_failed_says_so() -> None:
 
 
 def test_a_missing_branch() -> None:  # B8.83: never made by the way
-    play = Play(step(*POST, answer=no(404, "branch 'b' not found")))
-    play.fails(upload(), errors.NotFoundException, "uploading lakefs://r/b/k: branch 'b' not found")
+    missing = step(*POST, answer=no(404, "branch 'b' not found"))
+    error = Play(missing, step("getCommit", "r", "b", answer=no(404, "commit not found"))).fails(
+        upload(), errors.NotFoundException, "uploading lakefs://r/b/k: branch 'b' not found"
+    )
+    assert error.kind is ErrorKind.BRANCH_NOT_FOUND
+    Play(missing, step("getCommit", "r", "b", answer=ok(commit(C1)))).fails(
+        upload(), errors.BadRequestException, "'b' is not a branch but stands for commit 1111"
+    )
+
+
+def test_a_path_that_says_address_does_not_send_its_bytes_twice() -> None:
+    """The words of an error are the server's, and a path is in them."""
+    refused = step("linkPhysicalAddress", "r", "b", answer=no(400, "checksum is required"))
+    ask = step("getPhysicalAddress", "r", "b", answer=PLACE)
+    put = step(*PUT, answer=Response(200, {"etag": f'"{MD5}"'}), url=URL, body=DATA)
+    op = transfer.upload(S, "r", "b", "my address book", DATA, pre_signed=True)
+    Play(ask, put, refused).fails(op, errors.BadRequestException, "my address book")
 
 
 # upload x, after an unknown outcome

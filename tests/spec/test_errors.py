@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import inspect
 import pickle
 
@@ -11,6 +12,7 @@ import pytest
 from lakefs_hl import exceptions
 from lakefs_hl.spec import errors
 from lakefs_hl.spec.errors import Attempt, LakeFSException, ServerException, for_status, refusal
+from lakefs_hl.spec.kinds import ErrorKind
 
 TREE = [
     value for _, value in sorted(vars(errors).items()) if inspect.isclass(value) and issubclass(value, LakeFSException)
@@ -28,6 +30,8 @@ BUILTINS = {
     errors.DeadlineExceeded: TimeoutError,
     errors.InvalidConfigError: ValueError,
     errors.LakeLockedError: TimeoutError,
+    errors.LakeResourceError: OSError,
+    errors.ImportFailedException: RuntimeError,
 }
 
 
@@ -37,6 +41,8 @@ def test_it_prints_its_message_and_survives_a_journey(kind: type[LakeFSException
     error.attempts = (Attempt("503", 0.25), Attempt("reset", 1.0))
     error.op_id = "abc"
     error.__dict__["status"] = 418
+    error.__dict__["kind"] = ErrorKind.NO_CHANGES
+    error.__dict__["server_message"] = "no"
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(other) is kind
         assert str(other) == "what, where, what next"
@@ -85,6 +91,21 @@ def test_a_file_error_carries_its_file(kind: type[LakeFSException]) -> None:
 def test_a_status_has_its_class(status: int, kind: type[ServerException]) -> None:
     assert for_status(status) is kind
     assert refusal(status, "no").status == status
+
+
+def test_a_refusal_has_its_kind() -> None:
+    error = refusal(400, "commit: no changes", "commit")
+    assert (error.kind, error.server_message, str(error)) == (ErrorKind.NO_CHANGES, "commit: no changes", str(error))
+    assert refusal(500, "no such words").kind is ErrorKind.OTHER
+    assert ServerException("made by hand").kind is ErrorKind.OTHER
+    assert errors.ImportFailedException("made by hand").kind is ErrorKind.IMPORT_FAILED
+
+
+def test_a_resource_error_says_of_what() -> None:
+    error = errors.LakeResourceError("no space left")
+    error.errno = errno.ENOSPC
+    assert pickle.loads(pickle.dumps(error)).errno == copy.deepcopy(error).errno == errno.ENOSPC
+    assert str(pickle.loads(pickle.dumps(error))) == "no space left"
 
 
 def test_all_are_public() -> None:

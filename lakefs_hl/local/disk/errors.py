@@ -32,3 +32,7 @@ class ReadOnly(DiskError):
 
 class NoSpace(DiskError, OSError):
     """The disk is full; nothing of the operation was kept."""
+
+
+class NoMemory(DiskError):
+    """SQLite was given no memory; nothing of the operation was kept."""

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import apsw
 
-from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, NoSpace
+from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, NoMemory, NoSpace, ReadOnly
 
 Args: TypeAlias = "Sequence[Any] | dict[str, Any]"
 
@@ -62,4 +62,8 @@ def translate(error: apsw.Error, path: str) -> DiskError:
         return Damaged(f"{path}: the database is missing or cannot be opened ({error})")
     if isinstance(error, apsw.FullError):
         return NoSpace(f"{path}: no space left on the disk; nothing of this write was kept")
+    if isinstance(error, apsw.NoMemError):
+        return NoMemory(f"{path}: no memory left; nothing of this write was kept")
+    if isinstance(error, apsw.ReadOnlyError):
+        return ReadOnly(f"{path}: the lake cannot be written: its folder, files or file system are read-only ({error})")
     return DiskError(f"{path}: {type(error).__name__}: {error}")

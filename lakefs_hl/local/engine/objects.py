@@ -290,7 +290,7 @@ def _foreign(entry: Entry, roots: tuple[Path, ...] | None) -> Content:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would wait for its writer
     except OSError as error:
-        raise refusal(410, f"No data: {path}: {error.strerror}") from error
+        raise refusal(410, f"No data: the imported file {path} cannot be read any more: {error.strerror}") from error
     held, found = Held(None, fd, entry.size), os.fstat(fd)
     if (found.st_size, found.st_mtime_ns) != (entry.size, entry.stamp):
         held.release()

@@ -6,6 +6,7 @@ hash never changes and may be kept. Errors of disk and tree become errors of the
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -355,6 +356,7 @@ class Store:
             )
 
 
+_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
 _OURS: Final = (disk.DiskError, TreeCorruptError, msgspec.DecodeError, UnicodeDecodeError)
 
 
@@ -368,7 +370,24 @@ def translated(error: BaseException) -> errors.LakeError:
         return errors.LakeCorruptError(str(error))
     if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError)):
         return errors.LakeCorruptError(f"a row of the database cannot be read ({error}); run `lakefs-hl fsck`")
-    return errors.LakeError(str(error))
+    if isinstance(error, disk.ReadOnly):
+        return errors.LakeReadOnlyError(str(error))
+    lacking = _lacking(error)
+    if lacking is None:
+        return errors.LakeError(str(error))
+    found = errors.LakeResourceError(str(error))
+    found.errno = lacking
+    return found
+
+
+def _lacking(error: BaseException) -> int | None:
+    """The errno of what the machine ran out of, if that is what an error tells."""
+    if isinstance(error, disk.NoSpace):
+        return errno.ENOSPC
+    if isinstance(error, disk.NoMemory):
+        return errno.ENOMEM
+    cause = error.__cause__
+    return cause.errno if isinstance(cause, OSError) and cause.errno in _RESOURCES else None
 
 
 def rows(reader: Reader, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -121,12 +121,13 @@ def failure(error: Exception, operation: str) -> Response:
         return response
     if isinstance(error, IntegrityError):
         return answers.refuse(410, f"No data: {error}")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _LOG.error("%s: %s", operation, error)
+        return answers.refuse(507, "no space left in the lake")
     if isinstance(error, LakeError):
         _LOG.error("%s: %s", operation, error)
         return answers.refuse(500, "the lake cannot answer; see the server's log")
     _LOG.error("%s failed", operation, exc_info=error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return answers.refuse(507, "no space left in the lake")
     return answers.refuse(500, "internal error; see the server's log")
 
 

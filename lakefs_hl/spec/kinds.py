@@ -1,0 +1,242 @@
+"""What a refusal means, as a value: derived once from the operation, the status and the server's words.
+
+Rules of the room: a pattern matches a whole message, so that a path or a name inside one cannot steer; what no row
+knows is OTHER, never a guess. The recorded messages of a real lakeFS hold the table (`tests/spec/test_kinds.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class ErrorKind(StrEnum):
+    """Why a server refused a request: `ServerException.kind`.
+
+    A kind says more than a status, and unlike a message it may be relied on.
+    """
+
+    OTHER = "other"
+    #: There is nothing to commit, merge, revert or cherry-pick.
+    NO_CHANGES = "no_changes"
+    #: The branch has uncommitted changes.
+    DIRTY_BRANCH = "dirty_branch"
+    #: A repository, branch, tag or pull request of this name exists.
+    ALREADY_EXISTS = "already_exists"
+    #: Something of another sort has this name: a branch for a tag, a tag or a commit for a branch.
+    NAME_TAKEN = "name_taken"
+    #: A create-only write met an object.
+    OBJECT_EXISTS = "object_exists"
+    #: Another repository has used the storage namespace.
+    NAMESPACE_IN_USE = "namespace_in_use"
+    #: The storage namespace is not one of this server's store.
+    INVALID_NAMESPACE = "invalid_namespace"
+    #: Both sides changed the same paths.
+    MERGE_CONFLICT = "merge_conflict"
+    #: The two references have no common ancestor.
+    NO_MERGE_BASE = "no_merge_base"
+    #: The import is over and cannot be cancelled.
+    IMPORT_OVER = "import_over"
+    BRANCH_PROTECTED = "branch_protected"
+    READ_ONLY_REPOSITORY = "read_only_repository"
+    #: The default branch of a repository cannot be deleted.
+    DEFAULT_BRANCH = "default_branch"
+    #: The reference is a commit or a tag, which no write changes.
+    IMMUTABLE_REFERENCE = "immutable_reference"
+    #: The credentials are unknown.
+    UNAUTHORIZED = "unauthorized"
+    #: The credentials are known and lack the permission.
+    FORBIDDEN = "forbidden"
+    REPOSITORY_NOT_FOUND = "repository_not_found"
+    BRANCH_NOT_FOUND = "branch_not_found"
+    TAG_NOT_FOUND = "tag_not_found"
+    COMMIT_NOT_FOUND = "commit_not_found"
+    #: A reference or expression names no commit.
+    REFERENCE_NOT_FOUND = "reference_not_found"
+    OBJECT_NOT_FOUND = "object_not_found"
+    IMPORT_NOT_FOUND = "import_not_found"
+    #: The record is there, its data is gone.
+    GONE = "gone"
+    REPOSITORY_IN_DELETION = "repository_in_deletion"
+    PRECONDITION_FAILED = "precondition_failed"
+    #: A hook of the repository refused.
+    HOOK_REFUSED = "hook_refused"
+    INVALID_ARGUMENT = "invalid_argument"
+    #: The reference is malformed, or its modifier does not fit.
+    INVALID_REFERENCE = "invalid_reference"
+    #: A merge commit needs a parent number, or the commit has no such parent.
+    INVALID_PARENT = "invalid_parent"
+    #: A physical address is not valid here, or not any more.
+    INVALID_ADDRESS = "invalid_address"
+    #: This server does not know a field of the request.
+    UNKNOWN_PROPERTY = "unknown_property"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
+    #: The server, its version or its storage does not offer the operation.
+    NOT_SUPPORTED = "not_supported"
+    #: The store cannot pre-sign.
+    PRESIGN_NOT_SUPPORTED = "presign_not_supported"
+    #: Somebody else moved the branch meanwhile; nothing was changed.
+    LOST_RACE = "lost_race"
+    #: Another operation holds the branch; nothing was changed.
+    BRANCH_LOCKED = "branch_locked"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    #: The object store behind a pre-signed URL refused.
+    STORE_REFUSED = "store_refused"
+    #: The import ended in an error.
+    IMPORT_FAILED = "import_failed"
+    #: The import was cancelled.
+    IMPORT_CANCELLED = "import_cancelled"
+
+
+class _Row(NamedTuple):
+    statuses: tuple[int, ...]
+    operations: frozenset[str]
+    words: re.Pattern[str]
+    kind: ErrorKind
+
+
+_OBJECTS: Final = ("statObject", "headObject", "getObject", "copyObject", "getUnderlyingProperties")
+_REFERENCES: Final = ("createTag", "diffRefs", "logCommits", "listObjects", "findMergeBase", "hardResetBranch")
+_REFERENCES_TOO: Final = (*_REFERENCES, "createBranch", "cherryPick", "revertBranch", "mergeIntoBranch", "getCommit")
+_MERGES: Final = ("mergeIntoBranch", "revertBranch", "cherryPick", "mergePullRequest")
+#: What lakeFS puts before a core message: the step that failed, with nothing of the caller's but a branch's name.
+_STEP: Final = r"(?:update branch(?: [-\w]+)?: |(?:commit|merge|merge in CommitManager|add commit|adding commit): )*"
+_NAMED: Final = rf"{_STEP}(?:[-\w]+: )?"
+
+
+def _row(statuses: tuple[int, ...] | int, pattern: str, kind: ErrorKind, *operations: str) -> _Row:
+    codes = (statuses,) if isinstance(statuses, int) else statuses
+    return _Row(codes, frozenset(operations), re.compile(pattern, re.DOTALL | re.ASCII), kind)
+
+
+_K = ErrorKind
+#: In order; the first row that fits.
+_ROWS: Final = (
+    _row(400, rf"{_STEP}no changes", _K.NO_CHANGES),
+    _row(400, rf"{_NAMED}uncommitted changes \(dirty branch\)", _K.DIRTY_BRANCH),
+    _row(400, r"cannot use source MetaRange on a branch with uncommitted changes", _K.DIRTY_BRANCH),
+    _row(
+        400,
+        r"failed to create repository: found lakeFS objects in the storage\b.*: storage namespace already in use",
+        _K.NAMESPACE_IN_USE,
+        "createRepository",
+    ),
+    _row(400, r"failed to match required regex \S+: invalid namespace", _K.INVALID_NAMESPACE, "createRepository"),
+    _row((400, 500), r"[-\w]+ adapter presigned URL: operation not supported", _K.PRESIGN_NOT_SUPPORTED),
+    _row(501, r"presign multipart upload API is not supported", _K.PRESIGN_NOT_SUPPORTED),
+    _row(
+        400,
+        r"invalid address signature: invalid address|link address expired|(?:address is not signed|failed json encoding"
+        r"|malformed address signature: .*): link address invalid|link address invalid(?:: .*)?"
+        r"|physical address is not valid for block adapter: .*"
+        r"|physical address must be relative to the storage namespace",
+        _K.INVALID_ADDRESS,
+        "linkPhysicalAddress",
+        "stageObject",
+        "completePresignMultipartUpload",
+        "abortPresignMultipartUpload",
+    ),
+    _row(
+        400,
+        r"(?:(?:ref|stop_at|from ref): )?(?:could not parse modifier \S+: )?ref: invalid value: validation error"
+        r"(?:: should point to a commit)?",
+        _K.INVALID_REFERENCE,
+    ),
+    _row(400, r"(?:.*: )?reference '.*': reference to staging area with \$ is not a commit", _K.INVALID_REFERENCE),
+    _row(400, r"reference to staging area with \$ is not a commit", _K.INVALID_REFERENCE),
+    _row(
+        400,
+        r"given commit does not have the given parent number: parent \d+"
+        r"|parent \d+: given commit does not have the given parent number"
+        r"|must specify 1-based parent number for cherry-picking merge commit",
+        _K.INVALID_PARENT,
+    ),
+    _row(409, r"must specify 1-based parent number for reverting merge commit", _K.INVALID_PARENT),
+    _row(
+        400,
+        r"request body has an error: doesn't match schema[^:]*: (?:Error at \"/[\w/]*\": )?property \"hidden\" is "
+        r"unsupported(?:\n.*)?|unknown field hidden",
+        _K.UNKNOWN_PROPERTY,
+        "createBranch",
+    ),
+    _row((400, 500), r"argument \w+: .*validation error(?:: .*)?", _K.INVALID_ARGUMENT),
+    _row(400, r"(?:missing path: required value|.*: same branch) ?(?:: )?validation error", _K.INVALID_ARGUMENT),
+    _row(
+        400,
+        r"parameter \"[-\w]+\" in (?:query|header|path) has an error: .*|request body has an error: .*",
+        _K.INVALID_ARGUMENT,
+    ),
+    _row(400, r"request size exceeded, max paths is set to \d+", _K.INVALID_ARGUMENT, "deleteObjects"),
+    _row(500, r"multipart upload missing key 'content'(?:: .*)?", _K.INVALID_ARGUMENT, "uploadObject"),
+    _row(403, r"(?:cannot (?:write|commit) to )?protected branch", _K.BRANCH_PROTECTED),
+    _row(403, r"read-only repository", _K.READ_ONLY_REPOSITORY),
+    _row(403, r"cannot delete repository default branch", _K.DEFAULT_BRANCH),
+    _row(403, r"insufficient permissions", _K.FORBIDDEN),
+    _row(404, r"invalid API endpoint", _K.NOT_SUPPORTED),
+    _row(404, r"repository not found", _K.REPOSITORY_NOT_FOUND),
+    _row(404, r"branch (?:'[^']*' )?not found", _K.BRANCH_NOT_FOUND),
+    _row(404, r"tag not found", _K.TAG_NOT_FOUND),
+    _row(404, r"commit not found", _K.COMMIT_NOT_FOUND),
+    _row(
+        404,
+        r"prepare-commit hook aborted, run id '[^']*': list actions from commit: listing actions: not found",
+        _K.BRANCH_NOT_FOUND,  # how lakeFS says it to a commit
+        "commit",
+    ),
+    _row(
+        404,
+        rf"(?:{_STEP}get commit (?:by|from) (?:ref|branch) \S+: |source reference '.*': |hard-reset pick to \S+: "
+        r"|ref: |stop_at: |from ref: )?(?:commit )?not found",
+        _K.REFERENCE_NOT_FOUND,
+        *_REFERENCES_TOO,
+    ),
+    _row(404, r"(?:update user metadata on .*: )?not found", _K.OBJECT_NOT_FOUND, "updateObjectUserMetadata"),
+    _row(404, r"not found|", _K.OBJECT_NOT_FOUND, *_OBJECTS),
+    _row(404, r"not found", _K.IMPORT_NOT_FOUND, "importStatus", "importCancel"),
+    _row(409, r"(?:branch|tag|commit|pull request) already exists: not unique", _K.ALREADY_EXISTS),
+    _row(409, r"error creating repository: not unique", _K.ALREADY_EXISTS, "createRepository"),
+    _row(409, r"(?:branch name|tag ID|commit ID) \S+: conflict found", _K.NAME_TAKEN, "createBranch", "createTag"),
+    _row(409, rf"(?:{_STEP}conflict found)?", _K.MERGE_CONFLICT, *_MERGES),
+    _row(409, r"conflict found", _K.IMPORT_OVER, "importCancel"),
+    _row(410, r"repository in deletion", _K.REPOSITORY_IN_DELETION),
+    _row(412, r"path already exists", _K.OBJECT_EXISTS),
+    _row(412, r"[-\w]+ hook aborted, run id '[^']*': .*", _K.HOOK_REFUSED),
+    _row(500, r"(?:find merge base: )?no merge base", _K.NO_MERGE_BASE),
+    _row(500, rf"{_STEP}predicate failed", _K.LOST_RACE),
+    _row(500, r"branch is currently locked(?:, try again later)?", _K.BRANCH_LOCKED),
+)
+#: What a status alone says.
+_STATUSES: Final = {
+    401: _K.UNAUTHORIZED,
+    405: _K.NOT_SUPPORTED,
+    410: _K.GONE,
+    412: _K.PRECONDITION_FAILED,
+    416: _K.RANGE_NOT_SATISFIABLE,
+    429: _K.RATE_LIMITED,
+    501: _K.NOT_SUPPORTED,
+    503: _K.UNAVAILABLE,
+}
+#: Refusals in which nothing was changed, though their status alone would leave that open.
+NOTHING_DONE: Final = frozenset({_K.LOST_RACE, _K.BRANCH_LOCKED})
+#: Refusals that a repetition meets again, though their status is one that passes.
+FINAL: Final = frozenset({_K.PRESIGN_NOT_SUPPORTED, _K.NOT_SUPPORTED, _K.NO_MERGE_BASE, _K.INVALID_ARGUMENT})
+
+
+def kind_of(operation: str, status: int, message: str, *, create_only: bool = False) -> ErrorKind:
+    """Return what a refusal means.
+
+    Args:
+        operation: lakeFS's operationId.
+        status: HTTP status of the response.
+        message: The server's own words, unprefixed; "" if there are none.
+        create_only: Whether the request carried `If-None-Match`: its failed precondition is an object.
+    """
+    for row in _ROWS:
+        asked = status in row.statuses and (not row.operations or operation in row.operations)
+        if asked and row.words.fullmatch(message):
+            return row.kind
+    if create_only and (status, message) == (412, "Precondition failed"):
+        return ErrorKind.OBJECT_EXISTS
+    return _STATUSES.get(status, ErrorKind.OTHER)
