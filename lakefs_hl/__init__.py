@@ -1,7 +1,8 @@
 """High-level Python SDK for lakeFS, with an embedded lake behind the same API.
 
-Loads nothing before a name is used. `DefaultClient` is the client of whatever is made without one: None while nobody
-knows where the lake is, else made on first use; `init()` replaces it.
+Loads nothing before a name is used. `DefaultClient` is the client of whatever is made without one: the first call that
+needs it makes and keeps it, `init()` replaces it. Until then reading the name keeps nothing: it gives the client that
+such a call would use, or None if no source holds credentials.
 
 Examples:
     >>> import lakefs_hl as lakefs
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
     DefaultClient: Client | None
 
-#: Without DefaultClient: a star import would look for credentials, and freeze what it found.
+#: Without DefaultClient, as `dir()`: whoever takes or looks at every name would look for credentials.
 __all__ = [
     "Branch",
     "BranchTransaction",
@@ -106,9 +107,9 @@ _ROOMS: Final = frozenset({"aio", "exceptions", "types"})
 
 def __getattr__(name: str) -> Any:
     if name == "DefaultClient":
-        from lakefs_hl.client import default_or_none
+        from lakefs_hl.client import preview
 
-        return default_or_none()
+        return preview()
     if name in _ROOMS:
         return import_module(f"lakefs_hl.{name}")
     if name not in _HOMES:
@@ -119,7 +120,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "DefaultClient"})
+    return sorted({*globals(), *__all__} - {"DefaultClient"})
 
 
 def init(
@@ -130,13 +131,17 @@ def init(
     access_token: str | None = None,
     profile: str | None = None,
     timeout: float | None = None,
+    connect_timeout: float | None = None,
+    deadline: float | None = None,
     max_concurrency: int | None = None,
     retries: int | None = None,
     verify_ssl: bool = True,
     ca_cert: str | None = None,
     proxy: str | None = None,
     committer: str | None = None,
+    create: bool = True,
     allowed_storage_hosts: Iterable[str] = (),
+    pickle_secrets: bool = False,
     aws_role: bool | None = None,
     token_ttl_seconds: int | None = None,
     url_presign_ttl_seconds: int | None = None,
@@ -155,33 +160,16 @@ def init(
         NoAuthenticationFound: Nothing was given, and no other source holds credentials.
         InvalidConfigError: A source holds something unusable.
     """
+    from lakefs_hl.building import hidden
+
+    host, endpoint, proxy, password, secret_access_key, access_token, jwt_token = hidden(
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token
+    )
+    del hidden
+    given = dict(locals())
     from lakefs_hl.client import Client, make_default
 
-    return make_default(
-        Client(
-            host,
-            username,
-            password,
-            access_token=access_token,
-            profile=profile,
-            timeout=timeout,
-            max_concurrency=max_concurrency,
-            retries=retries,
-            verify_ssl=verify_ssl,
-            ca_cert=ca_cert,
-            proxy=proxy,
-            committer=committer,
-            allowed_storage_hosts=allowed_storage_hosts,
-            aws_role=aws_role,
-            token_ttl_seconds=token_ttl_seconds,
-            url_presign_ttl_seconds=url_presign_ttl_seconds,
-            token_request_headers=token_request_headers,
-            endpoint=endpoint,
-            access_key_id=access_key_id,
-            secret_access_key=secret_access_key,
-            jwt_token=jwt_token,
-        )
-    )
+    return make_default(Client(**given))
 
 
 def repository(repository_id: str, *, client: Client | None = None) -> Repository:

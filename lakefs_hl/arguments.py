@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, cast
 
+from lakefs_hl.spec.secret import Secret, Unfit
+
 C = TypeVar("C")
 SCHEME: Final = "lakefs://"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -349,20 +351,20 @@ def amount(value: object) -> int | None:
     return min(count, _LARGEST)
 
 
-def number(value: object, argument: str) -> float:
-    """Returns a number.
+def number(value: object, argument: str, wanted: str = "a number") -> float:
+    """Returns a number; True and False are none.
 
     Raises:
         TypeError: It is not a number; a text that spells one is not.
     """
     if type(value) is int or type(value) is float:
         return value
-    if isinstance(value, str) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise _wrong(argument, "a number", value)
+    if isinstance(value, str | bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise _wrong(argument, wanted, value)
     try:
         return float(cast("Any", value))
     except (TypeError, ValueError, OverflowError):  # an array of several, say
-        raise _wrong(argument, "a number", value) from None
+        raise _wrong(argument, wanted, value) from None
 
 
 def seconds(value: object, argument: str) -> float:
@@ -583,7 +585,10 @@ def client_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _secret(value: object, argument: str) -> str:
-    return text(value, argument, secret=True)
+    if isinstance(value, Unfit):
+        msg = f"{argument} must be a string, not {value.kind}"
+        raise TypeError(msg)
+    return value if isinstance(value, Secret) else text(value, argument, secret=True)
 
 
 def _headers(value: object, argument: str) -> dict[str, str]:
@@ -595,14 +600,21 @@ def _local_path(value: object, argument: str) -> str:
 
 
 _OPTIONS: Final[Mapping[str, Callable[[object, str], Any]]] = {
+    "host": _secret,  # its URL may hold a password
+    "endpoint": _secret,
+    "username": _secret,
+    "access_key_id": _secret,
+    "password": _secret,
+    "secret_access_key": _secret,
+    "access_token": _secret,
+    "jwt_token": _secret,
     "profile": text,
-    "timeout": number,
-    "max_concurrency": integer,
-    "retries": integer,
     "verify_ssl": flag,
     "ca_cert": _local_path,
-    "proxy": _secret,  # its URL may hold a password
+    "proxy": _secret,
     "committer": text,
+    "create": flag,
+    "pickle_secrets": flag,
     "allowed_storage_hosts": texts,
     "aws_role": flag,
     "token_ttl_seconds": integer,

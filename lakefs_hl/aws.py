@@ -17,10 +17,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from lakefs_hl.config import is_loopback
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
+from lakefs_hl.spec.secret import hide, reveal
 
 if TYPE_CHECKING:
-    from lakefs_hl.config import AwsRole
+    from lakefs_hl.credentials import AwsRole
     from lakefs_hl.ops.auth import Authority
 
 #: Seconds for the machine's metadata service, which does not exist on most machines.
@@ -29,7 +31,6 @@ PROBE: Final = 1
 MARGIN: Final = 300.0
 _VERSION: Final = "2011-06-15"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-_LOOPBACK: Final = ("localhost", "127.", "::1")
 
 
 class Keys(NamedTuple):
@@ -78,7 +79,7 @@ class Role:
     ) -> None:
         parts = urlsplit(endpoint)
         self._server = parts.hostname or ""
-        if parts.scheme != "https" and not self._server.startswith(_LOOPBACK):
+        if parts.scheme != "https" and not is_loopback(self._server):
             msg = f"an AWS identity is sent over TLS only, and {endpoint} is not https://"
             raise InvalidConfigError(msg)
         self._endpoint = endpoint
@@ -169,7 +170,7 @@ def _boto3() -> Found:
 
     def keys() -> Keys:
         frozen = credentials.get_frozen_credentials()
-        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+        return Keys(frozen.access_key, hide(frozen.secret_key), hide(frozen.token))
 
     # The old global service of AWS is signed for its home region, whatever the machine's.
     return Found(keys, host, "us-east-1" if host == "sts.amazonaws.com" else meta.region_name)
@@ -198,7 +199,7 @@ def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: 
         "X-Amz-SignedHeaders": ";".join(sorted(signed)),
     }
     if keys.token:
-        query["X-Amz-Security-Token"] = keys.token
+        query["X-Amz-Security-Token"] = keys.token  # hides itself
     canonical = "\n".join(
         (
             "POST",
@@ -211,7 +212,7 @@ def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: 
         )
     )
     text = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
-    key = f"AWS4{keys.secret_key}".encode()
+    key = ("AWS4" + reveal(keys.secret_key)).encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     identity = {
@@ -226,6 +227,6 @@ def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: 
         "signed_headers": sorted(signed),
         "version": _VERSION,
         "algorithm": _ALGORITHM,
-        "security_token": keys.token,
+        "security_token": None if keys.token is None else reveal(keys.token),
     }
     return base64.b64encode(json.dumps(identity).encode()).decode()

@@ -1,38 +1,27 @@
-"""The client: where the lake is, who we are, how we call.
+"""The client: endpoint, credentials and options; and the default client of whatever is made without one.
 
 Rules of the room: nothing here talks to a server before a call does; a client is safe in threads and after fork, and
-usable after `close()`. The one place that reaches the embedded lake, by name, and only for `local:` and `mem:`.
+usable after `close()`. A client that was unpickled reads no configuration and opens no lake before it is used.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 import threading
-import uuid
-import warnings
 from collections.abc import Generator, Iterable, Mapping
 from html import escape
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
-import msgspec
-
-from lakefs_hl import arguments, config
+from lakefs_hl import building, config
 from lakefs_hl._version import __version__
-from lakefs_hl.ops import auth, server
-from lakefs_hl.ops.retry import Budget, Policy, Session
-from lakefs_hl.spec.errors import (
-    InsecureTransportWarning,
-    InvalidConfigError,
-    LakeError,
-    LakeFSException,
-    NoAuthenticationFound,
-    UnsupportedOperationException,
-)
-from lakefs_hl.transport.blocking import Blocking, Transport, quiet, told
+from lakefs_hl.building import Recipe, hidden
+from lakefs_hl.ops import server
+from lakefs_hl.ops.retry import Budget, Session
+from lakefs_hl.spec.errors import LakeFSException, UnsupportedOperationException
+from lakefs_hl.spec.secret import reveal
+from lakefs_hl.transport.blocking import Blocking, Transport, bare, quiet, told
 from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
@@ -42,36 +31,16 @@ if TYPE_CHECKING:
     from lakefs_hl.ops.effects import Op
     from lakefs_hl.ops.paging import NextPage
     from lakefs_hl.spec.models import StorageConfig
+    from lakefs_hl.types import Health
 
 T = TypeVar("T")
-_FAN_OUT: Final = 32
-_LOOPBACK: Final = ("localhost", "127.", "::1")
-
-
-class Recipe(TypedDict, total=False):
-    """The arguments a client was made with, as somebody wrote them; what pickles."""
-
-    host: str
-    username: str
-    password: str
-    access_token: str
-    profile: str
-    timeout: float
-    max_concurrency: int
-    retries: int
-    verify_ssl: bool
-    ca_cert: str
-    proxy: str
-    committer: str
-    allowed_storage_hosts: tuple[str, ...]
-    aws_role: bool
-    token_ttl_seconds: int
-    url_presign_ttl_seconds: int
-    token_request_headers: dict[str, str]
+#: What a client that was unpickled has only once it is used: read from the configuration, and opened.
+_SETTLED: Final = frozenset({"_settings", "_session", "_role", "_in_process"})
+_OPENED: Final = frozenset({"_transport", "_driver"})
 
 
 class Client:
-    """A lake and the way to it.
+    """Connection to a lakeFS server or an embedded lake.
 
     What is not given is looked up: in the environment (`LAKECTL_SERVER_ENDPOINT_URL`,
     `LAKECTL_CREDENTIALS_ACCESS_KEY_ID`, `LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY`, …), in `~/.lakectl.yaml`, and with the
@@ -83,14 +52,20 @@ class Client:
         password: Secret access key.
         access_token: A token instead of a key pair.
         profile: Reads `~/.lakectl.<profile>.yaml`, before the environment.
-        timeout: Longest silence of the server, seconds; None leaves it to each operation.
-        max_concurrency: Most exchanges side by side.
-        retries: How often a failed call is repeated where that is safe; 0 switches it off.
+        timeout: Read timeout in seconds. Defaults to a value per operation.
+        connect_timeout: Time to connect, in seconds. Defaults to 5.
+        deadline: Time limit of a whole call with its retries, in seconds. Defaults to a value per operation.
+        max_concurrency: Maximum number of concurrent requests.
+        retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
         verify_ssl: False trusts any certificate, and warns.
         ca_cert: File or folder of the certificate authorities to trust.
         proxy: `http://host:port`; "" uses none, whatever the environment says.
         committer: Who commits to a lake in process; a server knows it from the credentials.
+        create: Whether `local:PATH` makes a lake where there is none. False makes that an error.
         allowed_storage_hosts: Hosts that a pre-signed URL may name although they lie inside our network.
+        pickle_secrets: Whether a pickled client carries the secret and the token that it was given. By default they
+            are left out: where the client is unpickled, credentials of that process are used if its own configuration
+            names the same endpoint, else the first call raises.
         aws_role: True logs in with the machine's AWS role; needs `pip install 'lakefs-hl[aws]'`.
         token_ttl_seconds: How long a token got by AWS role is to live, seconds.
         url_presign_ttl_seconds: How long the signed identity is valid, seconds.
@@ -103,12 +78,22 @@ class Client:
     Raises:
         NoAuthenticationFound: No source holds credentials.
         InvalidConfigError: A source holds something unusable.
+        LakeError: The embedded lake cannot be opened, or is not there and `create` is False.
 
     Examples:
         >>> import lakefs_hl as lakefs
         >>> client = lakefs.Client("mem://")
         >>> repository = lakefs.repository("example", client=client).create()
     """
+
+    #: Whether a secret was left out of the pickle that the client comes from.
+    _left_out = False
+    #: Whether the client was made for somebody who only looks at `lakefs_hl.DefaultClient`.
+    _preview = False
+    #: Whether a lake that is not there is made: not by a client that was unpickled, perhaps on another machine.
+    _creates = True
+    #: Whether the lake is one in memory that is still to be made.
+    _new = False
 
     def __init__(
         self,
@@ -119,13 +104,17 @@ class Client:
         access_token: str | None = None,
         profile: str | None = None,
         timeout: float | None = None,
+        connect_timeout: float | None = None,
+        deadline: float | None = None,
         max_concurrency: int | None = None,
         retries: int | None = None,
         verify_ssl: bool = True,
         ca_cert: str | None = None,
         proxy: str | None = None,
         committer: str | None = None,
+        create: bool = True,
         allowed_storage_hosts: Iterable[str] = (),
+        pickle_secrets: bool = False,
         aws_role: bool | None = None,
         token_ttl_seconds: int | None = None,
         url_presign_ttl_seconds: int | None = None,
@@ -135,69 +124,78 @@ class Client:
         secret_access_key: str | None = None,
         jwt_token: str | None = None,
     ) -> None:
-        given: dict[str, Any] = {
-            "host": _one("host", host, "endpoint", endpoint),
-            "username": _one("username", username, "access_key_id", access_key_id),
-            "password": _one("password", password, "secret_access_key", secret_access_key),
-            "access_token": _one("access_token", access_token, "jwt_token", jwt_token),
-            "profile": profile,
-            "timeout": timeout,
-            "max_concurrency": max_concurrency,
-            "retries": retries,
-            "verify_ssl": None if arguments.flag(verify_ssl, "verify_ssl") else False,
-            "ca_cert": ca_cert,
-            "proxy": proxy,
-            "committer": committer,
-            "allowed_storage_hosts": arguments.texts(allowed_storage_hosts, "allowed_storage_hosts") or None,
-            "aws_role": aws_role,
-            "token_ttl_seconds": token_ttl_seconds,
-            "url_presign_ttl_seconds": url_presign_ttl_seconds,
-            "token_request_headers": token_request_headers,
-        }
-        given = arguments.client_options(given)
-        recipe = cast("Recipe", {name: value for name, value in given.items() if value is not None})
-        try:
-            self._cook(recipe)
-        except (InvalidConfigError, NoAuthenticationFound) as exc:
-            raise exc.with_traceback(None) from None
-
-    def _cook(self, recipe: Recipe) -> None:
-        """Makes everything of the recipe; no network."""
-        policy = _policy(recipe)
-        settings = config.resolve(_given(recipe))
-        lake: Transport | None = None
-        if settings.endpoint == "mem://":  # a lake of its own, which its client names so that handles can find it
-            settings = msgspec.structs.replace(settings, endpoint=f"{_PRIVATE}{uuid.uuid4().hex}")
-            recipe["host"] = settings.endpoint
-            lake = _lakes[settings.endpoint] = _transport(settings, recipe, new=True)
-        if settings.endpoint.startswith("local:") and "host" in recipe:
-            recipe["host"] = settings.endpoint  # absolute: it means the same folder wherever it is unpickled
-        _warn(settings, verify=recipe.get("verify_ssl", True))
-        authority, role = _authority(settings)
-        transport = lake or _transport(settings, recipe)
-        self._assemble(
-            recipe, settings, Session(authority, policy, where=_where(settings), new_key=_new_key), role, transport
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token = hidden(
+            host, endpoint, proxy, password, secret_access_key, access_token, jwt_token
         )
+        given = {name: value for name, value in locals().items() if name != "self"}
+        self._begin({})
+        try:
+            recipe = building.recipe_of(given)
+            self._settle(recipe)
+            self._open()
+        except (LakeFSException, Warning, TypeError, ValueError) as exc:
+            raise bare(exc) from None
 
-    def _assemble(
-        self, recipe: Recipe, settings: config.Settings, session: Session, role: Role | None, transport: Transport
-    ) -> None:
+    def _begin(self, recipe: Recipe) -> Self:
+        """Makes a client that reads its configuration and opens its lake when it is used."""
+        self._lock = threading.RLock()
         self._recipe = recipe
-        self._settings = settings
-        self._session = session
-        self._role = role
-        self._transport = transport
-        self._driver = Blocking(transport, session.policy.deadline)
-        self._in_process = settings.in_process
         self._sdk: LakeFSClient | None = None
-        self._lock = threading.Lock()
         watch(self)
+        return self
+
+    def _settle(self, recipe: Recipe, *, warns: bool = True) -> None:
+        """Finds out where the lake is and whose credentials to use; no network."""
+        policy = building.policy_of(recipe)
+        settings, self._new = building.settle(recipe, left_out=self._left_out)
+        if warns:
+            building.warn(settings, verify=recipe.get("verify_ssl", True))
+        session, role = building.session_of(settings, policy)
+        self._assemble(recipe, settings, session, role)
+
+    def _open(self) -> None:
+        """Opens the way there; no network."""
+        create = self._creates and self._recipe.get("create", True)
+        self._connect(building.transport_of(self._settings, self._recipe, new=self._new, create=create))
+
+    def _assemble(self, recipe: Recipe, settings: config.Settings, session: Session, role: Role | None) -> None:
+        self._recipe = recipe
+        self._role = role
+        self._in_process = settings.in_process
+        self._session = session
+        self._settings = settings
+
+    def _connect(self, transport: Transport) -> None:
+        self._transport = transport
+        self._driver = Blocking(transport, self._session.policy.deadline)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Makes what was put off until the client is used; called for names that it does not have yet."""
+            if name not in _SETTLED and name not in _OPENED:
+                msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+                raise AttributeError(msg, name=name, obj=self)
+            try:
+                self._wake(name)
+            except (LakeFSException, Warning, TypeError, ValueError) as exc:
+                raise bare(exc) from None
+            return self.__dict__[name]
+
+    def _wake(self, name: str) -> None:
+        with self._lock:
+            if "_settings" not in self.__dict__:
+                self._settle(cast("Recipe", dict(self._recipe)))
+            if name in _OPENED and name not in self.__dict__:
+                self._open()
 
     def _after_fork(self) -> None:
         """Starts anew in a child process: locks that the parent's threads may have held are not waited for."""
-        self._lock = threading.Lock()
-        self._session.budget = Budget()
+        self._lock = threading.RLock()
         self._sdk = None
+        session: Session | None = self.__dict__.get("_session")
+        if session is not None:
+            session.budget = Budget()
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
@@ -210,7 +208,7 @@ class Client:
         except (LakeFSException, TypeError, ValueError) as exc:
             if not told(exc):
                 raise
-            raise exc.with_traceback(None) from quiet(exc.__cause__)
+            raise bare(exc) from quiet(exc.__cause__)
 
     def _pages(self, next_page: NextPage[T], after: str, max_amount: int | None) -> Generator[T, None, None]:
         if self._role is not None:
@@ -234,13 +232,16 @@ class Client:
         """What the server's storage can do, as lakeFS tells it; asked for once."""
         return self._run(server.storage(self._session))
 
-    def health_check(self) -> None:
-        """Returns if the server is well.
+    def health_check(self) -> Health:
+        """Check that the server is reachable and healthy, and that it takes these credentials.
+
+        Returns:
+            What the server says: see `lakefs_hl.types.Health`. Credentials that it refuses are no error here.
 
         Raises:
-            LakeFSException: It is not, or there is none.
+            TransportException: There is no such server, or what answers is not lakeFS.
         """
-        self._run(server.health(self._session))
+        return self._run(server.health(self._session))
 
     @property
     def sdk_client(self) -> LakeFSClient:
@@ -258,7 +259,7 @@ class Client:
                 self._sdk = self._open_sdk()
             authorization = self._session.authority.current[1] or ""
             if authorization.startswith("Bearer "):
-                self._sdk._api.configuration.access_token = authorization.removeprefix("Bearer ")
+                self._sdk._api.configuration.access_token = reveal(authorization).removeprefix("Bearer ")
             return self._sdk
 
     def _log_in(self) -> None:
@@ -282,7 +283,7 @@ class Client:
         made: Any = Configuration(
             host=f"{self.endpoint}/api/v1",  # the SDK adds it to an endpoint without a path only
             username=pair.access_key_id if pair else None,
-            password=pair.secret_access_key if pair else None,
+            password=reveal(pair.secret_access_key) if pair else None,
             ssl_ca_cert=self._settings.ca_cert,
         )
         made.verify_ssl = self._recipe.get("verify_ssl", True)
@@ -303,30 +304,42 @@ class Client:
         return self._settings.lines
 
     def with_options(
-        self, *, timeout: float | None = None, max_concurrency: int | None = None, retries: int | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        deadline: float | None = None,
+        max_concurrency: int | None = None,
+        retries: int | None = None,
     ) -> Client:
-        """Gives a copy with other options: the same lake, the same credentials; None leaves an option as it is.
+        """Return a copy with other options: the same lake, the same credentials. None leaves an option as it is.
 
         Args:
-            timeout: Longest silence of the server, seconds.
-            max_concurrency: Most exchanges side by side.
-            retries: How often a failed call is repeated where that is safe.
+            timeout: Read timeout in seconds.
+            connect_timeout: Time to connect, in seconds.
+            deadline: Time limit of a whole call with its retries, in seconds.
+            max_concurrency: Maximum number of concurrent requests.
+            retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
         """
-        options = arguments.client_options({"timeout": timeout, "max_concurrency": max_concurrency, "retries": retries})
-        max_concurrency = options["max_concurrency"]
-        recipe = cast(
-            "Recipe", {**self._recipe, **{name: value for name, value in options.items() if value is not None}}
+        options = building.options_of(
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            deadline=deadline,
+            max_concurrency=max_concurrency,
+            retries=retries,
         )
-        session = self._session.copy(_policy(recipe))
-        wider = max_concurrency is not None and not self._in_process
-        copy = object.__new__(type(self))
-        copy._assemble(
-            recipe,
-            self._settings,
-            session,
-            self._role,
-            _transport(self._settings, recipe) if wider else self._transport,
-        )
+        return self._with(options)
+
+    def _with(self, options: Mapping[str, Any]) -> Client:
+        recipe = cast("Recipe", {**self._recipe, **options})
+        session = self._session.copy(building.policy_of(recipe))
+        copy = object.__new__(type(self))._begin(recipe)
+        copy._left_out, copy._creates = self._left_out, self._creates
+        copy._assemble(recipe, self._settings, session, self._role)
+        if "max_concurrency" in options and not self._in_process:
+            copy._open()
+        else:
+            copy._connect(self._transport)
         return copy
 
     def close(self) -> None:
@@ -346,20 +359,39 @@ class Client:
         self.close()
 
     def _key(self) -> tuple[Any, ...]:
-        options = sorted((name, repr(value)) for name, value in self._recipe.items() if name not in _WHO)
-        return self._settings.endpoint, self._settings.credentials, self._settings.committer, tuple(options)
+        options = {name: value for name, value in self._recipe.items() if name not in building.SETTLED}
+        return self._settings.endpoint, self._settings.credentials, self._settings.committer, options
+
+    @property
+    def _is_settled(self) -> bool:
+        return "_settings" in self.__dict__
+
+    @property
+    def _is_open(self) -> bool:
+        return "_driver" in self.__dict__
 
     def __eq__(self, other: object) -> bool:
         """The same lake, the same credentials, the same options."""
-        return isinstance(other, Client) and self._key() == other._key()
+        if self is other:
+            return True
+        if not isinstance(other, Client) or isinstance(other, OfDefault):
+            return False
+        if not self._is_settled and not other._is_settled:  # compared while more is unpickled: a set of handles
+            return (self._recipe, self._left_out) == (other._recipe, other._left_out)
+        try:
+            return self._key() == other._key()
+        except LakeFSException:  # one of them cannot be used here
+            return False
 
     def __hash__(self) -> int:
-        """Of the endpoint; secrets stay out of it."""
-        return hash((Client, self._settings.endpoint))
+        """One for all: where a client that was unpickled leads is known only when it is used."""
+        return hash(Client)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles the recipe: what was given explicitly, a secret too; all else is looked up where it is unpickled."""
-        return _remake, (dict(self._recipe),)
+        """Pickles the arguments, without secrets unless `pickle_secrets`; all else is looked up where it is used."""
+        if not self._is_settled:
+            return _remake, (dict(self._recipe), self._left_out)
+        return _remake, building.pickled(self._recipe, self.endpoint, left_out=self._left_out)
 
     def __copy__(self) -> Self:
         """Itself: nothing in it changes."""
@@ -371,11 +403,15 @@ class Client:
 
     def __repr__(self) -> str:
         """The endpoint and who asks, no secret."""
+        if not self._is_settled:
+            return f"<Client {self._recipe.get('host') or 'of the configuration'}, unpickled and not used yet>"
         lines = {line.setting: line.value for line in self._settings.lines}
         who = "" if self._in_process else f" as {lines['credentials']}"
         return f"<Client {self.endpoint}{who}>"
 
     def _repr_html_(self) -> str:
+        if not self._is_settled:
+            return escape(repr(self))
         rows = "".join(
             f"<tr><td>{escape(line.setting)}</td><td><code>{escape(line.value)}</code></td>"
             f"<td>{escape(line.source)}</td></tr>"
@@ -384,132 +420,11 @@ class Client:
         return f"<b>Client</b><table>{rows}</table>"
 
 
-#: How the name of a lake in memory begins that belongs to one client and its copies.
-_PRIVATE: Final = "mem://~"
-_lakes: Final[WeakValueDictionary[str, Any]] = WeakValueDictionary()
-_WHO: Final = frozenset({"host", "username", "password", "access_token", "profile", "committer"})
-
-
-def _remake(recipe: Recipe) -> Client:
-    client = object.__new__(Client)
-    client._cook(recipe)
+def _remake(recipe: Recipe, left_out: bool) -> Client:
+    """Unpickles a client: reads nothing, opens nothing, and so never raises; all that is put off until it is used."""
+    client = object.__new__(Client)._begin(building.hidden_again(recipe))
+    client._left_out, client._creates = left_out, False
     return client
-
-
-def _one(name: str, value: str | None, alias: str, other: str | None) -> str | None:
-    value = arguments.optional_text(value, name, secret=True)
-    other = arguments.optional_text(other, alias, secret=True)
-    if value is not None and other is not None and value != other:
-        msg = f"{name} and {alias} are two names of one thing, and were given two values"
-        raise InvalidConfigError(msg)
-    return other if value is None else value
-
-
-def _new_key() -> str:
-    """An idempotency key: nobody else has it, not even the other side of a fork."""
-    return uuid.uuid4().hex
-
-
-def _policy(recipe: Recipe) -> Policy:
-    timeout, retries = recipe.get("timeout"), recipe.get("retries")
-    if timeout is not None and not timeout > 0:
-        raise InvalidConfigError(f"timeout={timeout!r}: want seconds above 0, or None")
-    if retries is not None and retries < 0:
-        raise InvalidConfigError(f"retries={retries!r}: want 0 or more")
-    if retries is None:
-        return Policy(timeout=timeout)
-    return Policy(timeout=timeout, attempts=retries + 1, logged_attempts=min(3, retries + 1))
-
-
-def _given(recipe: Recipe) -> config.Given:
-    names = ("host", "username", "password", "access_token", "profile", "committer", "proxy", "ca_cert")
-    known = {name: recipe.get(name) for name in names}
-    options = {
-        name: recipe.get(name)
-        for name in ("token_ttl_seconds", "url_presign_ttl_seconds", "token_request_headers")
-        if recipe.get(name) is not None
-    }
-    asked = recipe.get("aws_role", bool(options))
-    if options and not asked:
-        raise InvalidConfigError(f"{', '.join(options)} belong to aws_role=True")
-    role = config.AwsRole(**cast("dict[str, Any]", options)) if asked else None
-    return config.Given(**known, aws_role=role, max_concurrency=recipe.get("max_concurrency"))  # type: ignore[arg-type]
-
-
-def _warn(settings: config.Settings, *, verify: bool) -> None:
-    parts = urlsplit(settings.endpoint)
-    host = parts.hostname or ""
-    text = ""
-    if parts.scheme == "http" and not host.startswith(_LOOPBACK):
-        text = f"{settings.endpoint}: credentials and data go over the network unencrypted; use https://"
-    if parts.scheme == "https" and not verify:
-        text = f"verify_ssl=False: whoever answers for {host} gets the credentials; trust its CA with ca_cert= instead"
-    if text:
-        warnings.warn(text, InsecureTransportWarning, stacklevel=_users_frame())
-
-
-def _users_frame() -> int:
-    """How far up the stack the code is that is not ours, as `warnings.warn` in our caller counts."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("lakefs_hl"):
-        frame, level = frame.f_back, level + 1
-    return level
-
-
-def _authority(settings: config.Settings) -> tuple[auth.Authority, Role | None]:
-    who = settings.credentials
-    match who:
-        case config.KeyPair():
-            return auth.basic(who.access_key_id, who.secret_access_key), None
-        case config.Token():
-            return auth.bearer(who.value), None
-        case config.Nobody():
-            return auth.nobody(), None
-        case config.AwsRole():
-            from lakefs_hl.aws import Role
-
-            role = Role(settings.endpoint, who)
-            return auth.external(role, who.token_ttl_seconds), role
-
-
-def _where(settings: config.Settings) -> str:
-    return "" if settings.in_process else settings.endpoint
-
-
-def _transport(settings: config.Settings, recipe: Recipe, *, new: bool = False) -> Transport:
-    if settings.endpoint.startswith(_PRIVATE) and not new:
-        return _private(settings.endpoint)
-    if settings.in_process:
-        try:
-            lake = importlib.import_module("lakefs_hl.local")
-        except ModuleNotFoundError as exc:
-            if exc.name != "fcntl":
-                raise
-            msg = f"{settings.endpoint}: an embedded lake needs the file locks of POSIX systems; use a lakeFS server"
-            raise LakeError(msg) from None
-        endpoint = "mem://" if new else settings.endpoint
-        return cast("Transport", lake.connect(endpoint, settings.committer))
-    from lakefs_hl.transport.http import Http  # urllib3 costs 100 ms: loaded by the first client that needs it
-
-    return Http(
-        settings.endpoint,
-        fan_out=recipe.get("max_concurrency") or settings.max_concurrency or _FAN_OUT,
-        ca_cert=settings.ca_cert,
-        verify_ssl=recipe.get("verify_ssl", True),
-        proxies=settings.proxies,
-        no_proxy=settings.no_proxy,
-        allowed_storage_hosts=recipe.get("allowed_storage_hosts", ()),
-        user_agent=f"lakefs-hl/{__version__}",
-    )
-
-
-def _private(endpoint: str) -> Transport:
-    """The lake of another client's `mem://`: it can be joined while it lives, not made again."""
-    found: Transport | None = _lakes.get(endpoint)
-    if found is None:
-        msg = f"{endpoint} was a lake in the memory of another process, or is gone; processes share local:FOLDER"
-        raise LakeError(msg)
-    return found
 
 
 # -- the default client ------------------------------------------------------------------------------------------------
@@ -517,42 +432,112 @@ def _private(endpoint: str) -> Transport:
 _making = threading.RLock()
 
 
+def client_of(given: Client | None) -> Client:
+    """The client that a handle asks: the one it was made with, else the default client of this moment.
+
+    Raises:
+        NoAuthenticationFound: No source holds credentials, and `init()` was not called with any.
+    """
+    if type(given) is Client:
+        return given
+    if given is None:
+        return default_client()
+    return given._now() if isinstance(given, OfDefault) else given
+
+
+class OfDefault(Client):
+    """The default client of each moment, with options of its own: what `with_options` gives a handle without a client.
+
+    Args:
+        options: What differs from the default client's options.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = dict(options)
+        self._last: tuple[Client, Client] | None = None
+
+    def _now(self) -> Client:
+        default, last = default_client(), self._last
+        if last is None or last[0] is not default:
+            last = self._last = default, default._with(self._options)
+        return last[1]
+
+    def _with(self, options: Mapping[str, Any]) -> Client:
+        return OfDefault({**self._options, **options})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Whatever else it is asked for is the default client's."""
+            return getattr(self._now(), name)
+
+    def __eq__(self, other: object) -> bool:
+        """The same options."""
+        return isinstance(other, OfDefault) and self._options == other._options
+
+    def __hash__(self) -> int:
+        """One for all."""
+        return hash(OfDefault)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the options: the default client is looked up where it is used."""
+        return OfDefault, (self._options,)
+
+    def __repr__(self) -> str:
+        """The options."""
+        return f"<the default client with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
+
+
 def default_client() -> Client:
-    """The client of whatever was made without one: `lakefs_hl.DefaultClient`, made on first use.
+    """The client of whatever was made without one: `lakefs_hl.DefaultClient`, made and kept by the first call.
 
     Raises:
         NoAuthenticationFound: No source holds credentials, and `init()` was not called with any.
     """
     package = sys.modules["lakefs_hl"].__dict__
     client: Client | None = package.get("DefaultClient")
-    if client is not None:
+    if client is not None and not _is_preview(client):
         return client
     with _making:
         client = package.get("DefaultClient")
-        if client is None:
+        if client is None or _is_preview(client):
             client = Client()
-            _prove(client)
+            prove(client)
             package["DefaultClient"] = client
         return client
 
 
-def default_or_none() -> Client | None:
-    """The default client, or None if nobody can be asked who we are."""
+def preview() -> Client | None:
+    """The client that the first call without one would use, for whoever looks; keeps nothing and raises nothing.
+
+    It opens no lake and warns of nothing. Assigned back to where it was read, as a test's patch does at its end, it
+    is not kept either.
+    """
+    kept: Client | None = sys.modules["lakefs_hl"].__dict__.get("DefaultClient")
+    if kept is not None and not _is_preview(kept):
+        return kept
+    client = object.__new__(Client)._begin({})
+    client._preview = True
     try:
-        return default_client()
-    except NoAuthenticationFound:
+        client._settle({}, warns=False)
+    except Exception:  # noqa: BLE001 - whoever looks at every name of a module must not meet an error
         return None
+    return client
+
+
+def _is_preview(client: Client) -> bool:
+    return type(client) is Client and client._preview
 
 
 def make_default(client: Client) -> Client:
     """Makes a client the default one of everything that was made without one."""
-    _prove(client)
+    prove(client)
     with _making:
         sys.modules["lakefs_hl"].__dict__["DefaultClient"] = client
     return client
 
 
-def _prove(client: Client) -> None:
+def prove(client: Client) -> None:
     """Finds out whether the last resort, an AWS role nobody asked for, is there at all; takes two seconds at most."""
     if client._role is not None:
         client._role.find()

@@ -8,19 +8,26 @@ of the home folder; no network; no secret in any message.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from lakefs_hl.credentials import PROVIDER, masked, pair_of, role_from_environment, role_of, shown, token_of
+from lakefs_hl.credentials import AwsRole as AwsRole
+from lakefs_hl.credentials import Credentials as Credentials
+from lakefs_hl.credentials import KeyPair as KeyPair
+from lakefs_hl.credentials import Nobody as Nobody
+from lakefs_hl.credentials import Token as Token
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
 from lakefs_hl.spec.hosts import ascii_host
+from lakefs_hl.spec.secret import hide, hide_login, reveal
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8000"
-FILE_CAP: Final = 64 << 10
 #: What a path segment of an endpoint keeps as it was written.
 _PATH_MARKS: Final = "%!$&'()*+,;=:@~"
 #: lakectl's own names, then those of the first design of this SDK.
@@ -30,57 +37,12 @@ _PAIRS: Final = (
 )
 _TOKEN: Final = "LAKECTL_CREDENTIALS_SESSION_TOKEN"  # noqa: S105 - the name of a variable
 _ENDPOINT: Final = "LAKECTL_SERVER_ENDPOINT_URL"
-_PROVIDER: Final = "LAKECTL_CREDENTIALS_PROVIDER"
-_AWS: Final = "aws_iam"
+_SECRETS: Final = frozenset({*(secret for _, secret in _PAIRS), _TOKEN, "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY"})
 _ADVICE: Final = (
     "give Client(host, username, password), set LAKECTL_CREDENTIALS_ACCESS_KEY_ID and "
     "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY, or run `lakectl config`; "
     'or work without a server: lakefs.init("local:./lake")'
 )
-
-
-class AwsRole(msgspec.Struct, frozen=True, kw_only=True):
-    """How to log in with the machine's AWS role.
-
-    Attributes:
-        token_ttl_seconds: How long lakeFS's token is to live.
-        url_presign_ttl_seconds: How long the signed identity is valid.
-        token_request_headers: Further headers to sign; the server's id always is.
-        asked: Whether somebody asked for it; else it is the last resort.
-    """
-
-    token_ttl_seconds: int = 3600
-    url_presign_ttl_seconds: int = 60
-    token_request_headers: Mapping[str, str] = msgspec.field(default_factory=dict)
-    asked: bool = True
-
-
-class KeyPair(msgspec.Struct, frozen=True):
-    """An access key and its secret."""
-
-    access_key_id: str
-    secret_access_key: str
-
-    def __repr__(self) -> str:
-        """Shows no secret."""
-        return f"<KeyPair {masked(self.access_key_id)}>"
-
-
-class Token(msgspec.Struct, frozen=True):
-    """A token that somebody else obtained."""
-
-    value: str
-
-    def __repr__(self) -> str:
-        """Shows no secret."""
-        return "<Token>"
-
-
-class Nobody(msgspec.Struct, frozen=True):
-    """A lake in process: its owner is the principal."""
-
-
-Credentials: TypeAlias = KeyPair | Token | AwsRole | Nobody
 
 
 class Line(NamedTuple):
@@ -109,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ca_cert: File or folder of trusted certificate authorities.
         max_concurrency: Exchanges side by side, if somebody said.
         lines: Where each came from.
+        exposed: Files of secrets that others may read or change, each in a sentence.
     """
 
     endpoint: str
@@ -119,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ca_cert: str | None
     max_concurrency: int | None
     lines: tuple[Line, ...]
+    exposed: tuple[str, ...] = ()
 
     @property
     def in_process(self) -> bool:
@@ -134,12 +98,14 @@ class Source(msgspec.Struct, frozen=True):
         endpoint: Where the lake is, as written there.
         credentials: Who we are.
         held: What it held, in words, without values.
+        exposed: Why others may get at its secret; "" if they may not.
     """
 
     name: str
     endpoint: str | None = None
     credentials: Credentials | None = None
     held: str = "nothing"
+    exposed: str = ""
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,38 +130,80 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 # -- the chain ---------------------------------------------------------------------------------------------------------
 
 
-def resolve(given: Given, environ: Mapping[str, str] | None = None) -> Settings:
+class Variables:
+    """The environment, read by name: it does not print, and its secrets hide themselves."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def get(self, name: str) -> str | None:
+        """Return a variable's value, or None."""
+        value = self._environ.get(name)
+        return hide(value) if value and name in _SECRETS else hide_login(value)  # type: ignore[no-any-return]
+
+    def __getitem__(self, name: str) -> str:
+        return self.get(name) or ""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._environ
+
+
+def resolve(given: Given, environ: Mapping[str, str] | None = None, *, unpickled: bool = False) -> Settings:
     """Asks one source after another for what is still missing.
+
+    Args:
+        given: The keyword arguments.
+        environ: The environment.
+        unpickled: Whether the arguments come out of a pickle that left a secret out: other credentials are used for
+            their endpoint only if a source of this process names the same endpoint.
 
     Raises:
         InvalidConfigError: A source holds something unusable; the message names it.
         NoAuthenticationFound: No source holds credentials; the message lists what each held.
     """
-    env = os.environ if environ is None else environ
+    env = Variables(os.environ if environ is None else environ)
     sources = list[Source]()
     where: tuple[str, str] | None = None
+    own: str | None = None
     who: tuple[Credentials, str] | None = None
     for ask in _chain(given, env):
         source = ask()
         sources.append(source)
-        if where is None and source.endpoint is not None:
-            where = endpoint_of(source.endpoint, source.name), source.name
+        if source.endpoint is not None:
+            named = endpoint_of(source.endpoint, source.name)
+            where = where or (named, source.name)
+            own = named if own is None and len(sources) > 1 else own
         if who is None and source.credentials is not None:
             who = source.credentials, source.name
-        if where is not None and (who is not None or is_lake(where[0])):
+        if where is not None and (is_lake(where[0]) or (who is not None and not (unpickled and own is None))):
             break
     endpoint, endpoint_source = where or (DEFAULT_ENDPOINT, "lakectl's default")
     if is_lake(endpoint):
         who = Nobody(), "a lake in process needs none"
+    elif unpickled and (own is None or _canonical(own) != _canonical(endpoint)):
+        raise NoAuthenticationFound(_left_out(endpoint, own))
     elif who is None and where is not None and _may_have_role():
         who = AwsRole(asked=False), "AWS role, the last resort"
     if who is None:
-        raise NoAuthenticationFound(_nothing(sources, endpoint, role=where is not None))
-    lines = [Line("endpoint", endpoint, endpoint_source), Line("credentials", _shown(who[0]), who[1])]
-    return _settings(given, env, endpoint, who[0], lines)
+        raise NoAuthenticationFound(_nothing(sources, endpoint, role=where is not None, unpickled=unpickled))
+    lines = [Line("endpoint", endpoint, endpoint_source), Line("credentials", shown(who[0]), who[1])]
+    exposed = tuple(source.exposed for source in sources if source.exposed)
+    return _settings(given, env, endpoint, who[0], lines, exposed)
 
 
-def _chain(given: Given, env: Mapping[str, str]) -> Iterator[Callable[[], Source]]:
+def _left_out(endpoint: str, own: str | None) -> str:
+    """Why other credentials are not used in place of those that a pickle left out."""
+    here = "names no endpoint" if own is None else f"names another endpoint, {own}"
+    return (
+        f"no credentials for {endpoint}: the client was pickled without its secret, and the configuration of this "
+        f"process {here}. What to do: make the client with pickle_secrets=True, or configure this process with "
+        f"LAKECTL_SERVER_ENDPOINT_URL={endpoint} and credentials for it"
+    )
+
+
+def _chain(given: Given, env: Variables) -> Iterator[Callable[[], Source]]:
     yield lambda: _arguments(given)
     if given.profile is not None:  # asked for by name: it goes before what merely lies around
         yield lambda: _file(given.profile, env)
@@ -209,74 +217,25 @@ def _arguments(given: Given) -> Source:
     if given.access_token is not None and (given.username or given.password):
         msg = "a token and a key pair were given: give access_token, or username and password"
         raise InvalidConfigError(msg)
-    pair = _pair(name, ("username", given.username), ("password", given.password))
-    found: Credentials | None = pair or _token(name, "access_token", given.access_token) or given.aws_role
+    pair = pair_of(name, ("username", given.username), ("password", given.password))
+    found: Credentials | None = pair or token_of(name, "access_token", given.access_token) or given.aws_role
     held = [word for word, value in (("a host", given.host), ("credentials", found)) if value]
     return Source(name, given.host or None, found, " and ".join(held) or "nothing")
 
 
-def _environment(env: Mapping[str, str]) -> Source:
+def _environment(env: Variables) -> Source:
     name = "environment"
-    pairs = [_pair(name, *((key, env.get(key)) for key in names)) for names in _PAIRS]
-    token = _token(name, _TOKEN, env.get(_TOKEN))
+    pairs = [pair_of(name, *((key, env.get(key)) for key in names)) for names in _PAIRS]
+    token = token_of(name, _TOKEN, env.get(_TOKEN))
     found: Credentials | None = token or next((pair for pair in pairs if pair), None)
-    if found is None and env.get(f"{_PROVIDER}_TYPE"):
-        found = _role_from_environment(env)
-    names = (*(key for keys in _PAIRS for key in keys), _TOKEN, _ENDPOINT, f"{_PROVIDER}_TYPE")
+    if found is None and env.get(f"{PROVIDER}_TYPE"):
+        found = role_from_environment(env)
+    names = (*(key for keys in _PAIRS for key in keys), _TOKEN, _ENDPOINT, f"{PROVIDER}_TYPE")
     held = [key for key in names if env.get(key)]
     return Source(name, env.get(_ENDPOINT) or None, found, ", ".join(held) or "no LAKECTL_ variable for it")
 
 
-def _role_from_environment(env: Mapping[str, str]) -> AwsRole:
-    fields: dict[str, Any] = {"type": env[f"{_PROVIDER}_TYPE"]}
-    options = {
-        name: env[f"{_PROVIDER}_AWS_IAM_{variable}"]
-        for name, variable in (
-            ("token_ttl_seconds", "TOKEN_TTL_SECONDS"),
-            ("url_presign_ttl_seconds", "PRESIGNED_URL_TTL_SECONDS"),
-            ("token_request_headers", "TOKEN_REQUEST_HEADERS"),
-        )
-        if env.get(f"{_PROVIDER}_AWS_IAM_{variable}")
-    }
-    if isinstance(headers := options.get("token_request_headers"), str):
-        try:
-            fields[_AWS] = {
-                **options,
-                "token_request_headers": msgspec.json.decode(headers.encode(), type=dict[str, str]),
-            }
-        except msgspec.DecodeError as exc:
-            variable = f"{_PROVIDER}_AWS_IAM_TOKEN_REQUEST_HEADERS"
-            raise InvalidConfigError(f"{variable} is not a JSON object of strings: {exc}") from None
-    else:
-        fields[_AWS] = options
-    return _role(fields, "environment")
-
-
-def _pair(source: str, first: tuple[str, str | None], second: tuple[str, str | None]) -> KeyPair | None:
-    """Both halves, or neither."""
-    (key_name, key), (secret_name, secret) = first, second
-    if key and secret:
-        for name, value in ((key_name, key), (secret_name, secret)):
-            if not value.isprintable():
-                raise InvalidConfigError(f"{source}: {name} holds a line break or another control character")
-        return KeyPair(key, secret)
-    if not key and not secret:
-        return None
-    there, missing = (key_name, secret_name) if key else (secret_name, key_name)
-    raise InvalidConfigError(f"{source}: {there} is there, {missing} is not: a key pair comes whole from one source")
-
-
-def _token(source: str, name: str, value: str | None) -> Token | None:
-    """A token, if it can be sent: what a header cannot carry would be repeated by the error of whoever tries."""
-    if not value:
-        return None
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        msg = f"{source}: {name} holds a space, a line break or another character that no token has; was it read whole?"
-        raise InvalidConfigError(msg)
-    return Token(value)
-
-
-def _nothing(sources: list[Source], endpoint: str, *, role: bool) -> str:
+def _nothing(sources: list[Source], endpoint: str, *, role: bool, unpickled: bool) -> str:
     held = [f"{source.name}: {source.held}" for source in sources]
     why = (
         "boto3 is not installed (pip install 'lakefs-hl[aws]')"
@@ -284,7 +243,8 @@ def _nothing(sources: list[Source], endpoint: str, *, role: bool) -> str:
         else "not asked, there is no endpoint to log in to"
     )
     held.append(f"AWS role: {why}")
-    return f"no credentials for {endpoint}; " + "; ".join(held) + f". What to do: {_ADVICE}"
+    pickled = "; the client was pickled without its secret (pickle_secrets=True keeps it)" if unpickled else ""
+    return f"no credentials for {endpoint}{pickled}; " + "; ".join(held) + f". What to do: {_ADVICE}"
 
 
 def _may_have_role() -> bool:
@@ -293,27 +253,10 @@ def _may_have_role() -> bool:
     return importlib.util.find_spec("boto3") is not None
 
 
-def _shown(credentials: Credentials) -> str:
-    match credentials:
-        case KeyPair():
-            return f"access key {masked(credentials.access_key_id)} and its secret"
-        case Token():
-            return "a token"
-        case AwsRole():
-            return "the machine's AWS role"
-        case Nobody():
-            return "none"
-
-
-def masked(value: str) -> str:
-    """The beginning of a name that is half a secret."""
-    return f"{value[:4]}…" if len(value) > 8 else "…"
-
-
 # -- lakectl's file ----------------------------------------------------------------------------------------------------
 
 
-def file_path(profile: str | None, env: Mapping[str, str]) -> tuple[Path, bool]:
+def file_path(profile: str | None, env: Variables) -> tuple[Path, bool]:
     """Where lakectl's file is, and whether it was named: one that was must exist.
 
     Raises:
@@ -327,16 +270,21 @@ def file_path(profile: str | None, env: Mapping[str, str]) -> tuple[Path, bool]:
     return (Path(named).expanduser(), True) if named else (Path.home() / ".lakectl.yaml", False)
 
 
-def _file(profile: str | None, env: Mapping[str, str]) -> Source:
-    path, named = file_path(profile, env)
-    content = _read(path, named=named)
+def _file(profile: str | None, env: Variables) -> Source:
+    try:
+        path, named = file_path(profile, env)
+    except RuntimeError as exc:  # a container's user without a home directory
+        if profile is None and not env.get("LAKECTL_CONFIG_FILE"):
+            return Source("~/.lakectl.yaml", held="there is no home directory")
+        raise InvalidConfigError(f"lakectl's file is looked for in the home directory: {exc}") from None
+    from lakefs_hl.lakectl import load
+
+    content = load(path, named=named)
     if content is None:
         return Source(str(path), held="there is no such file")
-    from lakefs_hl.lakectl import parse
-
-    data = parse(content, str(path))
+    data = content.entries
     server, keys = _block(data, "server", path), _block(data, "credentials", path)
-    pair = _pair(
+    pair = pair_of(
         str(path),
         ("credentials.access_key_id", _text(keys, "access_key_id", path)),
         ("credentials.secret_access_key", _text(keys, "secret_access_key", path)),
@@ -344,28 +292,15 @@ def _file(profile: str | None, env: Mapping[str, str]) -> Source:
     provider = _block(keys, "provider", path)
     found: Credentials | None = pair
     if pair is None and provider.get("type"):
-        found = _role(provider, str(path))
+        found = role_of(provider, str(path))
     held = [word for word in data if word in ("server", "credentials")] or [f"{len(data)} other entries"]
     return Source(
-        str(path), _text(server, "endpoint_url", path), found, " and ".join(held) if data else "an empty file"
+        str(path),
+        _text(server, "endpoint_url", path),
+        found,
+        " and ".join(held) if data else "an empty file",
+        content.exposed if pair is not None else "",
     )
-
-
-def _read(path: Path, *, named: bool) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o002:
-                raise InvalidConfigError(f"{path} may be changed by anybody on this machine: chmod 600 {path}")
-            content = file.read(FILE_CAP + 1)
-    except FileNotFoundError:
-        if named:
-            raise InvalidConfigError(f"there is no file {path}, which LAKECTL_CONFIG_FILE or profile= names") from None
-        return None
-    except OSError as exc:
-        raise InvalidConfigError(f"{path} cannot be read: {exc.strerror}") from None
-    if len(content) > FILE_CAP:
-        raise InvalidConfigError(f"{path} is larger than {FILE_CAP >> 10} KiB: this is no lakectl configuration")
-    return content
 
 
 def _block(data: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
@@ -384,20 +319,6 @@ def _text(block: Mapping[str, Any], name: str, path: Path) -> str | None:
     return value or None
 
 
-def _role(provider: Mapping[str, Any], source: str) -> AwsRole:
-    kind = provider.get("type")
-    if kind != _AWS:
-        raise InvalidConfigError(f"{source}: credentials provider {kind!r} is not known; {_AWS!r} is")
-    options = provider.get(_AWS) or {}
-    try:
-        role = msgspec.convert(options, AwsRole, strict=False)
-    except msgspec.ValidationError as exc:
-        raise InvalidConfigError(f"{source}: credentials.provider.{_AWS}: {exc}") from None
-    if role.token_ttl_seconds <= 0 or role.url_presign_ttl_seconds <= 0:
-        raise InvalidConfigError(f"{source}: credentials.provider.{_AWS}: a time to live must be at least 1 second")
-    return role
-
-
 # -- the endpoint ------------------------------------------------------------------------------------------------------
 
 
@@ -406,13 +327,38 @@ def is_lake(endpoint: str) -> bool:
     return endpoint.startswith(("local:", "mem:"))
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself: a loopback address, or `localhost`.
+
+    Of names only `localhost` counts: resolvers answer it themselves (RFC 6761). Any other name, one below `localhost`
+    too, is what a name server says it is.
+    """
+    import ipaddress
+
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _canonical(endpoint: str) -> str:
+    """An endpoint without the port that its scheme has anyway."""
+    scheme, _, rest = endpoint.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.removesuffix(':443' if scheme == 'https' else ':80')}{slash}{path}"
+
+
 def endpoint_of(value: str, source: str) -> str:
     """Reads an endpoint as people write it: with or without `/api/v1` or a last slash, maybe under a proxy's path.
 
     Raises:
         InvalidConfigError: It is none; the message never repeats a password.
     """
-    value = value.strip()
+    value = reveal(value).strip()
     if value.startswith("local:"):
         return _local(value, source)
     if value.startswith("mem:"):
@@ -468,7 +414,7 @@ def _local(value: str, source: str) -> str:
 
 
 def _settings(
-    given: Given, env: Mapping[str, str], endpoint: str, credentials: Credentials, lines: list[Line]
+    given: Given, env: Variables, endpoint: str, credentials: Credentials, lines: list[Line], exposed: tuple[str, ...]
 ) -> Settings:
     committer, source = _committer(given, env)
     if is_lake(endpoint):
@@ -483,10 +429,11 @@ def _settings(
         ca_cert=_ca_cert(given, env, lines),
         max_concurrency=_concurrency(given, env, lines),
         lines=tuple(lines),
+        exposed=exposed,
     )
 
 
-def _committer(given: Given, env: Mapping[str, str]) -> tuple[str, str]:
+def _committer(given: Given, env: Variables) -> tuple[str, str]:
     if given.committer:
         return given.committer, "keyword arguments"
     if named := env.get("LAKEFS_HL_COMMITTER"):
@@ -499,12 +446,12 @@ def _committer(given: Given, env: Mapping[str, str]) -> tuple[str, str]:
         return "lakefs_hl", "the user has no name"
 
 
-def _proxies(given: Given, env: Mapping[str, str], lines: list[Line]) -> tuple[dict[str, str], tuple[str, ...]]:
+def _proxies(given: Given, env: Variables, lines: list[Line]) -> tuple[dict[str, str], tuple[str, ...]]:
     if given.proxy is not None:
         if not given.proxy:
             return {}, ()
         lines.append(Line("proxy", _without_login(given.proxy), "keyword arguments"))
-        return {"all": _proxy(given.proxy, "proxy=")}, ()
+        return {"all": hide_login(_proxy(given.proxy, "proxy="))}, ()
     found: dict[str, str] = {}
     for scheme in ("https", "http", "all"):
         names = [f"{scheme}_proxy", f"{scheme.upper()}_PROXY"]
@@ -512,7 +459,7 @@ def _proxies(given: Given, env: Mapping[str, str], lines: list[Line]) -> tuple[d
             del names[1]
         name = next((one for one in names if env.get(one)), None)
         if name is not None:
-            found[scheme] = env[name] if "://" in env[name] else f"http://{env[name]}"
+            found[scheme] = hide_login(env[name] if "://" in env[name] else "http://" + env[name])
             lines.append(Line(f"proxy for {scheme}", _without_login(found[scheme]), name))
     listed = env.get("no_proxy") or env.get("NO_PROXY") or ""
     # This machine itself is never behind a proxy: lakectl sees it the same way.
@@ -527,26 +474,36 @@ def _proxy(value: str, source: str) -> str:
 
 
 def _without_login(url: str) -> str:
-    before, at, after = url.rpartition("@")
-    scheme = before.partition("://")[0]
-    return f"{scheme}://…@{after}" if at else url
+    before, at, after = reveal(url).rpartition("@")
+    scheme, mark, _ = before.partition("://")
+    return f"{scheme if mark else ''}{mark}…@{after}" if at else url
 
 
-def _ca_cert(given: Given, env: Mapping[str, str], lines: list[Line]) -> str | None:
+def _ca_cert(given: Given, env: Variables, lines: list[Line]) -> str | None:
     for source, value in (
         ("ca_cert=", given.ca_cert),
         *((name, env.get(name)) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")),
     ):
         if value:
             path = Path(value).expanduser()
-            if not path.exists():
-                raise InvalidConfigError(f"{source} names {value!r}, which does not exist: want a file of certificates")
+            try:
+                mode = path.stat().st_mode
+            except OSError as exc:
+                why = "does not exist" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
+                raise InvalidConfigError(
+                    f"{source} names {value!r}, which {why}: want a file of certificates"
+                ) from None
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a FIFO would wait for whoever writes to it
+                from lakefs_hl.lakectl import kind_of
+
+                what = kind_of(mode)
+                raise InvalidConfigError(f"{source} names {value!r}, which is {what}: want a file of certificates")
             lines.append(Line("ca_cert", str(path), source.rstrip("=")))
             return str(path)
     return None
 
 
-def _concurrency(given: Given, env: Mapping[str, str], lines: list[Line]) -> int | None:
+def _concurrency(given: Given, env: Variables, lines: list[Line]) -> int | None:
     value, source = given.max_concurrency, "max_concurrency="
     if value is None and env.get("LAKEFS_HL_MAX_CONCURRENCY"):
         source = "LAKEFS_HL_MAX_CONCURRENCY"
@@ -568,6 +525,10 @@ class ServeKeys(NamedTuple):
     access_key_id: str
     secret_access_key: str
 
+    def __repr__(self) -> str:
+        """Shows no secret."""
+        return f"<ServeKeys {masked(self.access_key_id)}>"
+
 
 def serve_keys(environ: Mapping[str, str] | None = None) -> ServeKeys | None:
     """Reads the pair that a served lake is to have; None means a random one.
@@ -575,7 +536,7 @@ def serve_keys(environ: Mapping[str, str] | None = None) -> ServeKeys | None:
     Raises:
         InvalidConfigError: Half of it is there.
     """
-    env = os.environ if environ is None else environ
+    env = Variables(os.environ if environ is None else environ)
     names = ("LAKEFS_HL_SERVE_ACCESS_KEY_ID", "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY")
-    pair = _pair("environment", *((name, env.get(name)) for name in names))
-    return None if pair is None else ServeKeys(pair.access_key_id, pair.secret_access_key)
+    pair = pair_of("environment", *((name, env.get(name)) for name in names))
+    return None if pair is None else ServeKeys(pair.access_key_id, reveal(pair.secret_access_key))

@@ -10,12 +10,13 @@ from __future__ import annotations
 import sys
 import warnings
 from html import escape
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from lakefs_hl import arguments
 from lakefs_hl.ops.logged import OP_ID
 from lakefs_hl.ops.refs import COMMIT_ID
 from lakefs_hl.ops.upload import OP_ID as WRITE_ID
+from lakefs_hl.options import Optioned
 from lakefs_hl.spec import models
 from lakefs_hl.spec.uri import object_uri, repository_uri
 
@@ -61,7 +62,7 @@ class Change(NamedTuple):
         return change._replace(size_bytes=None) if change.type == "removed" else change
 
 
-class Handle:
+class Handle(Optioned):
     """A place that has a name: `_given` is the client it was made with, None means the default of each moment."""
 
     _package: ClassVar[str] = "lakefs_hl"  # whose default client
@@ -116,7 +117,7 @@ class Handle:
         return f"<b>{type(self).__name__}</b> <code>{escape(self.uri)}</code>"
 
 
-class RepositoryHandle:
+class RepositoryHandle(Optioned):
     """A repository's name and client.
 
     Args:
@@ -178,7 +179,7 @@ class RepositoryHandle:
         return f"<b>Repository</b> <code>{escape(self.uri)}</code>"
 
 
-class ObjectFields:
+class ObjectFields(Optioned):
     """What is known of an object; `_record` is its path until it was looked up."""
 
     __slots__ = ("_record", "_reference")
@@ -187,6 +188,9 @@ class ObjectFields:
 
     def _stats(self) -> ObjectStats:
         raise NotImplementedError  # the colours differ in how they ask
+
+    def _with(self, options: Mapping[str, Any]) -> Self:
+        return wrap(type(self), self._reference._with(options), self._record)
 
     @property
     def path(self) -> str:
@@ -311,12 +315,17 @@ def restore(kind: Any, repository_id: str, reference_id: str, client: Any, recor
     return info
 
 
-class PrefixFields:
+class PrefixFields(Optioned):
     """A prefix that objects share."""
 
     __slots__ = ("_path", "_reference")
     _path: str
     _reference: Handle
+
+    def _with(self, options: Mapping[str, Any]) -> Self:
+        copy = object.__new__(type(self))
+        copy._path, copy._reference = self._path, self._reference._with(options)
+        return copy
 
     @property
     def path(self) -> str:
@@ -449,7 +458,7 @@ def _table(rows: Mapping[str, str]) -> str:
     return f"<table>{''.join(cells)}</table>"
 
 
-class ImportFields:
+class ImportFields(Optioned):
     """What an import is made of, and the id of the run under way.
 
     Args:
@@ -478,6 +487,11 @@ class ImportFields:
         self._message = arguments.text(commit_message, "commit_message")
         self._metadata = arguments.optional_metadata(metadata) or {}
         self._import_id: str | None = None
+
+    def _with(self, options: Mapping[str, Any]) -> Self:
+        copy = super()._with(options)
+        copy._locations, copy._metadata = list(self._locations), dict(self._metadata)
+        return copy
 
     @property
     def import_id(self) -> str | None:

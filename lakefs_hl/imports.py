@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from lakefs_hl import arguments
-from lakefs_hl.client import Client, default_client
+from lakefs_hl.client import Client, OfDefault, client_of
 from lakefs_hl.handles import ImportFields
 from lakefs_hl.ops import imports as ops
 from lakefs_hl.refs import Commit
@@ -47,6 +47,8 @@ class ImportManager(ImportFields):
         metadata: Of the same commit.
     """
 
+    _of_default = OfDefault
+
     def __init__(
         self,
         repository_id: str,
@@ -70,7 +72,7 @@ class ImportManager(ImportFields):
 
     @property
     def _client(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     def add(self, object_store_uri: str, destination: str) -> ImportManager:
         """Adds a source, before the start; returns itself.

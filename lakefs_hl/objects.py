@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
 from lakefs_hl import arguments, fileio
-from lakefs_hl.client import Client, default_client
+from lakefs_hl.client import Client, OfDefault, client_of
 from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, wrap, wrap_prefix
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
@@ -31,12 +31,14 @@ class ReadIOBase(Handle):
         client: Whom to ask; None means the default client of the moment of each call.
     """
 
+    _of_default = OfDefault
+
     def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
         super().__init__(repository_id, reference_id, arguments.client(client, Client))
 
     @property
     def _client(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     def stat_object(self, path: str) -> ObjectInfo:
         """Returns what the lake knows of an object.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lakefs_hl import arguments
 from lakefs_hl.branches import Branch
-from lakefs_hl.client import Client, default_client
+from lakefs_hl.client import Client, OfDefault, client_of
 from lakefs_hl.handles import RepositoryHandle
 from lakefs_hl.ops import branches, kept, tags
 from lakefs_hl.ops import repositories as ops
@@ -35,12 +35,14 @@ class Repository(RepositoryHandle):
         ['main']
     """
 
+    _of_default = OfDefault
+
     def __init__(self, repository_id: str, client: Client | None = None) -> None:
         super().__init__(repository_id, arguments.client(client, Client))
 
     @property
     def _client(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     def create(
         self,
@@ -251,7 +253,7 @@ def list_repositories(
         client: Whom to ask; None means the default client.
     """
     client = arguments.client(client, Client)
-    asked = default_client() if client is None else client
+    asked = client_of(client)
     prefix, search = arguments.text(prefix, "prefix"), arguments.text(search, "search")
     page = partial(ops.page, asked._session, prefix=prefix, search=search)
     after = arguments.text(after, "after") and arguments.repository_name(after, "after")

@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakefs_hl import arguments
-from lakefs_hl.client import Client, default_client
+from lakefs_hl.client import Client, OfDefault, client_of
 from lakefs_hl.ops import server as ops
+from lakefs_hl.options import Optioned
 
 if TYPE_CHECKING:
     from lakefs_hl.spec.models import StorageConfig
 
 
-class ServerStorageConfiguration:
+class ServerStorageConfiguration(Optioned):
     """What the object store behind a server can do; asked once per client.
 
     Args:
         client: Whom to ask; None means the default client.
     """
 
+    _of_default = OfDefault
+
     def __init__(self, client: Client | None = None) -> None:
         self._given = arguments.client(client, Client)
 
     def _config(self) -> StorageConfig:
-        client = default_client() if self._given is None else self._given
+        client = client_of(self._given)
         return client._run(ops.storage(client._session))
 
     def blockstore_type(self) -> str:
@@ -47,19 +50,21 @@ class ServerStorageConfiguration:
         return f"<ServerStorageConfiguration of {self._given or 'the default client'}>"
 
 
-class ServerConfiguration:
+class ServerConfiguration(Optioned):
     """What a server says of itself.
 
     Args:
         client: Whom to ask; None means the default client.
     """
 
+    _of_default = OfDefault
+
     def __init__(self, client: Client | None = None) -> None:
         self._given = arguments.client(client, Client)
 
     def version(self) -> str:
         """Returns the server's version."""
-        client = default_client() if self._given is None else self._given
+        client = client_of(self._given)
         return client._run(ops.version(client._session))
 
     def storage_config(self) -> ServerStorageConfiguration:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, cas
 from weakref import WeakSet
 
 from lakefs_hl import arguments
-from lakefs_hl.client import default_client
+from lakefs_hl.client import Client, OfDefault, client_of
 from lakefs_hl.handles import ON_EMPTY, STRATEGIES, Handle, OnEmpty, Strategy, optional_reference_name
 from lakefs_hl.ops import ephemeral
 from lakefs_hl.ops import kept as kept_ops
 from lakefs_hl.ops import transaction as ops
+from lakefs_hl.options import Optioned
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.writes import WriteIOBase
 
@@ -228,7 +229,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         return self._asked()
 
     def _asked(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     def handle(self) -> WriteIOBase:
         """Returns a small picklable handle that reads and writes on the ephemeral branch, for other processes."""
@@ -303,7 +304,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         return state
 
 
-class KeptFields:
+class KeptFields(Optioned):
     """A transaction that was left behind: its branch is there, and nobody is known to be at work on it."""
 
     def __init__(self, repository_id: str, record: kept_ops.Kept, seen: float, client: Any = None) -> None:
@@ -416,6 +417,8 @@ class KeptTransaction(KeptFields):
         'COMMITTED'
     """
 
+    _of_default = OfDefault
+
     def resume(
         self,
         commit_message: str = "",
@@ -466,7 +469,7 @@ class KeptTransaction(KeptFields):
         client._run(kept_ops.discard(client._session, self._repository_id, self.branch))
 
     def _asked(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
 
 def seconds_of(older_than: timedelta) -> float:

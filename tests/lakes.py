@@ -44,9 +44,9 @@ def client(kind: str, clients: dict[str, lakefs_hl.Client], request: pytest.Fixt
             clients[kind] = lakefs_hl.Client("mem://")
         elif kind == "served":
             served: serving.Served = request.getfixturevalue("served_lake")
-            clients[kind] = lakefs_hl.Client(served.url, served.key, served.secret)
+            clients[kind] = lakefs_hl.Client(served.url, served.key, served.secret, pickle_secrets=True)
         else:
             found = real_lakefs()
             assert found is not None, f"{ENDPOINT} is not set"
-            clients[kind] = lakefs_hl.Client(*found)
+            clients[kind] = lakefs_hl.Client(*found, pickle_secrets=True)
     return clients[kind]

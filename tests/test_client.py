@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 import lakefs_hl
-from lakefs_hl import aio, config, exceptions
-from lakefs_hl import client as client_module
+from lakefs_hl import aio, building, config, exceptions
 from lakefs_hl.client import Client, default_client
 from tests.transport.peers import CERTIFICATES, Asked, Peer, answer, answering, peer
 
@@ -108,6 +107,9 @@ def test_an_unknown_name_is_a_type_error(name: str) -> None:
     [
         ({"timeout": 0}, "timeout=0"),
         ({"timeout": float("nan")}, "timeout=nan"),
+        ({"timeout": float("inf")}, "timeout=inf"),
+        ({"connect_timeout": -1}, "connect_timeout=-1"),
+        ({"deadline": 0.0}, r"deadline=0\.0"),
         ({"retries": -1}, "retries=-1"),
         ({"max_concurrency": 0}, "max_concurrency"),
         ({"token_ttl_seconds": 60, "aws_role": False}, "aws_role=True"),
@@ -122,6 +124,36 @@ def test_bad_options(arguments: dict[str, Any], words: str) -> None:
 def test_one_host_is_a_list_of_one() -> None:
     client = Client("http://127.0.0.1:1", KEY, SECRET, allowed_storage_hosts="minio")
     assert client._recipe["allowed_storage_hosts"] == ("minio",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"timeout": "30"}, "timeout must be a number of seconds, not str: '30'"),
+        ({"connect_timeout": True}, "connect_timeout must be a number of seconds, not bool"),
+        ({"deadline": [5]}, "deadline must be a number of seconds, not list"),
+        ({"retries": 1.5}, "retries must be an integer, not float"),
+        ({"max_concurrency": "4"}, "max_concurrency must be an integer, not str"),
+    ],
+)
+def test_options_are_numbers(arguments: dict[str, Any], words: str, client: Client) -> None:
+    with pytest.raises(TypeError, match=words):
+        Client("http://127.0.0.1:1", KEY, SECRET, **arguments)
+    for thing in (client, aio.Client("mem://"), lakefs_hl.repository("example", client=client)):
+        with pytest.raises(TypeError, match=words):
+            thing.with_options(**arguments)
+
+
+@pytest.mark.parametrize("name", ["password", "access_token", "secret_access_key", "jwt_token"])
+@pytest.mark.parametrize("make", [Client, aio.Client, lakefs_hl.init, aio.init])
+def test_a_secret_is_text(name: str, make: Any) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be a string, not bytes") as caught:
+        make("http://127.0.0.1:1", username=KEY, **{name: SECRET.encode()})
+    for trace in traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack:
+        assert trace.name.startswith("test_") or SECRET not in str(trace.locals)
+
+
+def test_hosts_are_a_list() -> None:
     with pytest.raises(TypeError, match="allowed_storage_hosts"):
         Client("http://127.0.0.1:1", KEY, SECRET, allowed_storage_hosts=b"minio")  # type: ignore[arg-type]
 
@@ -137,6 +169,13 @@ def test_options_reach_the_policy() -> None:
     assert changed._session.authority is client._session.authority
     assert client.with_options(timeout=1)._transport is client._transport
     assert client.with_options() == client != changed
+    limits = Client("http://127.0.0.1:1", KEY, SECRET, connect_timeout=1, deadline=9, timeout=3)
+    policy = limits._session.policy
+    assert (policy.timeout, policy.connect, policy.deadline) == (3, 1, 9)
+    assert (limits.with_options(timeout=4)._session.policy.connect, limits._session.policy.timeout) == (1, 3)
+    policy = limits.with_options(connect_timeout=2, deadline=8)._session.policy
+    assert (policy.timeout, policy.connect, policy.deadline) == (3, 2, 8)
+    assert limits.with_options(deadline=8) != limits
 
 
 @pytest.mark.usefixtures("default_gone")
@@ -145,6 +184,12 @@ def test_options_reach_the_policy() -> None:
     [
         ("http://lakefs.example", {}, "unencrypted"),
         ("http://10.0.0.1:8000", {}, "unencrypted"),
+        ("http://127.evil.example", {}, "unencrypted"),
+        ("http://localhost.evil.example", {}, "unencrypted"),
+        ("http://localhost.:8000", {}, "unencrypted"),
+        ("http://my.localhost:8000", {}, "unencrypted"),
+        ("http://[::2]:8000", {}, "unencrypted"),
+        ("http://0.0.0.0:8000", {}, "unencrypted"),
         ("https://lakefs.example", {"verify_ssl": False}, "verify_ssl=False"),
     ],
 )
@@ -157,7 +202,18 @@ def test_secrets_in_danger_are_warned_of_where_the_client_is_made(
         assert [Path(one.filename).name for one in caught] == ["test_client.py"]
 
 
-@pytest.mark.parametrize("host", ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://h.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://localhost:1",
+        "http://LOCALHOST:1",
+        "http://127.0.0.1:1",
+        "http://127.9.9.9:1",
+        "http://[::1]:1",
+        "http://[::ffff:127.0.0.1]:1",
+        "https://h.example",
+    ],
+)
 def test_no_warning_without_a_reason(host: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -168,8 +224,11 @@ def test_no_warning_without_a_reason(host: str) -> None:
 
 
 def test_the_server_is_asked(client: Client, server: Peer) -> None:
-    client.health_check()
-    assert "authorization" not in server.asked[-1].headers
+    health = client.health_check()
+    assert health[:4] == (True, "1.2.3", True, None)  # this server has no call for the user
+    assert health.read_only is None
+    assert 0 < health.latency < 30
+    assert "authorization" not in server.asked[0].headers
     assert client.version == "1.2.3"
     assert client.storage_config.blockstore_type == "s3"
     assert client.storage_config.pre_sign_support is True
@@ -297,10 +356,91 @@ def test_the_default_client_is_none_while_nobody_knows_and_is_asked_again(
         lakefs_hl.init()
     for name, value in {**ENV, "LAKECTL_SERVER_ENDPOINT_URL": server.url}.items():
         monkeypatch.setenv(name, value)
-    found = lakefs_hl.DefaultClient
-    assert found is not None
+    looked_at = lakefs_hl.DefaultClient
+    assert looked_at is not None
+    assert looked_at.version == "1.2.3"
+    assert "DefaultClient" not in vars(lakefs_hl)
+    found = default_client()
     assert found is default_client() is lakefs_hl.DefaultClient
     assert found.version == "1.2.3"
+
+
+SCAN = """
+import inspect, os, sys, warnings
+from unittest.mock import create_autospec
+import lakefs_hl, lakefs_hl.aio
+warnings.simplefilter("error")
+for module in (lakefs_hl, lakefs_hl.aio):
+    for look in (inspect.getmembers, create_autospec):
+        look(module)
+    for name in dir(module):  # what freezegun does with every module that is loaded
+        getattr(module, name)
+    assert "DefaultClient" not in vars(module)
+print(lakefs_hl.DefaultClient, lakefs_hl.aio.DefaultClient)
+assert "DefaultClient" not in vars(lakefs_hl) and "DefaultClient" not in vars(lakefs_hl.aio)
+"""
+
+
+@pytest.mark.parametrize(
+    ("env", "shown"),
+    [
+        ({"LAKECTL_CONFIG_FILE": "/nowhere/lakectl.yaml"}, "None None"),
+        ({"LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "half"}, "None None"),
+        ({"LAKECTL_SERVER_ENDPOINT_URL": "ftp://nonsense"}, "None None"),
+        ({"LAKEFS_HL_MAX_CONCURRENCY": "many", "LAKECTL_SERVER_ENDPOINT_URL": "mem://"}, "None None"),
+        (
+            {**ENV, "LAKECTL_SERVER_ENDPOINT_URL": "http://production.example"},  # would warn a caller
+            "{0}Client {1}> {0}aio.Client {1}>",
+        ),
+        ({"LAKECTL_SERVER_ENDPOINT_URL": "local:./lake"}, "<Client local:{here}/lake> <aio.Client local:{here}/lake>"),
+    ],
+    ids=["no such file", "half a pair", "no endpoint", "bad option", "production", "a lake"],
+)
+def test_whoever_looks_at_every_name_of_the_module_finds_out_nothing(
+    tmp_path: Path, env: dict[str, str], shown: str
+) -> None:
+    environ = {**os.environ, "HOME": str(tmp_path), **env}
+    done = subprocess.run(
+        [sys.executable, "-c", SCAN], check=False, capture_output=True, text=True, timeout=60, env=environ, cwd=tmp_path
+    )
+    assert (done.stderr, done.stdout.strip()) == (
+        "",
+        shown.format("<", "http://production.example as access key AKIA… and its secret", here=tmp_path),
+    )
+    assert list(tmp_path.iterdir()) == []  # no lake was made
+
+
+@pytest.mark.usefixtures("default_gone")
+@pytest.mark.parametrize("module", [lakefs_hl, aio], ids=["blocking", "aio"])
+def test_what_a_patch_puts_back_is_not_kept_as_the_default(
+    module: Any, monkeypatch: pytest.MonkeyPatch, server: Peer
+) -> None:
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "mem://")
+    mine = module.Client(server.url, KEY, SECRET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "DefaultClient", mine)
+        assert module.DefaultClient is mine
+        assert module.repository("example")._client is mine
+    for name, value in {**ENV, "LAKECTL_SERVER_ENDPOINT_URL": server.url}.items():
+        monkeypatch.setenv(name, value)
+    assert module.DefaultClient.endpoint == server.url
+    assert module.repository("example")._client.endpoint == server.url
+    assert module.DefaultClient is module.repository("example")._client
+
+
+@pytest.mark.usefixtures("default_gone")
+def test_the_first_call_says_what_the_look_did_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKECTL_CONFIG_FILE", str(tmp_path / "nowhere.yaml"))
+    for module in (lakefs_hl, aio):
+        assert module.DefaultClient is None
+        with pytest.raises(exceptions.InvalidConfigError, match=r"no file .*nowhere\.yaml"):
+            module.repository("example")._client  # noqa: B018
+    monkeypatch.delenv("LAKECTL_CONFIG_FILE")
+    for name, value in {**ENV, "LAKECTL_SERVER_ENDPOINT_URL": "http://production.example"}.items():
+        monkeypatch.setenv(name, value)
+    assert lakefs_hl.DefaultClient is not None
+    with pytest.warns(exceptions.InsecureTransportWarning):
+        default_client()
 
 
 @pytest.mark.usefixtures("default_gone")
@@ -356,11 +496,64 @@ def test_equal_clients(server: Peer) -> None:
     assert one != object()
 
 
-def test_b6_65_a_client_pickles_what_was_given(client: Client) -> None:
-    twin = pickle.loads(pickle.dumps(client.with_options(timeout=5, retries=1)))
-    assert twin == client.with_options(timeout=5, retries=1)
+def test_b6_65_a_client_pickles_what_was_given(server: Peer) -> None:
+    client = Client(server.url, KEY, SECRET, pickle_secrets=True).with_options(timeout=5, retries=1)
+    twin = pickle.loads(pickle.dumps(client))
+    assert twin == client
     assert twin._session.policy.timeout == 5
     assert twin.version == "1.2.3"
+    assert pickle.loads(pickle.dumps(twin)).version == "1.2.3"
+    assert SECRET not in repr(vars(pickle.loads(pickle.dumps(client))))
+
+
+@pytest.mark.parametrize("credentials", [{"username": KEY, "password": SECRET}, {"access_token": SECRET}])
+@pytest.mark.parametrize("make", [Client, aio.Client])
+def test_b9_93_a_secret_that_was_given_is_left_out_of_a_pickle(
+    monkeypatch: pytest.MonkeyPatch, server: Peer, credentials: dict[str, str], make: Any
+) -> None:
+    client = make(server.url, **credentials, proxy=f"http://user:{SECRET}@127.0.0.1:1")
+    handle = (aio if make is aio.Client else lakefs_hl).repository("example", client=client).branch("main")
+    for data in (pickle.dumps(client), pickle.dumps(handle), pickle.dumps(pickle.loads(pickle.dumps(client)))):
+        assert SECRET.encode() not in data
+        assert KEY.encode() not in data
+    twin = pickle.loads(pickle.dumps(client))
+    assert repr(twin) == f"{repr(client).partition(' ')[0]} {server.url}, unpickled and not used yet>"
+    assert twin != client
+    with pytest.raises(exceptions.NoAuthenticationFound) as caught:
+        twin.explain_auth()
+    for words in (server.url, "pickled without its secret", "names no endpoint", "pickle_secrets=True"):
+        assert words in str(caught.value)
+    for name, value in ENV.items():  # credentials for somewhere else
+        monkeypatch.setenv(name, value)
+    for elsewhere in ("http://127.0.0.1:9", "local:./lake"):
+        monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", elsewhere)
+        with pytest.raises(exceptions.NoAuthenticationFound, match="names another endpoint"):
+            _ = twin.endpoint
+    monkeypatch.delenv("LAKECTL_SERVER_ENDPOINT_URL")
+    with pytest.raises(exceptions.NoAuthenticationFound, match="names no endpoint"):
+        _ = twin.endpoint
+    assert server.connections == 0
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", f"{server.url}/api/v1/")
+    assert twin.explain_auth()[1] == ("credentials", "access key AKIA… and its secret", "environment")
+
+
+def test_the_endpoint_of_a_secret_that_was_given_goes_with_it(monkeypatch: pytest.MonkeyPatch, server: Peer) -> None:
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", server.url)
+    carries, leaves = (Client(username=KEY, password=SECRET, pickle_secrets=kept) for kept in (True, False))
+    carried, left = pickle.dumps(carries), pickle.dumps(leaves)
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert pickle.loads(carried).version == "1.2.3"
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(exceptions.NoAuthenticationFound, match=server.url):
+        _ = pickle.loads(left).version
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", server.url)
+    again = pickle.loads(left)
+    assert again.version == "1.2.3"
+    data = pickle.dumps(again)  # hop by hop
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(exceptions.NoAuthenticationFound, match=server.url):
+        _ = pickle.loads(data).version
 
 
 def test_b9_93_a_secret_that_was_looked_up_is_not_pickled(monkeypatch: pytest.MonkeyPatch, server: Peer) -> None:
@@ -371,8 +564,23 @@ def test_b9_93_a_secret_that_was_looked_up_is_not_pickled(monkeypatch: pytest.Mo
         assert secret.encode() not in data
     assert pickle.loads(data).version == "1.2.3"
     monkeypatch.delenv("LAKECTL_CREDENTIALS_ACCESS_KEY_ID")
-    with pytest.raises(exceptions.InvalidConfigError):  # it is looked up where it is unpickled
-        pickle.loads(data)
+    twin = pickle.loads(data)
+    assert repr(twin) == "<Client of the configuration, unpickled and not used yet>"
+    with pytest.raises(exceptions.InvalidConfigError):  # it is looked up where it is used
+        _ = twin.version
+
+
+def test_a_set_of_handles_is_unpickled_without_a_look_at_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Peer
+) -> None:
+    """Sets hash and compare while they are unpickled."""
+    clients = [Client(server.url, KEY, SECRET), Client(server.url, KEY, "other"), Client("mem://"), Client("mem://x")]
+    handles = {lakefs_hl.repository("example", client=client) for client in clients}
+    data = pickle.dumps((dict.fromkeys(clients, 1), handles))
+    monkeypatch.setattr(config, "resolve", None)
+    found, again = pickle.loads(data)
+    assert len(found) == len(again) == 3  # the two that differed in a secret only are one by now
+    assert str(again).count("example") == 3
 
 
 def test_a_profile_is_pickled_by_name(tmp_path: Path, server: Peer) -> None:
@@ -473,13 +681,46 @@ def test_b6_64_a_client_after_fork_even_with_its_locks_held(client: Client) -> N
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_b6_64_a_client_in_worker_processes(client: Client, method: str) -> None:
+def test_b6_64_a_client_in_worker_processes(server: Peer, method: str) -> None:
     import multiprocessing
+
+    client = Client(server.url, KEY, SECRET, pickle_secrets=True)
 
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} on this system")
     with multiprocessing.get_context(method).Pool(1) as pool:
         assert pool.apply(call_it, (client,)) == "1.2.3"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("host", ["mem://", "mem://named", "local:lake", "http://127.0.0.1:1"])
+def test_a_client_that_cannot_be_used_in_a_worker_hangs_no_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, host: str
+) -> None:
+    """What raises while a task is unpickled is never reported by multiprocessing: the caller would wait for ever."""
+    import multiprocessing
+
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} on this system")
+    monkeypatch.chdir(tmp_path)
+    client = Client(host, None if ":lake" in host or "mem" in host else KEY, SECRET if "http" in host else None)
+    branch = lakefs_hl.repository("example", client=client).branch("main")
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        if ":lake" in host:  # gone by the time that the worker looks, as on another machine
+            (tmp_path / "lake").rename(tmp_path / "elsewhere")
+        task = pool.apply_async(exists, (branch,))
+        if method == "fork" and "mem" in host:
+            with pytest.raises(exceptions.NotFoundException):
+                task.get(60)
+            return
+        kind = exceptions.NoAuthenticationFound if "http" in host else exceptions.LakeError
+        with pytest.raises(kind, match=r"pickled without its secret|another process|of this process|no lake here"):
+            task.get(60)
+    assert not (tmp_path / "lake").exists()
+
+
+def exists(branch: lakefs_hl.Branch) -> bool:
+    return branch.exists("a")
 
 
 def test_b6_67_the_interpreter_ends_in_the_middle_of_a_listing(server: Peer) -> None:
@@ -514,12 +755,12 @@ def test_b9_88_settings_reach_the_connection(tmp_path: Path, monkeypatch: pytest
     with answering(lakefs) as proxy:
         with pytest.warns(exceptions.InsecureTransportWarning):
             behind = Client("http://lakefs.example", KEY, SECRET, proxy=proxy.url)
-        behind.health_check()
-        assert proxy.asked[0].target == "http://lakefs.example/api/v1/healthcheck"
+        assert behind.version == "1.2.3"
+        assert proxy.asked[0].target == "http://lakefs.example/api/v1/config/version"
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         with pytest.warns(exceptions.InsecureTransportWarning):
             by_environment = Client("http://lakefs.example", KEY, SECRET)
-        by_environment.health_check()
+        assert by_environment.version == "1.2.3"
         assert len(proxy.asked) == 2
 
 
@@ -564,7 +805,7 @@ def test_b6_65_a_lake_in_memory_is_found_again_in_its_process_and_only_there() -
     assert lakefs_hl.repository("example", client=twin).exists()
     assert lakefs_hl.repository("example", client=client.with_options(retries=1)).exists()
     data = pickle.dumps(client)
-    code = f"import pickle; pickle.loads({data!r})"
+    code = f"import pickle; client = pickle.loads({data!r}); print(client); client.version"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert "LakeError: mem://~" in done.stderr
     assert "in the memory of another process" in done.stderr
@@ -573,12 +814,13 @@ def test_b6_65_a_lake_in_memory_is_found_again_in_its_process_and_only_there() -
 def test_a_lake_in_memory_goes_with_its_last_user() -> None:
     client = Client("mem://")
     endpoint, twin = client.endpoint, pickle.loads(pickle.dumps(client))
+    assert lakefs_hl.repository("example", client=twin).exists() is False
     del client
     gc.collect()
-    assert endpoint in client_module._lakes
+    assert endpoint in building.lakes
     del twin
     gc.collect()
-    assert endpoint not in client_module._lakes
+    assert endpoint not in building.lakes
 
 
 def test_a_lake_in_a_folder_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -592,6 +834,32 @@ def test_a_lake_in_a_folder_is_found_from_anywhere(tmp_path: Path, monkeypatch: 
     assert lakefs_hl.repository("example", client=pickle.loads(data)).exists()
     monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", f"local:{tmp_path}/lake")
     assert lakefs_hl.repository("example", client=Client()).exists()
+
+
+@pytest.mark.usefixtures("default_gone")
+@pytest.mark.parametrize("make", [Client, aio.Client, lakefs_hl.init, aio.init])
+def test_a_lake_that_must_be_there_is_not_made(tmp_path: Path, make: Any) -> None:
+    Client(f"local:{tmp_path}/sales")
+    with pytest.raises(exceptions.LakeError) as caught:
+        make(f"local:{tmp_path}/slaes", create=False)
+    for words in ("slaes: no lake here", "create=False", "there is no such directory", f"mean {tmp_path}/sales?"):
+        assert words in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["sales"]
+    assert make(f"local:{tmp_path}/sales", create=False).endpoint == f"local:{tmp_path}/sales"
+    with pytest.raises(exceptions.LakeError, match=f"holds no lake .*did you mean {tmp_path}/sales"):
+        make(f"local:{tmp_path}", create=False)
+    (tmp_path / "file").touch()
+    with pytest.raises(exceptions.LakeError, match="it is not a directory"):
+        make(f"local:{tmp_path}/file", create=False)
+    with pytest.raises(exceptions.LakeError, match=f"no such directory, nor {tmp_path}/no"):
+        make(f"local:{tmp_path}/no/lake", create=False)
+    with pytest.raises(exceptions.InvalidConfigError, match="mem:// always makes a new lake"):
+        make("mem://", create=False)
+    with pytest.raises(exceptions.LakeError, match="mem://not-there is no lake of this process"):
+        make("mem://not-there", create=False)
+    named = make(f"mem://there-{make.__module__}-{make.__name__}")
+    assert make(named.endpoint, create=False) == named
+    assert make("http://127.0.0.1:1", KEY, SECRET, create=False) == make("http://127.0.0.1:1", KEY, SECRET)
 
 
 def test_a_committer_is_told_or_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,18 @@ credentials:
   secret_access_key: {SECRET}
 """
 
+DOTTED = f"""
+server.endpoint_url: https://from.file
+credentials.access_key_id: AKIAFILE0000
+Credentials.SECRET_ACCESS_KEY: {SECRET}
+"""
+HALF_DOTTED = f"""
+server: {{endpoint_url: https://from.file}}
+credentials:
+  access_key_id: AKIAFILE0000
+credentials.secret_access_key: {SECRET}
+"""
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -312,6 +324,127 @@ def test_a_file_that_anybody_may_change_is_refused(write: Write) -> None:
     path.chmod(0o666)
     with pytest.raises(InvalidConfigError, match="chmod 600"):
         found()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such permissions on this system")
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        (0o640, "may be read by its group"),
+        (0o644, "may be read by anybody"),
+        (0o604, "may be read by anybody"),
+        (0o620, "may be changed by its group"),
+        (0o664, "may be read by anybody"),
+        (0o600, None),
+        (0o400, None),
+    ],
+)
+def test_a_file_of_credentials_that_others_can_get_at_is_named(write: Write, mode: int, words: str | None) -> None:
+    path = write()
+    path.chmod(mode)
+    exposed = resolve(Given(), {}).exposed
+    assert len(exposed) == (0 if words is None else 1)
+    for text in exposed:
+        assert f"{path} holds credentials and {words}" in text
+        assert f"(mode {mode:o}): chmod 600 {path}" in text
+    assert resolve(Given(host=HOST, username="u", password="p"), {}).exposed == ()  # not read
+    assert resolve(Given(host="mem://"), {}).exposed == ()
+
+
+def test_a_file_without_credentials_may_be_read_by_all(write: Write) -> None:
+    write("server: {endpoint_url: 'https://from.file'}").chmod(0o644)
+    assert resolve(Given(), REAL).exposed == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+def test_what_is_no_file_is_no_configuration_and_is_not_waited_for(home: Path) -> None:
+    fifo = home / "fifo"
+    os.mkfifo(fifo)
+    for path, words in ((fifo, "it is a FIFO"), ("/dev/null", "it is a device"), (home, "it is a directory")):
+        with pytest.raises(InvalidConfigError, match=words):
+            found({"LAKECTL_CONFIG_FILE": str(path)})
+    (home / ".lakectl.work.yaml").symlink_to(fifo)
+    with pytest.raises(InvalidConfigError, match="it is a FIFO"):
+        found(profile="work")
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        with pytest.raises(InvalidConfigError, match=f"{variable} names .*fifo', which is a FIFO"):
+            settled({variable: str(fifo)})
+    with pytest.raises(InvalidConfigError, match=r"ca_cert= names .*fifo', which is a FIFO"):
+        settled({}, ca_cert=str(fifo))
+    fifo.unlink()
+    reading, writing = os.pipe()
+    with open(reading), open(writing, "w"), pytest.raises(InvalidConfigError, match="it is a FIFO"):
+        found({"LAKECTL_CONFIG_FILE": f"/dev/fd/{reading}"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FILE.replace("server", "SERVER").replace("endpoint_url", "Endpoint_URL").replace("credentials", "Credentials"),
+        FILE.replace("access_key_id", "ACCESS_KEY_ID").replace("secret_access_key", "Secret_Access_Key"),
+        DOTTED,
+        HALF_DOTTED,
+        FILE.encode("utf-16"),
+        b"\xfe\xff" + FILE.encode("utf-16-be"),
+        FILE.encode("utf-8-sig"),
+        FILE.replace("\n", "\r\n"),
+    ],
+    ids=["sections", "names", "dotted", "half dotted", "utf-16", "utf-16-be", "utf-8 with a mark", "crlf"],
+)
+def test_lakectls_spellings(write: Write, content: str | bytes) -> None:
+    write(content)
+    assert found() == ("https://from.file", pair("FILE"))
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (f"{FILE}Server: {{endpoint_url: 'https://x'}}\n", "server.endpoint_url"),
+        (f"{FILE}server.endpoint_url: 'https://x'\n", "server.endpoint_url"),
+        (f"{FILE}  ACCESS_KEY_ID: x\n", "credentials.access_key_id"),
+    ],
+)
+def test_one_name_in_two_spellings_is_named(write: Write, content: str, name: str) -> None:
+    write(content)
+    with pytest.raises(InvalidConfigError, match=f"`{name}` is there twice, in two spellings") as caught:
+        found()
+    assert SECRET not in str(caught.value)
+
+
+def test_names_of_headers_stay_as_they_are(write: Write) -> None:
+    write(
+        "server: {endpoint_url: https://x}\ncredentials: {Provider: {TYPE: aws_iam, AWS_IAM: {Token_Request_Headers: "
+        "{X-A.b: secret}}}}"
+    )
+    assert found()[1] == AwsRole(token_request_headers={"X-A.b": "secret"})
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"),
+    [
+        ("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("::ffff:127.0.0.1", True), ("localhost", True),
+        ("LocalHost", True), ("127.evil.example", False), ("localhost.evil.example", False), ("x.localhost", False),
+        ("::10", False), ("128.0.0.1", False), ("0.0.0.0", False), ("::", False), ("", False),
+        ("::ffff:10.0.0.1", False),
+    ],
+)  # fmt: skip
+def test_what_counts_as_this_machine(host: str, is_loopback: bool) -> None:
+    assert config.is_loopback(host) is is_loopback
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(*args: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(config, "_may_have_role", lambda: False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert found(REAL) == ("http://127.0.0.1:8000", pair("REAL"))
+    with pytest.raises(NoAuthenticationFound, match="there is no home directory"):
+        found()
+    for env, arguments in (({"LAKECTL_CONFIG_FILE": "~/x"}, {}), ({}, {"profile": "work"})):
+        with pytest.raises(InvalidConfigError, match="home directory"):
+            found(env, **arguments)
 
 
 def test_a_folder_in_the_files_place(home: Path) -> None:

@@ -60,10 +60,14 @@ def test_all_is_sorted_and_true(module: ModuleType) -> None:
         assert name in dir(module)
 
 
-def test_the_default_client_is_there_but_not_starred() -> None:
-    """A star import would look for credentials, and freeze what it found."""
-    assert "DefaultClient" in dir(lakefs_hl)
-    assert "DefaultClient" not in lakefs_hl.__all__
+@pytest.mark.parametrize("module", [lakefs_hl, aio], ids=lambda module: module.__name__)
+def test_the_default_client_is_there_but_neither_starred_nor_listed(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes or looks at every name would look for credentials, and freeze what was found."""
+    monkeypatch.setitem(vars(module), "DefaultClient", None)
+    assert "DefaultClient" not in dir(module)
+    assert "DefaultClient" not in module.__all__
 
 
 @pytest.mark.parametrize("module", [lakefs_hl, aio])

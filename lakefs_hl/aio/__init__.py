@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     DefaultClient: Client | None
 
-#: Without DefaultClient: a star import would look for credentials, and freeze what it found.
+#: Without DefaultClient, as `dir()`: whoever takes or looks at every name would look for credentials.
 __all__ = [
     "Branch",
     "BranchTransaction",
@@ -88,9 +88,9 @@ _HOMES: Final = {
 
 def __getattr__(name: str) -> Any:
     if name == "DefaultClient":
-        from lakefs_hl.aio.client import default_or_none
+        from lakefs_hl.aio.client import preview
 
-        return default_or_none()
+        return preview()
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg, name=name, obj=import_module(__name__))
@@ -99,7 +99,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "DefaultClient"})
+    return sorted({*globals(), *__all__} - {"DefaultClient"})
 
 
 def init(
@@ -110,13 +110,17 @@ def init(
     access_token: str | None = None,
     profile: str | None = None,
     timeout: float | None = None,
+    connect_timeout: float | None = None,
+    deadline: float | None = None,
     max_concurrency: int | None = None,
     retries: int | None = None,
     verify_ssl: bool = True,
     ca_cert: str | None = None,
     proxy: str | None = None,
     committer: str | None = None,
+    create: bool = True,
     allowed_storage_hosts: Iterable[str] = (),
+    pickle_secrets: bool = False,
     aws_role: bool | None = None,
     token_ttl_seconds: int | None = None,
     url_presign_ttl_seconds: int | None = None,
@@ -135,33 +139,16 @@ def init(
         NoAuthenticationFound: Nothing was given, and no other source holds credentials.
         InvalidConfigError: A source holds something unusable.
     """
+    from lakefs_hl.building import hidden
+
+    host, endpoint, proxy, password, secret_access_key, access_token, jwt_token = hidden(
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token
+    )
+    del hidden
+    given = dict(locals())
     from lakefs_hl.aio.client import Client, make_default
 
-    return make_default(
-        Client(
-            host,
-            username,
-            password,
-            access_token=access_token,
-            profile=profile,
-            timeout=timeout,
-            max_concurrency=max_concurrency,
-            retries=retries,
-            verify_ssl=verify_ssl,
-            ca_cert=ca_cert,
-            proxy=proxy,
-            committer=committer,
-            allowed_storage_hosts=allowed_storage_hosts,
-            aws_role=aws_role,
-            token_ttl_seconds=token_ttl_seconds,
-            url_presign_ttl_seconds=url_presign_ttl_seconds,
-            token_request_headers=token_request_headers,
-            endpoint=endpoint,
-            access_key_id=access_key_id,
-            secret_access_key=secret_access_key,
-            jwt_token=jwt_token,
-        )
-    )
+    return make_default(Client(**given))
 
 
 def repository(repository_id: str, *, client: Client | None = None) -> Repository:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lakefs_hl import arguments
 from lakefs_hl import imports as blocking
-from lakefs_hl.aio.client import Client, default_client
+from lakefs_hl.aio.client import Client, OfDefault, client_of
 from lakefs_hl.aio.refs import Commit
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import ImportFields
@@ -36,6 +36,8 @@ class ImportResult(NamedTuple):
 class ImportManager(ImportFields):
     """One import into a branch: `start()` and `wait()`, or both as `run()`."""
 
+    _of_default = OfDefault
+
     def __init__(
         self,
         repository_id: str,
@@ -59,7 +61,7 @@ class ImportManager(ImportFields):
 
     @property
     def _client(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     def add(self, object_store_uri: str, destination: str) -> ImportManager:
         self._add(object_store_uri, destination)

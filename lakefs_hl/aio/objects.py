@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from lakefs_hl import arguments
 from lakefs_hl import objects as blocking
 from lakefs_hl.aio import fileio
-from lakefs_hl.aio.client import Client, default_client
+from lakefs_hl.aio.client import Client, OfDefault, client_of
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, wrap, wrap_prefix
 from lakefs_hl.ops import objects as ops
@@ -26,13 +26,14 @@ class ReadIOBase(Handle):
     """What can be read at a reference: a branch, a tag, a commit or an open transaction."""
 
     _package = "lakefs_hl.aio"
+    _of_default = OfDefault
 
     def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
         super().__init__(repository_id, reference_id, arguments.client(client, Client))
 
     @property
     def _client(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     async def stat_object(self, path: str) -> ObjectInfo:
         client = self._client

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lakefs_hl import arguments
 from lakefs_hl import repos as blocking
 from lakefs_hl.aio.branches import Branch
-from lakefs_hl.aio.client import Client, default_client
+from lakefs_hl.aio.client import Client, OfDefault, client_of
 from lakefs_hl.aio.refs import Reference, Tag
 from lakefs_hl.aio.transactions import KeptTransaction
 from lakefs_hl.aio.twins import twin
@@ -30,13 +30,14 @@ class Repository(RepositoryHandle):
     """A repository; making the handle makes no request."""
 
     _package = "lakefs_hl.aio"
+    _of_default = OfDefault
 
     def __init__(self, repository_id: str, client: Client | None = None) -> None:
         super().__init__(repository_id, arguments.client(client, Client))
 
     @property
     def _client(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     async def create(
         self,
@@ -161,7 +162,7 @@ def list_repositories(
 ) -> AsyncIterator[Repository]:
     """Lists repositories by name, lazily; public as `lakefs_hl.aio.repositories`; see the blocking twin."""
     client = arguments.client(client, Client)
-    asked = default_client() if client is None else client
+    asked = client_of(client)
     prefix, search = arguments.text(prefix, "prefix"), arguments.text(search, "search")
     page = partial(ops.page, asked._session, prefix=prefix, search=search)
     after = arguments.text(after, "after") and arguments.repository_name(after, "after")

@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING
 
 from lakefs_hl import arguments
 from lakefs_hl import server as blocking
-from lakefs_hl.aio.client import Client, default_client
+from lakefs_hl.aio.client import Client, OfDefault, client_of
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.ops import server as ops
+from lakefs_hl.options import Optioned
 
 if TYPE_CHECKING:
     from lakefs_hl.spec.models import StorageConfig
 
 
 @twin(blocking.ServerStorageConfiguration)
-class ServerStorageConfiguration:
+class ServerStorageConfiguration(Optioned):
     """What the object store behind a server can do; asked once per client."""
+
+    _of_default = OfDefault
 
     def __init__(self, client: Client | None = None) -> None:
         self._given = arguments.client(client, Client)
 
     async def _config(self) -> StorageConfig:
-        client = default_client() if self._given is None else self._given
+        client = client_of(self._given)
         return await client._run(ops.storage(client._session))
 
     async def blockstore_type(self) -> str:
@@ -43,14 +46,16 @@ class ServerStorageConfiguration:
 
 
 @twin(blocking.ServerConfiguration)
-class ServerConfiguration:
+class ServerConfiguration(Optioned):
     """What a server says of itself."""
+
+    _of_default = OfDefault
 
     def __init__(self, client: Client | None = None) -> None:
         self._given = arguments.client(client, Client)
 
     async def version(self) -> str:
-        client = default_client() if self._given is None else self._given
+        client = client_of(self._given)
         return await client._run(ops.version(client._session))
 
     def storage_config(self) -> ServerStorageConfiguration:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lakefs_hl import arguments
 from lakefs_hl import transactions as blocking
-from lakefs_hl.aio.client import default_client
+from lakefs_hl.aio.client import OfDefault, client_of
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.aio.writes import WriteIOBase
 from lakefs_hl.handles import Handle, OnEmpty, Strategy
@@ -72,7 +72,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         return self._asked()
 
     def _asked(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)
 
     def handle(self) -> WriteIOBase:
         return WriteIOBase(self._repository_id, self._id, self._given)
@@ -134,6 +134,8 @@ class BranchTransaction(TransactionFields, WriteIOBase):
 class KeptTransaction(KeptFields):
     """A transaction that was left behind, as `Repository.transactions` lists it."""
 
+    _of_default = OfDefault
+
     async def resume(
         self,
         commit_message: str = "",
@@ -158,4 +160,4 @@ class KeptTransaction(KeptFields):
         await client._run(kept_ops.discard(client._session, self._repository_id, self.branch))
 
     def _asked(self) -> Client:
-        return default_client() if self._given is None else self._given
+        return client_of(self._given)

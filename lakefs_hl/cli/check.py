@@ -9,7 +9,7 @@ from typing import Any
 
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.fsck import fsck
-from lakefs_hl.spec.errors import LakeCorruptError, LakeFormatError
+from lakefs_hl.spec.errors import LakeCorruptError
 
 
 def add(commands: Any) -> None:
@@ -27,10 +27,8 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Checks; 0 if the lake is whole, 1 if something is wrong."""
     folder = Path(options.lake)
-    if not (folder / "format.json").is_file():  # opening would make a lake of it
-        raise LakeFormatError(f"{folder}: no lake here (format.json is missing)")
     try:
-        engine = Engine.open(folder)
+        engine = Engine.open(folder, create=False)
     except LakeCorruptError as error:  # too broken to be gone over
         print(f"damage: {error}")
         return 1

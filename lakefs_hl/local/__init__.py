@@ -53,29 +53,33 @@ class Started(NamedTuple):
     key_file: Path
 
 
-def connect(uri: str, committer: str) -> InProcess:
+def connect(uri: str, committer: str, *, create: bool = True) -> InProcess:
     """Opens a lake in this process, as a transport.
 
     Args:
         uri: `local:PATH`, a folder that is made if it is not there; `mem://`, a lake of one's own that is gone with its
             last user; `mem://NAME`, shared by name within this process.
         committer: Whose name commits bear.
+        create: Whether to make a lake where there is none.
 
     Returns:
         A transport to it.
 
     Raises:
-        InvalidConfigError: The URI names no place.
-        LakeError: The folder is no lake, or cannot be one.
+        InvalidConfigError: The URI names no place, or a new lake in memory that must not be made.
+        LakeError: The folder is no lake, or cannot be one; or there is none, and `create` is False.
     """
     if uri.startswith(_LOCAL):
-        engine = Engine.open(folder_of(uri))
+        engine = Engine.open(folder_of(uri), create=create)
         end = engine.close
     elif uri == _MEMORY:
+        if not create:
+            msg = "mem:// always makes a new lake, which create=False forbids; name one that is there: mem://NAME"
+            raise InvalidConfigError(msg)
         engine = _temporary()
         end = partial(_end, engine, os.getpid())
     elif uri.startswith(_MEMORY):
-        engine = _shared(uri.removeprefix(_MEMORY))
+        engine = _shared(uri.removeprefix(_MEMORY), create=create)
         end = engine.close
     else:
         raise InvalidConfigError(f"{uri!r} names no lake: write local:PATH, mem:// or mem://NAME")
@@ -103,10 +107,13 @@ def folder_of(uri: str) -> Path:
     return Path(os.path.abspath(name))  # noqa: PTH100 - `resolve` would follow links, which may be moved under the lake
 
 
-def _shared(name: str) -> Engine:
+def _shared(name: str, *, create: bool) -> Engine:
     """A lake that lives as long as this process."""
     with _lock:
         engine = _named.get(name)
+        if engine is None and not create:
+            msg = f"{_MEMORY}{name} is no lake of this process, which shares none with others; share local:FOLDER"
+            raise LakeError(msg)
         if engine is None:
             engine = _named[name] = _temporary()
             atexit.register(_end, engine, os.getpid())

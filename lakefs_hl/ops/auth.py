@@ -14,6 +14,7 @@ import msgspec
 
 from lakefs_hl.ops.effects import Op, once
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.secret import Secret, reveal
 from lakefs_hl.spec.wire import Request, Response
 
 
@@ -65,7 +66,7 @@ class Authority:
         except msgspec.DecodeError as exc:
             msg = f"logging in: the answer is not lakeFS's ({exc}): is the endpoint right?"
             raise errors.ProtocolException(msg) from None
-        self.current = (seen + 1, f"Bearer {token}")
+        self.current = (seen + 1, Secret("Bearer " + token))
 
 
 def _as_refused(exc: errors.ServerException, message: str) -> errors.NotAuthorizedException:
@@ -76,13 +77,13 @@ def _as_refused(exc: errors.ServerException, message: str) -> errors.NotAuthoriz
 
 def basic(access_key_id: str, secret_access_key: str) -> Authority:
     """The key pair with every request."""
-    pair = base64.b64encode(f"{access_key_id}:{secret_access_key}".encode()).decode()
-    return Authority(f"Basic {pair}")
+    pair = ":".join((reveal(access_key_id), reveal(secret_access_key))).encode()
+    return Authority(Secret("Basic " + base64.b64encode(pair).decode()))
 
 
 def bearer(token: str) -> Authority:
     """A token that somebody else obtained; it cannot be renewed."""
-    return Authority(f"Bearer {token}")
+    return Authority(Secret("Bearer " + reveal(token)))
 
 
 def nobody() -> Authority:
@@ -92,7 +93,7 @@ def nobody() -> Authority:
 
 def login(access_key_id: str, secret_access_key: str) -> Authority:
     """A token in exchange for the key pair, obtained before the first request and again after a 401."""
-    body = models.encode(models.Login(access_key_id, secret_access_key))
+    body = models.encode(models.Login(reveal(access_key_id), reveal(secret_access_key)))
     return Authority(None, lambda: Request(endpoints.LOGIN, body=body))
 
 

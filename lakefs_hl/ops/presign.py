@@ -9,6 +9,7 @@ from lakefs_hl.ops import server
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import errors
+from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import FileSlice, Response
 
 #: A checksum that is a plain MD5, as far as its looks go.
@@ -24,7 +25,7 @@ def wanted(session: Session, pre_signed: bool | None) -> Op[bool]:
 
 
 def checked(url: str | None, uri: str) -> str:
-    """A URL that the server gave.
+    """A URL that the server gave: its signature is a secret, so it hides itself.
 
     Raises:
         UnsupportedOperationException: It gave none.
@@ -32,7 +33,7 @@ def checked(url: str | None, uri: str) -> str:
     if url is None or not url.startswith(("http://", "https://")):
         msg = f"{uri}: the server gave no pre-signed URL: pass pre_signed=False"
         raise errors.UnsupportedOperationException(msg)
-    return url
+    return Secret(url)
 
 
 def encrypted(response: Response) -> bool:

@@ -298,6 +298,10 @@ class InsecureTransportWarning(UserWarning):
     """Credentials go over the network in a way that others can read or redirect."""
 
 
+class InsecureConfigWarning(UserWarning):
+    """A file that holds credentials may be read or changed by others."""
+
+
 def for_status(status: int) -> type[ServerException]:
     """Returns the class that stands for a status."""
     found = ServerException.by_status.get(status)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import field
 
 T = TypeVar("T")
+_URLS: Final = ("physical_address", "presigned_url")
 
 
 def _list() -> list[Any]:  # a factory of our own: msgspec writes it even when empty, `list` it would omit
@@ -25,6 +26,13 @@ def _dict() -> dict[str, Any]:
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Base of all records."""
+
+
+def _without_query(record: Record) -> str:
+    """A record as it prints; the query of a URL in it may be a signature."""
+    fields = ((name, getattr(record, name)) for name in record.__struct_fields__)
+    shown = ((name, value.partition("?")[0] if name in _URLS and value else value) for name, value in fields)
+    return f"{type(record).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
 
 
 class Error(Record, frozen=True):
@@ -275,6 +283,10 @@ class ObjectStats(Record, frozen=True):
     metadata: dict[str, str] | None = None
     physical_address_expiry: int | None = None
 
+    def __repr__(self) -> str:
+        """Shows no signature."""
+        return _without_query(self)
+
 
 class ObjectPage(Record, frozen=True):
     """One page of a listing."""
@@ -342,6 +354,10 @@ class StagingLocation(Record, frozen=True):
     physical_address: str | None = None
     presigned_url: str | None = None
     presigned_url_expiry: int | None = None
+
+    def __repr__(self) -> str:
+        """Shows no signature."""
+        return _without_query(self)
 
 
 class StagingLink(Record, frozen=True):

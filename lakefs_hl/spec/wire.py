@@ -20,6 +20,8 @@ Phase: TypeAlias = Literal["connect", "tls", "send", "wait", "read"]
 RetryClass: TypeAlias = Literal["A", "B", "W", "C", "D", "R", "E"]
 #: Query values are strings; a tuple is a parameter given several times.
 Query: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
+#: Header of our own server's health check: whether the lake takes no writes, "true" or "false".
+READ_ONLY: Final = "x-lakefs-hl-read-only"
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -135,6 +137,10 @@ class Response(msgspec.Struct, gc=False):
     md5: str | None = None
     reason: str = ""
     done: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        """Shows no header and no content: a login's answer is a token, a Location may be a pre-signed URL."""
+        return f"<Response {self.status} {len(self.body) if isinstance(self.body, bytes) else self.body.length} bytes>"
 
 
 class TransportError(Exception):

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from lakefs_hl.spec.hosts import ascii_host, host_and_port
+from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import TransportError
 from lakefs_hl.transport.exchange import Guard
 
@@ -72,7 +73,7 @@ def login_header(proxy: SplitResult) -> dict[str, str]:
     if "@" not in proxy.netloc:
         return {}
     pair = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}".encode()
-    return {"proxy-authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return {"proxy-authorization": Secret("Basic " + base64.b64encode(pair).decode())}
 
 
 class Route:

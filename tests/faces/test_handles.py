@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import multiprocessing
 import os
 import pickle
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 import lakefs_hl
-from lakefs_hl import exceptions
+from lakefs_hl import aio, exceptions
 from lakefs_hl.deletions import DeleteReport, ObjectPaths
 from lakefs_hl.handles import wrap
 from lakefs_hl.spec import models
@@ -248,7 +249,7 @@ def _in_child(branch: lakefs_hl.Branch, number: int) -> lakefs_hl.ObjectInfo:
 def test_b6_64_handles_travel_to_other_processes(
     served_lake: Any, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = lakefs_hl.Client(served_lake.url, served_lake.key, served_lake.secret)
+    client = lakefs_hl.Client(served_lake.url, served_lake.key, served_lake.secret, pickle_secrets=True)
     repository = lakefs_hl.repository(f"t-{secrets.token_hex(8)}", client=client).create()
     branch = repository.branch("main")
     with multiprocessing.get_context(method).Pool(2) as pool:
@@ -256,3 +257,80 @@ def test_b6_64_handles_travel_to_other_processes(
     assert [info.size_bytes for info in infos] == [1] * 4
     assert [item.path for item in branch.list_objects()] == ["0", "1", "2", "3"]
     client.close()
+
+
+# ------------------------------------------------------------------------------------------------------ with_options
+
+
+def optioned(client: Any, module: Any) -> list[Any]:
+    """One of everything that has `with_options`, besides the client."""
+    record = models.Commit("c" * 64, [], "who", "message", 1_700_000_000, "m" * 64)
+    return [
+        *(getattr(module, kind)("example", "main", client) for kind in ("ReadIOBase", "WriteIOBase", "Branch", "Tag")),
+        module.Repository("example", client),
+        module.Reference("example", "main", client),
+        module.Commit("example", record, client),
+        module.ObjectInfo("example", "main", "a", client),
+        module.CommonPrefix("example", "main", "a/", client),
+        module.ImportManager("example", "main", client, sources=[("s3://b/a", "a")]),
+        module.BranchTransaction("example", "main", client),
+        module.ServerConfiguration(client),
+        module.ServerStorageConfiguration(client),
+    ]
+
+
+def asked(handle: Any) -> Any:
+    """The client that a handle's calls go to."""
+    place = getattr(handle, "_reference", handle)
+    if hasattr(place, "_asked"):
+        return place._asked()
+    return place._client if hasattr(type(place), "_client") else client_of_server(place)
+
+
+def client_of_server(thing: Any) -> Any:
+    module = importlib.import_module(type(thing).__module__)
+    return module.client_of(thing._given)
+
+
+@pytest.mark.parametrize("module", [lakefs_hl, aio], ids=["blocking", "aio"])
+def test_every_handle_takes_options(module: Any) -> None:
+    client = module.Client("mem://", retries=7)
+    for handle in optioned(client, module):
+        changed = handle.with_options(timeout=3, connect_timeout=2).with_options(deadline=9)
+        assert type(changed) is type(handle)
+        assert repr(changed) == repr(handle) or "Server" in repr(handle)
+        policy = asked(changed)._session.policy
+        assert (policy.timeout, policy.connect, policy.deadline, policy.attempts) == (3, 2, 9, 8)
+        assert asked(changed)._session.authority is client._session.authority
+        assert asked(handle) is client  # unchanged
+
+
+@pytest.mark.parametrize("module", [lakefs_hl, aio], ids=["blocking", "aio"])
+def test_a_handle_without_a_client_follows_the_default_client_with_its_own_options(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handles = [handle.with_options(timeout=3, retries=0) for handle in optioned(None, module)]
+    for retries in (4, 5):
+        default = module.Client("mem://", retries=retries, deadline=retries)
+        monkeypatch.setitem(vars(module), "DefaultClient", default)
+        for handle in handles:
+            found = asked(handle)
+            assert (found.endpoint, found is default) == (default.endpoint, False)
+            policy = found._session.policy
+            assert (policy.timeout, policy.deadline, policy.attempts) == (3, retries, 1)
+            assert asked(handle) is found  # made once
+    again = handles[0].with_options(timeout=1)
+    assert (asked(again)._session.policy.timeout, asked(again)._session.policy.attempts) == (1, 1)
+    assert again != handles[0]
+    travelled = pickle.loads(pickle.dumps(handles[0]))
+    assert travelled == handles[0]
+    assert asked(travelled)._session.policy.timeout == 3
+    assert "timeout=3" in repr(handles[0]._given)
+
+
+def test_options_work_in_the_midst_of_things(lake_branch: lakefs_hl.Branch) -> None:
+    branch = lake_branch.with_options(deadline=30)
+    with branch.transaction("one") as tx:
+        tx.with_options(retries=0).upload(b"1", "a")
+    info = branch.stat("a").with_options(timeout=1)
+    assert (info, info.size_bytes) == (branch.with_options(timeout=1).stat("a"), 1)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
+
+import pytest
 
 import lakefs_hl
+from lakefs_hl import exceptions
+from lakefs_hl.types import Health
 from tests.faces.conftest import Tap
+from tests.serving import Served
 
 
 def test_a_server_tells_its_version_and_its_storage(client: lakefs_hl.Client) -> None:
@@ -42,3 +48,35 @@ def test_b4_53_nothing_is_kept_on_the_class() -> None:
 def test_it_travels(lake: lakefs_hl.Client) -> None:
     again = pickle.loads(pickle.dumps(lakefs_hl.ServerStorageConfiguration(lake)))
     assert again.blockstore_type() == "local"
+
+
+def test_health(client: lakefs_hl.Client, kind: str) -> None:
+    health = client.health_check()
+    assert isinstance(health, Health)
+    assert (health.ok, health.authenticated, health.version) == (True, True, client.version)
+    assert health.user
+    assert 0 < health.latency < 30
+    assert health.read_only is (None if kind == "real lakeFS" else False)
+
+
+def test_health_with_wrong_keys(served_lake: Served) -> None:
+    wrong = (
+        lakefs_hl.Client(served_lake.url, "AKIAWRONG", "wrong"),
+        lakefs_hl.Client(served_lake.url, access_token="wrong"),
+    )
+    for client in wrong:
+        with client:
+            health = client.health_check()
+        assert (health.ok, health.authenticated, health.version, health.user) == (True, False, None, None)
+
+
+def test_health_of_a_lake_in_process_names_the_committer(tmp_path: Path) -> None:
+    client = lakefs_hl.Client(f"local:{tmp_path}/lake", committer="ada")
+    assert client.health_check().user == "ada"
+    client._transport._app.__closure__[0].cell_contents.engine.store.database.fail("a sync failed")  # type: ignore[attr-defined]
+    assert client.health_check().read_only is True
+
+
+def test_health_of_nothing() -> None:
+    with pytest.raises(exceptions.TransportException):
+        lakefs_hl.Client("http://127.0.0.1:1", "key", "secret", retries=0).health_check()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lakefs_hl.ops import server
 from lakefs_hl.spec import errors, models
-from tests.ops.script import Play, no, ok, session, step
+from lakefs_hl.spec.wire import READ_ONLY, Response
+from tests.ops.script import Play, Step, no, ok, session, step
 
 STORAGE = models.StorageConfig("s3", pre_sign_support=True)
 
@@ -37,4 +40,38 @@ def test_version_and_health() -> None:
         Play(step("getLakeFSVersion", answer=ok(models.VersionConfig("1.2")))).run(server.version(session())) == "1.2"
     )
     assert Play(step("getLakeFSVersion", answer=ok(models.VersionConfig()))).run(server.version(session())) == ""
-    Play(step("healthCheck", answer=ok())).run(server.health(session()))
+
+
+HEALTHY = step("healthCheck", answer=ok())
+VERSION = step("getLakeFSVersion", answer=ok(models.VersionConfig("1.2")))
+ME = step("getCurrentUser", answer=ok(models.CurrentUser(models.User("ada", 0))))
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [
+        ([HEALTHY, VERSION, ME], (True, "1.2", True, "ada")),
+        ([HEALTHY, step("getLakeFSVersion", answer=no(401, "x"))], (True, None, False, None)),
+        ([HEALTHY, VERSION, step("getCurrentUser", answer=no(401, "x"))], (True, None, False, None)),
+        ([HEALTHY, step("getLakeFSVersion", answer=no(403, "x")), ME], (True, None, True, "ada")),
+        ([HEALTHY, VERSION, step("getCurrentUser", answer=no(404, "x"))], (True, "1.2", True, None)),
+        (
+            [HEALTHY, VERSION, step("getCurrentUser", answer=ok(models.CurrentUser(models.User("", 0))))],
+            (True, None, False, None),
+        ),
+        ([step("healthCheck", answer=no(501, "x"))], (False, None, False, None)),
+    ],
+    ids=["well", "wrong keys", "wrong keys for one call", "may not ask", "no such call", "nobody", "not well"],
+)
+def test_health(steps: list[Step], found: tuple[object, ...]) -> None:
+    health = Play(*steps).run(server.health(session()))
+    assert (health.ok, health.version, health.authenticated, health.user) == found
+    assert health.latency >= 0
+    assert health.read_only is None
+
+
+def test_health_of_a_lake_that_takes_no_writes() -> None:
+    for said, read_only in (("true", True), ("false", False)):
+        answer = Response(204, {READ_ONLY: said})
+        health = Play(step("healthCheck", answer=answer), VERSION, ME).run(server.health(session()))
+        assert health.read_only is read_only

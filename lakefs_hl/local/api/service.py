@@ -13,7 +13,7 @@ from lakefs_hl.spec.errors import (
     NotAuthorizedException,
     NotFoundException,
 )
-from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.spec.wire import READ_ONLY, Request, Response
 
 GRACE: Final = 86_400  # seconds
 _SETUP_STATE: Final = models.encode(
@@ -33,8 +33,9 @@ _SETUP_STATE: Final = models.encode(
 
 
 def health(engine: Engine, request: Request, who: str) -> Response:
-    """Answers that it answers."""
-    return done()
+    """Answers that it answers, and whether the lake has stopped taking writes."""
+    failed = engine.store.database.failed
+    return Response(204, {READ_ONLY: "true" if failed else "false"}, reason="No Content")
 
 
 def config(engine: Engine, request: Request, who: str) -> Response:

@@ -6,6 +6,8 @@ at any moment and is completed by whoever opens it next. Nothing is put into a f
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import json
 import os
 import stat
@@ -84,6 +86,42 @@ def _prepare(
     except BaseException:
         opened.close()
         raise
+
+
+def must_exist(folder: str) -> None:
+    """Refuses a folder that holds no lake yet, and names lakes beside it or in it.
+
+    Raises:
+        NotALake: It holds none.
+    """
+    if os.path.lexists(os.path.join(folder, FORMAT)):
+        return
+    above, name = os.path.split(folder)
+    near = [os.path.join(above, one) for one in difflib.get_close_matches(name, _lakes_in(above), cutoff=0.5)]
+    if os.path.isdir(folder):
+        what = f"the directory holds no lake ({FORMAT} is missing)"
+        near += [os.path.join(folder, one) for one in _lakes_in(folder)[:3]]
+    elif os.path.lexists(folder):
+        what = "it is not a directory"
+    elif os.path.isdir(above):
+        what = "there is no such directory"
+    else:
+        what = f"there is no such directory, nor {above}"
+    meant = f"; did you mean {', or '.join(near)}?" if near else ""
+    raise NotALake(f"{folder}: no lake here, and create=False makes none: {what}{meant}")
+
+
+def _lakes_in(folder: str) -> list[str]:
+    """The names of the lakes in a folder, of the first 1,000 entries."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name
+                for entry in itertools.islice(entries, 1000)
+                if os.path.exists(os.path.join(entry.path, FORMAT))
+            )
+    except OSError:  # not there, or not ours to look into
+        return []
 
 
 def _complete(opened: Database, path: str, tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from lakefs_hl._version import __version__
-from lakefs_hl.local.disk.layout import prepare
+from lakefs_hl.local.disk.layout import must_exist, prepare
 from lakefs_hl.local.engine.branches import Branches
 from lakefs_hl.local.engine.commits import Commits
 from lakefs_hl.local.engine.diffs import Diffs
@@ -88,6 +88,7 @@ class Engine:
         sync: bool = True,
         timeout: float = 30.0,
         import_roots: tuple[Path, ...] | None = None,
+        create: bool = True,
     ) -> Engine:
         """Opens a lake, or makes one of an empty or missing folder.
 
@@ -97,9 +98,10 @@ class Engine:
             timeout: Seconds that a writer waits for other processes.
             import_roots: Folders below which imported files may be read; None: wherever they are. Who names some
                 does so for all who have the lake open in this process: a server must not read for others more.
+            create: Whether to make a lake of an empty or missing folder.
 
         Raises:
-            LakeFormatError: The folder holds something else.
+            LakeFormatError: The folder holds something else; or nothing, and `create` is False.
             LakeLockedError: Another process kept it too long.
             LakeCorruptError: Part of it is missing.
         """
@@ -113,6 +115,9 @@ class Engine:
                     engine.close()
                     engine = None
             if engine is None:
+                if not create:
+                    with public():
+                        must_exist(place)
                 engine = _open[place] = cls(Path(place), sync=sync, timeout=timeout)
                 engine._users = 1
             if import_roots is not None:

@@ -1,0 +1,60 @@
+"""`with_options` of every handle: the same thing, asked with other time limits and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from lakefs_hl.building import options_of
+
+
+class Optioned:
+    """Something that asks a client: `_given` is the one it was made with, None means the default of each moment."""
+
+    __slots__ = ()
+    _given: Any
+    #: Makes the default client of each moment with options of its own; each colour has its own.
+    _of_default: Any
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        deadline: float | None = None,
+        max_concurrency: int | None = None,
+        retries: int | None = None,
+    ) -> Self:
+        """Return a copy whose calls have other options. None leaves an option as it is.
+
+        Args:
+            timeout: Read timeout in seconds.
+            connect_timeout: Time to connect, in seconds.
+            deadline: Time limit of a whole call with its retries, in seconds.
+            max_concurrency: Maximum number of concurrent requests.
+            retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
+
+        Raises:
+            TypeError: A value is no number.
+            InvalidConfigError: A number is out of range.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> branch.with_options(deadline=5).exists("a.csv")
+            False
+        """
+        return self._with(
+            options_of(
+                timeout=timeout,
+                connect_timeout=connect_timeout,
+                deadline=deadline,
+                max_concurrency=max_concurrency,
+                retries=retries,
+            )
+        )
+
+    def _with(self, options: Mapping[str, Any]) -> Self:
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy._given = self._of_default(options) if self._given is None else self._given._with(options)
+        return copy
