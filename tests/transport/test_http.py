@@ -297,7 +297,7 @@ def test_silence_in_the_middle_of_the_answer() -> None:
 
 
 def test_within_bounds_the_exchange() -> None:
-    with peer(hang) as server, pytest.raises(TransportError, match=r"deadline expired after 0\.1"):
+    with peer(hang) as server, pytest.raises(TransportError, match="deadline expired after"):
         Http(server.url).send(STAT, None, 0.1)
 
 

@@ -168,6 +168,10 @@ def test_chunks_that_are_none(end: bytes, words: str) -> None:
 RECORD = b'{"path": "k", "checksum": "' + b"0" * 5000 + b'"}'
 
 
+def gzipped(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)  # the same in every process that collects these tests
+
+
 def deflated(content: bytes, bits: int) -> bytes:
     packer = zlib.compressobj(wbits=bits)
     return packer.compress(content) + packer.flush()
@@ -176,9 +180,9 @@ def deflated(content: bytes, bits: int) -> bytes:
 @pytest.mark.parametrize(
     ("coding", "content"),
     [
-        ("gzip", gzip.compress(RECORD)),
-        ("X-GZIP", gzip.compress(RECORD)),
-        ("gzip", gzip.compress(RECORD[:100]) + gzip.compress(RECORD[100:])),
+        ("gzip", gzipped(RECORD)),
+        ("X-GZIP", gzipped(RECORD)),
+        ("gzip", gzipped(RECORD[:100]) + gzipped(RECORD[100:])),
         ("deflate", deflated(RECORD, 15)),
         ("deflate", deflated(RECORD, -15)),
         ("identity", RECORD),
@@ -193,17 +197,17 @@ def test_a_record_that_a_proxy_compressed_is_read(coding: str, content: bytes, r
 @pytest.mark.parametrize("status", ["404 Not Found", "500 Oops"])
 def test_an_error_that_a_proxy_compressed_is_read(status: str) -> None:
     said = b'{"message":"not found"}'
-    assert ask(answer(gzip.compress(said), status, content_encoding="gzip"))[0].body == said
+    assert ask(answer(gzipped(said), status, content_encoding="gzip"))[0].body == said
     assert ask(answer(said, status, content_encoding="gzip"))[0].body == said  # it only says so
-    bomb, _ = ask(answer(gzip.compress(bytes(10 << 20)), status, content_encoding="gzip"))
+    bomb, _ = ask(answer(gzipped(bytes(10 << 20)), status, content_encoding="gzip"))
     assert len(bomb.body) <= LIMITS.error_body  # type: ignore[arg-type]
 
 
 def test_a_decoded_record_is_capped() -> None:
-    bomb = gzip.compress(bytes(3 << 20))
+    bomb = gzipped(bytes(3 << 20))
     error = refused(answer(bomb, content_encoding="gzip"), limits=LIMITS._replace(record=2 << 20))
     assert "larger than 2 MiB" in str(error)
-    twice = gzip.compress(bytes(3 << 19)) * 2
+    twice = gzipped(bytes(3 << 19)) * 2
     assert "larger" in str(refused(answer(twice, content_encoding="gzip"), limits=LIMITS._replace(record=2 << 20)))
 
 
@@ -212,7 +216,7 @@ def test_a_decoded_record_is_capped() -> None:
     [
         ("br", b"x"),
         ("gzip", b"not gzip"),
-        ("gzip", gzip.compress(RECORD)[:-9]),
+        ("gzip", gzipped(RECORD)[:-9]),
         ("gzip, br", b"x"),
         ("deflate", b"\0"),
     ],
@@ -225,7 +229,7 @@ def test_a_record_that_cannot_be_decoded_says_so(coding: str, content: bytes) ->
 
 @pytest.mark.parametrize("sink", [True, False])
 def test_the_data_of_an_object_is_never_decoded(sink: bool) -> None:
-    packed = gzip.compress(b"data")
+    packed = gzipped(b"data")
     room = memoryview(bytearray(100)) if sink else None
     error = refused(answer(packed, content_encoding="gzip"), Request(READ.endpoint, READ.params, READ.query, sink=room))
     assert error.retry is False

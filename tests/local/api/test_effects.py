@@ -293,6 +293,39 @@ def test_a_large_commit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None
     assert [one.path for one in engine.diffs.branch(REPO, "dirty").results] == ["later"]
 
 
+def test_a_large_upload_out_of_a_file(engine: Engine, tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w+b") as file:
+        file.write(os.urandom(100_000))
+        file.flush()
+        first = ask(engine, UPLOAD, KEY, body=FileSlice(file.fileno(), 0, 100_000))
+        assert first.status == 201
+        assert essence(ask(engine, UPLOAD, KEY, body=FileSlice(file.fileno(), 0, 100_000))) == essence(first)
+        assert ask(engine, UPLOAD, KEY, body=FileSlice(file.fileno(), 0, 99_999)).status == 422
+        file.seek(50_000)
+        file.write(b"changed")
+        file.flush()
+        assert ask(engine, UPLOAD, KEY, body=FileSlice(file.fileno(), 0, 100_000)).status == 422
+    assert list((engine.folder / "objects" / "tmp").iterdir()) == []
+    assert fsck(engine, read_data=True).damage == []
+
+
+def test_where_an_import_may_read_is_asked_of_the_first_request_only(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_bytes(b"x")
+    source = {"type": "common_prefix", "path": f"local://{tmp_path}/in/", "destination": "in/"}
+    body = json.dumps({"paths": [source], "commit": {"message": "m"}}).encode()
+    request = Request(endpoints.IMPORT_START, (REPO, "other"), {}, {"idempotency-key": KEY}, body)
+    first = App(engine, import_root=str(tmp_path / "in"))(request, "me")
+    assert first.status == 202
+    for run in list(engine.imports._running.values()):
+        run.join()
+    engine.branches.delete(REPO, "other")
+    for root in (str(tmp_path / "in"), None, "/"):
+        assert essence(App(engine, import_root=root)(request, "me")) == essence(first)
+    refused = Request(endpoints.IMPORT_START, (REPO, "main"), {}, {"idempotency-key": "new"}, body)
+    assert App(engine, import_root=None)(refused, "me").status == 403
+
+
 def test_a_fingerprint_is_of_the_bytes_however_they_lie(tmp_path: Path) -> None:
     data = os.urandom(3_000_000)
     with (tmp_path / "file").open("w+b") as file:

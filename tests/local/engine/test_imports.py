@@ -193,14 +193,23 @@ def test_refused_at_once(engine: Engine, data: Path) -> None:
     refused(404, lambda: engine.imports.cancel("repo", "none"), "not found")
 
 
+class Held(threading.Event):
+    """Lets an import go on; `begun` says that it has looked at its branch and come to its files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     """An import that waits after its first file until it is told to go on."""
-    go = threading.Event()
+    go = Held()
     entries = sources.entries
 
     def slow(location: models.ImportLocation) -> Iterator[tuple[bytes, bytes]]:
         for item in entries(location):
+            go.begun.set()
             yield item
             assert go.wait(LIMIT)
 
@@ -209,7 +218,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     go.set()
 
 
-def test_cancel(engine: Engine, data: Path, held: threading.Event) -> None:
+def test_cancel(engine: Engine, data: Path, held: Held) -> None:
     name = engine.imports.start("repo", "main", creation(location(data)), who="me")
     engine.imports.cancel("repo", name)
     engine.imports.cancel("repo", name)
@@ -229,7 +238,7 @@ def test_a_finished_import_cannot_be_canceled(engine: Engine, data: Path) -> Non
     refused(409, lambda: engine.imports.cancel("repo", name), "conflict found")
 
 
-def test_canceled_by_another_process(engine: Engine, data: Path, held: threading.Event) -> None:
+def test_canceled_by_another_process(engine: Engine, data: Path, held: Held) -> None:
     """The other process can only write into the record; the import looks there before it publishes."""
     name = engine.imports.start("repo", "main", creation(location(data)), who="me")
     engine.imports.cancel("repo", name)
@@ -253,10 +262,11 @@ def test_one_whose_process_is_gone(engine: Engine) -> None:
     assert "gone" in status.error.message
 
 
-def test_the_branch_moved_meanwhile(engine: Engine, data: Path, held: threading.Event) -> None:
+def test_the_branch_moved_meanwhile(engine: Engine, data: Path, held: Held) -> None:
     put(engine, "kept")
     commit(engine)
     name = engine.imports.start("repo", "main", creation(location(data, "in")), who="me")
+    assert held.begun.wait(LIMIT)
     put(engine, "later")
     made = commit(engine)
     held.set()

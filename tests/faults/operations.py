@@ -1,0 +1,620 @@
+"""The calls of the fault matrix, and how the server's own journal tells whether each was applied.
+
+Every call works on a branch (or tag, or repository) of its own, made through a client that meets no faults; the same
+client reads afterwards what the server has: the log, the references, the listing, what is staged. Calls are written in
+the blocking style and run in both colours (`tests.worlds`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import lakefs_hl
+from lakefs_hl.exceptions import NotFoundException
+from tests.worlds import World
+
+SMALL: Final = random.Random(1).randbytes(40_000)
+#: More than one window of a reader.
+LARGE: Final = random.Random(2).randbytes(700_000)
+OLD, NEW = b"what was there before", b"what the call under test writes"
+OTHER: Final = b"what somebody else wrote in the meantime"
+
+
+class Ground:
+    """What all cases of one test share: a repository with some history.
+
+    Args:
+        client: A client without faults.
+        name: The repository to make.
+        folder: For local files.
+    """
+
+    def __init__(self, client: lakefs_hl.Client, name: str, folder: Path) -> None:
+        self.client = client
+        self.repo = lakefs_hl.repository(name, client=client).create()
+        self.folder = folder
+        main = self.repo.branch("main")
+        self.first = main.get_commit().id
+        for path, content in (("a", OLD), ("b", OLD), ("small", SMALL), ("large", LARGE)):
+            main.upload(content, path)
+        self.base = main.commit_changes("base").id
+        main.upload(NEW, "a")
+        self.change = main.commit_changes("change").id  # to be reverted and picked
+        main.delete_objects("b")
+        self.last = main.commit_changes("last").id
+        (folder / "file").write_bytes(SMALL)
+
+
+class Place:
+    """Where one case happens.
+
+    Args:
+        ground: The test's.
+        number: The case's: its names are made of it.
+    """
+
+    def __init__(self, ground: Ground, number: int) -> None:
+        self.ground = ground
+        self.name = f"c{number}"
+        self.repo = ground.repo
+        self.branch = ground.repo.branch(self.name)
+
+    def make_branch(self, at: str) -> None:
+        self.branch.create(at)
+
+    def stage(self, path: str = "new") -> None:
+        self.branch.upload(NEW, path)
+
+    # -- the journal ---------------------------------------------------------------------------------------------------
+
+    def commits(self, message: str) -> int:
+        """How often a branch's history has a commit of this message."""
+        return sum(commit.message == message for commit in self.branch.log())
+
+    def doubled(self) -> list[str]:
+        """Operation ids that more than one commit of the branch has."""
+        try:
+            ids = Counter(commit.op_id for commit in self.branch.log() if commit.op_id)
+        except NotFoundException:  # the branch was deleted, which was the point
+            return []
+        return [op_id for op_id, times in ids.items() if times > 1]
+
+    def content(self, path: str) -> bytes | None:
+        return self.branch.download(path) if self.branch.exists(path) else None
+
+    def is_there(self) -> bool:
+        return self.name in {branch.id for branch in self.repo.list_branches(prefix=self.name)}
+
+
+def _repo(world: World, at: Place) -> Any:
+    return world.repository(at.repo.id)
+
+
+class Operation:
+    """One call.
+
+    Attributes:
+        name: For messages.
+        kind: Its class in the failure model: A safe, B idempotent, W last writer wins, C conditional, D logged.
+        sends: The operationIds of the requests that faults are for.
+        data: Whether it moves an object's content.
+        ranged: Whether it asks for a range of bytes.
+        unchecked: Whether there is no checksum that could tell of a flipped bit.
+        repeats: Whether it is to succeed although its first try was lost; False where doing it twice could do harm.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    sends: ClassVar[tuple[str, ...]]
+    data: ClassVar[bool] = False
+    ranged: ClassVar[bool] = False
+    unchecked: ClassVar[bool] = False
+    repeats: ClassVar[bool] = True
+
+    def prepare(self, at: Place) -> None:
+        """Makes what the call needs."""
+
+    def act(self, world: World, at: Place) -> Any:
+        """The call, by a client that meets the fault."""
+        raise NotImplementedError
+
+    def applied(self, at: Place) -> int:
+        """How often the journal has it."""
+        return 0
+
+    def right(self, at: Place, result: Any) -> bool:
+        """Whether what was returned is true."""
+        return True
+
+    def meddle(self, at: Place) -> None:
+        """What somebody else does in the meantime that a repetition would undo."""
+        at.branch.upload(OTHER, "theirs")
+
+    def kept(self, at: Place) -> bool:
+        """Whether what somebody else did is still there."""
+        return at.content("theirs") == OTHER
+
+
+# -- A ----------------------------------------------------------------------------------------------------------------
+
+
+class Read(Operation):
+    kind = "A"
+
+
+class Stat(Read):
+    name, sends = "stat", ("statObject",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch("main").stat_object("small").checksum
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == hashlib.md5(SMALL).hexdigest())
+
+
+class Listing(Read):
+    name, sends = "list objects", ("listObjects",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return [each.path for each in _repo(world, at).branch("main").list_objects()]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == ["a", "large", "small"])
+
+
+class Log(Read):
+    name, sends = "log", ("logCommits",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return [commit.id for commit in _repo(world, at).branch("main").log()]
+
+    def right(self, at: Place, result: Any) -> bool:
+        ground = at.ground
+        return bool(result == [ground.last, ground.change, ground.base, ground.first])
+
+
+class Diff(Read):
+    name, sends = "diff", ("diffRefs",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return [(change.type, change.path) for change in _repo(world, at).commit(at.ground.base).diff(at.ground.last)]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [("changed", "a"), ("removed", "b")])
+
+
+class Download(Read):
+    name, sends, data = "download", ("getObject",), True
+
+    def prepare(self, at: Place) -> None:
+        at.make_branch(at.ground.last)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).download("small")
+
+    def right(self, at: Place, result: Any) -> bool:
+        return result in (SMALL, OTHER)
+
+    def meddle(self, at: Place) -> None:
+        at.branch.upload(OTHER, "small")
+
+
+class Range(Download):
+    name, ranged, unchecked = "download a range", True, True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).download("small", start=100, end=20_000)
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == SMALL[100:20_000] or result == OTHER[100:20_000])
+
+
+class OpenAndRead(Download):
+    name, ranged = "open and read", True
+
+    def act(self, world: World, at: Place) -> Any:
+        content = b""
+        with _repo(world, at).branch(at.name).open("large", "rb") as file:
+            while block := file.read(100_000):
+                content += block
+        return content
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == LARGE)  # no other version: an opened object is one version, or an error
+
+    def meddle(self, at: Place) -> None:
+        at.branch.upload(LARGE[::-1], "large")
+
+
+# -- B ----------------------------------------------------------------------------------------------------------------
+
+
+class OnABranch(Operation):
+    """A call on a branch of its own."""
+
+    def prepare(self, at: Place) -> None:
+        at.make_branch(at.ground.last)
+
+
+class DeleteObject(OnABranch):
+    name, kind, sends = "delete an object", "B", ("deleteObject",)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).stat_object("a").delete()
+
+    def applied(self, at: Place) -> int:
+        return int(not at.branch.exists("a"))
+
+    def meddle(self, at: Place) -> None:
+        at.branch.upload(OTHER, "a")
+
+    def kept(self, at: Place) -> bool:
+        return at.content("a") == OTHER
+
+
+class DeleteObjects(DeleteObject):
+    name, sends = "delete objects", ("deleteObjects",)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).delete_objects(["a", "small"])
+
+
+class DeleteBranch(OnABranch):
+    name, kind, sends = "delete a branch", "B", ("deleteBranch",)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).delete()
+
+    def applied(self, at: Place) -> int:
+        return int(not at.is_there())
+
+    def meddle(self, at: Place) -> None:
+        at.branch.create(at.ground.base)
+        at.branch.upload(OTHER, "theirs")
+
+    def kept(self, at: Place) -> bool:
+        return at.is_there() and at.content("theirs") == OTHER
+
+
+class DeleteTag(Operation):
+    name, kind, sends = "delete a tag", "B", ("deleteTag",)
+
+    def prepare(self, at: Place) -> None:
+        at.repo.tag(at.name).create(at.ground.last)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).tag(at.name).delete()
+
+    def _tagged(self, at: Place) -> str | None:
+        found = [tag for tag in at.repo.list_tags(prefix=at.name) if tag.id == at.name]
+        return found[0].get_commit().id if found else None
+
+    def applied(self, at: Place) -> int:
+        return int(self._tagged(at) is None)
+
+    def meddle(self, at: Place) -> None:
+        at.repo.tag(at.name).create(at.ground.base)
+
+    def kept(self, at: Place) -> bool:
+        return self._tagged(at) == at.ground.base
+
+
+class DeleteRepository(Operation):
+    name, kind, sends = "delete a repository", "B", ("deleteRepository",)
+
+    def _own(self, at: Place) -> lakefs_hl.Repository:
+        return lakefs_hl.repository(f"{at.repo.id}-{at.name}", client=at.ground.client)
+
+    def prepare(self, at: Place) -> None:
+        self._own(at).create()
+
+    def act(self, world: World, at: Place) -> Any:
+        world.repository(self._own(at).id).delete(force=True)
+
+    def applied(self, at: Place) -> int:
+        return int(not self._own(at).exists())
+
+    def meddle(self, at: Place) -> None:
+        self._own(at).create(f"local://{at.repo.id}-{at.name}-again")
+
+    def kept(self, at: Place) -> bool:
+        return self._own(at).exists()
+
+
+class SetObjectMetadata(OnABranch):
+    name, kind, sends = "set an object's metadata", "B", ("updateObjectUserMetadata",)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).set_object_metadata("a", {"case": at.name})
+
+    def applied(self, at: Place) -> int:
+        return int(at.branch.stat_object("a").metadata == {"case": at.name})
+
+
+class SetRepositoryMetadata(Operation):
+    name, kind, sends = "set a repository's metadata", "B", ("setRepositoryMetadata",)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).set_metadata({at.name: "set"})
+
+    def applied(self, at: Place) -> int:
+        return int(at.name in at.repo.metadata())
+
+
+class HardReset(OnABranch):
+    name, kind, sends = "hard reset", "B", ("hardResetBranch",)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).hard_reset(at.ground.base)
+
+    def applied(self, at: Place) -> int:
+        return int(at.branch.get_commit().id == at.ground.base)
+
+    def meddle(self, at: Place) -> None:
+        at.branch.upload(OTHER, "theirs")
+        at.branch.commit_changes("somebody else's, acknowledged")
+
+    def kept(self, at: Place) -> bool:
+        return at.commits("somebody else's, acknowledged") == 1
+
+
+# -- W ----------------------------------------------------------------------------------------------------------------
+
+
+class Upload(OnABranch):
+    name, kind, sends, data = "upload", "W", ("uploadObject",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).upload(NEW, "new", metadata={"case": at.name}).checksum
+
+    def applied(self, at: Place) -> int:
+        return int(at.content("new") == NEW)
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == hashlib.md5(NEW).hexdigest())
+
+
+class UploadFile(Upload):
+    name = "upload a file"
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).upload(at.ground.folder / "file", "new").checksum
+
+    def applied(self, at: Place) -> int:
+        return int(at.content("new") == SMALL)
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == hashlib.md5(SMALL).hexdigest())
+
+
+class OpenAndWrite(Upload):
+    name = "open and write"
+
+    def act(self, world: World, at: Place) -> Any:
+        with _repo(world, at).branch(at.name).open("new", "wb") as file:
+            file.write(NEW)
+
+    def right(self, at: Place, result: Any) -> bool:
+        return True
+
+
+class Copy(OnABranch):
+    name, kind, sends = "copy", "W", ("copyObject",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).copy_object("main", "small", "new").checksum
+
+    def applied(self, at: Place) -> int:
+        return int(at.content("new") == SMALL)
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == hashlib.md5(SMALL).hexdigest())
+
+
+class Reset(OnABranch):
+    name, kind, sends, repeats = "reset", "W", ("resetBranch",), False
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.stage()
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).reset()
+
+    def applied(self, at: Place) -> int:
+        return int(at.content("new") is None)
+
+
+# -- C ----------------------------------------------------------------------------------------------------------------
+
+
+class CreateBranch(Operation):
+    name, kind, sends = "create a branch", "C", ("createBranch",)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).create(at.ground.base)
+
+    def applied(self, at: Place) -> int:
+        return int(at.is_there() and at.branch.get_commit().id == at.ground.base)
+
+
+class CreateTag(DeleteTag):
+    name, kind, sends = "create a tag", "C", ("createTag",)
+
+    def prepare(self, at: Place) -> None:
+        pass
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).tag(at.name).create(at.ground.base)
+
+    def applied(self, at: Place) -> int:
+        return int(self._tagged(at) == at.ground.base)
+
+
+class CreateRepository(DeleteRepository):
+    name, kind, sends = "create a repository", "C", ("createRepository",)
+
+    def prepare(self, at: Place) -> None:
+        pass
+
+    def act(self, world: World, at: Place) -> Any:
+        world.repository(self._own(at).id).create()
+
+    def applied(self, at: Place) -> int:
+        return int(self._own(at).exists())
+
+
+class UploadNew(Upload):
+    name = "create an object"
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).upload(NEW, "new", if_none_match=True).checksum
+
+
+class OpenNew(OpenAndWrite):
+    name = "open a new object and write"
+
+    def act(self, world: World, at: Place) -> Any:
+        with _repo(world, at).branch(at.name).open("new", "xb") as file:
+            file.write(NEW)
+
+
+# -- D ----------------------------------------------------------------------------------------------------------------
+
+
+class Logged(OnABranch):
+    """A call that leaves a commit; the message is the case's name."""
+
+    kind = "D"
+
+    def applied(self, at: Place) -> int:
+        return at.commits(f"by {at.name}")
+
+    def right(self, at: Place, result: Any) -> bool:
+        found = [commit.id for commit in at.branch.log() if commit.message == f"by {at.name}"]
+        return found == [getattr(result, "id", result)]
+
+
+class Commit(Logged):
+    name, sends = "commit", ("commit",)
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.stage()
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).commit_changes(f"by {at.name}", {"of": "mine"})
+
+
+class CommitEmpty(Logged):
+    name, sends, repeats = "commit nothing", ("commit",), False
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).commit_changes(f"by {at.name}", allow_empty=True)
+
+
+class Merge(Logged):
+    name, sends = "merge", ("mergeIntoBranch",)
+
+    def prepare(self, at: Place) -> None:
+        at.make_branch(at.ground.base)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch("main").merge_into(at.name, message=f"by {at.name}")
+
+
+class Squash(Merge):
+    name, repeats = "squash", False
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch("main").merge_into(at.name, message=f"by {at.name}", squash=True)
+
+
+class Revert(Logged):
+    name, sends = "revert", ("revertBranch",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).revert(at.ground.change, message=f"by {at.name}")
+
+
+class CherryPick(Logged):
+    name, sends, repeats = "cherry-pick", ("cherryPick",), False
+
+    def prepare(self, at: Place) -> None:
+        at.make_branch(at.ground.base)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).cherry_pick(at.ground.change)
+
+    def applied(self, at: Place) -> int:
+        return at.commits("change")
+
+    def right(self, at: Place, result: Any) -> bool:
+        return [commit.id for commit in at.branch.log() if commit.message == "change"] == [result.id]
+
+
+class Import(Logged):
+    name, sends, repeats = "import", ("importStart",), False
+
+    def act(self, world: World, at: Place) -> Any:
+        uri = f"local://{at.ground.folder}/file"
+        return _repo(world, at).branch(at.name).import_from(uri, "new", commit_message=f"by {at.name}").run()
+
+    def right(self, at: Place, result: Any) -> bool:
+        return super().right(at, result.commit_id)
+
+
+# -- transactions -----------------------------------------------------------------------------------------------------
+
+
+class Transaction(Logged):
+    """A transaction whose one step meets the fault; what counts is the destination."""
+
+    def act(self, world: World, at: Place) -> Any:
+        with _repo(world, at).branch(at.name).transaction(f"by {at.name}") as tx:
+            tx.upload(NEW, "new")
+
+    def applied(self, at: Place) -> int:
+        # by first parents: what was merged brings the commit of the ephemeral branch along, of the same message
+        return sum(commit.message == f"by {at.name}" for commit in at.branch.log(first_parent=True))
+
+    def right(self, at: Place, result: Any) -> bool:
+        return at.content("new") == NEW
+
+
+class TransactionStart(Transaction):
+    name, sends = "transaction: its branch", ("createBranch",)
+
+
+class TransactionUpload(Transaction):
+    name, sends = "transaction: an upload", ("uploadObject",)
+
+
+class TransactionCommit(Transaction):
+    name, sends = "transaction: its commit", ("commit",)
+
+
+class TransactionMerge(Transaction):
+    name, sends = "transaction: its merge", ("mergeIntoBranch",)
+
+
+class TransactionEnd(Transaction):
+    name, sends = "transaction: its end", ("deleteBranch",)
+
+
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(
+    kind()
+    for kind in (
+        *(Stat, Listing, Log, Diff, Download, Range, OpenAndRead),
+        *(DeleteObject, DeleteObjects, DeleteBranch, DeleteTag, DeleteRepository),
+        *(SetObjectMetadata, SetRepositoryMetadata, HardReset),
+        *(Upload, UploadFile, OpenAndWrite, Copy, Reset),
+        *(CreateBranch, CreateTag, CreateRepository, UploadNew, OpenNew),
+        *(Commit, CommitEmpty, Merge, Squash, Revert, CherryPick, Import),
+        *(TransactionStart, TransactionUpload, TransactionCommit, TransactionMerge, TransactionEnd),
+    )
+)
