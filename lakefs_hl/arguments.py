@@ -579,7 +579,9 @@ def client_options(given: Mapping[str, Any]) -> dict[str, Any]:
         TypeError: One has the wrong type; the message holds no value of one that may be a secret.
     """
     return {
-        option: _OPTIONS[option](value, option) if value is not None and option in _OPTIONS else value
+        option: _OPTIONS[option](value, option)
+        if option in _OPTIONS and (value is not None or option in _NEVER_NONE)
+        else value
         for option, value in given.items()
     }
 
@@ -588,7 +590,8 @@ def _secret(value: object, argument: str) -> str:
     if isinstance(value, Unfit):
         msg = f"{argument} must be a string, not {value.kind}"
         raise TypeError(msg)
-    return value if isinstance(value, Secret) else text(value, argument, secret=True)
+    found = text(value, argument, secret=True)
+    return value if isinstance(value, Secret) else found
 
 
 def _headers(value: object, argument: str) -> dict[str, str]:
@@ -599,6 +602,8 @@ def _local_path(value: object, argument: str) -> str:
     return text(os.fspath(value) if isinstance(value, os.PathLike) else value, argument)
 
 
+#: Options of a client that have a default other than None.
+_NEVER_NONE: Final = frozenset({"verify_ssl", "create", "allowed_storage_hosts", "pickle_secrets"})
 _OPTIONS: Final[Mapping[str, Callable[[object, str], Any]]] = {
     "host": _secret,  # its URL may hold a password
     "endpoint": _secret,

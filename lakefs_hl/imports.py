@@ -144,8 +144,9 @@ class ImportManager(ImportFields):
 
     def run(self, poll_interval: timedelta | float | None = None) -> ImportResult:
         """Starts the import and waits for its end."""
+        pause = POLL if poll_interval is None else arguments.seconds(poll_interval, "poll_interval")
         self.start()
-        return self.wait(POLL if poll_interval is None else poll_interval)
+        return self.wait(pause)
 
     def result(self) -> ImportResult:
         """Returns what the import made that was waited for last; makes no request.

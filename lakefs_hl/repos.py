@@ -14,7 +14,7 @@ from lakefs_hl.handles import RepositoryHandle
 from lakefs_hl.ops import branches, kept, tags
 from lakefs_hl.ops import repositories as ops
 from lakefs_hl.refs import Reference, Tag
-from lakefs_hl.transactions import CollectReport, KeptTransaction, seconds_of
+from lakefs_hl.transactions import CollectReport, KeptTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -198,11 +198,12 @@ class Repository(RepositoryHandle):
         """
         client, seen = self._client, time.time()
         page = partial(kept.page, client._session, self._id)
-        rows = client._pages(page, after, max_amount)
+        after = arguments.optional_in_repository(after, "after", self._id)
+        rows = client._pages(page, after, arguments.amount(max_amount))
         return (KeptTransaction(self._id, row, seen, self._given) for row in rows)
 
     def collect_transactions(
-        self, older_than: timedelta = timedelta(hours=24), *, dry_run: bool = False
+        self, older_than: timedelta | float = timedelta(hours=24), *, dry_run: bool = False
     ) -> CollectReport:
         """Delete the branches of transactions that were merged or began long ago.
 
@@ -210,7 +211,8 @@ class Repository(RepositoryHandle):
         age (an earlier release made it). Ages go by the clock of the machine that began the transaction.
 
         Args:
-            older_than: Minimum age of a transaction that is not merged. Defaults to 24 hours.
+            older_than: Minimum age of a transaction that is not merged, as a `timedelta` or in seconds. Defaults to 24
+                hours.
             dry_run: Delete nothing; report what would be deleted.
 
         Returns:
@@ -219,10 +221,11 @@ class Repository(RepositoryHandle):
         Raises:
             ValueError: `older_than` is negative.
         """
+        age, dry = arguments.seconds(older_than, "older_than"), arguments.flag(dry_run, "dry_run")
         client = self._client
-        op = kept.collect(client._session, self._id, time.time(), seconds_of(older_than), dry_run=dry_run)
+        op = kept.collect(client._session, self._id, time.time(), age, dry_run=dry)
         found = client._run(op)
-        return CollectReport(found.deleted, found.kept, dry_run)
+        return CollectReport(found.deleted, found.kept, dry)
 
     def metadata(self) -> dict[str, str]:
         """Returns the repository's metadata."""

@@ -432,8 +432,8 @@ class KeptTransaction(KeptFields):
     ) -> BranchTransaction:
         """Resume the transaction.
 
-        If its block had not ended, it is OPEN again: use it in a `with` block to write the rest and merge.
-        If its block had ended, the commit is merged now, unless it had been merged; the transaction is COMMITTED.
+        If its block had not ended, it is OPEN again: use it in a `with` block, which commits and merges at its end.
+        If its block had ended, its commit is merged now, unless it had been merged: it is COMMITTED.
 
         Do not resume a transaction that is still at work in another process.
 
@@ -470,20 +470,3 @@ class KeptTransaction(KeptFields):
 
     def _asked(self) -> Client:
         return client_of(self._given)
-
-
-def seconds_of(older_than: timedelta) -> float:
-    """Checks how old a transaction must be to be collected.
-
-    Raises:
-        TypeError: It is no timedelta.
-        ValueError: It is negative.
-    """
-    given: object = older_than
-    if not isinstance(given, timedelta):
-        msg = f"older_than must be a timedelta, such as timedelta(hours=24), not {older_than!r}"
-        raise TypeError(msg)
-    if given < timedelta(0):
-        msg = f"older_than must not be negative, and is {given!r}"
-        raise ValueError(msg)
-    return given.total_seconds()

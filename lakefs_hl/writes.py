@@ -66,6 +66,10 @@ class WriteIOBase(ReadIOBase):
         """
         client = self._client
         path = arguments.path(path, self)
+        content_type = arguments.optional_text(content_type, "content_type")
+        kept = arguments.user_metadata(metadata)
+        if_none_match = arguments.flag(if_none_match, "if_none_match")
+        pre_signed = arguments.optional_flag(pre_signed, "pre_signed")
         arguments.warn_of_file_name(data)
         with bodies.replayable(data) as body:
             op = transfer.upload(
@@ -74,10 +78,10 @@ class WriteIOBase(ReadIOBase):
                 self._id,
                 path,
                 body,
-                content_type=arguments.optional_text(content_type, "content_type"),
-                metadata=arguments.user_metadata(metadata),
-                create_only=arguments.flag(if_none_match, "if_none_match"),
-                pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
+                content_type=content_type,
+                metadata=kept,
+                create_only=if_none_match,
+                pre_signed=pre_signed,
                 op_id=uuid.uuid4().hex,
             )
             return wrap(ObjectInfo, self, client._run(op))

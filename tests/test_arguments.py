@@ -206,11 +206,11 @@ def test_a_listing_starts_after_a_uri(lake: lakefs_hl.Client) -> None:
     one, two = (lakefs_hl.repository(name, client=lake).create() for name in ("one", "two"))
     for name in ("a", "b"):
         one.branch(name).create("main")
-        one.tag(name).create("main")
+        one.tag(f"tag-{name}").create("main")
         one.branch("main").upload(b"", name)
     assert list(lakefs_hl.repositories(after=one.uri, client=lake)) == [two]
     assert [branch.id for branch in one.list_branches(after=one.branch("a").uri)] == ["b", "main"]
-    assert [tag.id for tag in one.list_tags(after=one.tag("a").uri)] == ["b"]
+    assert [tag.id for tag in one.list_tags(after=one.tag("tag-a").uri)] == ["tag-b"]
     info, other = one.branch("main").list_objects()
     assert [item.path for item in one.branch("main").list_objects(after=info.uri)] == [other.path]
     first = one.branch("main").commit_changes("m")

@@ -31,7 +31,9 @@ from lakefs_hl.transport.blocking import Blocking
 from tests.worlds import Settled, Settler
 
 #: Plain records: whoever makes one by hand makes what they say.
-RECORDS = {"Change", "DeleteReport", "ImportResult"}
+RECORDS = {"Change", "CollectReport", "DeleteReport", "ImportResult"}
+#: Classes that nobody makes by hand: listings do.
+LISTED = {"KeptTransaction"}
 COLOURS = {"blocking": lakefs_hl, "aio": aio}
 
 
@@ -107,6 +109,16 @@ def number(value: int) -> Kind:
     return Kind(value, [Int(value), np.int64(value), np.float64(value), Float(value)], [object(), b"1", "1", [1]])
 
 
+def duration(name: str) -> Kind:
+    said = f"{name} must not be negative"
+    return Kind(
+        timedelta(seconds=1),
+        [1, 1.0, Int(1), Seconds(seconds=1), np.int64(1), np.float64(1)],
+        [object(), b"1", "1", True],
+        {-1: said, timedelta(-1): said},
+    )
+
+
 def strings(value: str) -> Kind:
     equal = [value, (value,), {value}, np.array([value]), *([make(value)] for make in SUBCLASSES)]
     equal += [make(value) for make in SUBCLASSES]
@@ -150,14 +162,18 @@ KINDS: dict[str, Kind] = {
     "commit_id": text("main~1"),
     "commit_message": text("message"),
     "committer": text("who", optional=True),
+    "connect_timeout": number(5),
     "content_type": text("text/csv", optional=True),
+    "create": flag(),
     "data": data(b"data", [object(), 3.5, 5, None]),
     "date": moment(),
+    "deadline": number(60),
     "default_branch_id": text("trunk"),
     "delete_on_error": flag(),
     "delimiter": text("1"),
     "destination": text("d/"),
     "destination_branch_id": text("dev"),
+    "dry_run": flag(),
     "encoding": text("latin-1", optional=True),
     "end": integer(2, optional=True),
     "endpoint": text("http://127.0.0.1:1", optional=True),
@@ -184,6 +200,7 @@ KINDS: dict[str, Kind] = {
     "object_paths": strings("a/1"),
     "object_store_uri": text("local:///data/"),
     "objects": strings("a/1"),
+    "older_than": duration("older_than"),
     "on_empty": choice("error", "perhaps", "on_empty must be 'skip', 'error' or 'commit', not 'perhaps'"),
     "on_error": choice("return", "ignore", "on_error must be 'raise' or 'return', not 'ignore'"),
     "other_ref": text("dev"),
@@ -192,12 +209,8 @@ KINDS: dict[str, Kind] = {
     "password": text("secret", optional=True),
     "path": text("b"),
     "reset.path": text("b", optional=True),
-    "poll_interval": Kind(
-        timedelta(seconds=1),
-        [1, 1.0, Int(1), Seconds(seconds=1), np.int64(1), np.float64(1)],
-        [object(), b"1", "1"],
-        {-1: "poll_interval must not be negative", timedelta(-1): "poll_interval must not be negative"},
-    ),
+    "poll_interval": duration("poll_interval"),
+    "pickle_secrets": flag(),
     "pre_signed": flag(optional=True),
     "prefix": text("a"),
     "prefixes": strings("a/"),
@@ -307,6 +320,7 @@ def lake() -> Iterator[lakefs_hl.Client]:
         lakefs_hl.Branch("example", "dev", client).create("main").upload(b"", "c")
         lakefs_hl.Tag("example", "v1", client).create("main")
         lakefs_hl.repository("example", client=client).set_metadata({"k": "v"})
+        lakefs_hl.Branch("example", "clean", client).create("main").transaction("left behind").__enter__()
         yield client
 
 
@@ -361,6 +375,8 @@ def walk(module: ModuleType) -> Iterator[tuple[Case, Any]]:
             if id(function) in seen and call != "__init__":
                 continue
             seen.add(id(function))
+            if owner in LISTED and call == "__init__":
+                continue
             for parameter in inspect.signature(function).parameters.values():
                 if parameter.name != "self":
                     yield Case(owner, call, parameter.name), function
@@ -390,6 +406,7 @@ def target(world: World, case: Case) -> Any:
         "Commit": lambda: module.Commit("example", world.record, client),
         "ImportManager": lambda: module.ImportManager("example", "main", client),
         "BranchTransaction": lambda: module.BranchTransaction("example", "main", client),
+        "KeptTransaction": lambda: next(world.settle(module.Repository("example", client).transactions())),
     }
     default = lambda: getattr(module, case.owner)("example", "main", client)
     return getattr(made.get(case.owner, default)(), case.call)
@@ -463,8 +480,8 @@ def _described(world: World, result: Any) -> str:
     if isinstance(bare, lakefs_hl.Client | aio.Client):
         client = bare if isinstance(bare, lakefs_hl.Client) else bare._blocking
         recipe: dict[str, Any] = {**client._recipe}
-        if "timeout" in recipe:
-            recipe["timeout"] = float(recipe["timeout"])
+        for name in recipe.keys() & {"timeout", "connect_timeout", "deadline"}:
+            recipe[name] = float(recipe[name])
         return str(sorted(recipe.items()))
     if isinstance(bare, lakefs_hl.BranchTransaction | aio.BranchTransaction):
         plan = bare._tx.plan

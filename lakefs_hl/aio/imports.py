@@ -104,8 +104,9 @@ class ImportManager(ImportFields):
         return self._made
 
     async def run(self, poll_interval: timedelta | float | None = None) -> ImportResult:
+        pause = POLL if poll_interval is None else arguments.seconds(poll_interval, "poll_interval")
         await self.start()
-        return await self.wait(POLL if poll_interval is None else poll_interval)
+        return await self.wait(pause)
 
     def result(self) -> ImportResult:
         if self._made is None:

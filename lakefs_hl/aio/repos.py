@@ -17,7 +17,7 @@ from lakefs_hl.aio.twins import twin
 from lakefs_hl.handles import RepositoryHandle
 from lakefs_hl.ops import branches, kept, tags
 from lakefs_hl.ops import repositories as ops
-from lakefs_hl.transactions import CollectReport, seconds_of
+from lakefs_hl.transactions import CollectReport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -134,15 +134,18 @@ class Repository(RepositoryHandle):
     def transactions(self, max_amount: int | None = None, after: str = "") -> AsyncIterator[KeptTransaction]:
         client, seen = self._client, time.time()
         page = partial(kept.page, client._session, self._id)
-        return client._pages(page, after, max_amount, lambda row: KeptTransaction(self._id, row, seen, self._given))
+        after = arguments.optional_in_repository(after, "after", self._id)
+        rows = arguments.amount(max_amount)
+        return client._pages(page, after, rows, lambda row: KeptTransaction(self._id, row, seen, self._given))
 
     async def collect_transactions(
-        self, older_than: timedelta = timedelta(hours=24), *, dry_run: bool = False
+        self, older_than: timedelta | float = timedelta(hours=24), *, dry_run: bool = False
     ) -> CollectReport:
+        age, dry = arguments.seconds(older_than, "older_than"), arguments.flag(dry_run, "dry_run")
         client = self._client
-        op = kept.collect(client._session, self._id, time.time(), seconds_of(older_than), dry_run=dry_run)
+        op = kept.collect(client._session, self._id, time.time(), age, dry_run=dry)
         found = await client._run(op)
-        return CollectReport(found.deleted, found.kept, dry_run)
+        return CollectReport(found.deleted, found.kept, dry)
 
     async def metadata(self) -> dict[str, str]:
         client = self._client

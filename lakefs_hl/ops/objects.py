@@ -258,7 +258,7 @@ def _prefixes(session: Session, repository: str, branch: str, paths: Iterable[st
 def not_an_object(path: str) -> models.ObjectError:
     """Why a prefix is not deleted by a call that deletes objects."""
     message = (
-        f"it is a prefix, not an object; to delete all objects below it, delete those of "
+        "no object has this path, it is a prefix; to delete the objects below it, give their listing, "
         f"list_objects(prefix={path!r}, recursive=True)"
     )
     return models.ObjectError(404, message, path)

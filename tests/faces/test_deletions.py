@@ -42,7 +42,7 @@ def test_a_prefix_that_is_no_object_fails(branch: lakefs_hl.Branch, delete: Any)
     for path in ("data/1", "data/2", "marker/", "marker/1", "b"):
         branch.upload(b"", path)
     with pytest.raises(
-        exceptions.PartialFailureError, match=r"1 of 3 .* 'data/': it is a prefix, not an object"
+        exceptions.PartialFailureError, match=r"1 of 3 .* 'data/': no object has this path, it is a prefix"
     ) as caught:
         delete(["data/", "marker/", "b"])
     (failed,) = caught.value.report.failed

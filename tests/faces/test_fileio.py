@@ -952,6 +952,14 @@ def test_a_text_that_names_a_file_warns_in_both_colours(
     lake_branch.upload("local.csv\n", "t.csv")
 
 
+def test_a_wrong_argument_reads_nothing_of_the_data(lake_branch: lakefs_hl.Branch) -> None:
+    data = iter([b"kept"])
+    for wrong in ({"content_type": 5}, {"metadata": {"k": 5}}, {"if_none_match": "no"}, {"pre_signed": "no"}):
+        with pytest.raises(TypeError, match=next(iter(wrong))):
+            lake_branch.upload(data, "a", **wrong)
+    assert list(data) == [b"kept"]
+
+
 def test_a_pipe_is_read_to_its_end(branch: lakefs_hl.Branch) -> None:
     reading, writing = os.pipe()
     with open(writing, "wb") as out:

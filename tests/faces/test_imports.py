@@ -6,11 +6,13 @@ import asyncio
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lakefs_hl
-from lakefs_hl import exceptions
+from lakefs_hl import aio, exceptions
+from lakefs_hl.aio.client import of
 from lakefs_hl.types import ErrorKind
 
 SOON = timedelta(seconds=0.05)
@@ -143,6 +145,30 @@ def test_arguments_are_checked() -> None:
     for call in (manager.wait, manager.status, manager.cancel):
         with pytest.raises(RuntimeError, match=r"call start\(\) first, or run\(\)"):
             call()
+
+
+@pytest.mark.parametrize("module", [lakefs_hl, aio])
+def test_a_bad_pause_starts_no_import(lake_branch: lakefs_hl.Branch, folder: Path, module: Any) -> None:
+    client = lake_branch._client if module is lakefs_hl else of(lake_branch._client)
+    sources = [(f"local://{folder}/", "d/")]
+    manager = module.ImportManager("example", "main", client, sources=sources)
+
+    async def run() -> None:
+        await manager.run("1")
+
+    with pytest.raises(TypeError, match="poll_interval must be a timedelta or a number of seconds, not str: '1'"):
+        manager.run("1") if module is lakefs_hl else asyncio.run(run())
+    assert manager.import_id is None
+    assert list(lake_branch.list_objects()) == []
+
+
+def test_sources_are_pairs(lake_branch: lakefs_hl.Branch) -> None:
+    """A string of two characters is no pair of them."""
+    one = lakefs_hl.ImportManager("example", "main", sources=("local:///a/", "d/"))  # type: ignore[arg-type]
+    assert "sources=1" in repr(one)
+    for wrong in ("ab", ["ab"], [("a", "b", "c")], 5):
+        with pytest.raises(TypeError, match="sources must be pairs"):
+            lakefs_hl.ImportManager("example", "main", sources=wrong)  # type: ignore[arg-type]
 
 
 def test_another_store_is_refused_with_its_name(lake_branch: lakefs_hl.Branch) -> None:

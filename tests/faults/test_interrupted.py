@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import lakefs_hl
 from lakefs_hl import aio
-from lakefs_hl.aio.client import of
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,9 +30,8 @@ def test_ctrl_c_at_any_moment(tmp_path: Path, rng: random.Random) -> None:
 
 @pytest.mark.parametrize("times", [300])
 def test_a_task_that_is_cancelled_at_any_step(times: int, rng: random.Random) -> None:
-    client = lakefs_hl.Client("mem://")
-    lakefs_hl.repository("repo", client=client).create()
-    repo = aio.repository("repo", client=of(client))
+    client = aio.Client("mem://")
+    repo = aio.repository("repo", client=client)
     branch = repo.branch("main")
     transactions: list[aio.BranchTransaction] = []
 
@@ -44,6 +41,7 @@ def test_a_task_that_is_cancelled_at_any_step(times: int, rng: random.Random) ->
             await tx.upload(b"%d" % number, "x")
 
     async def main() -> None:
+        await repo.create()
         cancelled = 0
         for number in range(times):
             task = asyncio.ensure_future(one(number))
@@ -59,6 +57,6 @@ def test_a_task_that_is_cancelled_at_any_step(times: int, rng: random.Random) ->
             assert (tx.state == "COMMITTED") == (tx._tx.plan.message in merged)
         left = [kept.state async for kept in repo.transactions()]
         assert set(left) <= {"staged", "committed"}
+        await client.close()
 
     asyncio.run(main())
-    client.close()
