@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from lakefs_hl import arguments
 from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, check_place
-from lakefs_hl.ops.objects import BATCH, not_an_object
+from lakefs_hl.ops.objects import BATCH, UNKNOWN, not_an_object
 from lakefs_hl.spec.errors import PartialFailureError
 from lakefs_hl.spec.models import ObjectError
 
@@ -42,6 +42,8 @@ class DeleteReport(NamedTuple):
                 f"{first.path!r}: {first.message} ({first.status_code}); all are in `report.failed`"
             )
             failure.report = report
+            unknown = any(item.status_code == UNKNOWN for item in report.failed)
+            failure.maybe_applied = None if unknown else report.requested > len(report.failed)
             raise failure
         return report
 

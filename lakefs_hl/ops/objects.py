@@ -9,6 +9,7 @@ from typing import Final
 
 from lakefs_hl.ops import logged, refs, removal
 from lakefs_hl.ops.effects import Op, gather, sleep
+from lakefs_hl.ops.failure import is_html
 from lakefs_hl.ops.retry import Session, ask, call, keyed
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
@@ -19,7 +20,8 @@ from lakefs_hl.spec.wire import Request
 BATCH: Final = 1000
 #: Objects are looked up so many at once after a batch whose answer was lost.
 LOOKS: Final = 16
-CONFLICT: Final = 409
+#: The status of an item whose outcome is unknown: no answer told one.
+UNKNOWN: Final = 0
 _BRANCH: Final = re.compile(r"[-\w]+", re.ASCII)
 _KEPT: Final = (
     "outcome unknown: the answer was lost, and an object is there that may have been written since; it was kept. "
@@ -170,30 +172,43 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
     if "" in left:  # lakeFS would delete nothing at all, and say 200
         msg = f"an object's path cannot be empty (deleting {len(left)} objects of {object_uri(repository, branch)})"
         raise ValueError(msg)
-    refused = list[models.ObjectError]()
+    refused, request, last = list[models.ObjectError](), _deletion(session, repository, branch, left), False
     for tries in range(1, session.policy.attempts + 1):
-        request = keyed(session, logged.request(endpoints.DELETE_OBJECTS, (repository, branch), models.PathList(left)))
+        last = tries == session.policy.attempts
         try:
             answer = yield from ask(session, models.ObjectErrors, request)
         except errors.LakeFSException as exc:
             if exc.maybe_applied is False or not session.remote:
                 raise
+            if (
+                session.exactly_once
+            ):  # `call` has repeated it by its key, but for an unreadable answer
+                if last or not isinstance(exc, errors.ProtocolException):
+                    raise
+                continue
             left, kept = yield from _sort_out(session, repository, branch, left, since, exc)
             refused += kept
             if not left:
                 break
-            if tries == session.policy.attempts:
+            if last:
                 raise
             yield from sleep(session.policy.backoff(tries, busy=False))
+            request = _deletion(session, repository, branch, left)
             continue
         failed = [error for error in answer.errors if error.status_code >= 500 or error.status_code == 429]
-        again = [error for error in failed if error.path is not None] if tries < session.policy.attempts else []
+        again = [error for error in failed if error.path is not None] if not last else []
         refused += [error for error in answer.errors if error not in again]
         if not again:
             break
         left = [error.path for error in again if error.path is not None]
         yield from sleep(session.policy.backoff(tries, busy=any(error.status_code == 429 for error in again)))
+        request = _deletion(session, repository, branch, left)
     return refused
+
+
+def _deletion(session: Session, repository: str, branch: str, paths: list[str]) -> Request:
+    request = logged.request(endpoints.DELETE_OBJECTS, (repository, branch), models.PathList(paths))
+    return keyed(session, request)
 
 
 def _sort_out(
@@ -207,7 +222,7 @@ def _sort_out(
         raise failed from failed.__cause__
     again = [path for path, verdict in zip(paths, verdicts, strict=True) if verdict is removal.Verdict.SAME]
     kept = [
-        models.ObjectError(CONFLICT, _KEPT, path)
+        models.ObjectError(UNKNOWN, _KEPT, path)
         for path, verdict in zip(paths, verdicts, strict=True)
         if verdict is removal.Verdict.CHANGED
     ]
@@ -320,12 +335,16 @@ def set_metadata(
             return removal.Verdict.DONE
         return removal.Verdict.SAME if known is not None and _same(now, known) else removal.Verdict.CHANGED
 
+    about = f"setting metadata of {object_uri(repository, branch, path)}"
     try:
-        yield from removal.run(session, request, verdict)
+        response = yield from removal.run(session, request, verdict)
     except errors.ObjectNotFoundException:
-        about = f"setting metadata of {object_uri(repository, branch, path)}"
         yield from check_reference(session, repository, branch, about)
         raise
+    if response is not None and is_html(response):  # lakeFS answers 201 or 204 without a record
+        error = errors.ProtocolException(f"{about}: a web page came instead of lakeFS's answer; is the endpoint right?")
+        error.maybe_applied = None
+        raise error
 
 
 def _same(now: models.ObjectStats, before: models.ObjectStats) -> bool:

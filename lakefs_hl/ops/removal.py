@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.failure import doing
-from lakefs_hl.ops.retry import KEY, Session, ask, call, keyed
+from lakefs_hl.ops.retry import KEY, Session, ask, call, check_page, keyed
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.wire import Request, Response
 
@@ -57,9 +57,13 @@ def run(session: Session, request: Request, look: Look, *, about: str = "") -> O
     tried, waited, lost = list[errors.Attempt](), 0.0, False
     while True:
         try:
-            return (yield from call(session, request, about=about, attempts=max(1, policy.attempts - len(tried))))
+            left = max(1, policy.attempts - len(tried))
+            response = yield from call(session, request, about=about, attempts=left)
         except errors.LakeFSException as exc:
             failed = exc
+        else:
+            check_page(session, request, response, about=about)
+            return response
         tried += failed.attempts
         if failed.maybe_applied is False and not lost:
             raise failed

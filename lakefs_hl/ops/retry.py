@@ -262,6 +262,23 @@ def read(session: Session, kind: type[T], request: Request, response: Response, 
         raise error from None
 
 
+def check_page(session: Session, request: Request, response: Response, *, about: str = "") -> None:
+    """Refuse a web page where a success needs no record: a captive portal or a proxy has answered.
+
+    Raises:
+        ProtocolException: It is one; whether the request reached the server is unknown.
+    """
+    kind, start = response.headers.get("content-type", ""), body_of(response)[:200].lstrip().lower()
+    if "text/html" in kind or start.startswith((b"<!doctype html", b"<html")):
+        where = f" {session.where}" if session.where and request.url is None else ""
+        error = errors.ProtocolException(
+            f"{about or doing(request)}: a web page came with HTTP {response.status}; is the endpoint{where} right, "
+            "and no proxy or login page in between?"
+        )
+        error.maybe_applied = None
+        raise error
+
+
 def attempt(op: Op[T]) -> Op[T | errors.LakeFSException]:
     """Runs an op and returns its failure instead of raising it: for a Gather that wants all outcomes."""
     try:

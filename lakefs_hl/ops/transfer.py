@@ -62,6 +62,7 @@ class _Source(msgspec.Struct, frozen=True):
     path: str
     link: str | None = None
     checksum: str | None = None
+    size: int | None = None  # by the record, where it was looked up: what a store sends must have it
 
     @property
     def uri(self) -> str:
@@ -131,6 +132,8 @@ def _fetch(session: Session, source: _Source, start: int, end: int | None, *, ve
     if told.isdecimal() and int(told) != len(content):
         return f"{len(content)} of {told} bytes came"
     if whole:
+        if source.size is not None and len(content) != source.size:
+            return f"{len(content)} bytes came, and the object has {source.size}"
         return _wrong(response, etag) or content
     if response.status == 200:  # a server that ignores ranges sends all there is
         return content[start:end]
@@ -261,7 +264,7 @@ def _sign(session: Session, source: _Source) -> Op[_Source]:
     """Asks for a fresh pre-signed URL; the object must not have changed since the last one."""
     record = yield from objects.stat(session, source.repository, source.ref, source.path, presign=True)
     link = presign.checked(record.physical_address, source.uri)
-    return msgspec.structs.replace(_same(source, record.checksum), link=link)
+    return msgspec.structs.replace(_same(source, record.checksum), link=link, size=record.size_bytes)
 
 
 def _etag(source: _Source, response: Response) -> str:
@@ -292,7 +295,15 @@ def _narrow(sink: memoryview | FileSlice, filled: int) -> memoryview | FileSlice
 
 
 def _placed(source: _Source, response: Response, start: int, came: int) -> int:
-    """The size of the object, once it is sure that the bytes are those from `start`."""
+    """The size of the object, once it is sure that the bytes are those from `start` of that object."""
+    size = _size(source, response, start, came)
+    if source.size is not None and size not in (source.size, -1):
+        msg = f"reading {source.uri}: the store has {size} bytes, and the object {source.size}"
+        raise errors.IntegrityError(msg)
+    return size
+
+
+def _size(source: _Source, response: Response, start: int, came: int) -> int:
     if response.status == 200:
         length = response.headers.get("content-length", "")
         if start:

@@ -15,7 +15,7 @@ import msgspec
 
 from lakefs_hl.ops import objects, presign
 from lakefs_hl.ops.effects import Op
-from lakefs_hl.ops.retry import Session, ask, call, read
+from lakefs_hl.ops.retry import Session, ask, call, check_page, read
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
@@ -205,7 +205,9 @@ def _put(session: Session, wanted: _Upload, url: str) -> Op[str]:
         url=url,
     )
     for left in range(EXTRA, -1, -1):
-        response = yield from call(session, request, about=f"uploading {wanted.uri}")
+        about = f"uploading {wanted.uri}"
+        response = yield from call(session, request, about=about)
+        check_page(session, request, response, about=about)
         etag, md5 = response.headers.get("etag", "").strip('"'), _md5(wanted.body, response)
         plain = presign.MD5.fullmatch(etag) and not presign.encrypted(response) and not azure
         if md5 is None or not plain or md5 == etag:

@@ -116,8 +116,12 @@ def test_deleting_many_keeps_what_was_written_since(
         tapped.upload("1", path)
     lose("deleteObjects", lambda: lake_branch.upload("acknowledged", "b"))
     report = tapped.delete_objects(["a", "b", "c"], on_error="return")
-    assert [(error.path, error.status_code) for error in report.errors] == [("b", 409)]
+    assert [(error.path, error.status_code) for error in report.errors] == [("b", 0)]
     assert [item.path for item in lake_branch.list_objects()] == ["b"]
+    lose("deleteObjects", lambda: lake_branch.upload("acknowledged", "b"))
+    with pytest.raises(exceptions.PartialFailureError) as caught:
+        tapped.delete_objects(["b"])
+    assert caught.value.maybe_applied is None
 
 
 def test_a_branch_that_was_made_anew_stays(tapped: lakefs_hl.Branch, lake_branch: lakefs_hl.Branch, lose: Lose) -> None:

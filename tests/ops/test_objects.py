@@ -10,7 +10,8 @@ from lakefs_hl.ops import objects
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.models import ObjectError
-from tests.ops.script import C0, C1, Play, commit, head, lost, no, ok, page, ref, session, step
+from lakefs_hl.spec.wire import Response
+from tests.ops.script import C0, C1, HTML, Play, commit, head, lost, no, ok, page, ref, session, step
 
 S = session()
 RECORD = models.ObjectStats("k", "object", "s3://b/k", "c", 1, 5)
@@ -222,13 +223,22 @@ def test_of_a_lost_batch_only_what_is_there_as_it_was_is_sent_again() -> None:
         step("deleteObjects", "r", "b", answer=errors_of(), body={"paths": ["old"]}),
     )
     (kept,) = play.run(objects.delete_batch(known(), "r", "b", ["done", "new", "old"]))
-    assert (kept.path, kept.status_code) == ("new", 409)
+    assert (kept.path, kept.status_code) == ("new", 0)
     assert "was kept" in kept.message
 
 
 def test_a_lost_batch_that_was_done() -> None:
     play = Play(step("deleteObjects", "r", "b", answer=lost()), absent("a"), absent("b"))
     assert play.run(objects.delete_batch(known(), "r", "b", ["a", "b"])) == []
+
+
+def test_an_unreadable_answer_is_asked_for_again_by_its_key() -> None:
+    once = {"idempotency-key": "a-key"}
+    play = Play(
+        step("deleteObjects", "r", "b", answer=ok({"hello": "world"}), headers=once),
+        step("deleteObjects", "r", "b", answer=errors_of(), headers=once),
+    )
+    assert play.run(objects.delete_batch(session(exactly_once=True), "r", "b", ["a"])) == []
 
 
 def test_a_batch_is_tried_five_times() -> None:
@@ -373,6 +383,12 @@ def described(mtime: int = OLD, **metadata: str) -> Any:
     return step(
         "statObject", "r", "b", answer=ok(models.ObjectStats("k", "object", "x", "e", mtime, 1, None, metadata))
     )
+
+
+def test_a_web_page_is_no_answer() -> None:
+    page_ = step("updateObjectUserMetadata", "r", "b", answer=Response(200, HTML, b"<html>"))
+    error = Play(described(), page_).fails(objects.set_metadata(S, "r", "b", "k", {"a": "2"}), errors.ProtocolException)
+    assert error.maybe_applied is None
 
 
 CHANGE = step("updateObjectUserMetadata", "r", "b", answer=ok({}, 201))
