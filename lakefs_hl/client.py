@@ -344,7 +344,8 @@ class Client:
 
     def close(self) -> None:
         """Gives back sockets, threads and files; the client opens them again when it is used."""
-        self._driver.close()
+        if self._is_open:  # else it was unpickled and never used: there is nothing to give back
+            self._driver.close()
         with self._lock:
             self._sdk = None
 

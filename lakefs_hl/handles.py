@@ -66,6 +66,7 @@ class Handle(Optioned):
     """A place that has a name: `_given` is the client it was made with, None means the default of each moment."""
 
     _package: ClassVar[str] = "lakefs_hl"  # whose default client
+    _repository_id = _id = ""  # a handle whose name is refused prints all the same, in a traceback with variables
 
     def __init__(self, repository_id: str, reference_id: str, client: Any = None) -> None:
         self._repository_id = arguments.repository_name(repository_id)
@@ -126,6 +127,7 @@ class RepositoryHandle(Optioned):
     """
 
     _package: ClassVar[str] = "lakefs_hl"
+    _id = ""
 
     def __init__(self, repository_id: str, client: Any = None) -> None:
         self._id = arguments.repository_name(repository_id)
@@ -275,6 +277,8 @@ class ObjectFields(Optioned):
 
     def __repr__(self) -> str:
         """The URI, and the size if it is known."""
+        if not hasattr(self, "_record"):  # its path was refused
+            return "<ObjectInfo>"
         known = "" if isinstance(self._record, str) else f" {self._record.size_bytes or 0:,} bytes"
         return f"<ObjectInfo {self.uri}{known}>"
 
@@ -369,6 +373,8 @@ class PrefixFields(Optioned):
 
     def __repr__(self) -> str:
         """The URI."""
+        if not hasattr(self, "_path"):  # it was refused
+            return "<CommonPrefix>"
         return f"<CommonPrefix {self.uri}>"
 
     def _repr_html_(self) -> str:
@@ -480,13 +486,14 @@ class ImportFields(Optioned):
         commit_message: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
+        self._locations: list[models.ImportLocation] = []
+        self._import_id: str | None = None
+        self._repository_id, self._id, self._given = "", "", client
         self._repository_id = arguments.repository_name(repository_id)
         self._id = arguments.in_repository(reference_id, "reference_id", self._repository_id)
-        self._given = client
         self._locations = [_location(*pair, "sources", "sources") for pair in _pairs(sources)]
         self._message = arguments.text(commit_message, "commit_message")
         self._metadata = arguments.optional_metadata(metadata) or {}
-        self._import_id: str | None = None
 
     def _with(self, options: Mapping[str, Any]) -> Self:
         copy = super()._with(options)

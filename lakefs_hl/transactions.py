@@ -98,6 +98,8 @@ class TransactionFields:
 
     def __repr__(self) -> str:
         """Where to, and how far."""
+        if "_tx" not in self.__dict__:  # its arguments were refused
+            return f"<{type(self).__name__}>"
         return f"<{type(self).__name__} {self._tx.plan.uri} {self._tx.state}>"
 
 

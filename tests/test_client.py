@@ -570,6 +570,20 @@ def test_b9_93_a_secret_that_was_looked_up_is_not_pickled(monkeypatch: pytest.Mo
         _ = twin.version
 
 
+@pytest.mark.parametrize("host", ["mem://", "http://127.0.0.1:1"])
+def test_a_client_that_was_unpickled_and_never_used_closes(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+
+    for module in (lakefs_hl, aio):
+        data = pickle.dumps(module.Client(host, *(() if host == "mem://" else (KEY, SECRET))))
+        gc.collect()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(config, "resolve", None)
+            closing = pickle.loads(data).close()
+            if closing is not None:
+                asyncio.run(closing)
+
+
 def test_a_set_of_handles_is_unpickled_without_a_look_at_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Peer
 ) -> None:

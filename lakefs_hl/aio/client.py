@@ -17,6 +17,7 @@ from lakefs_hl.ops import server
 from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.blocking import bare, quiet, told
+from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
@@ -79,10 +80,15 @@ class Client:
     def _wrap(self, client: blocking.Client) -> Self:
         """Takes everything but the driver from a blocking client, once that is settled."""
         self._blocking = client
-        self._lock = threading.Lock()
+        self._after_fork()
+        watch(self)
         if client._is_open:
             self._adopt()
         return self
+
+    def _after_fork(self) -> None:
+        """A child process does not wait for what a thread of the parent held."""
+        self._lock = threading.Lock()
 
     def _adopt(self) -> None:
         client = self._blocking
@@ -187,7 +193,8 @@ class Client:
         return object.__new__(type(self))._wrap(self._blocking._with(options))
 
     async def close(self) -> None:
-        await self._driver.close()
+        if "_driver" in self.__dict__:
+            await self._driver.close()
         await asyncio.to_thread(self._blocking.close)
 
     async def __aenter__(self) -> Self:

@@ -180,9 +180,7 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
         except errors.LakeFSException as exc:
             if exc.maybe_applied is False or not session.remote:
                 raise
-            if (
-                session.exactly_once
-            ):  # `call` has repeated it by its key, but for an unreadable answer
+            if session.exactly_once:  # `call` has repeated it by its key, but for an unreadable answer
                 if last or not isinstance(exc, errors.ProtocolException):
                     raise
                 continue

@@ -9,6 +9,7 @@ import os
 import pickle
 import secrets
 import threading
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -178,6 +179,31 @@ def test_b9_93_no_handle_shows_or_pickles_a_looked_up_secret(monkeypatch: pytest
 def test_a_bad_name_says_which_and_what(make: Callable[[], object], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("module", [lakefs_hl, aio], ids=["blocking", "aio"])
+def test_a_handle_that_cannot_be_made_prints_in_a_traceback_with_variables(module: Any) -> None:
+    """Python 3.11's own module for that passes on what a `repr` raises."""
+    makes: list[Callable[[], object]] = [
+        lambda: module.Repository(""),
+        lambda: module.Branch("", "main"),
+        lambda: module.Branch("r", ""),
+        lambda: module.ObjectInfo("r", "main", ""),
+        lambda: module.ObjectInfo("r", "", "a"),
+        lambda: module.CommonPrefix("r", "main", ""),
+        lambda: module.ImportManager("", "main"),
+        lambda: module.ImportManager("r", ""),
+        lambda: module.BranchTransaction("", "main"),
+        lambda: module.BranchTransaction("r", "main", on_empty="never"),
+        lambda: module.Client("nonsense"),
+        lambda: module.Client("https://h", username="half"),
+    ]
+    for make in makes:
+        with pytest.raises(ValueError) as caught:
+            make()
+        assert "self = <" in "".join(
+            traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+        )
 
 
 def test_a_report_of_failures_is_raised_or_returned() -> None:

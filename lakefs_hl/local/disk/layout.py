@@ -97,10 +97,10 @@ def must_exist(folder: str) -> None:
     if os.path.lexists(os.path.join(folder, FORMAT)):
         return
     above, name = os.path.split(folder)
-    near = [os.path.join(above, one) for one in difflib.get_close_matches(name, _lakes_in(above), cutoff=0.5)]
+    inside = [os.path.join(folder, one) for one in _lakes_in(folder)[:3]]
+    near = inside or [os.path.join(above, one) for one in difflib.get_close_matches(name, _lakes_in(above))]
     if os.path.isdir(folder):
         what = f"the directory holds no lake ({FORMAT} is missing)"
-        near += [os.path.join(folder, one) for one in _lakes_in(folder)[:3]]
     elif os.path.lexists(folder):
         what = "it is not a directory"
     elif os.path.isdir(above):
