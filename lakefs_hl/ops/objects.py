@@ -165,8 +165,8 @@ def _judged(record: models.ObjectStats | None, since: str) -> removal.Verdict:
 def delete_batch(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[list[models.ObjectError]]:
     """Deletes at most 1,000 objects; returns those that were refused.
 
-    What failed on the server's side is tried again, and only that. A missing branch goes unnoticed here: lakeFS answers
-    such a batch with 200 and no errors; `delete_all` looks first.
+    What failed on the server's side is tried again, and only that, if a look finds it as it was. A missing branch goes
+    unnoticed here: lakeFS answers such a batch with 200 and no errors; `delete_all` looks first.
     """
     left, since = list(paths), session.date
     if "" in left:  # lakeFS would delete nothing at all, and say 200
@@ -180,7 +180,7 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
         except errors.LakeFSException as exc:
             if exc.maybe_applied is False or not session.remote:
                 raise
-            if session.exactly_once:  # `call` has repeated it by its key, but for an unreadable answer
+            if session.repeats:  # `call` has repeated it by its key, but for an unreadable answer
                 if last or not isinstance(exc, errors.ProtocolException):
                     raise
                 continue
@@ -198,10 +198,29 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
         refused += [error for error in answer.errors if error not in again]
         if not again:
             break
-        left = [error.path for error in again if error.path is not None]
         yield from sleep(session.policy.backoff(tries, busy=any(error.status_code == 429 for error in again)))
+        left, changed = yield from _still_there(session, repository, branch, again, since)
+        refused += changed
+        if not left:
+            break
         request = _deletion(session, repository, branch, left)
     return refused
+
+
+def _still_there(
+    session: Session, repository: str, branch: str, failed: list[models.ObjectError], since: str
+) -> Op[tuple[list[str], list[models.ObjectError]]]:
+    """Of the items that failed on the server's side: what is to be sent again, and what somebody may have written."""
+    paths = [error.path for error in failed if error.path is not None]
+    if not session.remote:
+        return paths, []
+    try:
+        verdicts = yield from _remains(session, repository, branch, paths, since)
+    except errors.LakeFSException:
+        return [], failed
+    looked = list(zip(failed, verdicts, strict=True))
+    again = [error.path or "" for error, verdict in looked if verdict is removal.Verdict.SAME]
+    return again, [error for error, verdict in looked if verdict is removal.Verdict.CHANGED]
 
 
 def _deletion(session: Session, repository: str, branch: str, paths: list[str]) -> Request:

@@ -71,7 +71,7 @@ def run(session: Session, request: Request, look: Look, *, about: str = "") -> O
         verdict = yield from _verdict(look, failed, about)
         if verdict is Verdict.DONE:
             return None
-        once = session.exactly_once is True and KEY in request.headers
+        once = session.repeats and KEY in request.headers
         if failed.maybe_applied is False:  # the server says no to a repetition, and the first try is unknown still
             failed.attempts, failed.maybe_applied = tuple(tried), None
             raise failed

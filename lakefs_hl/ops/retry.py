@@ -23,7 +23,7 @@ import msgspec
 from lakefs_hl.ops.auth import Authority
 from lakefs_hl.ops.effects import Op, Send, sleep
 from lakefs_hl.ops.failure import Outcome, body_of, doing, failure, is_html, meaning
-from lakefs_hl.spec import errors, models
+from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE
 from lakefs_hl.spec.wire import Endpoint, Request, Response, TransportError
 
@@ -118,13 +118,14 @@ class Session:
         budget: The client's retry tokens.
         where: The endpoint, for messages; "" in process.
         storage: The server's storage configuration once it was asked for.
-        exactly_once: Whether the server honours `Idempotency-Key`; None while that is unknown. Of no use in process,
-            where no answer is lost.
+        exactly_once: Whether the server says that it honours `Idempotency-Key`; None while that is unknown. Of no use
+            in process, where no answer is lost.
+        keys_arrive: Whether the key of a request of ours came back; None while none was answered.
         date: The server's own clock in its last answer, an HTTP date; "" while there is none.
         new_key: Makes an idempotency key that nobody else has.
     """
 
-    __slots__ = ("authority", "budget", "date", "exactly_once", "new_key", "policy", "storage", "where")
+    __slots__ = ("authority", "budget", "date", "exactly_once", "keys_arrive", "new_key", "policy", "storage", "where")
 
     def __init__(
         self,
@@ -140,6 +141,7 @@ class Session:
         self.where = where
         self.storage: models.StorageConfig | None = None
         self.exactly_once: bool | None = None
+        self.keys_arrive: bool | None = None
         self.date = ""
         self.new_key = new_key
 
@@ -148,11 +150,19 @@ class Session:
         """Whether an answer can be lost on its way."""
         return bool(self.where)
 
-    def learn(self, response: Response) -> None:
-        """Note what an answer tells of its server."""
+    @property
+    def repeats(self) -> bool:
+        """Whether a request with a key may be sent again whatever became of it: the server honours and gets keys."""
+        return self.exactly_once is True and self.keys_arrive is True
+
+    def learn(self, request: Request, response: Response) -> None:
+        """Note what an answer tells of its server, and of what lies in between."""
         self.date = response.headers.get("date") or self.date
-        if not self.exactly_once and KEY in response.headers.get(HONOURS, ""):
-            self.exactly_once = True
+        if KEY in response.headers.get(HONOURS, ""):
+            key = request.headers.get(KEY)
+            if key is not None:
+                self.keys_arrive = response.headers.get(KEY) == key
+            self.exactly_once = self.keys_arrive is not False
         elif self.exactly_once is None and response.status < 300:  # a refusal may be a proxy's
             self.exactly_once = False
 
@@ -160,7 +170,7 @@ class Session:
         """The same session under another policy."""
         other = Session(self.authority, policy, where=self.where, new_key=self.new_key)
         other.budget, other.storage = self.budget, self.storage
-        other.exactly_once, other.date = self.exactly_once, self.date
+        other.exactly_once, other.keys_arrive, other.date = self.exactly_once, self.keys_arrive, self.date
         return other
 
 
@@ -212,13 +222,27 @@ def call(
         outcome = exc
     else:
         if session.where and request.url is None:
-            session.learn(response)
+            session.learn(request, response)
         if response.status in request.endpoint.ok:
             session.budget.refill(1)
             return response
         outcome = response
+    if session.exactly_once and KEY in request.headers and maybe_applied(request, outcome):
+        yield from _prove(session, request)
     tries = _Tries(session, request, about, repeat=repeat, attempts=attempts)
     return (yield from _again(tries, outcome, generation))
+
+
+def _prove(session: Session, request: Request) -> Op[None]:
+    """Ask whether keys reach the server before one is relied on: a proxy may drop headers that it does not know."""
+    if session.keys_arrive is not None:
+        return
+    probe = Request(endpoints.HEALTH_CHECK, headers={KEY: request.headers[KEY]})
+    try:
+        answer: Response = yield Send(_signed(session, probe))
+    except TransportError:
+        return  # not known, so it is not relied on
+    session.learn(probe, answer)
 
 
 def _check_text(request: Request, name: str, value: object) -> None:
@@ -348,7 +372,7 @@ class _Tries:
     @property
     def _once(self) -> bool:
         """Whether the server carries this request out once however often it is sent."""
-        return self.session.exactly_once is True and KEY in self.request.headers
+        return self.session.repeats and KEY in self.request.headers
 
     @property
     def left(self) -> float:
@@ -433,7 +457,7 @@ def _again(tries: _Tries, outcome: Outcome, generation: int) -> Op[Response]:
             outcome = exc
         if isinstance(outcome, Response):
             if session.where and request.url is None:
-                session.learn(outcome)
+                session.learn(request, outcome)
             if outcome.status in request.endpoint.ok:
                 session.budget.refill(tries.spent)
                 return outcome

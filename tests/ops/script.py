@@ -97,7 +97,7 @@ def page(*results: Any, kind: Any = None, after: str = "") -> Response:
 def session(authority: Authority | None = None, *, exactly_once: bool | None = None, **policy: Any) -> Session:
     """A session of a server; `exactly_once` is what it knows of it already, None nothing."""
     made = Session(authority or basic("AKEY", "s3cr3t"), Policy(**policy), where="http://lake:8000", new_key=key)
-    made.exactly_once = exactly_once
+    made.exactly_once = made.keys_arrive = exactly_once
     return made
 
 

@@ -224,6 +224,39 @@ def keyed(answer: Any, **headers: str) -> Any:
     return step("commit", "r", "b", answer=answer, body=BODY, headers={"idempotency-key": "op1", **headers})
 
 
+PROOF = step(
+    "healthCheck",
+    answer=ok(status=204, x_lakefs_hl="idempotency-key", idempotency_key="op1"),
+    headers={"idempotency-key": "op1"},
+)
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        ok(status=204, x_lakefs_hl="idempotency-key"),
+        ok(status=204, x_lakefs_hl="idempotency-key", idempotency_key="another"),
+        ok(status=204),
+        lost(),
+    ],
+)
+@pytest.mark.parametrize("option", [{}, {"allow_empty": True}, {"force": True}])
+def test_a_key_that_may_not_reach_the_server_is_not_relied_on(option: dict[str, bool], came: Any) -> None:
+    s = session()
+    s.exactly_once = True  # the server says so in every answer, and a proxy lets that pass
+    probe = step("healthCheck", answer=came, headers={"idempotency-key": "op1"})
+    look = step("logCommits", "r", "b", answer=log(commit(C2), commit(C1, "op1")))
+    assert Play(keyed(lost()), probe, look).run(make(s, **option)).id == C1
+
+
+def test_an_answer_without_the_key_tells_that_keys_do_not_arrive() -> None:
+    s = session()
+    s.exactly_once = True
+    Play(keyed(ok(commit(C1), 201, x_lakefs_hl="idempotency-key"))).run(make(s))
+    assert s.exactly_once is False
+    Play(head(x_lakefs_hl="idempotency-key"), keyed(ok(commit(C1), 201, x_lakefs_hl="idempotency-key"))).run(make(s))
+
+
 @pytest.mark.parametrize("option", [{}, {"allow_empty": True}, {"force": True}])
 def test_a_lost_answer_is_asked_for_again_by_its_key(option: dict[str, bool]) -> None:
     play = Play(keyed(lost()), keyed(no(503, "x")), keyed(ok(commit(C1), 201)))
@@ -232,7 +265,7 @@ def test_a_lost_answer_is_asked_for_again_by_its_key(option: dict[str, bool]) ->
 
 def test_the_first_look_tells_whether_a_server_honours_keys() -> None:
     s = session()
-    play = Play(head(x_lakefs_hl="idempotency-key"), keyed(lost()), keyed(ok(commit(C1), 201)))
+    play = Play(head(x_lakefs_hl="idempotency-key"), keyed(lost()), PROOF, keyed(ok(commit(C1), 201)))
     assert play.run(make(s)).id == C1
     assert s.exactly_once is True
     assert Play(keyed(ok(commit(C1), 201))).run(make(s)).id == C1  # no look from then on
@@ -251,7 +284,7 @@ def test_a_refusal_tells_nothing_but_of_a_server_that_honours_keys() -> None:
         make(s), errors.NotFoundException
     )
     assert s.exactly_once is None
-    ours = keyed(no(404, "branch not found", x_lakefs_hl="idempotency-key"))
+    ours = keyed(no(404, "branch not found", x_lakefs_hl="idempotency-key", idempotency_key="op1"))
     Play(step("getBranch", "r", "b", answer=no(404, "branch not found")), ours).fails(make(s), errors.NotFoundException)
     assert s.exactly_once is True
 

@@ -150,6 +150,7 @@ def test_where_keys_are_honoured_nothing_is_looked_at() -> None:
     Play(
         head("b", C1, x_lakefs_hl="idempotency-key"),
         step("deleteObject", "r", "b", answer=lost(), headers=once),
+        step("healthCheck", answer=ok(x_lakefs_hl="idempotency-key", idempotency_key="a-key"), headers=once),
         step("deleteObject", "r", "b", answer=ok(), headers=once),
     ).run(objects.delete(s, "r", "b", "k"))
 
@@ -196,16 +197,30 @@ def test_only_what_failed_on_the_servers_side_is_tried_again() -> None:
     final, passing = ObjectError(403, "no", "a"), ObjectError(500, "oops", "c")
     play = Play(
         step("deleteObjects", "r", "b", answer=errors_of(final, passing), body={"paths": ["a", "b", "c"]}),
+        there("c", OLD),
+        at(OLD),
         step("deleteObjects", "r", "b", answer=errors_of(), body={"paths": ["c"]}),
     )
-    assert play.run(objects.delete_batch(S, "r", "b", ["a", "b", "c"])) == [final]
+    assert play.run(objects.delete_batch(known(), "r", "b", ["a", "b", "c"])) == [final]
     assert play.slept == [(0.1, 0.0)]
 
 
 def test_what_fails_for_good_is_returned_after_five_tries() -> None:
     failing = ObjectError(503, "slow down", "c")
-    play = Play(*[step("deleteObjects", "r", "b", answer=errors_of(failing))] * 5)
-    assert play.run(objects.delete_batch(S, "r", "b", ["c"])) == [failing]
+    tried = step("deleteObjects", "r", "b", answer=errors_of(failing))
+    play = Play(*[tried, there("c"), at(OLD)] * 4, tried)
+    assert play.run(objects.delete_batch(known(), "r", "b", ["c"])) == [failing]
+
+
+@pytest.mark.parametrize("exactly_once", [False, True])
+def test_an_item_that_failed_is_looked_at_before_it_is_tried_again(exactly_once: bool) -> None:
+    s, (done, new, hidden) = known(), (ObjectError(500, "oops", path) for path in ("done", "new", "hidden"))
+    s.exactly_once = s.keys_arrive = exactly_once  # a batch of what is left is another request, with a key of its own
+    play = Play(step("deleteObjects", "r", "b", answer=errors_of(done, new)), absent("done"), there("new", NEW))
+    assert play.run(objects.delete_batch(s, "r", "b", ["done", "new"])) == [new]
+    look = step("statObject", "r", "b", answer=no(403, "no"))
+    play = Play(step("deleteObjects", "r", "b", answer=errors_of(hidden)), look)
+    assert play.run(objects.delete_batch(s, "r", "b", ["hidden"])) == [hidden]
 
 
 def test_an_error_that_names_no_path_is_returned() -> None:

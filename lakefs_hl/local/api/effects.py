@@ -21,7 +21,7 @@ from lakefs_hl.spec.wire import Request, Response
 
 T = TypeVar("T")
 HEADER: Final = "idempotency-key"
-_KEY: Final = re.compile(r"[!-~]{1,255}")
+KEY: Final = re.compile(r"[!-~]{1,255}")
 #: Headers that say what a request means, besides those of an object's metadata.
 _MEANING: Final = frozenset({"content-type", "if-match", "if-none-match"})
 _METADATA: Final = ("x-lakefs-meta-", "x-lakefs-internal-")
@@ -59,7 +59,7 @@ class Effect(Generic[T]):
         It is executed, until the transaction of its effect meets the key: to look for it before would cost every
         request, and a repetition is rare. Whether it was refused because the first one was not is looked up after.
         """
-        if _KEY.fullmatch(key) is None:
+        if KEY.fullmatch(key) is None:
             raise BadRequestException(
                 f'parameter "Idempotency-Key" in header has an error: {key[:80]!r} is not 1 to 255 visible ASCII '
                 "characters"

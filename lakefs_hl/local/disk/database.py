@@ -433,13 +433,20 @@ class Database:
             self._writer.execute("ROLLBACK")
 
     def leave(self) -> None:
-        """Lets go of whatever of the locks is ours, also half-way into taking them."""
+        """Lets go of whatever of the locks is ours, also half-way into taking them.
+
+        A transaction that an interruption left open, between the lines that would have ended it, is undone: the next
+        writer could not begin, and those of other processes would wait for it.
+        """
         if self._turn.mine():
             try:
-                if not self._closed:
-                    self._lock.reset()
+                self.rollback()
             finally:
-                self._turn.release()
+                try:
+                    if not self._closed:
+                        self._lock.reset()
+                finally:
+                    self._turn.release()
 
     def fail(self, reason: str) -> None:
         """Makes the lake read-only in this process: a failed sync must not be papered over by a second one."""

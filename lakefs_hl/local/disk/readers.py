@@ -44,7 +44,7 @@ class Readers:
             self._lent.add(reader)
         try:
             reader.execute("BEGIN")
-        except apsw.Error:
+        except BaseException:  # an interruption too: nobody would bring it back
             self._back(reader, keep=False)
             raise
         return reader

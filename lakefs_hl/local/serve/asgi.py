@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias, cast
 
-from lakefs_hl.local.api import App, answers
+from lakefs_hl.local.api import App, answers, effects
 from lakefs_hl.local.serve import exchange
 from lakefs_hl.local.serve.exchange import Asked
 from lakefs_hl.spec import endpoints
@@ -76,7 +76,7 @@ class Asgi:
         path = cast("bytes", scope["raw_path"]).decode("latin-1")
         asked = exchange.parse(self._app, method, path, scope["query_string"].decode("latin-1"), headers)
         if isinstance(asked, Response):
-            await self._answer(asked, method, receive, send, close=method not in ("GET", "HEAD"))
+            await self._answer(asked, method, headers, receive, send, close=method not in ("GET", "HEAD"))
             return
         spool, close = None, False
         try:
@@ -87,7 +87,7 @@ class Asgi:
                 response, close = answers.refuse(413, str(exc)), True
             except OSError as exc:  # the body could not be put aside
                 response, close = exchange.failure(exc, asked.endpoint.operation), True
-            await self._answer(response, method, receive, send, close=close)
+            await self._answer(response, method, headers, receive, send, close=close)
         except ClientGone:
             return
         finally:
@@ -139,10 +139,17 @@ class Asgi:
     # -- out --------------------------------------------------------------------------------------------------------
 
     async def _answer(
-        self, response: Response, method: str, receive: Receive, send: Send, *, close: bool = False
+        self,
+        response: Response,
+        method: str,
+        asked: Mapping[str, str],
+        receive: Receive,
+        send: Send,
+        *,
+        close: bool = False,
     ) -> None:
         head = method == "HEAD"
-        headers = exchange.dress(response, head=head)
+        headers = exchange.dress(response, head=head, key=asked.get(effects.HEADER))
         if close:
             headers.append((b"connection", b"close"))
         try:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
-from lakefs_hl.local.api import App, answers, principals
+from lakefs_hl.local.api import App, answers, effects, principals
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, ServerException
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
@@ -137,8 +137,14 @@ def length(response: Response) -> int:
     return body.length if isinstance(body, FileSlice) else len(body)
 
 
-def dress(response: Response, *, head: bool = False) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer as HTTP sends them: the API's, a length, a fresh id, what this server is."""
+def dress(response: Response, *, head: bool = False, key: str | None = None) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer as HTTP sends them: the API's, a length, a fresh id, what this server is.
+
+    Args:
+        response: The answer.
+        head: Whether HEAD was asked.
+        key: The request's idempotency key, which is sent back: so a client knows that no proxy has dropped it.
+    """
     found = [(name.encode("latin-1"), _value(value)) for name, value in response.headers.items()]
     if "content-length" not in response.headers and response.status not in (204, 304) and not head:
         found.append((b"content-length", str(length(response)).encode()))
@@ -146,6 +152,8 @@ def dress(response: Response, *, head: bool = False) -> list[tuple[bytes, bytes]
         found.append((b"x-content-type-options", b"nosniff"))
     found.append((b"x-request-id", str(uuid.uuid4()).encode()))
     found.append(_OURS)
+    if key is not None and effects.KEY.fullmatch(key) is not None:
+        found.append((effects.HEADER.encode(), key.encode()))
     return found
 
 

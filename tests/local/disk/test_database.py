@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import apsw
 import pytest
@@ -192,6 +193,55 @@ def test_a_write_inside_a_write_says_so(database: Database) -> None:
             database.submit(lambda _writer: None)
         writer.execute(PUT, (1, b"a", b"v"))
     assert paths(database) == [b"a"]
+
+
+class Interrupter:
+    """Raises KeyboardInterrupt after the nth statement that SQLite has carried out, where a real Ctrl-C is seen."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self, frame: FrameType, event: str, function: object) -> None:
+        if event == "c_return" and getattr(function, "__name__", "") == "execute":
+            self.left -= 1
+            if not self.left:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+@pytest.mark.parametrize("call", ["read", "write", "submit"])
+def test_an_interruption_right_after_any_statement_leaves_nothing_open(
+    database: Database, call: str, after: int
+) -> None:
+    put(database, b"a")
+    paths(database)
+    interrupter = Interrupter(after)
+    sys.setprofile(interrupter)
+    try:
+        if call == "read":
+            paths(database)
+        elif call == "submit":
+            put(database, b"b")
+        else:
+            with database.write() as writer:
+                writer.execute(PUT, (1, b"b", b"v"))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.setprofile(None)
+    assert not database.writing
+    assert not database.readers._lent
+    put(database, b"c")
+    assert b"c" in paths(database)
+
+
+def test_what_an_interruption_left_open_is_undone_with_the_lock(database: Database) -> None:
+    database.begin().execute(PUT, (1, b"a", b"v"))
+    database.leave()  # the line between, which ends the transaction, was never reached
+    assert not database.writing
+    put(database, b"b")
+    assert paths(database) == [b"b"]
 
 
 def test_an_abandoned_write_is_undone(database: Database) -> None:

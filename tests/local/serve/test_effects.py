@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from lakefs_hl.local.api.effects import KEY
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.endpoints import BASE
@@ -46,7 +47,12 @@ def exchange(
     connection.request(method, path, body=body, headers={"authorization": f"Basic {pair}", **(headers or {})})
     response = connection.getresponse()
     found = response.status, response.read(), response.getheader("content-type")
-    assert ANNOUNCED in [(name.lower(), value) for name, value in response.getheaders()]
+    announced = [(name.lower(), value) for name, value in response.getheaders()]
+    assert ANNOUNCED in announced
+    key = {name.lower(): value for name, value in (headers or {}).items()}.get("idempotency-key")
+    # the key comes back, so that a client knows that no proxy has dropped it
+    wanted = [("idempotency-key", key)] if key is not None and KEY.fullmatch(key) else []
+    assert [pair for pair in announced if pair[0] == "idempotency-key"] == wanted
     connection.close()
     return found
 
