@@ -162,8 +162,8 @@ def init(
     """
     from lakefs_hl.building import hidden
 
-    host, endpoint, proxy, password, secret_access_key, access_token, jwt_token = hidden(
-        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token
+    host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers = hidden(
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers
     )
     del hidden
     given = dict(locals())

@@ -595,7 +595,12 @@ def _secret(value: object, argument: str) -> str:
 
 
 def _headers(value: object, argument: str) -> dict[str, str]:
-    return metadata(value, argument, secret=True)
+    if isinstance(value, Unfit):
+        msg = f"{argument} must be a mapping of strings to strings, not {value.kind}"
+        raise TypeError(msg)
+    if not isinstance(value, Mapping):
+        return metadata(value, argument, secret=True)
+    return {text(name, argument): _secret(item, f"{argument}[{name!r:.80}]") for name, item in value.items()}
 
 
 def _local_path(value: object, argument: str) -> str:

@@ -188,7 +188,7 @@ def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: 
     """
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{found.region}/sts/aws4_request"
-    signed = {"host": found.host} | {name.lower(): " ".join(value.split()) for name, value in headers.items()}
+    signed = {"host": found.host} | {name.lower(): " ".join(reveal(value).split()) for name, value in headers.items()}
     query = {
         "Action": "GetCallerIdentity",
         "Version": _VERSION,

@@ -27,7 +27,7 @@ from lakefs_hl.spec.errors import (
     InvalidConfigError,
     LakeError,
 )
-from lakefs_hl.spec.secret import hide, hide_login, reveal
+from lakefs_hl.spec.secret import hide, hide_login, hide_values, reveal
 
 if TYPE_CHECKING:
     from lakefs_hl.aws import Role
@@ -43,6 +43,8 @@ SETTLED: Final = frozenset(
     {"host", "username", "password", "access_token", "profile", "committer", "create", "pickle_secrets"}
 )
 _SECRETS: Final = ("password", "access_token")
+#: How to log in by AWS role: where its headers are left out of a pickle, all of it is.
+_ROLE: Final = ("aws_role", "token_ttl_seconds", "url_presign_ttl_seconds", "token_request_headers")
 
 
 class Recipe(TypedDict, total=False):
@@ -81,14 +83,30 @@ class Hidden(NamedTuple):
     secret_access_key: Any
     access_token: Any
     jwt_token: Any
+    token_request_headers: Any
 
 
 def hidden(
-    host: Any, endpoint: Any, proxy: Any, password: Any, secret_access_key: Any, access_token: Any, jwt_token: Any
+    host: Any,
+    endpoint: Any,
+    proxy: Any,
+    password: Any,
+    secret_access_key: Any,
+    access_token: Any,
+    jwt_token: Any,
+    token_request_headers: Any,
 ) -> Hidden:
     """Hide secrets: the first thing that a call does with arguments that may be some."""
-    urls = (hide_login(url) for url in (host, endpoint, proxy))
-    return Hidden(*urls, *(hide(one) for one in (password, secret_access_key, access_token, jwt_token)))
+    return Hidden(
+        hide_login(host),
+        hide_login(endpoint),
+        hide_login(proxy),
+        hide(password),
+        hide(secret_access_key),
+        hide(access_token),
+        hide(jwt_token),
+        hide_values(token_request_headers),
+    )
 
 
 def recipe_of(given: Mapping[str, Any]) -> Recipe:
@@ -326,12 +344,12 @@ def pickled(recipe: Recipe, endpoint: str, *, left_out: bool) -> tuple[dict[str,
     With a secret, whether in the pickle or left out, goes the endpoint that it is for.
     """
     kept: dict[str, Any] = dict(recipe)
-    named = any(name in recipe for name in _SECRETS)
+    named = any(name in recipe for name in (*_SECRETS, "token_request_headers"))
     if named:
         kept.setdefault("host", endpoint)
     if recipe.get("pickle_secrets"):
-        return {name: reveal(value) if isinstance(value, str) else value for name, value in kept.items()}, False
-    for name in ("username", *_SECRETS) if named else ():
+        return revealed(cast("Recipe", kept)), False
+    for name in ("username", *_SECRETS, *(_ROLE if "token_request_headers" in kept else ())) if named else ():
         kept.pop(name, None)
     proxy = kept.get("proxy")
     if proxy is not None and "@" in proxy:
@@ -340,8 +358,17 @@ def pickled(recipe: Recipe, endpoint: str, *, left_out: bool) -> tuple[dict[str,
     return kept, named or left_out
 
 
+def revealed(recipe: Recipe) -> dict[str, Any]:
+    """Return arguments with the secrets among them as plain text, for a pickle that may carry them."""
+    plain = {name: reveal(value) if isinstance(value, str) else value for name, value in recipe.items()}
+    if (headers := recipe.get("token_request_headers")) is not None:
+        plain["token_request_headers"] = {name: reveal(value) for name, value in headers.items()}
+    return plain
+
+
 def hidden_again(recipe: Recipe) -> Recipe:
     """Return arguments that come out of a pickle, the secrets among them hidden."""
     urls = {name: hide_login(value) for name, value in recipe.items() if name in ("host", "proxy")}
     secrets = {name: hide(value) for name, value in recipe.items() if name in _SECRETS}
-    return cast("Recipe", {**recipe, **urls, **secrets})
+    headers = {name: hide_values(value) for name, value in recipe.items() if name == "token_request_headers"}
+    return cast("Recipe", {**recipe, **urls, **secrets, **headers})

@@ -19,7 +19,7 @@ from lakefs_hl._version import __version__
 from lakefs_hl.building import Recipe, hidden
 from lakefs_hl.ops import server
 from lakefs_hl.ops.retry import Budget, Session
-from lakefs_hl.spec.errors import LakeFSException, UnsupportedOperationException
+from lakefs_hl.spec.errors import InvalidConfigError, LakeFSException, UnsupportedOperationException
 from lakefs_hl.spec.secret import reveal
 from lakefs_hl.transport.blocking import Blocking, Transport, bare, quiet, told
 from lakefs_hl.transport.forks import watch
@@ -63,9 +63,10 @@ class Client:
         committer: Who commits to a lake in process; a server knows it from the credentials.
         create: Whether `local:PATH` makes a lake where there is none. False makes that an error.
         allowed_storage_hosts: Hosts that a pre-signed URL may name although they lie inside our network.
-        pickle_secrets: Whether a pickled client carries the secret and the token that it was given. By default they
-            are left out: where the client is unpickled, credentials of that process are used if its own configuration
-            names the same endpoint, else the first call raises.
+        pickle_secrets: Whether a pickled client carries the secret, the token, the login at a proxy and the
+            `token_request_headers` that it was given. By default they are left out: where the client is unpickled,
+            credentials of that process are used if its own configuration names the same endpoint, else the first call
+            raises.
         aws_role: True logs in with the machine's AWS role; needs `pip install 'lakefs-hl[aws]'`.
         token_ttl_seconds: How long a token got by AWS role is to live, seconds.
         url_presign_ttl_seconds: How long the signed identity is valid, seconds.
@@ -124,8 +125,8 @@ class Client:
         secret_access_key: str | None = None,
         jwt_token: str | None = None,
     ) -> None:
-        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token = hidden(
-            host, endpoint, proxy, password, secret_access_key, access_token, jwt_token
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers = hidden(
+            host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers
         )
         given = {name: value for name, value in locals().items() if name != "self"}
         self._begin({})
@@ -289,8 +290,11 @@ class Client:
         made.verify_ssl = self._recipe.get("verify_ssl", True)
         proxies = self._settings.proxies
         if proxy := proxies.get(urlsplit(self.endpoint).scheme) or proxies.get("all"):
+            from lakefs_hl.spec.hosts import proxy_fault
             from lakefs_hl.transport.http import without_login
 
+            if why := proxy_fault(proxy):
+                raise InvalidConfigError(f"the proxy that is configured is none: {why}")
             made.proxy, made.proxy_headers = without_login(proxy)
         opened: LakeFSClient = cast("Any", LakeFSClient)(
             made, header_name="X-Lakefs-Client", header_value=f"lakefs-hl/{__version__}"
@@ -391,7 +395,7 @@ class Client:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the arguments, without secrets unless `pickle_secrets`; all else is looked up where it is used."""
         if not self._is_settled:
-            return _remake, (dict(self._recipe), self._left_out)
+            return _remake, (building.revealed(self._recipe), self._left_out)
         return _remake, building.pickled(self._recipe, self.endpoint, left_out=self._left_out)
 
     def __copy__(self) -> Self:

@@ -24,7 +24,7 @@ from lakefs_hl.credentials import KeyPair as KeyPair
 from lakefs_hl.credentials import Nobody as Nobody
 from lakefs_hl.credentials import Token as Token
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
-from lakefs_hl.spec.hosts import ascii_host
+from lakefs_hl.spec.hosts import ascii_host, proxy_fault
 from lakefs_hl.spec.secret import hide, hide_login, reveal
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8000"
@@ -467,9 +467,9 @@ def _proxies(given: Given, env: Variables, lines: list[Line]) -> tuple[dict[str,
 
 
 def _proxy(value: str, source: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidConfigError(f"{source}{_without_login(value)!r} is not a proxy: want http://host:port")
+    why = proxy_fault(value)
+    if why:
+        raise InvalidConfigError(f"{source}{_without_login(value)!r} is not a proxy: {why}")
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from lakefs_hl.spec.errors import InvalidConfigError
-from lakefs_hl.spec.secret import hide, reveal
+from lakefs_hl.spec.secret import hide, hide_values, reveal
 
 PROVIDER: Final = "LAKECTL_CREDENTIALS_PROVIDER"
 _AWS: Final = "aws_iam"
@@ -147,4 +147,4 @@ def role_of(provider: Mapping[str, Any], source: str) -> AwsRole:
         raise InvalidConfigError(f"{source}: credentials.provider.{_AWS}: {exc}") from None
     if role.token_ttl_seconds <= 0 or role.url_presign_ttl_seconds <= 0:
         raise InvalidConfigError(f"{source}: credentials.provider.{_AWS}: a time to live must be at least 1 second")
-    return role
+    return msgspec.structs.replace(role, token_request_headers=hide_values(role.token_request_headers))

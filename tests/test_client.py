@@ -537,6 +537,42 @@ def test_b9_93_a_secret_that_was_given_is_left_out_of_a_pickle(
     assert twin.explain_auth()[1] == ("credentials", "access key AKIA… and its secret", "environment")
 
 
+@pytest.mark.parametrize("make", [Client, aio.Client])
+def test_headers_of_an_aws_login_are_secrets(monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
+    """What a gateway wants signed may be a key of its own."""
+    headers = {"X-Api-Key": SECRET}
+    options: dict[str, Any] = {"aws_role": True, "token_ttl_seconds": 60, "token_request_headers": headers}
+    client = make("https://lake.example", **options)
+    for data in (pickle.dumps(client), pickle.dumps(pickle.loads(pickle.dumps(client)))):
+        assert SECRET.encode() not in data
+        with pytest.raises(exceptions.NoAuthenticationFound, match="pickled without its secret"):
+            pickle.loads(data).explain_auth()
+    assert (
+        SECRET
+        not in f"{client!r}{vars(client)}{client._blocking._settings if make is aio.Client else client._settings}"
+    )
+    carries = make("https://lake.example", **options, pickle_secrets=True)
+    twin = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(carries))))
+    assert SECRET not in repr(vars(twin))
+    assert twin == carries
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "https://lake.example")
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    assert pickle.loads(pickle.dumps(client)).explain_auth()[1].source == "environment"
+
+
+@pytest.mark.parametrize("make", [Client, aio.Client])
+def test_a_client_that_was_not_used_since_it_was_unpickled_is_pickled_again(make: Any, server: Peer) -> None:
+    """A scheduler or a pool within a pool passes on what it does not use."""
+    for options in ({"username": KEY, "password": SECRET}, {"access_token": SECRET}):
+        client = make(server.url, **options, proxy=f"http://u:{SECRET}@127.0.0.1:1", pickle_secrets=True)
+        handle = (aio if make is aio.Client else lakefs_hl).repository("example", client=client).branch("main")
+        for thing in (client, handle):
+            passed_on = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(thing))))
+            assert SECRET not in repr(vars(passed_on))
+            assert passed_on == thing
+
+
 def test_the_endpoint_of_a_secret_that_was_given_goes_with_it(monkeypatch: pytest.MonkeyPatch, server: Peer) -> None:
     monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", server.url)
     carries, leaves = (Client(username=KEY, password=SECRET, pickle_secrets=kept) for kept in (True, False))

@@ -618,8 +618,9 @@ def test_b9_88_a_proxy_given_wins_and_an_empty_one_is_none() -> None:
     assert (given_.proxies, given_.no_proxy) == ({"all": f"http://u:{SECRET}@q:1"}, ())
     assert SECRET not in repr(given_.lines)
     assert settled(env, proxy="").proxies == {}
-    with pytest.raises(InvalidConfigError, match="is not a proxy"):
-        settled({}, proxy="socks5://h:1")
+    for wrong in ("socks5://h:1", "http://h:99999", "http://h:0", "http://[::1", "http://", "h:1", "http://straße.de"):
+        with pytest.raises(InvalidConfigError, match="is not a proxy"):
+            settled({}, proxy=wrong)
 
 
 def test_b9_88_certificate_authorities(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ class Client:
         secret_access_key: str | None = None,
         jwt_token: str | None = None,
     ) -> None:
-        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token = hidden(
-            host, endpoint, proxy, password, secret_access_key, access_token, jwt_token
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers = hidden(
+            host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers
         )
         given = {name: value for name, value in locals().items() if name != "self"}
         self._wrap(blocking.Client(**given))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from lakefs_hl.ops import logged, objects, removal
+from lakefs_hl.ops import logged, objects, refs, removal
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import commit as resolve
 from lakefs_hl.ops.refs import pin
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
 
@@ -141,7 +143,8 @@ def reset(session: Session, repository: str, branch: str, path: str | None = Non
             return removal.Verdict.DONE
         return removal.Verdict.SAME if is_ephemeral(branch) else removal.Verdict.CHANGED
 
-    yield from removal.run(session, request, look)
+    about = f"resetting staged changes of {object_uri(repository, branch, path or '')}"
+    yield from refs.write_to(session, repository, branch, about, removal.run(session, request, look))
 
 
 def reset_path(session: Session, repository: str, branch: str, path: str) -> Op[None]:
@@ -153,16 +156,18 @@ def reset_path(session: Session, repository: str, branch: str, path: str) -> Op[
     Raises:
         ObjectNotFoundException: There is no such object or prefix, neither staged nor committed.
     """
-    staged = yield from uncommitted_page(session, repository, branch, "", 1, prefix=path)
+    about = f"resetting staged changes of {object_uri(repository, branch, path)}"
+    look = uncommitted_page(session, repository, branch, "", 1, prefix=path)
+    staged = yield from refs.write_to(session, repository, branch, about, look)
     known = [row.path for row in staged.results] if path else [""]
     if path not in known and not (known and path.endswith("/")):  # the path itself comes before all it is a prefix of
         listed = yield from objects.list_page(session, repository, branch, "", 1, prefix=path)
         known = [row.path for row in listed.results]
     if path not in known and not (known and path.endswith("/")):
-        uri = object_uri(repository, branch, path)
         what = "object below this prefix" if path.endswith("/") else "object of this path; a prefix ends with '/'"
-        error = errors.ObjectNotFoundException(f"resetting staged changes of {uri}: there is no {what}")
-        error.filename = uri
+        error = errors.ObjectNotFoundException(f"{about}: there is no {what}")
+        error.errno, error.filename = errno.ENOENT, object_uri(repository, branch, path)
+        error.kind = ErrorKind.OBJECT_NOT_FOUND
         raise error
     yield from reset(session, repository, branch, path)
 
@@ -190,7 +195,8 @@ def hard_reset(session: Session, repository: str, branch: str, ref: str) -> Op[N
         return removal.Verdict.DONE if met == pinned else removal.Verdict.CHANGED
 
     request = Request(endpoints.HARD_RESET_BRANCH, (repository, branch), {"ref": pinned})
-    yield from removal.run(session, request, look, about=about)
+    moved = removal.run(session, request, look, about=about)
+    yield from refs.write_to(session, repository, branch, about, moved)
 
 
 def commit(
@@ -215,7 +221,8 @@ def commit(
     request = logged.request(endpoints.COMMIT, (repository, branch), body)
     again = not (creation.allow_empty or creation.force)
     trace = logged.Trace(repository, branch, op_id, now, about, again=again, since=since)
-    return (yield from logged.run(session, request, trace, models.Commit))
+    committed = logged.run(session, request, trace, models.Commit)
+    return (yield from refs.write_to(session, repository, branch, about, committed))
 
 
 def revert(
@@ -238,7 +245,8 @@ def revert(
     body = models.Revert(pinned, parent_number, overrides, allow_empty=allow_empty or None)
     request = logged.request(endpoints.REVERT_BRANCH, (repository, branch), body)
     trace = logged.Trace(repository, branch, op_id, now, about, again=not allow_empty)
-    return (yield from logged.run(session, request, trace, models.Commit))
+    reverted = logged.run(session, request, trace, models.Commit)
+    return (yield from refs.write_to(session, repository, branch, about, reverted))
 
 
 def cherry_pick(
@@ -258,4 +266,5 @@ def cherry_pick(
     body = models.CherryPick(origin.id, parent_number, overrides)
     request = logged.request(endpoints.CHERRY_PICK, (repository, branch), body)
     trace = logged.Trace(repository, branch, op_id, now, about, again=False)  # a repetition makes an empty commit
-    return (yield from logged.run(session, request, trace, models.Commit))
+    picked = logged.run(session, request, trace, models.Commit)
+    return (yield from refs.write_to(session, repository, branch, about, picked))

@@ -139,7 +139,7 @@ def _middle_box(request: Request, response: Response) -> str | None:
     meaning = _MIDDLE_BOX.get(response.status)
     if meaning is None or request.url is not None or server_message(response) is not None:
         return None
-    if response.status != 413:
+    if response.status != 413 or not request.body:
         return meaning
     body = request.body
     size = len(body) if isinstance(body, bytes) else body.length
@@ -229,7 +229,7 @@ def _refused(request: Request, response: Response, about: str) -> errors.ServerE
     else:
         said = _middle_box(request, response) or words or _unsaid(response)
     status = f"{response.status} {response.reason}".rstrip()
-    advice = _STORE_ADVICE if stored and kind is ErrorKind.STORE_REFUSED else _advice(request, kind)
+    advice = _STORE_ADVICE if stored and kind is ErrorKind.STORE_REFUSED else _advice(request, kind, words)
     error = _class(request, response.status, kind)(f"{about}: {said} ({status})" + (f"; {advice}" if advice else ""))
     error.status, error.reason, error.kind, error.server_message = response.status, response.reason, kind, words
     error.body = b"" if stored else body_of(response)[:BODY]  # a store's error page repeats what was signed
@@ -254,8 +254,9 @@ def meaning(request: Request, response: Response, words: str | None = None) -> E
         return ErrorKind.STORE_REFUSED if status in (400, 403) else ErrorKind.GONE if status == 404 else ErrorKind.OTHER
     said = _words(response) if words is None else words
     kind = kind_of(operation, status, said, create_only="if-none-match" in request.headers)
-    if kind is ErrorKind.COMMIT_NOT_FOUND and operation == "getCommit" and not _COMMIT.fullmatch(request.params[1]):
-        return ErrorKind.REFERENCE_NOT_FOUND  # lakeFS calls whatever a reference names a commit there
+    if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND) and (ref := _missing(request, said)):
+        # lakeFS calls whatever a reference names a commit in one operation, and a commit a reference in another
+        return ErrorKind.COMMIT_NOT_FOUND if _COMMIT.fullmatch(ref) else ErrorKind.REFERENCE_NOT_FOUND
     return kind
 
 
@@ -288,10 +289,21 @@ def _class(request: Request, status: int, kind: ErrorKind) -> type[errors.Server
     return errors.for_status(status)
 
 
-def _advice(request: Request, kind: ErrorKind) -> str:
+def _advice(request: Request, kind: ErrorKind, words: str) -> str:
     if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND):
-        return missing_reference(request.params[1]) if len(request.params) == 2 else "there is no such reference"
+        return missing_reference(found) if (found := _missing(request, words)) else "there is no such reference"
     return _ADVICE.get(kind, "")
+
+
+def _missing(request: Request, words: str) -> str:
+    """The reference that a refusal is about, of the several that a request may name; "" if that is not known."""
+    for name, beginning in (("stop_at", "stop_at: "), ("after", "from ref: ")):
+        if name in request.query and words.startswith(beginning):
+            return str(request.query[name])
+    for index, beginning in ((1, "get commit by branch "), (2, "get commit by ref ")):
+        if len(request.params) == 3 and words.startswith(beginning):
+            return request.params[index]
+    return request.params[1] if len(request.params) == 2 else ""
 
 
 def missing_reference(ref: str) -> str:

@@ -46,7 +46,8 @@ def start(
     """
     about = f"importing into branch {branch!r} of lakefs://{repository}"
     look = Request(endpoints.DIFF_BRANCH, (repository, branch), {"amount": "1"})
-    staged = yield from ask(session, models.DiffPage, look, about=about)
+    asked = ask(session, models.DiffPage, look, about=about)
+    staged = yield from refs.write_to(session, repository, branch, about, asked)
     if staged.results:
         error = errors.BadRequestException(
             f"{about}: the branch has uncommitted changes ({staged.results[0].path!r} is one): "

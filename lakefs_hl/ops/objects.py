@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
 from lakefs_hl.ops import logged, refs, removal
 from lakefs_hl.ops.effects import Op, gather, sleep
-from lakefs_hl.ops.failure import is_html
 from lakefs_hl.ops.retry import Session, ask, call, keyed
 from lakefs_hl.spec import endpoints, errors, models
-from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
 
@@ -22,7 +19,6 @@ BATCH: Final = 1000
 LOOKS: Final = 16
 #: The status of an item whose outcome is unknown: no answer told one.
 UNKNOWN: Final = 0
-_BRANCH: Final = re.compile(r"[-\w]+", re.ASCII)
 _KEPT: Final = (
     "outcome unknown: the answer was lost, and an object is there that may have been written since; it was kept. "
     "Delete it again if it is to go"
@@ -116,32 +112,10 @@ def delete(session: Session, repository: str, branch: str, path: str) -> Op[None
     try:
         yield from removal.run(session, request, verdict)
     except (errors.NotFoundException, errors.BadRequestException) as exc:
-        yield from check_writable(session, repository, branch, f"deleting {object_uri(repository, branch, path)}", exc)
+        yield from refs.check_writable(
+            session, repository, branch, f"deleting {object_uri(repository, branch, path)}", exc
+        )
         raise
-
-
-def check_writable(
-    session: Session, repository: str, ref: str, about: str, refused: errors.ServerException
-) -> Op[None]:
-    """Raises if a write met no branch because its reference is a tag, a commit or an expression.
-
-    Raises:
-        BadRequestException: It is one, and no write changes it.
-    """
-    expression = refused.kind is ErrorKind.INVALID_ARGUMENT and not _BRANCH.fullmatch(ref)
-    if refused.kind is not ErrorKind.BRANCH_NOT_FOUND and not expression:
-        return
-    try:
-        found = yield from refs.commit(session, repository, ref)
-    except errors.LakeFSException:
-        return
-    what = (
-        "commits are" if found.id == ref else f"{ref!r} is not a branch but stands for commit {found.id}; commits are"
-    )
-    error = errors.BadRequestException(f"{about}: {what} immutable: write to a branch and commit it")
-    error.__dict__.update(refused.__dict__)
-    error.kind = ErrorKind.IMMUTABLE_REFERENCE
-    raise error from None
 
 
 def _remains(session: Session, repository: str, branch: str, paths: list[str], since: str) -> Op[list[removal.Verdict]]:
@@ -265,7 +239,9 @@ def delete_all(
     failed = list[models.ObjectError]()
     while batch := list(islice(stream, BATCH)):
         if not known:
-            yield from call(session, Request(endpoints.GET_BRANCH, (repository, branch)))
+            about = f"deleting objects of lakefs://{repository}/{branch}"
+            look = call(session, Request(endpoints.GET_BRANCH, (repository, branch)), about=about)
+            yield from refs.write_to(session, repository, branch, about, look)
             known = True
         suspects = {path for path in batch if path.endswith("/")}
         prefixes = (yield from _prefixes(session, repository, branch, suspects)) if suspects else suspects
@@ -317,7 +293,8 @@ def copy(
     )
     about = f"copying {object_uri(repository, from_ref, from_path)} to {object_uri(repository, branch, to_path)}"
     try:
-        return (yield from ask(session, models.ObjectStats, request, about=about))
+        copied = ask(session, models.ObjectStats, request, about=about)
+        return (yield from refs.write_to(session, repository, branch, about, copied))
     except errors.ObjectNotFoundException:
         yield from check_reference(session, repository, from_ref, about)
         raise
@@ -354,14 +331,13 @@ def set_metadata(
 
     about = f"setting metadata of {object_uri(repository, branch, path)}"
     try:
-        response = yield from removal.run(session, request, verdict)
+        yield from refs.write_to(session, repository, branch, about, removal.run(session, request, verdict))
     except errors.ObjectNotFoundException:
         yield from check_reference(session, repository, branch, about)
         raise
-    if response is not None and is_html(response):  # lakeFS answers 201 or 204 without a record
-        error = errors.ProtocolException(f"{about}: a web page came instead of lakeFS's answer; is the endpoint right?")
-        error.maybe_applied = None
-        raise error
+    # lakeFS reports success where there is no repository
+    if known is None and session.remote and not session.exactly_once:
+        yield from check_reference(session, repository, branch, about)
 
 
 def _same(now: models.ObjectStats, before: models.ObjectStats) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -14,9 +14,12 @@ from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.paging import PAGE
 from lakefs_hl.ops.retry import Session, ask
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import Request
 
+T = TypeVar("T")
 COMMIT_ID: Final = re.compile(r"[0-9a-f]{64}")
+_BRANCH: Final = re.compile(r"[-\w]+", re.ASCII)
 #: A merge names at most so many of the paths that collide.
 CONFLICTS: Final = 1000
 
@@ -33,6 +36,43 @@ def pin(session: Session, repository: str, ref: str, *, about: str = "") -> Op[s
         return ref
     found = yield from commit(session, repository, ref, about=about)
     return found.id
+
+
+def write_to(session: Session, repository: str, branch: str, about: str, op: Op[T]) -> Op[T]:
+    """Run a write to a branch. If `branch` is a commit, a tag or an expression, the error says so.
+
+    Raises:
+        BadRequestException: It is one, and no write changes it.
+    """
+    try:
+        return (yield from op)
+    except (errors.NotFoundException, errors.BadRequestException) as exc:
+        yield from check_writable(session, repository, branch, about, exc)
+        raise
+
+
+def check_writable(
+    session: Session, repository: str, ref: str, about: str, refused: errors.ServerException
+) -> Op[None]:
+    """Raise if a write met no branch because its reference is a tag, a commit or an expression.
+
+    Raises:
+        BadRequestException: It is one, and no write changes it.
+    """
+    expression = refused.kind is ErrorKind.INVALID_ARGUMENT and not _BRANCH.fullmatch(ref)
+    if refused.kind is not ErrorKind.BRANCH_NOT_FOUND and not expression:
+        return
+    try:
+        found = yield from commit(session, repository, ref)
+    except errors.LakeFSException:
+        return
+    what = (
+        "commits are" if found.id == ref else f"{ref!r} is not a branch but stands for commit {found.id}; commits are"
+    )
+    error = errors.BadRequestException(f"{about}: {what} immutable: write to a branch and commit it")
+    error.__dict__.update(refused.__dict__)
+    error.kind = ErrorKind.IMMUTABLE_REFERENCE
+    raise error from None
 
 
 def log_page(
@@ -137,7 +177,8 @@ def merge(
     noticed = not (merge.squash_merge or merge.allow_empty or merge.force)
     trace = logged.Trace(repository, branch, op_id, now, about, again=noticed, since=since)
     try:
-        outcome = yield from logged.run(session, request, trace, models.MergeResult)
+        merging = logged.run(session, request, trace, models.MergeResult)
+        outcome = yield from write_to(session, repository, branch, about, merging)
     except errors.ConflictException as exc:
         yield from _explain(session, repository, pinned, branch, about, exc)
         raise

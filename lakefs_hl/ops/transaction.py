@@ -154,13 +154,16 @@ def begin(session: Session, tx: Tx) -> Op[None]:
 
     Raises:
         NotFoundException: There is no such repository or branch.
+        BadRequestException: It is a tag or a commit, which no write changes.
         TransactionStartError: The destination has staged changes, the tag exists, or the branch could not be made.
         TransactionStateError: It was begun before.
     """
     plan = tx.plan
     if tx.state != "NEW":
         raise state_error(tx, "begun")
-    head = yield from branches.get(session, plan.repository, plan.destination)
+    about = f"starting a transaction on {plan.uri}"
+    look = branches.get(session, plan.repository, plan.destination)
+    head = yield from refs.write_to(session, plan.repository, plan.destination, about, look)
     staged = yield from branches.uncommitted_page(session, plan.repository, plan.destination, "", 1)
     if staged.results:
         _refuse(tx, f"it has uncommitted changes ({staged.results[0].path!r} is one): commit or reset them first")
@@ -175,7 +178,7 @@ def begin(session: Session, tx: Tx) -> Op[None]:
         yield from _branch_off(session, tx)
     except errors.LakeFSException as exc:
         tx.state, tx.kept = "ABORTED", exc.maybe_applied is None
-        error = errors.TransactionStartError(f"starting a transaction on {plan.uri}: {exc}")
+        error = errors.TransactionStartError(f"{about}: {exc}")
         raise _filled(tx, error, exc) from exc
     except GeneratorExit:
         raise

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from lakefs_hl.ops import objects, presign
+from lakefs_hl.ops import objects, presign, refs
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session, ask, call, check_page, read
 from lakefs_hl.spec import endpoints, errors, models
@@ -102,7 +102,7 @@ def upload(
     try:
         return (yield from way(session, wanted))
     except (errors.NotFoundException, errors.BadRequestException) as exc:
-        yield from objects.check_writable(session, repository, branch, f"uploading {wanted.uri}", exc)
+        yield from refs.check_writable(session, repository, branch, f"uploading {wanted.uri}", exc)
         raise
 
 

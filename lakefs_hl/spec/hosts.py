@@ -7,6 +7,9 @@ rules map to another domain are refused, because guessing could send credentials
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
+
+from lakefs_hl.spec.secret import reveal
 
 #: Sharp s, final sigma and the two joiners: IDNA 2003 drops or replaces them, IDNA 2008 keeps them.
 _DEVIATIONS: Final = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
@@ -44,3 +47,20 @@ def host_and_port(entry: str) -> tuple[str, int | None]:
         msg = f"{entry!r} is not `host` or `host:port`"
         raise ValueError(msg)
     return ascii_host(host.removeprefix("[").removesuffix("]")), int(port) if port else None
+
+
+def proxy_fault(url: str) -> str:
+    """Return why a URL cannot be a proxy's, without repeating it; "" if it can."""
+    want = "want http://host:port"
+    try:
+        parts = urlsplit(reveal(url))
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return want
+    if not usable:
+        return want
+    try:
+        ascii_host(parts.hostname or "")
+    except ValueError as exc:
+        return str(exc)
+    return ""

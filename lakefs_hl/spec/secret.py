@@ -7,6 +7,7 @@ which is what HTTP libraries do with a header's value.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 HIDDEN: Final = "…"
@@ -66,6 +67,13 @@ def hide_login(value: Any) -> Any:
     if isinstance(value, str) and "@" in value and not value.startswith(("local:", "mem:")):
         return hide(value)
     return value
+
+
+def hide_values(value: Any) -> Any:
+    """Return a mapping of names to secrets with the secrets hidden; None stays None, anything else becomes `Unfit`."""
+    if isinstance(value, Mapping):
+        return {name: hide(one) for name, one in value.items()}
+    return None if value is None else Unfit(type(value))
 
 
 def reveal(value: str) -> str:

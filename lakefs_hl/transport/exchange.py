@@ -161,6 +161,11 @@ class Exchange:
 
     # -- connecting ----------------------------------------------------------------------------------------------------
 
+    @property
+    def is_connecting(self) -> bool:
+        """Whether the way to the server is still being made, a proxy's tunnel included."""
+        return self._connecting
+
     def connect(self, connection: HTTPConnection, connect: Callable[[], None]) -> None:
         """Connect; a name is looked up on a thread of its own, because nothing else ends a look-up in time."""
         self.phase, self._connecting, self._met = "connect", True, False
@@ -195,6 +200,11 @@ class Exchange:
             self._met = True
             if self.guard is not None:
                 self.guard(str(sock.getpeername()[0]))
+
+    def tunnelled(self, sock: socket.socket) -> None:
+        """A proxy has answered: what it took does not count against the TLS handshake and the server."""
+        self._head_until, self._bound, self._awaiting = 0.0, self.until, False
+        sock.settimeout(max(min(self._connect, self.left), 1e-3))
 
     def finish(self) -> None:
         """Nothing happens in its name any more; what a late look-up opens is closed again."""
@@ -254,7 +264,8 @@ class Exchange:
     def await_head(self) -> None:
         """Wait for a head: for its first byte as long as the peer may be silent, and as long again for all of it."""
         if not self._head_until:  # interim responses share the time of the final one
-            self._head_until = min(self.until, time.monotonic() + self.limits.head_seconds)
+            seconds = self._connect if self._connecting else self.limits.head_seconds  # else a proxy's tunnel
+            self._head_until = min(self.until, time.monotonic() + seconds)
         self._bound = self._head_until
         self._watch = None
         self._awaiting = True

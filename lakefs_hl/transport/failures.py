@@ -84,8 +84,10 @@ def explain(
 def _kind(exc: BaseException, exchange: Exchange, where: str) -> tuple[str, str, Phase]:
     chain = list(_chain(exc))
     phase = exchange.phase
+    at_proxy = exchange.proxy if phase == "connect" else ""
+    who = f"the proxy {at_proxy}" if at_proxy else where
     if exchange.slow:
-        return "timeout", f"{where} {exchange.slow} {_PHASES[phase]}", phase
+        return "timeout", f"{who} {exchange.slow} {_PHASES[phase]}", phase
     if isinstance(exc, ProxyError) and phase == "connect":
         return "proxy", _at_proxy(chain, exchange.proxy, where), "connect"
     for cause in chain:
@@ -102,11 +104,11 @@ def _kind(exc: BaseException, exchange: Exchange, where: str) -> tuple[str, str,
             if any("handshake" in str(each) for each in chain):
                 return "timeout", f"{where} did not answer the TLS greeting: does this port speak TLS?", "tls"
             if phase == "connect":
-                return "timeout", f"{where} does not accept connections: timed out", "connect"
+                return "timeout", f"{who} does not accept connections: timed out", "connect"
             return "timeout", f"{where} was silent for {exchange.silence:g} s {_PHASES[phase]}", phase
         if isinstance(cause, IncompleteRead | http.client.IncompleteRead):
             return "reset", f"{where} ended the answer early: {_missing(cause)}", "read"
-    return _rest(chain, where, phase)
+    return _rest(chain, at_proxy or where, phase)
 
 
 def _at_proxy(chain: list[BaseException], proxy: str, where: str) -> str:

@@ -54,7 +54,19 @@ class _Source:
         self._sock, self._exchange = sock, exchange
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Wire(self._sock, self._exchange))
+        wire: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", _Wire(self._sock, self._exchange)))
+        return self._tunnel(wire) if self._exchange.is_connecting else wire
+
+    def _tunnel(self, wire: io.BufferedReader) -> io.BufferedReader:
+        """Read a proxy's response to CONNECT, of which http.client then gets the status line only.
+
+        It reads such a head itself: with bounds of its own, without an end in time, and not past an interim response.
+        """
+        with wire:
+            _, status, reason, _ = _final_head(wire, self._exchange)
+        self._exchange.tunnelled(self._sock)
+        line = f"HTTP/1.1 {status} {reason}\r\n\r\n".encode("latin-1")
+        return io.BufferedReader(cast("io.RawIOBase", io.BytesIO(line)))
 
 
 class _Chunks(io.RawIOBase):
@@ -133,14 +145,7 @@ class Reply(http.client.HTTPResponse):
         if self._begun:
             return
         wire = self.fp
-        for _ in range(exchange.limits.interim + 1):
-            exchange.await_head()
-            version, status, reason, headers = read_head(wire, exchange.limits)
-            if status >= 200 or status == _SWITCHING:
-                break
-        else:
-            msg = f"sent more than {exchange.limits.interim} interim (1xx) responses"
-            raise MalformedReply(msg)
+        version, status, reason, headers = _final_head(wire, exchange)
         self.code, self.status, self.reason, self.version = status, status, reason, version
         self.headers = self.msg = headers
         self._begun = True
@@ -164,6 +169,17 @@ class Reply(http.client.HTTPResponse):
         if chunked:
             self.fp = io.BufferedReader(_Chunks(wire, exchange))
         exchange.await_body(chunked=chunked)
+
+
+def _final_head(wire: io.BufferedReader, exchange: Exchange) -> tuple[int, int, str, http.client.HTTPMessage]:
+    """Read heads up to the first that is no interim response."""
+    for _ in range(exchange.limits.interim + 1):
+        exchange.await_head()
+        head = read_head(wire, exchange.limits)
+        if head[1] >= 200 or head[1] == _SWITCHING:
+            return head
+    msg = f"sent more than {exchange.limits.interim} interim (1xx) responses"
+    raise MalformedReply(msg)
 
 
 def read_head(fp: io.BufferedReader, limits: Limits) -> tuple[int, int, str, http.client.HTTPMessage]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from lakefs_hl.spec.hosts import ascii_host, host_and_port
+from lakefs_hl.spec.hosts import ascii_host, host_and_port, proxy_fault
 from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import TransportError
 from lakefs_hl.transport.exchange import Guard
@@ -98,7 +98,7 @@ class Route:
         """The URL of the proxy to a host; "" without one.
 
         Raises:
-            TransportError: There is one, of a kind that cannot be used.
+            TransportError: There is one that cannot be used.
         """
         proxy = self._proxies.get(scheme) or self._proxies.get("all") or ""
         if not proxy or bypasses(self._no_proxy, host, port):
@@ -107,6 +107,8 @@ class Route:
         if kind not in DEFAULT_PORTS:
             msg = f"a proxy of kind {kind}:// cannot be used: name an http:// one, or except {host} with NO_PROXY"
             raise TransportError("connect", msg, retry=False)
+        if why := proxy_fault(proxy):
+            raise TransportError("connect", f"the proxy that is configured is none: {why}", retry=False, kind="proxy")
         return proxy
 
     def home(self) -> Guard | None:

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.response import HTTPResponse  # noqa: TC002 - loaded by the others anyway
 from urllib3.util.ssl_ import resolve_cert_reqs
 
+from lakefs_hl.spec.secret import reveal
 from lakefs_hl.transport.exchange import Exchange, current, shut
 from lakefs_hl.transport.reply import Reply
 
@@ -80,6 +82,13 @@ class Plain(HTTPConnection):
             super().connect()
         else:
             exchange.connect(self, super().connect)
+
+    def set_tunnel(
+        self, host: str, port: int | None = None, headers: Mapping[str, str] | None = None, scheme: str = "http"
+    ) -> None:
+        """Names the server behind the proxy; http.client formats these headers, and a `Secret` would hide itself."""
+        plain = None if headers is None else {name: reveal(value) for name, value in headers.items()}
+        super().set_tunnel(host, port, plain, scheme)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Sends the request; from here on the exchange's scope can shut the connection down."""

@@ -5,6 +5,7 @@ The lake is a real one; the server is one that knows no idempotency keys, as lak
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -179,9 +180,27 @@ def test_commits_are_immutable(branch: lakefs_hl.Branch, reference: str) -> None
         info.delete()
     assert caught.value.kind is ErrorKind.IMMUTABLE_REFERENCE
     assert branch.exists("a")
-    with pytest.raises(exceptions.BadRequestException, match="commits are immutable") as written:
-        repository.branch(name).upload("2", "a")
-    assert written.value.kind is ErrorKind.IMMUTABLE_REFERENCE
+    fixed = repository.branch(name)
+    writes: dict[str, Callable[[], object]] = {
+        "upload": lambda: fixed.upload("2", "a"),
+        "delete_objects": lambda: fixed.delete_objects("a"),
+        "copy_object": lambda: fixed.copy_object("main", "a", "b"),
+        "set_object_metadata": lambda: fixed.set_object_metadata("a", {"k": "v"}),
+        "commit_changes": lambda: fixed.commit_changes("x"),
+        "reset": fixed.reset,
+        "reset a path": lambda: fixed.reset("a"),
+        "hard_reset": lambda: fixed.hard_reset("main"),
+        "revert": lambda: fixed.revert("main"),
+        "cherry_pick": lambda: fixed.cherry_pick("main"),
+        "merge_into": lambda: branch.merge_into(fixed),
+        "import_from": lambda: fixed.import_from("local:///nowhere/", "x/").start(),
+        "transaction": lambda: fixed.transaction("x").__enter__(),
+    }
+    for call, write in writes.items():
+        with pytest.raises(exceptions.BadRequestException, match="commits are immutable") as written:
+            write()
+        assert written.value.kind is ErrorKind.IMMUTABLE_REFERENCE, call
+    assert branch.download("a") == b"1"
 
 
 @pytest.mark.parametrize(
@@ -195,20 +214,40 @@ def test_commits_are_immutable(branch: lakefs_hl.Branch, reference: str) -> None
 def test_a_missing_reference_is_no_missing_object(
     branch: lakefs_hl.Branch, reference: str, meaning: ErrorKind, words: str
 ) -> None:
-    ref = lakefs_hl.repository(branch.repository_id, client=branch._client).ref(reference)
-    for call in (
-        lambda: ref.stat_object("a"),
-        lambda: ref.download("a"),
-        lambda: ref.open("a"),
-        lambda: ref.exists("a"),
-    ):
+    repository = lakefs_hl.repository(branch.repository_id, client=branch._client)
+    ref = repository.ref(reference)
+    calls: dict[str, Callable[[], object]] = {
+        "stat": lambda: ref.stat_object("a"),
+        "download": lambda: ref.download("a"),
+        "open": lambda: ref.open("a"),
+        "exists": lambda: ref.exists("a"),
+        "list": lambda: list(ref.list_objects()),
+        "get_commit": ref.get_commit,
+        "log": lambda: list(ref.log()),
+        "log to it": lambda: list(branch.log(stop_at=ref)),
+        "log after it": lambda: list(branch.log(after=reference)),
+        "diff": lambda: list(ref.diff(branch)),
+        "diff with it": lambda: list(branch.diff(ref)),
+        "merge": lambda: ref.merge_into(branch),
+        "branch": lambda: repository.branch("b").create(ref),
+        "tag": lambda: repository.tag("t").create(ref),
+        "hard_reset": lambda: branch.hard_reset(ref),
+        "revert": lambda: branch.revert(ref),
+        "cherry_pick": lambda: branch.cherry_pick(ref),
+        "copy": lambda: branch.copy_object(ref, "a"),
+        "transaction": lambda: branch.transaction("x", source_ref=ref).__enter__(),
+    }
+    for name, call in calls.items():
         with pytest.raises(exceptions.NotFoundException, match=re.escape(words)) as caught:
             call()
         assert not isinstance(caught.value, FileNotFoundError)
-        assert caught.value.kind is meaning
+        assert caught.value.kind is meaning, name
     with pytest.raises(exceptions.ObjectNotFoundException) as missing:
         branch.stat_object("a")
     assert missing.value.kind is ErrorKind.OBJECT_NOT_FOUND
+    with pytest.raises(exceptions.ObjectNotFoundException) as unknown:
+        branch.reset("typo")
+    assert (unknown.value.kind, unknown.value.errno) == (ErrorKind.OBJECT_NOT_FOUND, errno.ENOENT)
 
 
 def test_kinds_can_be_matched_without_reading(branch: lakefs_hl.Branch) -> None:

@@ -280,12 +280,11 @@ def test_a_server_that_does_not_honour_keys_is_looked_at_each_time() -> None:
 
 def test_a_refusal_tells_nothing_but_of_a_server_that_honours_keys() -> None:
     s = session()
-    Play(step("getBranch", "r", "b", answer=no(404, "branch not found")), keyed(no(404, "branch not found"))).fails(
-        make(s), errors.NotFoundException
-    )
+    head, immutable = (step(name, "r", "b", answer=no(404, "branch not found")) for name in ("getBranch", "getCommit"))
+    Play(head, keyed(no(404, "branch not found")), immutable).fails(make(s), errors.NotFoundException)
     assert s.exactly_once is None
     ours = keyed(no(404, "branch not found", x_lakefs_hl="idempotency-key", idempotency_key="op1"))
-    Play(step("getBranch", "r", "b", answer=no(404, "branch not found")), ours).fails(make(s), errors.NotFoundException)
+    Play(head, ours, immutable).fails(make(s), errors.NotFoundException)
     assert s.exactly_once is True
 
 

@@ -307,8 +307,11 @@ def test_a_path_like_a_prefix_is_looked_for() -> None:
 
 def test_a_missing_branch_is_noticed() -> None:
     """LakeFS answers a batch on a missing branch with 200 and no errors."""
-    play = Play(step("getBranch", "r", "typo", answer=no(404, "branch not found")))
-    play.fails(objects.delete_all(S, "r", "typo", ["a"]), errors.NotFoundException)
+    play = Play(
+        step("getBranch", "r", "typo", answer=no(404, "branch not found")),
+        step("getCommit", "r", "typo", answer=no(404, "commit not found")),
+    )
+    play.fails(objects.delete_all(S, "r", "typo", ["a"]), errors.NotFoundException, "branch not found")
 
 
 def test_one_path_is_a_path() -> None:
@@ -347,12 +350,13 @@ def test_copy() -> None:
     [
         ([no(404, "not found"), ok(commit(C1))], errors.ObjectNotFoundException),
         ([no(404, "not found"), no(404, "commit not found")], errors.NotFoundException),
-        ([no(404, "branch not found")], errors.NotFoundException),
+        ([no(404, "branch not found"), no(404, "commit not found")], errors.NotFoundException),
     ],
 )
 def test_copying_what_is_not_there(answers: list[Any], kind: type[Any]) -> None:
+    looked = "b" if b"branch" in answers[0].body else "v1"
     steps = [step("copyObject", "r", "b", answer=answers[0])]
-    steps += [step("getCommit", "r", "v1", answer=answer) for answer in answers[1:]]
+    steps += [step("getCommit", "r", looked, answer=answer) for answer in answers[1:]]
     Play(*steps).fails(objects.copy(S, "r", "b", "to", "v1", "from"), kind, "copying lakefs://r/v1/from")
 
 

@@ -140,7 +140,8 @@ def test_0_lost_is_retried() -> None:
 
 def test_0_a_missing_branch_is_just_that() -> None:
     tx = make("NEW")
-    Play(step("getBranch", "r", "dev", answer=no(404, "branch not found"))).fails(begin(tx), errors.NotFoundException)
+    steps = [step(name, "r", "dev", answer=no(404, "branch not found")) for name in ("getBranch", "getCommit")]
+    Play(*steps).fails(begin(tx), errors.NotFoundException, "branch not found")
     assert tx.state == "NEW"
 
 
@@ -297,7 +298,9 @@ def test_3_unknown() -> None:
 )
 def test_3_refused(status: int, message: str) -> None:
     tx = make()
-    error = Play(committed(no(status, message)), WORK).fails(finish(tx), errors.TransactionCommitError, message)
+    immutable = [step("getCommit", "r", TX, answer=no(404, "commit not found"))] if status == 404 else []
+    play = Play(committed(no(status, message)), *immutable, WORK)
+    error = play.fails(finish(tx), errors.TransactionCommitError, message)
     check(error, "ABORTED")
     assert (error.maybe_applied, tx.kept) == (False, True)
     assert "lakefs://r/dev is unchanged" in str(error)

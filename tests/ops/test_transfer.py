@@ -418,3 +418,15 @@ def test_presigned_resume_with_a_fresh_url() -> None:
 def test_presigned_empty_object() -> None:  # B1.1
     play = Play(SIGNED, step(*STORE, answer=Response(416), url=URL), step("statObject", "r", "b", answer=stat(size=0)))
     assert play.run(read(bytearray(4), pre_signed=True)).size == 0
+
+
+def test_a_login_page_instead_of_the_store_is_no_content() -> None:
+    """A checksum that is no MD5 tells nothing; the size that the record has does."""
+    parts = stat("0123456789abcdef0123456789abcdef-3", address=URL)
+    page = Response(200, {"content-type": "text/html", "content-length": "6"}, b"<html>", md5="x")
+    sign = step("statObject", "r", "b", answer=parts)
+    play = Play(sign, *[step(*STORE, answer=page, url=URL)] * 3)
+    play.fails(download(pre_signed=True), errors.IntegrityError, "6 bytes came, and the object has 10")
+    sink = bytearray(4)
+    short = step(*STORE, answer=filling(b"<htm", 6, etag="the store's own"), url=URL)
+    Play(sign, short).fails(read(sink, pre_signed=True), errors.IntegrityError, "the store has 6 bytes")

@@ -408,3 +408,9 @@ def test_a_large_body_is_hashed_where_it_moves_and_not_by_the_op(size: int) -> N
     else:
         Play(*[step(*POST, answer=take)] * 3).fails(upload(body), errors.IntegrityError)
     assert set(asked) == {below}
+
+
+def test_a_login_page_instead_of_the_store_links_nothing() -> None:
+    page = Response(200, {"content-type": "text/html"}, b"<!DOCTYPE html><title>Log in</title>")
+    error = Play(AT, step(*PUT, answer=page, url=URL)).fails(direct(), errors.ProtocolException, "a web page came")
+    assert error.maybe_applied is None

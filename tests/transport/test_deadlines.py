@@ -298,6 +298,17 @@ def test_the_connect_timeout_of_a_request() -> None:
     assert "did not answer the TLS greeting" in str(error)
 
 
+@pytest.mark.parametrize("how", ["nothing", "headers", "interim responses", "status line"])
+def test_the_connect_timeout_bounds_what_a_proxy_takes_to_open_a_tunnel(how: str) -> None:
+    """A transfer has no deadline that would end it instead."""
+    with peer(DRIPS[how]) as proxy:
+        place, proxy.url = proxy.url, "https://127.0.0.2:1"
+        with speaking(proxy, proxies={"https": place}) as transport:
+            error = broken(transport, Request(READ.endpoint, READ.params, READ.query, connect=0.2))
+    assert (error.kind, error.phase, error.applied) == ("timeout", "connect", False)
+    assert f"the proxy 127.0.0.1:{proxy.port}" in str(error)
+
+
 # ------------------------------------------------------------------------------------------------------- endless
 
 

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from lakefs_hl.ops.effects import Cancelled, gather, send
 from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import FileSlice, Request, TransportError
 from lakefs_hl.transport import sockets
 from lakefs_hl.transport.blocking import Blocking
@@ -497,13 +499,23 @@ def test_b9_88_plain_http_through_a_proxy() -> None:
     assert asked.headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
 
 
-def test_b9_88_https_through_a_proxy_is_a_tunnel() -> None:
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.0 200 Connection established\n\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\na: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x-a: 1\r\n" * 900 + b"\r\n",
+    ],
+    ids=["plain", "old", "interim responses", "many headers"],
+)
+def test_b9_88_https_through_a_proxy_is_a_tunnel(head: bytes) -> None:
     with answering(answer(b"{}"), certificate="localhost") as server:
 
         def tunnel(proxy: Peer, conn: socket.socket, number: int) -> None:
             asked = proxy.read(conn)
             assert asked is not None
-            conn.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            conn.sendall(head)
             with socket.create_connection(("127.0.0.1", server.port)) as onward:
                 back = threading.Thread(target=_copy, args=(onward, conn), daemon=True)
                 back.start()
@@ -511,13 +523,51 @@ def test_b9_88_https_through_a_proxy_is_a_tunnel() -> None:
                 back.join()
 
         with peer(tunnel) as proxy:
-            transport = Http(server.url, ca_cert=AUTHORITY, proxies={"all": f"http://127.0.0.1:{proxy.port}"})
+            transport = Http(server.url, ca_cert=AUTHORITY, proxies={"all": f"http://me:%C3%A9@127.0.0.1:{proxy.port}"})
             request = Request(STAT.endpoint, STAT.params, STAT.query, authorization="Basic QQ==")
             assert [transport.send(request).status for _ in range(3)] == [200] * 3
             transport.close()
     assert (proxy.asked[0].method, proxy.asked[0].target) == ("CONNECT", f"127.0.0.1:{server.port}")
     assert "authorization" not in proxy.asked[0].headers
+    assert proxy.asked[0].headers["proxy-authorization"] == "Basic bWU6w6k="
     assert server.asked[0].headers["authorization"] == "Basic QQ=="
+    assert "proxy-authorization" not in server.asked[0].headers
+
+
+@pytest.mark.parametrize("proxy", ["http://u:secret@h:99999", "http://u:secret@[::1", "http://u:secret@straße.example"])
+def test_a_proxy_of_the_environment_that_is_no_url(proxy: str) -> None:
+    error = broken(Http("http://lakefs.example", proxies={"http": proxy}), COMMIT)
+    assert (error.phase, error.kind, error.retry, error.applied) == ("connect", "proxy", False, False)
+    assert "the proxy that is configured is none" in str(error)
+    assert "secret" not in str(error)
+
+
+def test_the_login_at_a_proxy_is_plain_text_where_http_client_formats_it() -> None:
+    connection = sockets.Plain("127.0.0.1")
+    with pytest.MonkeyPatch.context() as patch:
+        given = list[object]()
+        patch.setattr(HTTPConnection, "set_tunnel", lambda _self, *args: given.extend(args))
+        connection.set_tunnel("lakefs.example", 443, {"proxy-authorization": Secret("Basic QQ==")}, "https")
+    assert (f"{given[2]}", given[0]) == ("{'proxy-authorization': 'Basic QQ=='}", "lakefs.example")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"HTTP/1.1 200 OK\r\nx: " + b"1" * (65 << 10), "sends more than 64 KiB of headers"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: 1\r\n" * 2000 + b"\r\n", "sends more than 1,000 header lines"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 200, "interim (1xx) responses"),
+        (b"SSH-2.0-OpenSSH\r\n", "does not speak HTTP"),
+    ],
+    ids=["one header", "headers", "interim responses", "no HTTP"],
+)
+def test_a_proxy_that_sends_too_much_is_named(said: bytes, words: str) -> None:
+    with answering(said) as proxy:
+        transport = Http("https://lakefs.example", proxies={"https": f"http://127.0.0.1:{proxy.port}"})
+        error = broken(transport, COMMIT)
+    assert (error.phase, error.kind, error.applied) == ("connect", "protocol", False)
+    assert words in str(error)
+    assert f"127.0.0.1:{proxy.port}" in str(error)
 
 
 def test_a_proxy_that_refuses() -> None:
