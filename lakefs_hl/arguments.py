@@ -11,9 +11,9 @@ from __future__ import annotations
 import operator
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeGuard, TypeVar, cast
 
 from lakefs_hl.spec.secret import Secret, Unfit
 
@@ -133,9 +133,31 @@ def texts(value: object, argument: str) -> tuple[str, ...]:
     """
     if isinstance(value, str):
         return (text(value, argument),)
-    if isinstance(value, bytes | bytearray | memoryview) or not isinstance(value, Iterable):
+    return tuple(text(item, argument) for item in _items(value, argument))
+
+
+def _items(value: object, argument: str) -> Iterator[object]:
+    if not is_series(value):
         raise _wrong(argument, "a string or an iterable of strings", value, _hint(value))
-    return tuple(text(item, argument) for item in value)
+    return iter(value)
+
+
+def is_series(value: object) -> TypeGuard[Iterable[object]]:
+    """Returns whether something holds items: bytes are one, and an array without dimensions only looks iterable."""
+    single = isinstance(value, bytes | bytearray | memoryview) or getattr(value, "ndim", None) == 0
+    return isinstance(value, Iterable) and not single
+
+
+def paths(value: object, place: Place, argument: str) -> tuple[str, ...]:
+    """Returns any number of paths or URIs of objects; a single one is one path, not its characters.
+
+    Raises:
+        TypeError: It is neither a string nor an iterable of strings.
+        ValueError: One is the URI of an object at another reference or in another repository.
+    """
+    if isinstance(value, str):
+        return (path(value, place, argument),)
+    return tuple(path(item, place, argument) for item in _items(value, argument))
 
 
 def choice(value: object, argument: str, choices: tuple[str, ...]) -> Any:
@@ -361,6 +383,8 @@ def number(value: object, argument: str, wanted: str = "a number") -> float:
         return value
     if isinstance(value, str | bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
         raise _wrong(argument, wanted, value)
+    if _kind(value) not in ("", "i", "u", "f"):  # numpy makes numbers of booleans, of bytes and of half a complex one
+        raise _wrong(argument, wanted, value)
     try:
         return float(cast("Any", value))
     except (TypeError, ValueError, OverflowError):  # an array of several, say
@@ -386,6 +410,25 @@ def seconds(value: object, argument: str) -> float:
     return found
 
 
+def _kind(value: object) -> str:
+    """Returns the kind of a scalar of numpy, such as "i" or "M"; "array" for an array of it, "" for all else."""
+    found = cast("Any", value)
+    kind = getattr(getattr(found, "dtype", None), "kind", "")
+    return "array" if kind and getattr(found, "ndim", 0) else str(kind)
+
+
+def age(value: object, argument: str) -> float:
+    """Return an age in seconds, given as a `timedelta`. A number is refused: 24 would be seconds, and mean hours.
+
+    Raises:
+        TypeError: It is not a timedelta.
+        ValueError: It is negative.
+    """
+    if not isinstance(value, timedelta):
+        raise _wrong(argument, "a timedelta, such as timedelta(hours=24)", value)
+    return seconds(value, argument)
+
+
 def flag(value: object, argument: str) -> bool:
     """Returns True or False, given as such, as a boolean of numpy, or as 1 or 0.
 
@@ -401,7 +444,7 @@ def flag(value: object, argument: str) -> bool:
 
 
 def _truth(value: object) -> bool | None:
-    if getattr(getattr(value, "dtype", None), "kind", "") == "b" and getattr(value, "ndim", 0) == 0:
+    if _kind(value) == "b":
         return bool(value)  # a boolean of numpy, which is no integer
     return {0: False, 1: True}.get(_index(value))  # type: ignore[arg-type]
 
@@ -521,6 +564,8 @@ def from_unix_seconds(found: int) -> datetime:
 
 def _since_epoch(value: object, argument: str) -> timedelta:
     """How long after 1970 a moment is; a difference is exact and knows no last year."""
+    if _kind(value) == "M":
+        value = str(value)  # a scalar of numpy, in ISO 8601 without an offset
     if isinstance(value, datetime):
         if value.tzinfo is None or value.utcoffset() is None:
             msg = f"{argument} must be an aware datetime, such as datetime.now(UTC); {value!r} has no time zone"
@@ -546,12 +591,13 @@ def _since_epoch(value: object, argument: str) -> timedelta:
 # -- clients and files -------------------------------------------------------------------------------------------------
 
 
-def client(value: object, kind: type[C]) -> C | None:
+def client(value: object, kind: type[C], argument: str = "client") -> C | None:
     """Returns the client that a handle is made with; None stays None.
 
     Args:
         value: What the caller gave.
         kind: The `Client` of the caller's package: a blocking handle cannot use an awaitable client, nor the reverse.
+        argument: The name of the parameter.
 
     Raises:
         TypeError: It is neither a client of that package nor None; the message holds no value, which may be a secret.
@@ -561,9 +607,9 @@ def client(value: object, kind: type[C]) -> C | None:
     wanted, given = _public(kind), type(value)
     if given.__name__ == kind.__name__ and given.__module__.startswith("lakefs_hl."):
         package = _public(given).rpartition(".")[0]
-        msg = f"client must be a {wanted}, not a {_public(given)}; give it one, or use {package} with this client"
+        msg = f"{argument} must be a {wanted}, not a {_public(given)}; give it one, or use {package} with this client"
         raise TypeError(msg)
-    msg = f"client must be a {wanted} or None, not {given.__name__}"
+    msg = f"{argument} must be a {wanted} or None, not {given.__name__}"
     raise TypeError(msg)
 
 
@@ -590,7 +636,8 @@ def _secret(value: object, argument: str) -> str:
     if isinstance(value, Unfit):
         msg = f"{argument} must be a string, not {value.kind}"
         raise TypeError(msg)
-    found = text(value, argument, secret=True)
+    hint = "; a lake in a directory is given as 'local:PATH'" if isinstance(value, os.PathLike) else ""
+    found = text(value, argument, hint=hint, secret=True)
     return value if isinstance(value, Secret) else found
 
 

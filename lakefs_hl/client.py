@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
-from lakefs_hl import building, config
+from lakefs_hl import arguments, building, config
 from lakefs_hl._version import __version__
 from lakefs_hl.building import Recipe, hidden
 from lakefs_hl.ops import server
@@ -498,9 +498,10 @@ def default_client() -> Client:
 
     Raises:
         NoAuthenticationFound: No source holds credentials, and `init()` was not called with any.
+        TypeError: Somebody made something else the default client.
     """
     package = sys.modules["lakefs_hl"].__dict__
-    client: Client | None = package.get("DefaultClient")
+    client = arguments.client(package.get("DefaultClient"), Client, "lakefs_hl.DefaultClient")
     if client is not None and not _is_preview(client):
         return client
     with _making:

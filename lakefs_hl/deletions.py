@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lakefs_hl import arguments
 from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, check_place
@@ -11,7 +11,7 @@ from lakefs_hl.spec.errors import PartialFailureError
 from lakefs_hl.spec.models import ObjectError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Iterator
 
 ON_ERROR: Final = ("raise", "return")
 
@@ -59,14 +59,14 @@ class ObjectPaths:
     def __init__(self, items: object, argument: str, place: Handle) -> None:
         if isinstance(items, str | ObjectFields | PrefixFields):
             items = (items,)
-        elif isinstance(items, bytes | bytearray | memoryview) or not hasattr(items, "__iter__"):
+        elif not arguments.is_series(items):
             hint = "; an asynchronous listing is taken by lakefs_hl.aio" if hasattr(items, "__aiter__") else ""
             msg = (
                 f"{argument} must be a path, an ObjectInfo or an iterable of them, not {type(items).__name__}: "
                 f"{items!r:.80}{hint}"
             )
             raise TypeError(msg)
-        self._items = cast("Iterable[object]", items)
+        self._items = items
         self._argument = argument
         self._place = place
         self.count = 0

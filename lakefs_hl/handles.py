@@ -18,6 +18,7 @@ from lakefs_hl.ops.refs import COMMIT_ID
 from lakefs_hl.ops.upload import OP_ID as WRITE_ID
 from lakefs_hl.options import Optioned
 from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.uri import object_uri, repository_uri
 
 if TYPE_CHECKING:
@@ -99,12 +100,26 @@ class Handle(Optioned):
         return (self._package, "commit") if COMMIT_ID.fullmatch(self._id) else type(self)
 
     def __eq__(self, other: object) -> bool:
-        """Same kind, same place, same client."""
-        return isinstance(other, Handle) and self._key() == other._key() and self._kind() == other._kind()
+        """Same kind, same place, same client; of a commit the same lake, whatever the client's options."""
+        if not isinstance(other, Handle) or self._key()[:2] != other._key()[:2] or self._kind() != other._kind():
+            return False
+        return bool(self._given == other._given) or (self._is_commit() and self._lake() == other._lake())
 
     def __hash__(self) -> int:
-        """Of the same things that `==` compares."""
-        return hash((self._kind(), self._key()))
+        """Of the kind and the place."""
+        return hash((self._kind(), self._key()[:2]))
+
+    def _is_commit(self) -> bool:
+        return self._kind() == (self._package, "commit")
+
+    def _lake(self) -> object:
+        """What tells lakes apart: an endpoint; of a handle without a client that it is the default client's."""
+        if self._given is None or isinstance(self._given, self._of_default):
+            return None
+        try:
+            return str(self._given.endpoint)
+        except LakeFSException:  # unpickled where it cannot be used
+            return object()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles where it is; the client pickles its recipe."""
@@ -491,7 +506,7 @@ class ImportFields(Optioned):
         self._repository_id, self._id, self._given = "", "", client
         self._repository_id = arguments.repository_name(repository_id)
         self._id = arguments.in_repository(reference_id, "reference_id", self._repository_id)
-        self._locations = [_location(*pair, "sources", "sources") for pair in _pairs(sources)]
+        self._locations = [_location(self, *pair, "sources", "sources") for pair in _pairs(sources)]
         self._message = arguments.text(commit_message, "commit_message")
         self._metadata = arguments.optional_metadata(metadata) or {}
 
@@ -521,7 +536,7 @@ class ImportFields(Optioned):
         return self._import_id
 
     def _add(self, uri: str, destination: str) -> None:
-        self._locations.append(_location(uri, destination))
+        self._locations.append(_location(self, uri, destination))
 
     def __repr__(self) -> str:
         """Where to, from how many sources, and the id."""
@@ -546,12 +561,16 @@ def _pairs(sources: object) -> list[tuple[object, object]]:
 
 
 def _location(
-    object_store_uri: object, destination: object, first: str = "object_store_uri", second: str = "destination"
+    place: arguments.Place,
+    object_store_uri: object,
+    destination: object,
+    first: str = "object_store_uri",
+    second: str = "destination",
 ) -> models.ImportLocation:
     """An object, or a prefix if either side looks like one; lakeFS matches prefixes raw, so they end with a slash."""
     hint = "; give a URI of the object store, such as 's3://bucket/path/', or 'local:///directory/' on an embedded lake"
     uri = arguments.text(object_store_uri, first, hint=hint)
-    to = arguments.text(destination, second)
+    to = arguments.path(destination, place, second)
     if not to or to.endswith("/") or uri.endswith("/"):
         slash = "" if not to or to.endswith("/") else "/"
         return models.ImportLocation("common_prefix", uri if uri.endswith("/") else uri + "/", to + slash)
@@ -588,7 +607,8 @@ def optional_reference_name(reference: object, argument: str, place: Handle | Re
 def check_place(handle: Handle, argument: str, place: Handle | RepositoryHandle) -> None:
     """Refuses a handle of another repository or another lake: only its name would be sent, and mean something else.
 
-    Clients are compared by their endpoints. A default client that does not exist yet is not made for that.
+    Clients are compared by their endpoints. A default client that does not exist yet is not made for that: the
+    configuration says where it would be.
 
     Raises:
         ValueError: The handle belongs to another repository or lake than `place`.
@@ -604,8 +624,8 @@ def check_place(handle: Handle, argument: str, place: Handle | RepositoryHandle)
 
 
 def _endpoint(handle: Handle | RepositoryHandle) -> str | None:
-    """Where the requests of a handle go; None if that is a default client that was not made yet."""
+    """Where the requests of a handle go; None if that is a default client that cannot be made."""
     client = handle._given
-    for package in (handle._package, "lakefs_hl"):
-        client = client or vars(sys.modules[package]).get("DefaultClient")
+    if client is None or isinstance(client, handle._of_default):
+        client = sys.modules[handle._package].DefaultClient
     return None if client is None else str(client.endpoint)

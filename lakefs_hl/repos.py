@@ -203,7 +203,7 @@ class Repository(RepositoryHandle):
         return (KeptTransaction(self._id, row, seen, self._given) for row in rows)
 
     def collect_transactions(
-        self, older_than: timedelta | float = timedelta(hours=24), *, dry_run: bool = False
+        self, older_than: timedelta = timedelta(hours=24), *, dry_run: bool = False
     ) -> CollectReport:
         """Delete the branches of transactions that were merged or began long ago.
 
@@ -211,8 +211,7 @@ class Repository(RepositoryHandle):
         age (an earlier release made it). Ages go by the clock of the machine that began the transaction.
 
         Args:
-            older_than: Minimum age of a transaction that is not merged, as a `timedelta` or in seconds. Defaults to 24
-                hours.
+            older_than: Minimum age of a transaction that is not merged. Defaults to 24 hours.
             dry_run: Delete nothing; report what would be deleted.
 
         Returns:
@@ -221,7 +220,7 @@ class Repository(RepositoryHandle):
         Raises:
             ValueError: `older_than` is negative.
         """
-        age, dry = arguments.seconds(older_than, "older_than"), arguments.flag(dry_run, "dry_run")
+        age, dry = arguments.age(older_than, "older_than"), arguments.flag(dry_run, "dry_run")
         client = self._client
         op = kept.collect(client._session, self._id, time.time(), age, dry_run=dry)
         found = client._run(op)

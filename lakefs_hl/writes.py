@@ -184,7 +184,7 @@ class WriteIOBase(ReadIOBase):
         """
         client = self._client
         path = arguments.path(path, self)
-        kept = arguments.user_metadata(metadata) or {}
+        kept = arguments.user_metadata(arguments.metadata(metadata)) or {}
         client._run(ops.set_metadata(client._session, self._repository_id, self._id, path, kept))
 
     @overload

@@ -198,6 +198,10 @@ def test_a_uri_is_taken_where_its_id_is() -> None:
     info = lakefs_hl.ObjectInfo("example", "dev", "a/b")
     assert lakefs_hl.ObjectInfo("example", "dev", info.uri) == info
     assert arguments.path(info.uri, branch) == "a/b"
+    assert arguments.paths([info.uri, "c"], branch, "objects") == ("a/b", "c")
+    assert branch.import_from("local:///a/", branch.uri + "b/")._locations[0].destination == "b/"
+    with pytest.raises(ValueError, match=r"destination: .* is in another repository"):
+        branch.import_from("local:///a/", "lakefs://other/dev/b/")
     assert arguments.path(Key.PATH, branch) == "keys/a"
     assert arguments.path("lakefs:/a", branch) == "lakefs:/a"
 

@@ -105,8 +105,12 @@ def flag(*, optional: bool = False) -> Kind:
     return Kind(True, [1, Int(1), np.bool_(True), np.int64(1)], wrong if optional else [*wrong, None])
 
 
+#: What `float` takes all the same: a boolean, bytes, the half of a complex number, an array of one.
+NO_NUMBER: list[Any] = [object(), b"1", "1", [1], True, np.True_, np.bytes_(b"1"), np.complex128(1), np.array([1.0])]
+
+
 def number(value: int) -> Kind:
-    return Kind(value, [Int(value), np.int64(value), np.float64(value), Float(value)], [object(), b"1", "1", [1]])
+    return Kind(value, [Int(value), np.int64(value), np.float64(value), Float(value)], NO_NUMBER)
 
 
 def duration(name: str) -> Kind:
@@ -114,7 +118,7 @@ def duration(name: str) -> Kind:
     return Kind(
         timedelta(seconds=1),
         [1, 1.0, Int(1), Seconds(seconds=1), np.int64(1), np.float64(1)],
-        [object(), b"1", "1", True],
+        [*NO_NUMBER, np.timedelta64(1, "h")],
         {-1: said, timedelta(-1): said},
     )
 
@@ -122,7 +126,7 @@ def duration(name: str) -> Kind:
 def strings(value: str) -> Kind:
     equal = [value, (value,), {value}, np.array([value]), *([make(value)] for make in SUBCLASSES)]
     equal += [make(value) for make in SUBCLASSES]
-    return Kind([value], equal, [object(), 5, None, b"a", [1], [value, b"a"]])
+    return Kind([value], equal, [object(), 5, None, b"a", [1], [value, b"a"], np.array(value)])
 
 
 def mapping(*, optional: bool = False) -> Kind:
@@ -135,7 +139,7 @@ def mapping(*, optional: bool = False) -> Kind:
 def moment(*, words: dict[Any, str] | None = None) -> Kind:
     at = datetime(2020, 1, 1, tzinfo=UTC)
     equal: list[Any] = ["2020-01-01", "2020-01-01T01:00:00+01:00", Str("2020-01-01T00:00:00Z"), at.date()]
-    equal += [pd.Timestamp(at)]
+    equal += [pd.Timestamp(at), np.datetime64(at.date()), np.datetime64("2020-01-01T00:00:00.000000000")]
     said = {datetime(2020, 1, 1): "no time zone", "yesterday": "such as '2026-01-31'"}
     return Kind(at, equal, [object(), 5, 3.5, b"2020-01-01"], said | (words or {}))
 
@@ -195,12 +199,18 @@ KINDS: dict[str, Kind] = {
     "commit.message": text("message"),
     "metadata": mapping(optional=True),
     "set_metadata.metadata": mapping(),
+    "set_object_metadata.metadata": mapping(),
     "mode": choice("rb", "a", "mode must be 'r', 'rb' to read"),
     "newline": text("\n", optional=True),
     "object_paths": strings("a/1"),
     "object_store_uri": text("local:///data/"),
     "objects": strings("a/1"),
-    "older_than": duration("older_than"),
+    "older_than": Kind(
+        timedelta(hours=1),
+        [Seconds(hours=1), pd.Timedelta(hours=1)],
+        [object(), 24, 1.0, "1", None],
+        {timedelta(-1): "older_than must not be negative"},
+    ),
     "on_empty": choice("error", "perhaps", "on_empty must be 'skip', 'error' or 'commit', not 'perhaps'"),
     "on_error": choice("return", "ignore", "on_error must be 'raise' or 'return', not 'ignore'"),
     "other_ref": text("dev"),

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
+from lakefs_hl import arguments, config
 from lakefs_hl import client as blocking
-from lakefs_hl import config
 from lakefs_hl.aio.twins import twin
 from lakefs_hl.building import hidden, options_of
 from lakefs_hl.ops import server
@@ -302,8 +302,9 @@ def default_client() -> Client:
 
     Raises:
         NoAuthenticationFound: No source holds credentials, and `init()` was not called with any.
+        TypeError: Somebody made something else the default client.
     """
-    client = _kept()
+    client = arguments.client(_kept(), Client, "lakefs_hl.aio.DefaultClient")
     if client is not None:
         return client
     shared = blocking.default_client()

@@ -139,9 +139,9 @@ class Repository(RepositoryHandle):
         return client._pages(page, after, rows, lambda row: KeptTransaction(self._id, row, seen, self._given))
 
     async def collect_transactions(
-        self, older_than: timedelta | float = timedelta(hours=24), *, dry_run: bool = False
+        self, older_than: timedelta = timedelta(hours=24), *, dry_run: bool = False
     ) -> CollectReport:
-        age, dry = arguments.seconds(older_than, "older_than"), arguments.flag(dry_run, "dry_run")
+        age, dry = arguments.age(older_than, "older_than"), arguments.flag(dry_run, "dry_run")
         client = self._client
         op = kept.collect(client._session, self._id, time.time(), age, dry_run=dry)
         found = await client._run(op)

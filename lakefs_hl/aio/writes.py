@@ -120,7 +120,7 @@ class WriteIOBase(ReadIOBase):
     async def set_object_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
         client = self._client
         path = arguments.path(path, self)
-        kept = arguments.user_metadata(metadata) or {}
+        kept = arguments.user_metadata(arguments.metadata(metadata)) or {}
         await client._run(ops.set_metadata(client._session, self._repository_id, self._id, path, kept))
 
     @overload

@@ -21,13 +21,12 @@ from lakefs_hl.ops.paging import PAGE
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.ops.transaction import Tx
 from lakefs_hl.spec import errors, models
-from lakefs_hl.spec.wire import NOTHING
 
 #: Branches of one page: each costs up to three requests more.
 ROWS: Final = 100
 #: How many of them are looked at side by side.
 SIDE_BY_SIDE: Final = 16
-#: How much earlier than the transaction a commit of the log may seem to be, seconds: clocks differ.
+#: How far apart a transaction's clock and another may be, seconds.
 CLOCKS: Final = 86_400.0
 
 
@@ -52,12 +51,12 @@ class Kept(msgspec.Struct, frozen=True):
     ended: bool = False
     message: str | None = None
     owner: str | None = None
-    metadata: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict)  # not NOTHING, which cannot be pickled
 
     def age(self, now: float) -> float | None:
-        """Seconds since it began; None if its name does not tell."""
+        """Seconds since it began; None if its name does not tell, or tells of a time to come, which is no id's."""
         started = self.name.started
-        return None if started is None else max(0.0, now - started)
+        return None if started is None or started > now + CLOCKS else max(0.0, now - started)
 
 
 class KeptPage(msgspec.Struct, frozen=True):

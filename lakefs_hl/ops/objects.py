@@ -234,6 +234,7 @@ def delete_all(
 
     Raises:
         NotFoundException: There is no such repository or branch.
+        BadRequestException: `branch` is a tag, a commit or an expression, which no write changes.
     """
     stream: Iterator[str] = iter((paths,) if isinstance(paths, str) else paths)
     failed = list[models.ObjectError]()

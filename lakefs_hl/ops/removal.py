@@ -67,6 +67,8 @@ def run(session: Session, request: Request, look: Look, *, about: str = "") -> O
         tried += failed.attempts
         if failed.maybe_applied is False and not lost:
             raise failed
+        if lost and _is_gone(request, failed):
+            return None
         lost, about = True, about or doing(request)
         verdict = yield from _verdict(look, failed, about)
         if verdict is Verdict.DONE:
@@ -91,6 +93,14 @@ def _verdict(look: Look, failed: errors.LakeFSException, about: str) -> Op[Verdi
         error = unknown(about, failed, list(failed.attempts))
         error.add_note(f"looking whether it was done failed too: {exc}")
     raise error from failed
+
+
+def _is_gone(request: Request, failed: errors.LakeFSException) -> bool:
+    """Whether a repetition was told that there is nothing to delete; lakeFS may take a look from a cache.
+
+    lakeFS answers for a deleted repository as if it were there, for some seconds.
+    """
+    return request.endpoint.method == "DELETE" and isinstance(failed, errors.NotFoundException)
 
 
 def _busy(failed: errors.LakeFSException) -> bool:

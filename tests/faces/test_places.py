@@ -149,6 +149,39 @@ def test_a_default_client_is_compared_once_it_is_there(
             lake_branch.copy_object(aio.Branch("example", "main"), "a", "e")
 
 
+def test_a_default_client_that_is_still_to_be_made_is_compared_by_its_configuration(
+    lake_branch: lakefs_hl.Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(vars(lakefs_hl), "DefaultClient", raising=False)
+    monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "secret")
+    for bare in (lakefs_hl.Branch("example", "main"), aio.Branch("example", "main")):
+        for handle in (bare, bare.with_options(timeout=5)):
+            with pytest.raises(ValueError, match=r"other_ref: .* is on http://127.0.0.1:1, and this call"):
+                lake_branch.diff(handle)
+    assert "DefaultClient" not in vars(lakefs_hl)
+
+
+def test_options_of_a_default_client_that_cannot_be_made_change_nothing(
+    lake_branch: lakefs_hl.Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(vars(lakefs_hl), "DefaultClient", raising=False)
+    for bare in (lakefs_hl.Branch("example", "main"), aio.Branch("example", "main")):
+        assert list(lake_branch.diff(bare.with_options(timeout=5))) == []
+
+
+@pytest.mark.parametrize("package", [lakefs_hl, aio])
+def test_the_default_client_has_the_colour_of_the_package(
+    package: Any, lake: lakefs_hl.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(vars(package), "DefaultClient", of(lake) if package is lakefs_hl else lake)
+    with pytest.raises(
+        TypeError, match=rf"{package.__name__}\.DefaultClient must be a {package.__name__}\.Client, not"
+    ):
+        settle(package.repository("example").exists())
+
+
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_commit_is_the_same_whichever_call_gave_it(branch: lakefs_hl.Branch, colour: str) -> None:
     here: Any = branch if colour == "blocking" else aio.Branch(branch.repository_id, "main", of(branch._client))
@@ -161,6 +194,7 @@ def test_a_commit_is_the_same_whichever_call_gave_it(branch: lakefs_hl.Branch, c
     same += [package(here).Reference(here.repository_id, committed.id, here._given)]
     assert all(one == committed and committed == one for one in same)
     assert len(set(same)) == 1
+    assert {committed, settle(dev.with_options(timeout=5, retries=0).head())} == {committed}
     assert merged == settle(here.get_commit()) == settle(here.head())
     assert merged != committed
     assert committed not in (dev, here, committed.id, type(here)(here.repository_id, committed.id, here._given))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import msgspec
@@ -213,6 +215,21 @@ def test_a_collection() -> None:
         new: "uncommitted; it began 86,399 s ago",
         unknown: "nothing is on it that its destination lacks; its name does not tell when it began",
     }
+
+
+def test_a_name_of_a_time_to_come_is_no_transactions() -> None:
+    """A hash in a name may look like an id: what seems to begin in some thousand years is not collected as new."""
+    future = ephemeral.name_of("dev", tx_id(-2 * DAY)).branch
+    found = Play(listed(models.Ref(future, C0)), *named(future, STAGED)).run(collect(older_than=0.0))
+    assert found.kept == {future: "uncommitted; its name does not tell when it began"}
+    ahead = ephemeral.name_of("dev", tx_id(-60.0)).branch  # by a clock that is a little ahead
+    found = Play(listed(models.Ref(ahead, C0)), *named(ahead, STAGED), dropped(ahead)).run(collect(older_than=0.0))
+    assert found.deleted == {ahead: "uncommitted; it began 0 s ago"}
+
+
+def test_a_kept_transaction_is_pickled_and_copied() -> None:
+    for one in (Kept(NAME, C0, C0, "empty"), Kept(NAME, C1, C0, "committed", True, "mine", "me", {"a": "1"})):
+        assert pickle.loads(pickle.dumps(one)) == one == copy.deepcopy(one)
 
 
 def test_a_dry_collection_deletes_nothing() -> None:

@@ -388,6 +388,17 @@ def test_a_reference_that_cannot_be_looked_up_leaves_the_object_missing() -> Non
     play.fails(objects.stat(S, "r", "b", "k"), errors.ObjectNotFoundException)
 
 
+def test_metadata_in_a_repository_that_is_not_there() -> None:
+    """LakeFS answers that with 204."""
+    missing = no(404, "repository not found")
+    play = Play(
+        step("statObject", "r", "b", answer=missing),
+        step("updateObjectUserMetadata", "r", "b", answer=ok({}, 204)),
+        step("getCommit", "r", "b", answer=missing),
+    )
+    play.fails(objects.set_metadata(S, "r", "b", "k", {"a": "b"}), errors.NotFoundException, "setting metadata of")
+
+
 @pytest.mark.parametrize("status", [200, 201, 204])
 def test_metadata_is_replaced_with_keys_in_lower_case(status: int) -> None:  # B2.31
     body = {"set": {"ключ": "значение", "a:b": ""}}

@@ -23,6 +23,8 @@ from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 
 #: Largest blob that lies in the database, bytes.
 INLINE: Final = 16 << 10
+#: What a folder or a file system answers that takes no writes.
+_UNWRITABLE: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 #: From this size on, sha256 and md5 are computed on threads of their own, bytes.
 PARALLEL: Final = 4 << 20
 #: A temporary file of nobody is removed when it is older than this, seconds.
@@ -109,7 +111,7 @@ class Blobs:
 
         Raises:
             NoSpace: The disk is full.
-            ReadOnly: The file could not be synced.
+            ReadOnly: The file could not be synced, or the folder cannot be written.
             OSError: The body could not be read.
         """
         length = len(body) if isinstance(body, bytes) else body.length
@@ -127,6 +129,8 @@ class Blobs:
             folder = self._database.folder
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise NoSpace(f"{folder}: no space left for {length} bytes; nothing was kept") from error
+            if error.errno in _UNWRITABLE:
+                raise ReadOnly(f"{folder}: the lake cannot be written: {error}; nothing was kept") from error
             raise DiskError(f"{folder}: {length} bytes could not be written: {error}; nothing was kept") from error
         return BlobRef(sha256, md5, length, None)
 

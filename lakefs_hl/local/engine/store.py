@@ -356,7 +356,7 @@ class Store:
             )
 
 
-_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _OURS: Final = (disk.DiskError, TreeCorruptError, msgspec.DecodeError, UnicodeDecodeError)
 
 

@@ -128,6 +128,19 @@ def test_a_full_disk_leaves_nothing_and_the_lake_goes_on(
     keep(database, blobs, bytes(INLINE + 1))
 
 
+@pytest.mark.parametrize("point", ["blob.create", "blob.write", "blob.rename"])
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_a_folder_that_takes_no_writes_is_told_as_that(
+    database: Database, fail_at: Callable[[str, OSError], None], point: str, number: int
+) -> None:
+    blobs = Blobs(database)
+    fail_at(point, OSError(number, os.strerror(number)))
+    with pytest.raises(ReadOnly, match=r"the lake cannot be written: .*nothing was kept"):
+        blobs.put(bytes(INLINE + 1))
+    fs.hook = None
+    keep(database, blobs, bytes(INLINE + 1))  # it may have been mended meanwhile
+
+
 def test_a_body_that_shrank_is_refused(database: Database, tmp_path: Path) -> None:
     blobs = Blobs(database)
     (tmp_path / "body").write_bytes(bytes(1000))

@@ -109,7 +109,7 @@ def test_what_the_server_says_of_itself(engine: Engine) -> None:
         (disk.DiskError("x"), LakeError, None),
         *[
             (disk.DiskError("x"), LakeResourceError, number)
-            for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
+            for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         ],
         (disk.DiskError("x"), LakeError, errno.EIO),
     ],
