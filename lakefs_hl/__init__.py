@@ -14,6 +14,8 @@ Examples:
 
 from __future__ import annotations
 
+import atexit
+import sys
 from importlib import import_module
 
 from lakefs_hl._version import __version__
@@ -21,6 +23,7 @@ from lakefs_hl._version import __version__
 TYPE_CHECKING = False  # typing itself is most of what this import would cost; checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from os import PathLike
     from typing import Any, Final
 
     from lakefs_hl import aio as aio
@@ -119,6 +122,13 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+@atexit.register  # here and not where a lake is opened: handlers run in reverse order, and theirs may call us
+def _close_lakes() -> None:
+    local = sys.modules.get("lakefs_hl.local")
+    if local is not None:
+        local.close_all()
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__} - {"DefaultClient"})
 
@@ -136,7 +146,7 @@ def init(
     max_concurrency: int | None = None,
     retries: int | None = None,
     verify_ssl: bool = True,
-    ca_cert: str | None = None,
+    ca_cert: str | PathLike[str] | None = None,
     proxy: str | None = None,
     committer: str | None = None,
     create: bool = True,

@@ -25,8 +25,8 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 #: What lakeFS keeps numbers in.
 _LARGEST: Final = (1 << 63) - 1
-#: A text as long as this is not looked for among the files of the current directory.
-_FILE_NAME: Final = 255
+#: A text longer than any path of a file is not looked for among the files.
+_LONGEST_PATH: Final = 4096
 
 
 class Place(Protocol):
@@ -143,8 +143,11 @@ def _items(value: object, argument: str) -> Iterator[object]:
 
 
 def is_series(value: object) -> TypeGuard[Iterable[object]]:
-    """Returns whether something holds items: bytes are one, and an array without dimensions only looks iterable."""
-    single = isinstance(value, bytes | bytearray | memoryview) or getattr(value, "ndim", None) == 0
+    """Returns whether something holds items: bytes are one; arrays and tables of no or of two dimensions hold none.
+
+    An array without dimensions only looks iterable, and what a table of pandas iterates over is its columns' names.
+    """
+    single = isinstance(value, bytes | bytearray | memoryview) or getattr(value, "ndim", 1) != 1
     return isinstance(value, Iterable) and not single
 
 
@@ -682,7 +685,7 @@ _OPTIONS: Final[Mapping[str, Callable[[object, str], Any]]] = {
 
 def warn_of_file_name(data: object) -> None:
     """Warns if a text to upload names a local file: its content was meant, most likely."""
-    if not isinstance(data, str) or not 0 < len(data) <= _FILE_NAME or not data.isprintable():
+    if not isinstance(data, str) or not 0 < len(data) <= _LONGEST_PATH or not data.isprintable():
         return
     if os.path.isfile(data):  # noqa: PTH113 - one system call, on the way of every short text
         msg = (

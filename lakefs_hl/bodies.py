@@ -205,7 +205,7 @@ def _is_path(data: object) -> TypeGuard[os.PathLike[str]]:
 
 def _open(path: os.PathLike[str]) -> io.FileIO:
     try:
-        return io.FileIO(path)
+        return io.FileIO(os.fspath(path))  # of a path itself an error shows the object, not its text
     except IsADirectoryError:
         msg = "upload takes one file, and this is a directory; upload its files one by one"
         raise IsADirectoryError(errno.EISDIR, msg, os.fspath(path)) from None
@@ -267,7 +267,7 @@ def _buffer(data: object) -> bytes | None:
         view = memoryview(cast("Any", data))
     except (TypeError, ValueError, BufferError):
         return None
-    if view.itemsize == 1 and view.format in ("B", "b", "c"):
+    if view.itemsize == 1 and view.format.lstrip("@=<>!") in ("B", "b", "c"):
         return view.tobytes()
     msg = (
         f"data is a {type(data).__name__} of items in the format {view.format!r}, not of bytes; "

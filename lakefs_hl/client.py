@@ -13,6 +13,7 @@ from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from lakefs_hl import arguments, building, config
 from lakefs_hl._version import __version__
@@ -25,6 +26,8 @@ from lakefs_hl.transport.blocking import Blocking, Transport, bare, quiet, told
 from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from lakefs_sdk.client import LakeFSClient
 
     from lakefs_hl.aws import Role
@@ -110,7 +113,7 @@ class Client:
         max_concurrency: int | None = None,
         retries: int | None = None,
         verify_ssl: bool = True,
-        ca_cert: str | None = None,
+        ca_cert: str | PathLike[str] | None = None,
         proxy: str | None = None,
         committer: str | None = None,
         create: bool = True,
@@ -142,6 +145,7 @@ class Client:
         self._lock = threading.RLock()
         self._recipe = recipe
         self._sdk: LakeFSClient | None = None
+        self._family: WeakValueDictionary[int, Client] = WeakValueDictionary()
         watch(self)
         return self
 
@@ -338,7 +342,8 @@ class Client:
         recipe = cast("Recipe", {**self._recipe, **options})
         session = self._session.copy(building.policy_of(recipe))
         copy = object.__new__(type(self))._begin(recipe)
-        copy._left_out, copy._creates = self._left_out, self._creates
+        copy._left_out, copy._creates, copy._family = self._left_out, self._creates, self._family
+        self._family[id(copy)] = copy
         copy._assemble(recipe, self._settings, session, self._role)
         if "max_concurrency" in options and not self._in_process:
             copy._open()
@@ -347,9 +352,16 @@ class Client:
         return copy
 
     def close(self) -> None:
-        """Gives back sockets, threads and files; the client opens them again when it is used."""
+        """Gives back sockets, threads and files, those of its copies too; they are opened again when they are used."""
         if self._is_open:  # else it was unpickled and never used: there is nothing to give back
             self._driver.close()
+        for copy in list(self._family.values()):
+            if not copy._is_open:
+                continue
+            if copy._transport is self._transport:
+                copy._driver.end_workers()
+            else:
+                copy._driver.close()
         with self._lock:
             self._sdk = None
 

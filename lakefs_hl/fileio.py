@@ -12,10 +12,13 @@ import io
 import sys
 import tempfile
 import uuid
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from lakefs_hl import unclosed
+from lakefs_hl import arguments, unclosed
 from lakefs_hl.bodies import SPOOL, body_of
+from lakefs_hl.modes import Text as Text
+from lakefs_hl.modes import check_text
+from lakefs_hl.modes import split_mode as split_mode
 from lakefs_hl.ops import objects, transfer
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.upload import EXTRA
@@ -41,16 +44,6 @@ WINDOW_MOST: Final = 8 << 20
 #: How much of an object's end is read at once.
 TAIL: Final = 64 << 10
 
-MODES: Final = "'r', 'rb' to read; 'w', 'wb' to write; 'x', 'xb' to create only"
-
-
-class Text(NamedTuple):
-    """How characters become bytes: the arguments of the built-in `open`."""
-
-    encoding: str | None = None
-    errors: str | None = None
-    newline: str | None = None
-
 
 class Place(Protocol):
     """Where a file is: a reference and the client to ask."""
@@ -62,33 +55,12 @@ class Place(Protocol):
     def _client(self) -> Client: ...
 
 
-def split_mode(mode: str, *, writable: bool) -> tuple[str, bool]:
-    """Returns the action ("r", "w" or "x") and whether the file is text.
-
-    Raises:
-        ValueError: There is no such mode, or none for this kind of reference.
-    """
-    letters = sorted(mode) if isinstance(mode, str) else []
-    action = "".join(letter for letter in letters if letter not in "bt")
-    if (
-        action not in ("r", "w", "x")
-        or letters.count("b") + letters.count("t") > 1
-        or len(set(letters)) != len(letters)
-    ):
-        msg = f"mode must be {MODES}; not {mode!r}"
-        raise ValueError(msg)
-    if action != "r" and not writable:
-        msg = f"mode {mode!r}: only a branch or a transaction can be written; use 'r' or 'rb' here"
-        raise ValueError(msg)
-    return action, "b" not in letters
-
-
 def open_reader(
     place: Place, path: str, mode: str, text: Text, *, pre_signed: bool | None, buffering: int
 ) -> io.TextIOWrapper | io.BufferedReader:
     """Opens an object for reading."""
     _, is_text = split_mode(mode, writable=False)
-    _check_text(text, mode, is_text=is_text)
+    check_text(text, mode, is_text=is_text)
     if buffering == 0 and is_text:
         msg = "buffering=0 is for binary files only"
         raise ValueError(msg)
@@ -120,7 +92,7 @@ def open_writer(
     `opened` is where the caller's code did so, if the stack does not tell.
     """
     action, is_text = split_mode(mode, writable=True)
-    _check_text(text, mode, is_text=is_text)
+    check_text(text, mode, is_text=is_text)
     writer = ObjectWriter(
         place,
         path,
@@ -138,14 +110,6 @@ def open_writer(
     except (LookupError, ValueError):  # no such encoding, no such newline
         writer.discard()
         raise
-
-
-def _check_text(text: Text, mode: str, *, is_text: bool) -> None:
-    if not is_text:
-        for name, value in text._asdict().items():
-            if value is not None:
-                msg = f"{name}={value!r} has no meaning for the binary mode {mode!r}"
-                raise ValueError(msg)
 
 
 class RawReader(io.RawIOBase):
@@ -205,6 +169,7 @@ class RawReader(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Moves; never makes a request."""
         self._check_open()
+        offset, whence = arguments.integer(offset, "offset"), arguments.integer(whence, "whence")
         if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
             msg = f"whence must be 0, 1 or 2, not {whence}"
             raise ValueError(msg)
@@ -460,11 +425,15 @@ class ObjectWriter(io.BufferedIOBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Publishes, unless an exception is on its way."""
+        """Publishes, unless an exception is on its way; a warning tells of the one that nobody sees."""
         self._entered = None
-        if kind is not None:
-            self.discard()
-        self.close()
+        try:
+            if kind is GeneratorExit:  # not seen by anybody: a generator that was closed or dropped, after `break` say
+                self._lose("not finished", "Its block is in a generator: run that to its end, or write outside of it")
+        finally:
+            if kind is not None:
+                self.discard()
+            self.close()
 
     def __del__(self) -> None:
         """Publishes nothing: only `close()` does."""
@@ -488,7 +457,7 @@ class ObjectWriter(io.BufferedIOBase):
         else:
             self._lose()
 
-    def _lose(self) -> None:
+    def _lose(self, how: str = "never closed", advice: str = "") -> None:
         """Gives up publishing, and says so; a second call says nothing more."""
         publish, self._publish = self._publish, None
         if publish is None:
@@ -497,8 +466,8 @@ class ObjectWriter(io.BufferedIOBase):
         if lost is not None:
             lost.append(self.name)
         what = "branch" if lost is None else "tx"
-        advice = f"Write `{self._opened.form} {what}.open({self._path!r}, {self._shown_mode!r}) as file:`"
-        unclosed.warn(self.name, f"{advice}, which closes it", self._opened)
+        form = f"{self._opened.form} {what}.open({self._path!r}, {self._shown_mode!r}) as file:"
+        unclosed.warn(self.name, how, advice or f"Write `{form}`, which closes it", self._opened)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -531,14 +500,12 @@ class TextWriter(io.TextIOWrapper):
         """Closes the file and publishes nothing."""
         self._writer.discard()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Publishes, unless an exception is on its way."""
-        if kind is not None:
-            self.discard()
-        else:
+        if kind is None:
             self.close()
+        else:
+            self._writer.__exit__(kind, None, None)
 
     def __del__(self) -> None:
         """Publishes nothing: only `close()` does."""

@@ -278,7 +278,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             return
         client._run(ops.abandon(client._session, tx))
         if failed is None:
-            raise ops.unclosed(tx, left_open)
+            raise ops.unclosed(tx, left_open, "with")
         if isinstance(failed, Exception):
             raise ops.broken(tx, failed) from failed
         ops.note(tx, failed)

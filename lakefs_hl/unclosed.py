@@ -94,14 +94,14 @@ def watch(file: object) -> Watch:
     return found
 
 
-def warn(name: str, advice: str, opened: Opened) -> None:
-    """Warn that a file was never closed, at the place where it was opened.
+def warn(name: str, how: str, advice: str, opened: Opened) -> None:
+    """Warn that a file was lost, at the place where it was opened; `how` is "never closed" or the like.
 
     A `UserWarning`, because the interpreter does not show a `ResourceWarning` unless asked to, and the caller's data is
     lost.
     """
     warnings.warn_explicit(
-        f"{name} was opened for writing and never closed: nothing was written to the lake. {advice}",
+        f"{name} was opened for writing and {how}: nothing was written to the lake. {advice}",
         UserWarning,
         opened.file,
         opened.line,

@@ -307,3 +307,8 @@ def test_a_text_that_names_a_file_is_told(tmp_path: pathlib.Path, monkeypatch: p
         arguments.warn_of_file_name(data)
     with pytest.warns(UserWarning, match=r"'local\.csv' is uploaded.*pathlib\.Path\('local\.csv'\)"):
         arguments.warn_of_file_name("local.csv")
+    deep = pathlib.Path("d" * 100, "d" * 100, "d" * 100, "local.csv")
+    deep.parent.mkdir(parents=True)
+    deep.touch()
+    with pytest.warns(UserWarning, match="is uploaded, and there is a file of that name"):
+        arguments.warn_of_file_name(str(deep))

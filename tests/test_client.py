@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import gc
 import os
@@ -20,11 +21,15 @@ import pytest
 import lakefs_hl
 from lakefs_hl import aio, building, config, exceptions
 from lakefs_hl.client import Client, default_client
+from lakefs_hl.ops.effects import gather, send
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.wire import Request
 from tests.transport.peers import CERTIFICATES, Asked, Peer, answer, answering, peer
 
 KEY, SECRET = "AKIAEXAMPLE0", "SECRET-that-nobody-may-see"
 ENV = {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID": KEY, "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": SECRET}
 JSON = {"content_type": "application/json"}
+VERSION = Request(endpoints.GET_LAKEFS_VERSION)
 BASIC = "Basic QUtJQUVYQU1QTEUwOlNFQ1JFVC10aGF0LW5vYm9keS1tYXktc2Vl"
 
 
@@ -665,6 +670,35 @@ def test_close_gives_back_sockets_and_threads(client: Client, server: Peer) -> N
     client.close()
     assert client.version
     assert server.connections == 2
+
+
+@pytest.mark.parametrize("options", [{"deadline": 30}, {"max_concurrency": 4}])
+def test_close_gives_back_the_threads_of_copies(options: dict[str, Any]) -> None:
+    """`handle.with_options` makes a copy that nobody else can close."""
+    with answering(lakefs) as server:
+        client, awaitable = Client(server.url, KEY, SECRET), aio.Client(server.url, KEY, SECRET)
+        before = set(threading.enumerate())
+        first = client.with_options(**options)
+        copies = [first, first.with_options(retries=1)]
+        del first
+        for copy in copies:
+            copy._run(gather([send(VERSION) for _ in range(4)], 4))
+
+        async def main() -> aio.Client:
+            twin = awaitable.with_options(**options)
+            await twin._run(send(VERSION))
+            await awaitable.close()
+            return twin
+
+        twin = asyncio.run(main())
+        client.close()
+        for thread in set(threading.enumerate()) - before:
+            if thread.name.startswith("lakefs_hl"):
+                thread.join(10)
+                assert not thread.is_alive()
+        assert [copy.version for copy in copies] == ["1.2.3"] * 2
+        client.close()
+        asyncio.run(twin.close())
 
 
 def test_b9_93_no_representation_shows_a_secret(client: Client) -> None:

@@ -126,7 +126,9 @@ def duration(name: str) -> Kind:
 def strings(value: str) -> Kind:
     equal = [value, (value,), {value}, np.array([value]), *([make(value)] for make in SUBCLASSES)]
     equal += [make(value) for make in SUBCLASSES]
-    return Kind([value], equal, [object(), 5, None, b"a", [1], [value, b"a"], np.array(value)])
+    return Kind(
+        [value], equal, [object(), 5, None, b"a", [1], [value, b"a"], np.array(value), pd.DataFrame({value: [value]})]
+    )
 
 
 def mapping(*, optional: bool = False) -> Kind:

@@ -10,6 +10,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # typing itself is most of what this import would cost; checkers know the name
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
+    from os import PathLike
     from typing import Any, Final
 
     from lakefs_hl.aio.branches import Branch as Branch
@@ -115,7 +116,7 @@ def init(
     max_concurrency: int | None = None,
     retries: int | None = None,
     verify_ssl: bool = True,
-    ca_cert: str | None = None,
+    ca_cert: str | PathLike[str] | None = None,
     proxy: str | None = None,
     committer: str | None = None,
     create: bool = True,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
+from weakref import WeakValueDictionary
 
 from lakefs_hl import arguments, config
 from lakefs_hl import client as blocking
@@ -15,11 +15,13 @@ from lakefs_hl.aio.twins import twin
 from lakefs_hl.building import hidden, options_of
 from lakefs_hl.ops import server
 from lakefs_hl.spec.errors import LakeFSException
-from lakefs_hl.transport.aio import Aio
+from lakefs_hl.transport.aio import Aio, start
 from lakefs_hl.transport.blocking import bare, quiet, told
 from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from lakefs_sdk.client import LakeFSClient
 
     from lakefs_hl.ops.effects import Op
@@ -56,7 +58,7 @@ class Client:
         max_concurrency: int | None = None,
         retries: int | None = None,
         verify_ssl: bool = True,
-        ca_cert: str | None = None,
+        ca_cert: str | PathLike[str] | None = None,
         proxy: str | None = None,
         committer: str | None = None,
         create: bool = True,
@@ -80,6 +82,7 @@ class Client:
     def _wrap(self, client: blocking.Client) -> Self:
         """Takes everything but the driver from a blocking client, once that is settled."""
         self._blocking = client
+        self._family: WeakValueDictionary[int, Client] = WeakValueDictionary()
         self._after_fork()
         watch(self)
         if client._is_open:
@@ -128,7 +131,7 @@ class Client:
         role = self._role
         if role is not None:
             if not role.known:
-                await asyncio.to_thread(role.find)
+                await start(role.find)
             role.keep_fresh(self._session.authority)
 
     @overload
@@ -190,12 +193,18 @@ class Client:
         )
 
     def _with(self, options: Mapping[str, Any]) -> Client:
-        return object.__new__(type(self))._wrap(self._blocking._with(options))
+        copy = object.__new__(type(self))._wrap(self._blocking._with(options))
+        copy._family = self._family
+        self._family[id(copy)] = copy
+        return copy
 
     async def close(self) -> None:
         if "_driver" in self.__dict__:
             await self._driver.close()
-        await asyncio.to_thread(self._blocking.close)
+        for copy in list(self._family.values()):
+            if "_driver" in copy.__dict__:
+                copy._driver.end_workers()
+        await start(self._blocking.close)
 
     async def __aenter__(self) -> Self:
         """Gives the client itself; may be entered any number of times."""

@@ -7,21 +7,20 @@ at a time has a file, cancelled or not.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import io
 import tempfile
 import threading
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from lakefs_hl import bodies, fileio, unclosed
 from lakefs_hl.bodies import BLOCK, SPOOL
-from lakefs_hl.fileio import Text as Text
-from lakefs_hl.fileio import split_mode as split_mode
+from lakefs_hl.modes import Text as Text
+from lakefs_hl.modes import split_mode as split_mode
+from lakefs_hl.transport.aio import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -36,6 +35,8 @@ R = TypeVar("R")
 Data: TypeAlias = "bodies.Data | AsyncIterable[bytes]"
 #: How much of a body in memory is copied or encoded on the loop, bytes: more would hold up its other tasks.
 ON_LOOP: Final = 1 << 20
+#: After how many blocks of an asynchronous body the loop's other tasks run.
+TURN: Final = 64
 
 
 class _Asked(Protocol):
@@ -80,7 +81,7 @@ class AsyncFile(Generic[T_co]):
     async def _call(self, method: Callable[..., R], *args: Any) -> R:
         await self._turn.acquire()
         try:
-            work = _in_thread(method, *args)
+            work = start(method, *args)
         except BaseException:
             self._turn.release()
             raise
@@ -159,7 +160,7 @@ class Opening(Generic[T_co]):
         self._file: AsyncFile[T_co] | None = None
 
     async def _open(self) -> AsyncFile[T_co]:
-        work = _in_thread(self._opener)
+        work = start(self._opener)
         try:
             self._file = AsyncFile(await asyncio.shield(work))
         except asyncio.CancelledError:
@@ -230,12 +231,6 @@ def open_writer(
     )
 
 
-def _in_thread(method: Callable[..., R], *args: Any) -> asyncio.Future[R]:
-    """Starts a call in a thread, as `asyncio.to_thread` does, and gives what tells of its end."""
-    context = contextvars.copy_context()
-    return asyncio.get_running_loop().run_in_executor(None, partial(context.run, method, *args))
-
-
 def _look_at(work: asyncio.Future[Any]) -> None:
     """Takes note of an error that nobody waits for any more, so that the loop does not report it."""
     if not work.cancelled():
@@ -269,14 +264,8 @@ async def replayable(data: Data) -> AsyncIterator[bytes | FileSlice]:
     blocks = _blocks(data)
     if blocks is not None:
         with tempfile.SpooledTemporaryFile(SPOOL) as spool:
-            held = 0
-            async for block in blocks:
-                held += len(block)
-                if held <= SPOOL:
-                    spool.write(block)
-                else:
-                    await asyncio.to_thread(spool.write, block)
-            yield await asyncio.to_thread(bodies.body_of, spool)
+            await _spool(blocks, spool)
+            yield await start(bodies.body_of, spool)
         return
     async with _in_another_thread(data) as body:
         yield body
@@ -287,7 +276,7 @@ async def _in_another_thread(data: Any) -> AsyncIterator[bytes | FileSlice]:
     stop = threading.Event()
     blocking = bodies.replayable(data, stop.is_set)
     try:
-        body = await asyncio.to_thread(blocking.__enter__)
+        body = await start(blocking.__enter__)
     except BaseException:
         stop.set()
         raise
@@ -302,11 +291,11 @@ async def _in_another_thread(data: Any) -> AsyncIterator[bytes | FileSlice]:
 
 def _is_short(data: object) -> bool:
     """Whether it lies in memory and takes no time to copy or encode."""
-    if isinstance(data, bytes):
+    if type(data) is bytes:
         return True
     if isinstance(data, memoryview):
         return data.nbytes <= ON_LOOP
-    return isinstance(data, bytearray | str) and len(data) <= ON_LOOP
+    return isinstance(data, bytes | bytearray | str) and len(data) <= ON_LOOP
 
 
 def _blocks(data: Any) -> AsyncIterator[bytes] | None:
@@ -316,10 +305,35 @@ def _blocks(data: Any) -> AsyncIterator[bytes] | None:
     return _iterate(data) if isinstance(data, AsyncIterable) else None
 
 
+async def _spool(blocks: AsyncIterator[bytes], spool: tempfile.SpooledTemporaryFile[bytes]) -> None:
+    """Writes blocks to a spool in a thread, some at a time; the loop's other tasks run between them."""
+    held: list[bytes] = []
+    size = 0
+    async for block in blocks:
+        held.append(block)
+        size += len(block)
+        if size >= ON_LOOP:
+            await start(spool.writelines, held)
+            held, size = [], 0
+        elif not len(held) % TURN:
+            await asyncio.sleep(0)  # blocks that are there at once: the loop would not turn by itself
+    if len(held) < TURN:
+        spool.writelines(held)
+    else:
+        await start(spool.writelines, held)
+
+
+async def _converted(convert: Callable[..., R], block: Any, *args: Any) -> R:
+    """Converts a block, a large one that has to be copied in a thread."""
+    if isinstance(block, str | bytearray | memoryview) and not _is_short(block):
+        return await start(convert, block, *args)
+    return convert(block, *args)
+
+
 async def _read(stream: Any) -> AsyncIterator[bytes]:
     source, kind = bodies.source_of(stream), None
     while True:
-        content, kind = bodies.stream_block(await stream.read(BLOCK), kind, source)
+        content, kind = await _converted(bodies.stream_block, await stream.read(BLOCK), kind, source)
         if not content:
             return
         yield content
@@ -327,4 +341,4 @@ async def _read(stream: Any) -> AsyncIterator[bytes]:
 
 async def _iterate(data: AsyncIterable[Any]) -> AsyncIterator[bytes]:
     async for block in data:
-        yield bodies.block_of(block, "an asynchronous iterable body")
+        yield await _converted(bodies.block_of, block, "an asynchronous iterable body")

@@ -112,7 +112,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             return
         await client._run(ops.abandon(client._session, tx))
         if failed is None:
-            raise ops.unclosed(tx, left_open)
+            raise ops.unclosed(tx, left_open, "async with")
         if isinstance(failed, Exception):
             raise ops.broken(tx, failed) from failed
         ops.note(tx, failed)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import fcntl
 import os
@@ -37,6 +36,9 @@ _LIFE: Final = "life"
 _lock = threading.Lock()
 _lives: dict[Path, int] = {}
 _named: dict[str, Engine] = {}
+_makers: list[tuple[Engine, int]] = []
+#: What closes each lake that is open; a lake ends with its last user, or at the interpreter's exit.
+_open: list[weakref.finalize[..., InProcess]] = []
 
 
 class Started(NamedTuple):
@@ -89,8 +91,21 @@ def connect(uri: str, committer: str, *, create: bool = True) -> InProcess:
         return app(request, committer)
 
     transport = InProcess(call)
-    weakref.finalize(transport, end)
+    ending = weakref.finalize(transport, end)
+    ending.atexit = False  # it would come before handlers that were registered earlier, and their calls would fail
+    with _lock:
+        _open[:] = [one for one in _open if one.alive]
+        _open.append(ending)
     return transport
+
+
+def close_all() -> None:
+    """Close all lakes at the interpreter's exit; `lakefs_hl` registers it before any code of its users can."""
+    for ending in reversed(_open):
+        if (found := ending.detach()) is not None:  # a finalizer itself does nothing any more
+            found[1]()
+    for engine, maker in _makers:
+        _end(engine, maker)
 
 
 def folder_of(uri: str) -> Path:
@@ -116,7 +131,7 @@ def _shared(name: str, *, create: bool) -> Engine:
             raise LakeError(msg)
         if engine is None:
             engine = _named[name] = _temporary()
-            atexit.register(_end, engine, os.getpid())
+            _makers.append((engine, os.getpid()))
         return Engine.open(engine.folder, sync=False)
 
 

@@ -442,12 +442,12 @@ def broken(tx: Tx, cause: Exception) -> errors.TransactionException:
     return _filled(tx, errors.TransactionException(f"transaction failed: {what}; {tx.fate}"), None)
 
 
-def unclosed(tx: Tx, names: Sequence[str]) -> errors.TransactionException:
-    """Builds the error of a transaction whose body left files open."""
+def unclosed(tx: Tx, names: Sequence[str], form: str) -> errors.TransactionException:
+    """Builds the error of a transaction whose body left files open; `form` is "with" or "async with"."""
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     msg = (
         f"nothing was merged without {shown}: opened for writing in the transaction and not closed. Close files inside "
-        f"the block, as in `with tx.open(path, 'w') as file: ...`, or discard() them; {tx.fate}"
+        f"the block, as in `{form} tx.open(path, 'w') as file: ...`, or discard() them; {tx.fate}"
     )
     return _filled(tx, errors.TransactionException(msg), None)
 

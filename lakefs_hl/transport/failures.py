@@ -44,6 +44,8 @@ _WANTS_TLS: Final = (
 )
 #: What urllib3 and http.client say when a proxy does not open a tunnel.
 _TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})(.*)")
+#: What ssl says of a handshake without an end; matched whole, since other messages of a chain name hosts.
+_HANDSHAKE: Final = re.compile(r"(?:_ssl\.c:\d+: )?The handshake operation timed out")
 #: Refusals of a proxy that do not pass.
 _FOR_GOOD: Final = re.compile(r"\(407\)$|: 403\b")
 _PHASES: Final[dict[Phase, str]] = {
@@ -101,7 +103,7 @@ def _kind(exc: BaseException, exchange: Exchange, where: str) -> tuple[str, str,
         if isinstance(cause, NewConnectionError) and not isinstance(cause.__cause__, TimeoutError):
             return "refused", f"cannot connect to {where}: {_last(chain)}", "connect"
         if isinstance(cause, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
-            if any("handshake" in str(each) for each in chain):
+            if any(isinstance(each, OSError) and _HANDSHAKE.fullmatch(str(each)) for each in chain):
                 return "timeout", f"{where} did not answer the TLS greeting: does this port speak TLS?", "tls"
             if phase == "connect":
                 return "timeout", f"{who} does not accept connections: timed out", "connect"

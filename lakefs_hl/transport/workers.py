@@ -6,14 +6,22 @@ from them are slower, not lost.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lakefs_hl.transport import forks
 
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
 T = TypeVar("T")
+#: What is said at the interpreter's exit: by a pool, and by the module of pools if nobody has loaded it before.
+_NO_THREADS: Final = ("cannot schedule new futures", "can't register atexit")
 
 
 class Workers:
@@ -32,11 +40,12 @@ class Workers:
     def submit(self, work: Callable[..., T], *args: Any) -> Future[T]:
         """Start work on a thread; a pool that was closed meanwhile is made anew."""
         for _ in range(2):
-            pool = self._open()
+            pool = None
             try:
+                pool = self._open()
                 return pool.submit(work, *args)
             except RuntimeError as exc:
-                if "cannot schedule new futures" not in str(exc):  # queued all the same: it must not be done twice
+                if not str(exc).startswith(_NO_THREADS):  # queued all the same: it must not be done twice
                     raise
                 self._drop(pool)
         return _done(work, *args)
@@ -58,13 +67,28 @@ class Workers:
     def _open(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor  # whose module cannot be loaded at the exit
+
                 self._pool = ThreadPoolExecutor(self._width, self._name)
             return self._pool
 
-    def _drop(self, pool: ThreadPoolExecutor) -> None:
+    def _drop(self, pool: ThreadPoolExecutor | None) -> None:
         with self._lock:
             if self._pool is pool:
                 self._pool = None
+
+
+def start(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    """Start work on a thread of the running loop, as `asyncio.to_thread` does; return what tells of its end."""
+    import asyncio  # of no use to blocking clients, which load this module too
+
+    call = partial(contextvars.copy_context().run, work, *args)
+    try:
+        return asyncio.get_running_loop().run_in_executor(None, call)
+    except RuntimeError as exc:
+        if not str(exc).startswith(_NO_THREADS):
+            raise
+        return asyncio.wrap_future(_done(call))
 
 
 def _done(work: Callable[..., T], *args: Any) -> Future[T]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from lakefs_hl import aio, exceptions, fileio
-from lakefs_hl.aio.fileio import AsyncFile
+from lakefs_hl import aio, bodies, exceptions, fileio
+from lakefs_hl.aio.fileio import TURN, AsyncFile
 
 
 def test_text_and_bytes(branch: aio.Branch) -> None:
@@ -272,6 +272,45 @@ def test_what_may_wait_is_read_in_a_thread(branch: aio.Branch, tmp_path: Any) ->
             assert threading.get_ident() not in threads, data
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("block", "amount"),
+    [(b"x" * 64, 20_000), (bytes(1 << 20), 9), (bytes(3 << 20), 1), (bytearray(3 << 20), 2), (b"", 300), (b"x", 0)],
+)
+def test_an_asynchronous_body_lets_other_tasks_run(
+    branch: aio.Branch, monkeypatch: pytest.MonkeyPatch, block: Any, amount: int
+) -> None:
+    copied: list[threading.Thread] = []
+    block_of = bodies.block_of
+
+    def noted(block: object, source: str) -> bytes:
+        if not isinstance(block, bytes):
+            copied.append(threading.current_thread())
+        return block_of(block, source)
+
+    monkeypatch.setattr(bodies, "block_of", noted)
+    turns: list[int] = []
+
+    async def other() -> None:
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async def body() -> Any:
+        for _ in range(amount):
+            yield block
+        turns.append(0)
+
+    async def main() -> None:
+        task = asyncio.create_task(other())
+        await branch.upload(body(), "a")
+        task.cancel()
+        assert await branch.download("a") == bytes(block) * amount
+
+    asyncio.run(main())
+    assert turns.index(0) >= amount // TURN  # what is at hand is not taken at one go
+    assert threading.main_thread() not in copied
 
 
 def test_a_cancelled_upload_ends_the_reading_after_its_block(branch: aio.Branch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import ctypes
 import gc
 import gzip
 import io
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -79,6 +81,16 @@ def test_b1_2_reading_in_steps_ends_with_nothing_and_without_a_request_past_the_
         assert file.read(step) == b""
     assert b"".join(pieces) == content
     assert tap.operations() == (["getObject"] if size else ["getObject", "statObject"])
+
+
+def test_a_raw_reader_counts_in_whole_numbers(lake_branch: lakefs_hl.Branch) -> None:
+    lake_branch.upload(bytes(200), "a")
+    with lake_branch.open("a", "rb", buffering=0) as file:
+        assert type(file.seek(np.int8(100))) is int  # type: ignore[arg-type]
+        assert len(file.read(100)) == 100  # 200 is more than an int8 holds
+        assert file.tell() == 200
+        with pytest.raises(TypeError, match="offset must be an integer"):
+            file.seek(1.0)  # type: ignore[arg-type]
 
 
 def test_b1_3_minus_one_is_all_and_zero_is_nothing(branch: lakefs_hl.Branch) -> None:
@@ -560,7 +572,8 @@ def test_b2_18_an_exception_in_the_block_publishes_nothing(
 ) -> None:
     block = wrapped(lake_branch, how)
     next(block)
-    with pytest.raises(error):
+    unseen = pytest.warns(UserWarning, match="not finished") if error is GeneratorExit else contextlib.nullcontext()
+    with pytest.raises(error), unseen:
         cast("Any", block).throw(error)
     assert not lake_branch.exists("a")
 
@@ -755,6 +768,33 @@ def test_b2_19_a_transaction_knows_of_a_file_that_the_collector_took(lake_branch
         raise MineError
 
 
+@pytest.mark.parametrize("mode", ["w", "wb"])
+def test_b2_19_a_file_in_a_generator_that_is_not_run_to_its_end_warns(lake_branch: lakefs_hl.Branch, mode: Any) -> None:
+    # GeneratorExit ends the block, and nobody sees it
+    def rows(place: Any) -> Any:
+        with place.open("a", mode) as file:
+            for row in (b"1", b"2"):
+                file.write(row)
+                yield row
+
+    with pytest.warns(UserWarning, match="main/a was opened for writing and not finished: nothing was written"):
+        next(rows(lake_branch))
+    closed = rows(lake_branch)
+    next(closed)
+    with warnings.catch_warnings(), pytest.raises(UserWarning, match="not finished"):
+        warnings.simplefilter("error")
+        closed.close()
+    assert not lake_branch.exists("a")
+    with (
+        pytest.warns(UserWarning, match="not finished"),
+        pytest.raises(exceptions.TransactionException, match=r"nothing was merged without .*/a: "),
+        lake_branch.transaction("half") as tx,
+    ):
+        next(rows(tx))
+    assert list(rows(lake_branch)) == [b"1", b"2"]
+    assert lake_branch.download("a") == b"12"
+
+
 def test_a_text_file_that_was_detached_leaves_its_binary_file_alone(lake_branch: lakefs_hl.Branch) -> None:
     text = lake_branch.open("a", "w")
     text.write("ä")
@@ -930,8 +970,10 @@ def test_a_path_of_a_local_file_and_its_text(branch: lakefs_hl.Branch, tmp_path:
     assert branch.upload(tmp_path / "a", "p").size_bytes == 5
     with pytest.warns(UserWarning, match="there is a file of that name"):  # a str is text, not a path
         assert branch.upload(str(tmp_path / "a"), "s").size_bytes == len(str(tmp_path / "a"))
-    with pytest.raises(FileNotFoundError, match="missing"):
+    with pytest.raises(FileNotFoundError, match="missing") as caught:
         branch.upload(tmp_path / "missing", "x")
+    assert caught.value.filename == str(tmp_path / "missing")
+    assert branch.upload((ctypes.c_char * 2)(b"a", b"b"), "c").size_bytes == 2  # its format is "<c"
 
 
 def test_a_text_that_names_a_file_warns_in_both_colours(

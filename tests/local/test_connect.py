@@ -134,3 +134,31 @@ for index in range(60):
     del lake
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)
+
+
+AT_EXIT = """
+import atexit, sys, warnings
+import lakefs_hl
+
+warnings.simplefilter("error")
+
+def last():
+    branch.upload(b"x", "a")
+    branch.commit_changes("at the exit")
+    print(branch.download("a"), len(list(branch.log())), flush=True)
+
+atexit.register(last)  # before the lake is opened
+client = lakefs_hl.Client(sys.argv[1])
+branch = lakefs_hl.repository("example", client=client).create().branch("main")
+"""
+
+
+@pytest.mark.parametrize("where", ["mem://", "mem://name", "local:"])
+def test_calls_from_an_atexit_handler_that_is_older_than_the_lake(where: str, tmp_path: Path) -> None:
+    place = where + (str(tmp_path / "lake") if where == "local:" else "")
+    ended = subprocess.run(
+        [sys.executable, "-c", AT_EXIT, place], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("b'x' 2\n", "")
+    if where == "local:":
+        assert not (tmp_path / "lake" / "lake.db-wal").exists()  # closed, and so in one file

@@ -243,8 +243,9 @@ def test_2_a_branch_that_is_gone_is_not_called_kept() -> None:
 def test_2_files_that_were_not_closed_are_named() -> None:
     tx = make()
     Play(WORK).run(transaction.abandon(session(), tx))
-    error = transaction.unclosed(tx, [f"lakefs://r/{TX}/{number}" for number in range(7)])
+    error = transaction.unclosed(tx, [f"lakefs://r/{TX}/{number}" for number in range(7)], "async with")
     check(error, "ABORTED")
+    assert "`async with tx.open(path, 'w')" in str(error)
     assert f"nothing was merged without lakefs://r/{TX}/0, " in str(error)
     assert "and 2 more" in str(error)
     assert "with tx.open(path, 'w') as file" in str(error)

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from lakefs_hl.ops.effects import Op, gather, gather_each, once, send, sleep
-from lakefs_hl.ops.paging import NextPage, Page
+from lakefs_hl.ops.paging import PAGE, NextPage, Page
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport import aio
@@ -243,6 +243,37 @@ def test_what_never_waits_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch, 
 
     assert asyncio.run(main()) == 800
     assert turns >= 800 // aio.ROWS // 3  # a slice is two looks: one begins it, one ends it
+
+
+def test_a_page_in_process_is_short_and_the_loop_turns_before_its_rows() -> None:
+    # a page is decoded on the loop in one go
+    amounts: list[int] = []
+    pages = numbers([], size=2_000)
+
+    def noted(after: str, amount: int, /) -> Op[Page[models.ObjectStats]]:
+        amounts.append(amount)
+        return pages(after, amount)
+
+    async def main(fan_out: int) -> tuple[int, int]:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        amounts.clear()
+        task = asyncio.ensure_future(other())
+        found = [row async for row in Aio(Fake(fan_out=fan_out)).pages(noted, "", None)]
+        task.cancel()
+        return len(found), turns
+
+    assert run(main(8))[0] == 2_000
+    assert amounts == [PAGE] * 2
+    found, turns = run(main(1))
+    assert (found, amounts) == (2_000, [aio.IN_PROCESS_PAGE] * (2_000 // aio.IN_PROCESS_PAGE))
+    assert turns >= 2 * len(amounts)
 
 
 def test_a_slice_begins_when_the_loop_has_turned(monkeypatch: pytest.MonkeyPatch) -> None:

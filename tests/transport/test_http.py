@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from lakefs_hl.ops.effects import Cancelled, gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import FileSlice, Request, TransportError
-from lakefs_hl.transport import sockets
+from lakefs_hl.transport import failures, sockets
 from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.limits import LIMITS
@@ -802,3 +803,13 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never happened"
         os.sched_yield()
+
+
+def test_a_host_called_handshake_is_no_handshake() -> None:
+    exchange: Any = SimpleNamespace(phase="connect", slow="", proxy="", silence=1.0)
+    late = TimeoutError("Connection to handshake.example timed out. (connect timeout=1)")
+    assert failures._kind(late, exchange, "handshake.example:443") == (
+        "timeout",
+        "handshake.example:443 does not accept connections: timed out",
+        "connect",
+    )

@@ -86,3 +86,35 @@ def test_calls_from_an_atexit_handler_work_in_both_colours() -> None:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout.strip() == str([200] * 12), ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+FILES_AT_EXIT = """
+import asyncio, atexit, io, warnings
+import lakefs_hl, lakefs_hl.aio
+
+warnings.simplefilter("error")
+
+async def files():
+    async with lakefs_hl.aio.Client("mem://") as client:
+        branch = (await lakefs_hl.aio.repository("example", client=client).get_or_create()).branch("main")
+        async with await branch.open("a", "wb") as file:
+            await file.write(b"x" * 9_000_000)
+        await branch.upload(io.BytesIO(b"y"), "b")
+        async def pieces():
+            yield b"z" * 9_000_000
+        await branch.upload(pieces(), "c")
+        file = await branch.open("a", "rb")
+        print(len(await file.read()), await branch.download("b"), (await branch.stat_object("c")).size_bytes)
+        await file.close()
+
+atexit.register(lambda: asyncio.run(files()))
+atexit.register(lambda: print("end"))
+"""
+
+
+def test_awaitable_files_work_in_an_atexit_handler() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FILES_AT_EXIT], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.stdout.split("\n") == ["end", "9000000 b'y' 9000000", ""], ended.stderr
+    assert ended.stderr == ""

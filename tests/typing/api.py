@@ -61,6 +61,7 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(lakefs.repository("x"), lakefs.Repository)
     assert_type(lakefs.repositories(), Iterator[lakefs.Repository])
     assert_type(lakefs.init("mem://"), lakefs.Client)
+    assert_type(lakefs.Client("http://lake", ca_cert=Path("ca.pem"), allowed_storage_hosts="store"), lakefs.Client)
     assert_type(repository.get_or_create("s3://b/p", "main", True), lakefs.Repository)
     assert_type(repository.branch("main"), lakefs.Branch)
     assert_type(repository.tag("v1"), lakefs.Tag)

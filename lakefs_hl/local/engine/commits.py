@@ -69,7 +69,10 @@ class Commits:
             NotFoundException: There is no such branch or repository.
         """
         if creation.date is not None and abs(creation.date) > LATEST:
-            raise BadRequestException(f"argument date: {creation.date} seconds: invalid value: validation error")
+            raise BadRequestException(
+                f"argument date: {creation.date} seconds: invalid value: validation error: an embedded lake keeps "
+                "dates of the years 1685 to 2254"
+            )
         with self._store.writing() as writer:
             repo, head = self._check(writer, repository, branch, creation.force)
             if source_metarange:

@@ -1,0 +1,52 @@
+"""The modes of `open()`, and what goes with them: which are reading, which are text, which options have a meaning.
+
+Shared by both colours; opens nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+MODES: Final = "'r', 'rb' to read; 'w', 'wb' to write; 'x', 'xb' to create only"
+
+
+class Text(NamedTuple):
+    """How characters become bytes: the arguments of the built-in `open`."""
+
+    encoding: str | None = None
+    errors: str | None = None
+    newline: str | None = None
+
+
+def split_mode(mode: str, *, writable: bool) -> tuple[str, bool]:
+    """Returns the action ("r", "w" or "x") and whether the file is text.
+
+    Raises:
+        ValueError: There is no such mode, or none for this kind of reference.
+    """
+    letters = sorted(mode) if isinstance(mode, str) else []
+    action = "".join(letter for letter in letters if letter not in "bt")
+    if (
+        action not in ("r", "w", "x")
+        or letters.count("b") + letters.count("t") > 1
+        or len(set(letters)) != len(letters)
+    ):
+        msg = f"mode must be {MODES}; not {mode!r}"
+        raise ValueError(msg)
+    if action != "r" and not writable:
+        msg = f"mode {mode!r}: only a branch or a transaction can be written; use 'r' or 'rb' here"
+        raise ValueError(msg)
+    return action, "b" not in letters
+
+
+def check_text(text: Text, mode: str, *, is_text: bool) -> None:
+    """Refuses options of text for a binary file.
+
+    Raises:
+        ValueError: One was given.
+    """
+    if not is_text:
+        for name, value in text._asdict().items():
+            if value is not None:
+                msg = f"{name}={value!r} has no meaning for the binary mode {mode!r}"
+                raise ValueError(msg)
