@@ -78,7 +78,8 @@ class Branch(Reference, WriteIOBase):
             metadata: Any strings.
             allow_empty: Commit even if nothing changed.
             date: When it shall have been made: an aware datetime, or a date or ISO 8601 text, which is UTC unless it
-                has an offset; now by default. Fractions of a second are dropped.
+                has an offset; now by default. Fractions of a second are dropped. An embedded lake keeps dates of the
+                years 1685 to 2254.
             force: Commit to a read-only repository too.
 
         Raises:

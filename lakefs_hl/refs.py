@@ -80,7 +80,7 @@ class Reference(ReadIOBase):
         Args:
             max_amount: How many to list at most; None means all.
             after: Start after this commit.
-            objects: Only commits that changed this path, or one of these; merges never match.
+            objects: Only commits that changed this path or URI, or one of these; merges never match.
             prefixes: Only commits that changed something under this prefix, or one of these.
             since: Only commits made at or after this moment: an aware datetime, or a date or ISO 8601 text such as
                 "2026-01-31", which is UTC unless it has an offset.

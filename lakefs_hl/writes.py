@@ -131,6 +131,7 @@ class WriteIOBase(ReadIOBase):
         Raises:
             PartialFailureError: Some paths failed; they are in its `report`.
             NotFoundException: There is no such branch or repository.
+            BadRequestException: It is a commit or a tag, which no write changes.
             ValueError: An `ObjectInfo` is of another repository or lake.
 
         Examples:

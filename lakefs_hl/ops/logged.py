@@ -204,10 +204,10 @@ def _look(session: Session, trace: Trace, failed: errors.LakeFSException, window
 
 
 def unknown(trace: Trace, failed: errors.LakeFSException) -> errors.AmbiguousOutcomeError:
-    """Builds the error of an operation of which nobody knows whether it was done."""
+    """Build the error of an operation whose outcome is unknown."""
     when = datetime.fromtimestamp(trace.now, UTC).isoformat(timespec="seconds")
     error = errors.AmbiguousOutcomeError(
-        f"{trace.about}: the answer was lost and nobody knows whether it was done. Before doing it again, look in the "
+        f"{trace.about}: outcome unknown: the response was lost. Before doing it again, look in the "
         f"log of lakefs://{trace.repository}/{trace.branch} for a commit of about {when} or later with metadata "
         f"{OP_ID}={trace.op_id}. ({failed})"
     )

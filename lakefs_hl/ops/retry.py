@@ -426,7 +426,8 @@ class _Tries:
             about = self.about or doing(self.request)
             cause = error
             error = errors.AmbiguousOutcomeError(
-                f"{about}: nobody knows whether it was done, and doing it twice could do harm: look first ({cause})"
+                f"{about}: outcome unknown: the request may have been applied and is not safe to repeat; look first "
+                f"({cause})"
             )
             error.__cause__ = cause
         if len(self.attempts) > 1:

@@ -140,7 +140,7 @@ class Tx:
             return f"{self.plan.uri} has the transaction{at}{tagged}"
         if self.state == "UNKNOWN":
             return (
-                f"nobody knows whether {self.plan.uri} has the transaction; {left}: resolve() looks again, for a "
+                f"outcome unknown: {self.plan.uri} may have the transaction; {left}: resolve() looks again, for a "
                 f"commit with {logged.OP_ID}={self.plan.tx_id}-merge"
             )
         return f"{self.plan.uri} is unchanged; {left}" + (f" ({self.trouble})" if self.trouble else "")

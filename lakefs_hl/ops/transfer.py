@@ -215,7 +215,7 @@ def _read_part(
         broken = exc.__cause__
         if not isinstance(broken, TransportError) or not broken.received or not broken.retry:
             raise
-        if broken.answer is None:  # nobody knows of which version, and from where, the bytes are
+        if broken.answer is None:  # of which version, and from where, the bytes are is unknown
             return _Came(0, -1, exc), source
         source = _same(source, _etag(source, broken.answer))
         size = _placed(source, broken.answer, start, -1)

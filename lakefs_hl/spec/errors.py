@@ -212,7 +212,7 @@ class ObjectChangedError(LakeFSException):
 
 
 class TransactionException(LakeFSException):
-    """A transaction did not commit, or nobody knows whether it did.
+    """A transaction did not commit, or its outcome is unknown.
 
     Attributes:
         branch: The ephemeral branch; kept unless the message says otherwise.

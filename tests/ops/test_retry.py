@@ -84,7 +84,7 @@ def test_a_lost_answer_is_repeated_where_that_is_safe(kind: str) -> None:  # B5.
 def test_overwrites_are_not_repeated_if_the_policy_says_so() -> None:
     error = refused(BY_CLASS["W"], lost(), s=session(retry_overwrites=False), kind=errors.AmbiguousOutcomeError)
     assert error.maybe_applied is None
-    assert "nobody knows" in str(error)
+    assert "outcome unknown" in str(error)
 
 
 def test_a_call_may_forbid_repetition() -> None:

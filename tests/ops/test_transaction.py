@@ -465,7 +465,7 @@ def test_4_interrupted_and_not_found(interrupt: type[BaseException], look: list[
     tx = make()
     error = Play(committed(), merged(interrupt()), *look).fails(finish(tx), interrupt)
     assert (tx.state, tx.kept) == ("UNKNOWN", True)
-    assert "nobody knows" in error.__notes__[0]
+    assert "outcome unknown" in error.__notes__[0]
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
