@@ -33,6 +33,8 @@ RETRIED: Final = frozenset({408, 425, 429, 499, 500, 502, 503, 504})
 #: Statuses between 300 and 499 after which the lake may have changed all the same: a proxy's, or a throttle's.
 _UNKNOWN: Final = frozenset({408, 425, 429, 499})
 _BUSY: Final = frozenset({429, 503})
+#: Refusals of an operation itself; 401 comes before a key is looked up.
+_SETTLING: Final = frozenset({400, 403, 404, 409, 410, 412, 422})
 #: Header of a request: the server carries out one of that key once, and answers a repetition as it did the first.
 KEY: Final = "idempotency-key"
 #: Header of a response, by which a server says what it honours beyond lakeFS.
@@ -418,10 +420,19 @@ class _Tries:
         never = self.request.endpoint.retry == "E"
         return self.repeat or not (never or maybe_applied(self.request, outcome))
 
+    def _settles(self, outcome: Outcome) -> bool:
+        """Whether a refusal is that of every try: a server that honours keys looks a key up before it refuses."""
+        return (
+            self._once
+            and isinstance(outcome, Response)
+            and outcome.status in _SETTLING
+            and outcome.headers.get(KEY) == self.request.headers[KEY]
+        )
+
     def give_up(self, outcome: Outcome, *, exhausted: bool = False) -> NoReturn:
         """Raises the error of the call."""
         error = failure(self.request, outcome, self.about, self.session.where)
-        unknown = self.unknown and self.request.endpoint.retry != "A"
+        unknown = self.unknown and self.request.endpoint.retry != "A" and not self._settles(outcome)
         if unknown and self.request.endpoint.retry in "EWR" and not self.repeat:
             about = self.about or doing(self.request)
             cause = error

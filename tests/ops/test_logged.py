@@ -288,6 +288,13 @@ def test_a_refusal_tells_nothing_but_of_a_server_that_honours_keys() -> None:
     assert s.exactly_once is True
 
 
+@pytest.mark.parametrize(("status", "words"), [(400, "commit: no changes"), (404, "branch not found")])
+def test_a_refusal_of_a_repetition_with_a_key_is_that_of_the_first_try(status: int, words: str) -> None:
+    refused = keyed(no(status, words, x_lakefs_hl="idempotency-key", idempotency_key="op1"))
+    error = Play(keyed(lost()), refused).fails(make(session(exactly_once=True)), errors.for_status(status), words)
+    assert error.maybe_applied is False
+
+
 def test_all_answers_lost_with_a_key() -> None:
     unread = step("logCommits", "r", "b", answer=log(commit(C2)), query=DOWN)
     error = Play(*[keyed(lost())] * 5, unread).fails(
