@@ -291,7 +291,9 @@ def test_a_refusal_tells_nothing_but_of_a_server_that_honours_keys() -> None:
 @pytest.mark.parametrize(("status", "words"), [(400, "commit: no changes"), (404, "branch not found")])
 def test_a_refusal_of_a_repetition_with_a_key_is_that_of_the_first_try(status: int, words: str) -> None:
     refused = keyed(no(status, words, x_lakefs_hl="idempotency-key", idempotency_key="op1"))
-    error = Play(keyed(lost()), refused).fails(make(session(exactly_once=True)), errors.for_status(status), words)
+    look = [step("getCommit", "r", "b", answer=no(404, words))] if status == 404 else []  # is it a tag or a commit?
+    play = Play(keyed(lost()), refused, *look)
+    error = play.fails(make(session(exactly_once=True)), errors.for_status(status), words)
     assert error.maybe_applied is False
 
 
