@@ -352,7 +352,7 @@ class Client:
         return copy
 
     def close(self) -> None:
-        """Gives back sockets, threads and files, those of its copies too; they are opened again when they are used."""
+        """Close connections and threads, those of its copies too. The client can be used again afterwards."""
         if self._is_open:  # else it was unpickled and never used: there is nothing to give back
             self._driver.close()
         for copy in list(self._family.values()):

@@ -458,7 +458,7 @@ class ObjectWriter(io.BufferedIOBase):
             self._lose()
 
     def _lose(self, how: str = "never closed", advice: str = "") -> None:
-        """Gives up publishing, and says so; a second call says nothing more."""
+        """Discard what was written and warn. A second call does nothing."""
         publish, self._publish = self._publish, None
         if publish is None:
             return

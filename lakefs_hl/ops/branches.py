@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
-from lakefs_hl.ops import logged, objects, refs, removal
+from lakefs_hl.ops import ephemeral, logged, objects, refs, removal
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import commit as resolve
 from lakefs_hl.ops.refs import pin
@@ -18,8 +16,6 @@ from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
-
-_EPHEMERAL: Final = re.compile(r"tx-.+-[0-9a-f]{32}")
 
 
 def get(session: Session, repository: str, branch: str) -> Op[models.Ref]:
@@ -102,7 +98,7 @@ def delete(session: Session, repository: str, branch: str) -> Op[None]:
 
 def is_ephemeral(branch: str) -> bool:
     """Whether a branch is a transaction's own by its name, which nobody else makes again."""
-    return _EPHEMERAL.fullmatch(branch) is not None
+    return ephemeral.parse(branch) is not None
 
 
 def uncommitted_page(

@@ -35,7 +35,7 @@ class Effect(Generic[T]):
     """A handler that changes the lake, at most once for each idempotency key.
 
     Args:
-        act: Does what is asked, by one call of the engine, and gives back what that returned, as it is.
+        act: Makes one call of the engine and returns its result unchanged.
         answer: Makes the answer of it; called inside the transaction, too.
     """
 

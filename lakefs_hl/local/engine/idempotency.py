@@ -55,7 +55,7 @@ class KeyedRequest:
     """A request with an idempotency key; the `with` block is its execution on this thread.
 
     Args:
-        user: Who asks; everybody has keys of their own.
+        user: The caller. Keys of different users are different.
         key: The idempotency key.
         operation: Name of the operation.
         fingerprint: Tells requests apart that bear the same key by mistake.

@@ -1,6 +1,6 @@
 """Head and body of a response in one packet.
 
-uvicorn writes them one after the other and asyncio sends each at once: two packets, two system calls, and a client that
+uvicorn writes them separately and asyncio sends each at once: two packets, two system calls, and a client that
 wakes up twice.
 """
 
