@@ -17,10 +17,11 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from lakefs_hl import arguments, config
+from lakefs_hl import config
 from lakefs_hl._version import __version__
 from lakefs_hl.ops import auth
 from lakefs_hl.ops.retry import Policy, Session
+from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import (
     InsecureConfigWarning,
     InsecureTransportWarning,
@@ -38,6 +39,8 @@ FAN_OUT: Final = 32
 PRIVATE: Final = "mem://~"
 LONGEST: Final = 1e9  # seconds; the system's timers end not far above
 lakes: Final[WeakValueDictionary[str, Any]] = WeakValueDictionary()
+#: The options of `with_options`.
+OPTIONS: Final = ("timeout", "connect_timeout", "deadline", "max_concurrency", "retries")
 #: Arguments that do not tell clients apart: those compared as what they were settled to, and those of one moment.
 SETTLED: Final = frozenset(
     {"host", "username", "password", "access_token", "profile", "committer", "create", "pickle_secrets"}

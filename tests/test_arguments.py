@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lakefs_hl
-from lakefs_hl import aio, arguments
-from lakefs_hl.aio.client import of
+from lakefs_hl import aio
+from lakefs_hl._files.bodies import warn_of_file_name
+from lakefs_hl.aio.default import of
+from lakefs_hl.spec import arguments
 
 
 class Key(str, enum.Enum):  # noqa: UP042 - whose str() is not its value
@@ -304,11 +306,11 @@ def test_a_text_that_names_a_file_is_told(tmp_path: pathlib.Path, monkeypatch: p
         "nul\0",
         pathlib.Path("local.csv"),
     ):
-        arguments.warn_of_file_name(data)
+        warn_of_file_name(data)
     with pytest.warns(UserWarning, match=r"'local\.csv' is uploaded.*pathlib\.Path\('local\.csv'\)"):
-        arguments.warn_of_file_name("local.csv")
+        warn_of_file_name("local.csv")
     deep = pathlib.Path("d" * 100, "d" * 100, "d" * 100, "local.csv")
     deep.parent.mkdir(parents=True)
     deep.touch()
     with pytest.warns(UserWarning, match="is uploaded, and there is a file of that name"):
-        arguments.warn_of_file_name(str(deep))
+        warn_of_file_name(str(deep))

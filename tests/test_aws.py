@@ -13,9 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import lakefs_hl
-from lakefs_hl import aws, config
+from lakefs_hl import Client, aws, config
 from lakefs_hl.aws import Found, Keys, Role, sign
-from lakefs_hl.client import Client
 from lakefs_hl.spec import errors
 from tests.transport.peers import Asked, Peer, answer, answering
 
@@ -277,7 +276,7 @@ def test_the_sdk_shares_the_token(made: Made) -> None:
 def test_awaitable(made: Made) -> None:
     import asyncio
 
-    from lakefs_hl.aio.client import of
+    from lakefs_hl.aio.default import of
 
     client, server, _, clock = made
 

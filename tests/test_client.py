@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 import lakefs_hl
-from lakefs_hl import aio, building, config, exceptions
-from lakefs_hl.client import Client, default_client
+from lakefs_hl import Client, aio, building, config, exceptions
+from lakefs_hl._sync.default import default_client
 from lakefs_hl.ops.effects import gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
@@ -288,7 +288,7 @@ def test_a_wrong_argument_has_three_frames_too(server: Peer) -> None:
     branch = lakefs_hl.repository("example", client=Client(server.url, KEY, SECRET)).branch("main")
     with pytest.raises(TypeError, match="path must be a string, not bytes") as caught:
         branch.stat_object(b"a")  # type: ignore[arg-type]
-    assert [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)][1:] == ["stat_object", "path"]
+    assert [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)][1:] == ["stat_object", "_run"]
     with pytest.raises(ValueError, match=r"'\.\.' cannot be a repository, reference or name") as other:
         lakefs_hl.repository("..", client=Client(server.url, KEY, SECRET)).metadata()
     assert [entry.name for entry in traceback.extract_tb(other.value.__traceback__)][1:] == ["metadata", "_run"]
@@ -552,10 +552,7 @@ def test_headers_of_an_aws_login_are_secrets(monkeypatch: pytest.MonkeyPatch, ma
         assert SECRET.encode() not in data
         with pytest.raises(exceptions.NoAuthenticationFound, match="pickled without its secret"):
             pickle.loads(data).explain_auth()
-    assert (
-        SECRET
-        not in f"{client!r}{vars(client)}{client._blocking._settings if make is aio.Client else client._settings}"
-    )
+    assert SECRET not in f"{client!r}{vars(client)}{client._settings}"
     carries = make("https://lake.example", **options, pickle_secrets=True)
     twin = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(carries))))
     assert SECRET not in repr(vars(twin))
@@ -682,11 +679,11 @@ def test_close_gives_back_the_threads_of_copies(options: dict[str, Any]) -> None
         copies = [first, first.with_options(retries=1)]
         del first
         for copy in copies:
-            copy._run(gather([send(VERSION) for _ in range(4)], 4))
+            copy._run(lambda _: gather([send(VERSION) for _ in range(4)], 4))
 
         async def main() -> aio.Client:
             twin = awaitable.with_options(**options)
-            await twin._run(send(VERSION))
+            await twin._run(lambda _: send(VERSION))
             await awaitable.close()
             return twin
 
@@ -817,7 +814,7 @@ def test_b6_67_the_interpreter_ends_in_the_middle_of_a_listing(server: Peer) -> 
         "    rows = [models.ObjectStats(str(i), 'object') for i in range(amount)]\n"
         "    return models.ObjectPage(models.Pagination(True, 'x', amount, 1000), rows)\n"
         f"client = lakefs_hl.Client({server.url!r}, 'k', 's')\n"
-        "rows = client._pages(page, '', None)\n"
+        "rows = client._list(str, lambda session: (page, '', None))\n"
         "print(sum(1 for _, row in zip(range(2500), rows)))\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]

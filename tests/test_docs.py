@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import doctest
 import importlib
 import importlib.metadata
+import inspect
 import io
 import os
 import pkgutil
@@ -13,12 +15,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
+from typing import Any
 
 import pytest
 
 import lakefs_hl
+from lakefs_hl import aio
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,6 +81,24 @@ def test_the_pages_are_found() -> None:
 # ---------------------------------------------------------------------------------------------------------- docstrings
 
 
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of classes by where they are written: `__module__` of a public class is the package."""
+
+    def _from_module(self, module: ModuleType | None, object: Any) -> bool:
+        if module is not None and isinstance(object, type):
+            return object.__name__ in written_in(module)
+        found: bool = super()._from_module(module, object)  # type: ignore[misc]
+        return found or (inspect.isfunction(object) and object.__name__ in written_in(module))
+
+
+@cache
+def written_in(module: ModuleType | None) -> frozenset[str]:
+    """Names of the classes and functions in a module's source."""
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) if module else ast.Module([], [])
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return frozenset(node.name for node in tree.body if isinstance(node, kinds))
+
+
 def modules() -> Iterator[ModuleType]:
     yield lakefs_hl
     for info in pkgutil.walk_packages(lakefs_hl.__path__, "lakefs_hl."):
@@ -84,7 +107,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def examples() -> list[doctest.DocTest]:
-    finder = doctest.DocTestFinder(exclude_empty=True)
+    finder = Finder(exclude_empty=True)
     found = {}
     for module in modules():
         for test in finder.find(module, module.__name__):
@@ -93,7 +116,12 @@ def examples() -> list[doctest.DocTest]:
     return [found[name] for name in sorted(found)]
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda example: str(example.name))
+EXAMPLES = examples()
+AWAITED = [example for example in EXAMPLES if example.name.startswith("lakefs_hl.aio.")]
+BLOCKING = [example for example in EXAMPLES if example not in AWAITED]
+
+
+@pytest.mark.parametrize("example", BLOCKING, ids=lambda example: str(example.name))
 def test_docstring(
     example: doctest.DocTest, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,14 +130,54 @@ def test_docstring(
     client = lakefs_hl.init("mem://")
     repo = lakefs_hl.repository("example").create()
     branch = repo.branch("main")
-    printed = io.StringIO()
     globs = {"lakefs": lakefs_hl, "client": client, "repo": repo, "branch": branch}
     example.globs = {**example.globs, **globs, "getfixture": request.getfixturevalue}
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    result = runner.run(example, out=printed.write)
+    check(example)
     client.close()
+
+
+@pytest.mark.parametrize("example", AWAITED, ids=lambda example: str(example.name))
+def test_awaited_docstring(example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, with `await` at the top level of the example."""
+    monkeypatch.chdir(tmp_path)
+    with asyncio.Runner() as runner:
+        monkeypatch.setattr(doctest, "compile", compile_awaiting, raising=False)
+        monkeypatch.setattr(doctest, "exec", partial(exec_awaiting, runner), raising=False)
+        client = aio.init("mem://")
+        repo = aio.repository("example")
+        runner.run(repo.create())
+        globs = {"lakefs": aio, "client": client, "repo": repo, "branch": repo.branch("main")}
+        example.globs = {**example.globs, **globs}
+        check(example)
+        runner.run(client.close())
+
+
+def compile_awaiting(source: str, name: str, mode: str, flags: int, dont_inherit: bool) -> CodeType:
+    code: CodeType = compile(source, name, mode, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit)
+    return code
+
+
+def exec_awaiting(runner: asyncio.Runner, code: CodeType, globs: dict[str, Any]) -> None:
+    """Runs a statement of an example; the value of an expression that awaits is printed, as for one that does not."""
+    done = eval(code, globs)
+    if inspect.iscoroutine(done):
+        runner.run(done)
+
+
+def check(example: doctest.DocTest) -> None:
+    printed = io.StringIO()
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    result = doctest.DocTestRunner(optionflags=options).run(example, out=printed.write)
     assert result.failed == 0, printed.getvalue()
     assert result.attempted > 0
+
+
+def test_every_example_of_the_faces_is_found_in_both_colours() -> None:
+    """A finder that goes by `__module__` would drop them in silence."""
+    awaited = {example.name.removeprefix("lakefs_hl.aio.") for example in AWAITED}
+    blocking = {example.name.removeprefix("lakefs_hl._sync.") for example in BLOCKING if "._sync." in example.name}
+    assert awaited == blocking
+    assert len(awaited) >= 11
 
 
 # ----------------------------------------------------------------------------------------------------------- reference
@@ -132,18 +200,5 @@ def test_what_the_reference_names_exists() -> None:
         for line in page.read_text(encoding="utf-8").splitlines():
             if line.startswith(":::"):
                 name = line.removeprefix(":::").strip()
-                assert _module(name).exists() or _defines(name), f"{page.name}: there is no {name}"
-
-
-def _module(name: str) -> Path:
-    path = ROOT.joinpath(*name.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def _defines(name: str) -> bool:
-    module, _, last = name.rpartition(".")
-    if not _module(module).exists():
-        return False
-    tree = ast.parse(_module(module).read_text(encoding="utf-8"))
-    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return last in {node.name for node in tree.body if isinstance(node, kinds)}
+                module, _, last = name.rpartition(".")
+                assert hasattr(importlib.import_module(module), last), f"{page.name}: there is no {name}"

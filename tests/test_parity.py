@@ -1,8 +1,9 @@
-"""The awaitable face has the names, signatures and defaults of the blocking one; what differs is listed here."""
+"""Both colours have the same names, signatures, annotations, defaults and words; what differs is listed here."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -18,30 +19,46 @@ RECORDS = {"Change", "CollectReport", "DeleteReport"}
 ONLY_BLOCKING: dict[str, set[str]] = {
     "Client": {"__enter__", "__exit__"},
     "BranchTransaction": {"__enter__", "__exit__"},
+    "Listing": {"__enter__", "__exit__", "__iter__", "__next__"},
 }
 ONLY_AIO: dict[str, set[str]] = {
     "Client": {"__aenter__", "__aexit__"},
     "BranchTransaction": {"__aenter__", "__aexit__"},
+    "Listing": {"__aenter__", "__aexit__", "__aiter__", "__anext__"},
     "ObjectInfo": {"load"},  # a property cannot wait: an object made by hand is loaded first
 }
-#: Methods that make no request, so that there is nothing to wait for: they give handles, or look at what is there.
+#: Methods that send no request, so that there is nothing to await: they return handles, or what is known already.
 PLAIN = {
     "Repository.commit", "__init__",
     "add", "branch", "count", "explain_auth", "handle", "import_from", "index", "is_dir",
     "is_file", "ref", "result", "ServerConfiguration.storage_config", "tag", "transaction", "with_options",
 }  # fmt: skip
-#: Listings: an iterator here, an asynchronous one there. They are no coroutines, so that arguments are checked at once.
+#: Listings are no coroutines, so that arguments are checked at once.
 LISTINGS = {
     "branches", "diff", "list_branches", "list_objects", "list_tags", "list_uncommitted", "log", "repositories", "tags",
     "transactions",
 }  # fmt: skip
-#: `await branch.open(...)` and `async with branch.open(...)` both work: it gives something that is either.
+#: `await branch.open(...)` and `async with branch.open(...)` both work: it returns something that is either.
 OPENINGS = {"open"}
+#: Words of docstrings and annotations that differ, and become one before they are compared.
+WORDS = [
+    (r"\bfrom lakefs_hl import aio as lakefs\b", "import lakefs_hl as lakefs"),
+    (r"\ban `async with`", "a `with`"),
+    (r"\basync (with|for)\b", r"\1"),
+    (r"\(await ([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)\.", r"\1."),
+    (r"\bawait ", ""),
+    (r"\b__aenter__\b", "__enter__"),
+]
+
+
+SPECIAL = {
+    "__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__eq__", "__hash__", "__reduce__", "__iter__",
+    "__next__", "__aiter__", "__anext__", "_repr_html_",
+}  # fmt: skip
 
 
 def members(kind: type) -> set[str]:
-    special = ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__eq__", "__hash__", "__reduce__")
-    return {name for name in dir(kind) if not name.startswith("_") or name in special or name == "_repr_html_"}
+    return {name for name in dir(kind) if not name.startswith("_") or name in SPECIAL}
 
 
 def parameters(function: Any) -> list[tuple[str, Any, Any, str]]:
@@ -96,20 +113,25 @@ def test_a_member_is_that_of_its_twin(kind: str, name: str) -> None:
     ours = inspect.getattr_static(getattr(lakefs_hl, kind), name)
     theirs = inspect.getattr_static(getattr(aio, kind), name)
     assert type(ours) is type(theirs)
+    if isinstance(ours, property):
+        ours, theirs = ours.fget, theirs.fget
+        assert returned(ours) == returned(theirs)
+        return
     if not inspect.isfunction(ours):
-        return  # a property, or an attribute of a record
+        return  # an attribute of a record
     assert parameters(ours) == parameters(theirs)
-    if name.startswith("_") or PLAIN & {name, f"{kind}.{name}"}:
-        assert not inspect.iscoroutinefunction(theirs)
-        assert returned(ours) == returned(theirs)
-    elif name in LISTINGS:
-        assert not inspect.iscoroutinefunction(theirs)
-        assert returned(theirs) == f"Async{returned(ours)}"
-    elif name in OPENINGS:
-        assert returned(theirs).startswith("Opening")
+    plain = name.startswith("_") or bool(PLAIN & {name, f"{kind}.{name}"}) or name in LISTINGS | OPENINGS
+    assert inspect.iscoroutinefunction(theirs) is not plain
+    if name in OPENINGS:
+        assert returned(theirs).startswith("fileio.Opening") or returned(theirs) == "Any"
     else:
-        assert inspect.iscoroutinefunction(theirs)
         assert returned(ours) == returned(theirs)
+
+
+def test_a_listing_is_typed_by_what_it_lists() -> None:
+    for kind, name in pairs():
+        if name in LISTINGS:
+            assert returned(getattr(getattr(aio, kind), name)).startswith("Listing[")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -117,15 +139,33 @@ def test_a_function_is_that_of_its_twin(name: str) -> None:
     ours, theirs = getattr(lakefs_hl, name), getattr(aio, name)
     assert parameters(ours) == parameters(theirs)
     assert not inspect.iscoroutinefunction(theirs)
-    assert returned(theirs) == (f"Async{returned(ours)}" if name in LISTINGS else returned(ours))
+    assert returned(theirs) == returned(ours)
+    assert words(ours) == words(theirs)
+    assert (ours.__module__, theirs.__module__) == ("lakefs_hl", "lakefs_hl.aio")
+
+
+def words(thing: Any) -> str:
+    found = inspect.cleandoc(thing.__doc__ or "")
+    for awaited, blocking in WORDS:
+        found = re.sub(awaited, blocking, found)
+    return " ".join(found.split())
 
 
 @pytest.mark.parametrize(("kind", "name"), pairs())
-def test_an_awaitable_member_has_the_words_of_its_twin(kind: str, name: str) -> None:
+def test_a_member_has_the_words_of_its_twin(kind: str, name: str) -> None:
     ours, theirs = getattr(getattr(lakefs_hl, kind), name), getattr(getattr(aio, kind), name)
     if not name.startswith("_"):
-        assert theirs.__doc__, f"aio.{kind}.{name} has no docstring"
-        assert ours.__doc__, f"{kind}.{name} has no docstring"
+        assert words(ours), f"{kind}.{name} has no docstring"
+        assert words(ours) == words(theirs)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind not in RECORDS])
+def test_a_class_is_at_home_in_its_package(kind: str) -> None:
+    ours, theirs = getattr(lakefs_hl, kind), getattr(aio, kind)
+    assert (ours.__module__, theirs.__module__) == ("lakefs_hl", "lakefs_hl.aio")
+    assert not issubclass(ours, theirs)
+    assert not issubclass(theirs, ours)
+    assert words(ours) == words(theirs)
 
 
 def test_init_takes_what_the_client_takes() -> None:

@@ -28,6 +28,7 @@ PUBLIC = [
     "ImportManager",
     "ImportResult",
     "KeptTransaction",
+    "Listing",
     "ObjectInfo",
     "ReadIOBase",
     "Reference",

@@ -24,7 +24,7 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
-from lakefs_hl.aio.client import of
+from lakefs_hl.aio.default import of
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.blocking import Blocking
@@ -32,8 +32,8 @@ from tests.worlds import Settled, Settler
 
 #: Plain records: whoever makes one by hand makes what they say.
 RECORDS = {"Change", "CollectReport", "DeleteReport", "ImportResult"}
-#: Classes that nobody makes by hand: listings do.
-LISTED = {"KeptTransaction"}
+#: Classes that users do not construct: calls return them.
+LISTED = {"KeptTransaction", "Listing"}
 COLOURS = {"blocking": lakefs_hl, "aio": aio}
 
 
@@ -341,7 +341,7 @@ def world(lake: lakefs_hl.Client, request: pytest.FixtureRequest) -> Iterator[Wo
     watch = Watch(lake._transport)
     client = lake.with_options()
     client._transport = watch
-    client._driver = Blocking(watch)
+    client._driver = client._blocking = Blocking(watch)
     awaitable = of(client)
     awaitable._driver = Aio(watch)
     record = lakefs_hl.Branch("example", "main", lake).get_commit()._record
@@ -490,8 +490,7 @@ async def _nothing() -> None:
 def _described(world: World, result: Any) -> str:
     bare = result._target if isinstance(result, Settled) else result
     if isinstance(bare, lakefs_hl.Client | aio.Client):
-        client = bare if isinstance(bare, lakefs_hl.Client) else bare._blocking
-        recipe: dict[str, Any] = {**client._recipe}
+        recipe: dict[str, Any] = {**bare._recipe}
         for name in recipe.keys() & {"timeout", "connect_timeout", "deadline"}:
             recipe[name] = float(recipe[name])
         return str(sorted(recipe.items()))
@@ -530,7 +529,7 @@ def function_of(world: World, case: Case) -> Any:
 @pytest.fixture(autouse=True)
 def _no_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """`init` is observed by the client it makes; nothing becomes the default one."""
-    for module in ("lakefs_hl.client", "lakefs_hl.aio.client"):
+    for module in ("lakefs_hl._sync.default", "lakefs_hl.aio.default"):
         monkeypatch.setattr(f"{module}.make_default", lambda client: client)
 
 
@@ -567,7 +566,7 @@ def test_a_file_given_for_reading_is_read() -> None:
     """The walk above would say nothing of a call that does nothing."""
     with lakefs_hl.Client("mem://") as client:
         watch = Watch(client._transport)
-        client._driver = Blocking(watch)
+        client._driver = client._blocking = Blocking(watch)
         with pytest.raises(Sent):
             lakefs_hl.Branch("example", "main", client).upload(io.BytesIO(b"x"), "a")
         assert watch.requests[-1].endpoint.operation == "uploadObject"

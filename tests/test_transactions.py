@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 import lakefs_hl.aio.transactions as aio
-from lakefs_hl import transactions as blocking
+from lakefs_hl import Client
+from lakefs_hl._sync import transactions as blocking
 from lakefs_hl.aio.client import Client as AioClient
-from lakefs_hl.client import Client
 from lakefs_hl.ops import ephemeral
 from lakefs_hl.ops.auth import basic
-from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Policy, Session
 from lakefs_hl.spec import errors, models
 from tests.ops.script import C0, C1, C2, Play, Step, commit, log, lost, no, ok, page, ref, session, step
@@ -49,8 +48,8 @@ class Fake(Client):
         self.play = play
         self._session = session(search=0.0)
 
-    def _run(self, op: Op[Any]) -> Any:
-        return self.play._drive(op)
+    def _run(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.play._drive(call(self._session, *args, **kwargs))
 
 
 class FakeAio(AioClient):
@@ -58,9 +57,9 @@ class FakeAio(AioClient):
         self.play = play
         self._session = session(search=0.0)
 
-    async def _run(self, op: Op[Any]) -> Any:
+    async def _run(self, call: Any, *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(0)
-        return self.play._drive(op)
+        return self.play._drive(call(self._session, *args, **kwargs))
 
 
 FAKES: dict[type, type] = {blocking.BranchTransaction: Fake, aio.BranchTransaction: FakeAio}
@@ -236,14 +235,15 @@ class Strikes:
     """Runs that end well, and are then interrupted: the first `times` of them."""
 
     play: Steps
+    _session: Session
 
     def __init__(self, play: Steps, times: int, where: str = "") -> None:
         self.play = play
         self.times = times
         self._session = Session(basic("AKEY", "s3cr3t"), Policy(search=0.0), where=where)
 
-    def _strike(self, op: Op[Any]) -> Any:
-        done = self.play._drive(op)
+    def _strike(self, call: Any, *args: Any) -> Any:
+        done = self.play._drive(call(self._session, *args))
         self.times -= 1
         if self.times >= 0:
             raise KeyboardInterrupt
@@ -251,14 +251,14 @@ class Strikes:
 
 
 class Striking(Strikes, Fake):
-    def _run(self, op: Op[Any]) -> Any:
-        return self._strike(op)
+    def _run(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._strike(call, *args)
 
 
 class StrikingAio(Strikes, FakeAio):
-    async def _run(self, op: Op[Any]) -> Any:
+    async def _run(self, call: Any, *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(0)
-        return self._strike(op)
+        return self._strike(call, *args)
 
 
 BARE = [step("diffBranch", "r", "TX", answer=page()), step("getBranch", "r", "TX", answer=ref("TX", C0))]
@@ -293,7 +293,7 @@ def test_an_interruption_before_the_end_had_begun_ends_the_transaction(monkeypat
     client = Striking(Steps(*good()[:3], WORK), 0)
     tx = begun(client)
     tx.__enter__()
-    monkeypatch.setattr(type(tx), "_left_open", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(type(tx), "_discard_open_files", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt) as caught:
         tx.__exit__(None, None, None)
     client.play.close()

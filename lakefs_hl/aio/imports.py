@@ -1,41 +1,51 @@
-"""Imports, awaitable."""
+"""Imports: objects of an object store, registered without copying them."""
 
 from __future__ import annotations
 
-import time
-import uuid
-from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakefs_hl import arguments
-from lakefs_hl import imports as blocking
-from lakefs_hl.aio.client import Client, OfDefault, client_of
+from lakefs_hl._handles import imports as calls
+from lakefs_hl._handles.handle import own_client
+from lakefs_hl._handles.imports import POLL_INTERVAL, ImportFields
+from lakefs_hl.aio.client import Client
+from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.refs import Commit
-from lakefs_hl.aio.twins import twin
-from lakefs_hl.handles import ImportFields
-from lakefs_hl.ops import imports as ops
-from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import ImportFailedException, ProtocolException
+from lakefs_hl.spec import arguments, models
+from lakefs_hl.spec.errors import ImportFailedException
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-POLL = timedelta(seconds=2)
-
-
 class ImportResult(NamedTuple):
-    """What an import made."""
+    """Result of an import.
+
+    Attributes:
+        commit: The commit on the branch.
+        ingested_objects: Number of objects that were registered.
+    """
 
     commit: Commit
     ingested_objects: int
 
 
-@twin(blocking.ImportManager)
-class ImportManager(ImportFields):
-    """One import into a branch: `start()` and `wait()`, or both as `run()`."""
+ImportResult.__module__ = "lakefs_hl.aio"
 
+
+class ImportManager(ImportFields):
+    """One import into a branch: `start()` and `wait()`, or both as `run()`.
+
+    Args:
+        repository_id: Name of the repository.
+        reference_id: Destination branch.
+        client: Client to use. Defaults to the default client at the time of each call.
+        sources: Pairs of (URI in the object store, destination on the branch).
+        commit_message: Message of the commit that the import makes.
+        metadata: Metadata of that commit.
+    """
+
+    __module__ = "lakefs_hl.aio"
     _of_default = OfDefault
 
     def __init__(
@@ -48,80 +58,106 @@ class ImportManager(ImportFields):
         commit_message: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(
-            repository_id,
-            reference_id,
-            arguments.client(client, Client),
-            sources=sources,
-            commit_message=commit_message,
-            metadata=metadata,
-        )
+        client = own_client(client, Client)
+        super().__init__(repository_id, reference_id, client, sources, commit_message, metadata)
         self._made: ImportResult | None = None
-        self._failure: ImportFailedException | None = None
 
     @property
     def _client(self) -> Client:
         return client_of(self._given)
 
     def add(self, object_store_uri: str, destination: str) -> ImportManager:
+        """Add a source before the start.
+
+        Args:
+            object_store_uri: An object; or a prefix, if it or the destination ends with `/`.
+            destination: Destination path or prefix on the branch. Objects under a prefix are replaced.
+
+        Returns:
+            The manager itself.
+        """
         self._add(object_store_uri, destination)
         return self
 
     async def start(self) -> str:
-        locations, client = self._to_start(), self._client
-        op = ops.start(
-            client._session,
-            self._repository_id,
-            self._id,
-            locations,
-            self._message,
-            self._metadata,
-            op_id=uuid.uuid4().hex,
-            now=time.time(),
-        )
-        self._import_id, self._failure = await client._run(op), None
+        """Start the import on the server without waiting for its end.
+
+        Returns:
+            The ID of the import.
+
+        Raises:
+            ValueError: There is no source.
+            RuntimeError: The import was started before.
+            BadRequestException: The branch has uncommitted changes.
+        """
+        locations = self._to_start()
+        self._import_id, self._failure = await self._client._run(calls.start, self, locations), None
         return self._import_id
 
     async def status(self) -> models.ImportStatus:
-        started, client = self._started(), self._client
-        return await client._run(ops.status(client._session, self._repository_id, self._id, started))
+        """Return the progress of the import.
 
-    async def wait(self, poll_interval: timedelta | float = POLL) -> ImportResult:
-        if self._import_id is None and self._failure is not None:
-            raise copy(self._failure)
+        Raises:
+            RuntimeError: The import was not started.
+        """
+        running = self._running()
+        return await self._client._run(calls.status, self, running)
+
+    async def wait(self, poll_interval: timedelta | float = POLL_INTERVAL) -> ImportResult:
+        """Wait for the end of the import. A second call returns the same result.
+
+        Args:
+            poll_interval: Longest pause between two requests, as a `timedelta` or in seconds. The first pauses are
+                shorter.
+
+        Raises:
+            RuntimeError: The import was not started.
+            ImportFailedException: The import failed or was cancelled. The message is the server's.
+        """
+        self._raise_failure()
         if self._import_id is None and self._made is not None:
             return self._made
-        started, client = self._started(), self._client
-        pause = arguments.seconds(poll_interval, "poll_interval")
-        op = ops.wait(client._session, self._repository_id, self._id, started, pause)
+        running = self._running()
         try:
-            record = await client._run(op)
-        except ImportFailedException as exc:  # after any other error it may go on: wait() can be called again
-            self._import_id, self._failure = None, exc
+            record = await self._client._run(calls.wait, self, running, poll_interval)
+        except ImportFailedException as exc:  # after any other error the import may go on: wait() can be called again
+            self._ended(exc)
             raise
-        self._import_id = None
-        self._made = _result(self, record)
+        self._ended()
+        commit, count = calls.made(record)
+        self._made = ImportResult(Commit(self._repository_id, commit, self._given), count)
         return self._made
 
     async def run(self, poll_interval: timedelta | float | None = None) -> ImportResult:
-        pause = POLL if poll_interval is None else arguments.seconds(poll_interval, "poll_interval")
+        """Start the import and wait for its end.
+
+        Args:
+            poll_interval: As for `wait`.
+
+        Raises:
+            ImportFailedException: The import failed or was cancelled. The message is the server's.
+        """
+        pause = POLL_INTERVAL if poll_interval is None else arguments.seconds(poll_interval, "poll_interval")
         await self.start()
         return await self.wait(pause)
 
     def result(self) -> ImportResult:
+        """Return the result of the last import that ended. Sends no request.
+
+        Raises:
+            RuntimeError: No import ended yet.
+        """
         if self._made is None:
             msg = "no import was waited for to its end yet: call wait(), or run()"
             raise RuntimeError(msg)
         return self._made
 
     async def cancel(self) -> None:
-        started, client = self._started(), self._client
-        await client._run(ops.cancel(client._session, self._repository_id, self._id, started))
+        """Cancel the import. The branch is not changed.
 
-
-def _result(manager: ImportFields, record: models.ImportStatus) -> ImportResult:
-    if record.commit is None:
-        msg = "the server calls the import completed and names no commit; is it a lakeFS server?"
-        raise ProtocolException(msg)
-    commit = Commit(manager._repository_id, record.commit, manager._given)
-    return ImportResult(commit, record.ingested_objects or 0)
+        Raises:
+            RuntimeError: The import was not started.
+            ConflictException: The import has ended. Its commit is kept.
+        """
+        running = self._running()
+        await self._client._run(calls.cancel, self, running)

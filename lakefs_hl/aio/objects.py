@@ -1,51 +1,69 @@
-"""Objects and common prefixes as awaitable handles, and the reading half of every reference."""
+"""Object and prefix handles, and the read operations shared by all references."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-from lakefs_hl import arguments
-from lakefs_hl import objects as blocking
+from lakefs_hl._handles import objects as calls
+from lakefs_hl._handles.handle import Handle, own_client
+from lakefs_hl._handles.objects import PrefixFields, wrap, wrap_prefix
 from lakefs_hl.aio import fileio
-from lakefs_hl.aio.client import Client, OfDefault, client_of
-from lakefs_hl.aio.twins import twin
-from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, ReadMode, wrap, wrap_prefix
-from lakefs_hl.ops import objects as ops
-from lakefs_hl.ops import transfer
+from lakefs_hl.aio.client import Client
+from lakefs_hl.aio.lazy import LazyObject
+from lakefs_hl.aio.listing import Listing
+from lakefs_hl.aio.of_default import OfDefault, client_of
+from lakefs_hl.spec import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    # blocking: import io
 
-    from lakefs_hl.aio.fileio import Opening
     from lakefs_hl.spec.models import ObjectStats
 
 
-@twin(blocking.ReadIOBase)
 class ReadIOBase(Handle):
-    """What can be read at a reference: a branch, a tag, a commit or an open transaction."""
+    """Read operations of a branch, a tag, a commit or an open transaction.
 
+    Args:
+        repository_id: Name of the repository.
+        reference_id: A branch, tag or commit ID, or a ref expression such as `main~2`.
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+
+    __module__ = "lakefs_hl.aio"
     _package = "lakefs_hl.aio"
     _of_default = OfDefault
 
     def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
-        super().__init__(repository_id, reference_id, arguments.client(client, Client))
+        super().__init__(repository_id, reference_id, own_client(client, Client))
 
     @property
     def _client(self) -> Client:
         return client_of(self._given)
 
     async def stat_object(self, path: str) -> ObjectInfo:
-        client = self._client
-        op = ops.stat(client._session, self._repository_id, self._id, arguments.path(path, self))
-        return wrap(ObjectInfo, self, await client._run(op))
+        """Look up an object.
+
+        Args:
+            path: Path of the object, not empty.
+
+        Returns:
+            The object, with size, checksum, times and metadata loaded.
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+            NotFoundException: The reference does not exist.
+        """
+        return wrap(ObjectInfo, self, await self._client._run(calls.stat, self, path))
 
     stat = stat_object
 
     async def exists(self, path: str) -> bool:
-        client = self._client
-        path = arguments.path(path, self)
-        return await client._run(ops.exists(client._session, self._repository_id, self._id, path))
+        """Return whether an object exists.
+
+        Raises:
+            NotFoundException: The repository or the reference does not exist.
+        """
+        return await self._client._run(calls.exists, self, path)
 
     async def download(
         self,
@@ -56,19 +74,24 @@ class ReadIOBase(Handle):
         verify: bool = True,
         pre_signed: bool | None = None,
     ) -> bytes:
-        client = self._client
-        return await client._run(
-            transfer.download(
-                client._session,
-                self._repository_id,
-                self._id,
-                arguments.path(path, self),
-                start=arguments.optional_integer(start, "start"),
-                end=arguments.optional_integer(end, "end"),
-                verify=arguments.flag(verify, "verify"),
-                pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
-            )
-        )
+        """Read an object, or a range of it. Length and checksum are verified.
+
+        Args:
+            path: Path of the object.
+            start: Offset of the first byte. Negative values count from the end, as in a slice.
+            end: Offset after the last byte. Defaults to the end of the object.
+            verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+            pre_signed: Whether to read from the object store by a pre-signed URL. Defaults to what the server supports.
+
+        Returns:
+            The content.
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+            NotFoundException: The reference does not exist.
+            IntegrityError: The content did not match its checksum in three attempts.
+        """
+        return await self._client._run(calls.download, self, path, start, end, verify, pre_signed)
 
     def list_objects(
         self,
@@ -78,17 +101,22 @@ class ReadIOBase(Handle):
         delimiter: str = "/",
         *,
         recursive: bool = False,
-    ) -> AsyncIterator[ObjectInfo | CommonPrefix]:
-        client = self._client
-        page = partial(
-            ops.list_page,
-            client._session,
-            self._repository_id,
-            self._id,
-            prefix=arguments.path(prefix, self, "prefix"),
-            delimiter=arguments.delimiter(delimiter, recursive),
-        )
-        return client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount), self._entry)
+    ) -> Listing[ObjectInfo | CommonPrefix]:
+        """Iterate over objects and common prefixes in byte order, lazily, in pages of 1,000.
+
+        Args:
+            max_amount: Maximum number of entries. Defaults to all.
+            after: List only entries after this path.
+            prefix: List only entries with this prefix.
+            delimiter: Group paths by the part up to this delimiter into common prefixes. "" groups nothing.
+            recursive: Same as `delimiter=""`.
+
+        Raises:
+            NotFoundException: The repository or the reference does not exist (raised by the first step of the
+                iteration).
+            ValueError: `max_amount` is negative.
+        """
+        return self._client._list(self._entry, calls.listing, self, max_amount, after, prefix, delimiter, recursive)
 
     @overload
     def open(
@@ -101,30 +129,53 @@ class ReadIOBase(Handle):
         errors: str | None = None,
         newline: str | None = None,
         buffering: int = -1,
-    ) -> Opening[str]: ...
+    ) -> fileio.Opening[str]: ...
     @overload
     def open(
         self, path: str, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
-    ) -> Opening[bytes]: ...
+    ) -> fileio.Opening[bytes]: ...
     def open(
         self,
         path: str,
-        mode: ReadMode = "r",
+        mode: Literal["r", "rt", "rb"] = "r",
         pre_signed: bool | None = None,
         *,
         encoding: str | None = None,
         errors: str | None = None,
         newline: str | None = None,
         buffering: int = -1,
-    ) -> Opening[Any]:
-        return fileio.open_reader(
+    ) -> fileio.Opening[str] | fileio.Opening[bytes]:
+        """Open an object for reading, as a file object of the standard library's `io` module.
+
+        The first bytes are fetched at once: a missing object is an error here, and a small one costs one request. All
+        ranges are of the same version of the object.
+
+        Args:
+            path: Path of the object.
+            mode: "r" for text, "rb" for bytes.
+            pre_signed: Whether to use a pre-signed URL, as for `download`.
+            encoding: Encoding of a text file. Defaults to UTF-8.
+            errors: As for the built-in `open`.
+            newline: As for the built-in `open`.
+            buffering: Size of the buffer in bytes. 0 returns the raw file (binary only).
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+            NotFoundException: The reference does not exist.
+            ObjectChangedError: The object was replaced while it was read.
+        """
+        plan = fileio.plan(
             self,
-            arguments.path(path, self),
-            arguments.text(mode, "mode"),
-            fileio.Text(*arguments.text_options(encoding, errors, newline)),
-            pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
-            buffering=arguments.integer(buffering, "buffering"),
+            path,
+            mode,
+            pre_signed,
+            writable=False,
+            encoding=encoding,
+            errors=errors,
+            newline=newline,
+            buffering=buffering,
         )
+        return fileio.open_object(plan)
 
     def _entry(self, record: ObjectStats) -> ObjectInfo | CommonPrefix:
         if record.path_type == "object":
@@ -132,10 +183,17 @@ class ReadIOBase(Handle):
         return wrap_prefix(CommonPrefix, self, record.path)
 
 
-@twin(blocking.ObjectInfo)
-class ObjectInfo(ObjectFields):
-    """An object at a reference; one made by hand is looked up on the first access of a property."""
+class ObjectInfo(LazyObject):
+    """An object at a reference, as listings, uploads and `stat` return it.
 
+    Args:
+        repository_id: Name of the repository.
+        reference_id: A branch, tag or commit ID, or a ref expression.
+        path: Path of the object.
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+
+    __module__ = "lakefs_hl.aio"
     __slots__ = ()
     _reference: ReadIOBase
 
@@ -143,28 +201,28 @@ class ObjectInfo(ObjectFields):
         self._reference = ReadIOBase(repository_id, reference_id, client)
         self._record = arguments.object_path(path, self._reference)
 
-    async def load(self) -> ObjectInfo:
-        """Looks the object up; one that came from a listing or an upload is known already."""
-        if isinstance(self._record, str):
-            at, client = self._reference, self._reference._client
-            self._record = await client._run(ops.stat(client._session, at._repository_id, at._id, self._record))
-        return self
-
-    def _stats(self) -> ObjectStats:
-        if isinstance(self._record, str):
-            msg = f"{self.uri} was made by hand and is not loaded: `await info.load()` first"
-            raise RuntimeError(msg)  # noqa: TRY004 - not a wrong type: not loaded yet
-        return self._record
-
     async def delete(self) -> None:
-        at, client = self._reference, self._reference._client
-        await client._run(ops.delete(client._session, at._repository_id, at._id, self.path))
+        """Delete the object from its branch. An object that does not exist is not an error.
+
+        Raises:
+            BadRequestException: The reference is a commit or a tag, which are immutable.
+            NotFoundException: The reference does not exist.
+            AmbiguousOutcomeError: The response was lost, and there is an object that may have been written since.
+        """
+        await self._reference._client._run(calls.delete, self._reference, self.path)
 
 
-@twin(blocking.CommonPrefix)
 class CommonPrefix(PrefixFields):
-    """A prefix that objects share: what a directory is in a lake."""
+    """A prefix that objects share, as listings return it: a directory of the lake.
 
+    Args:
+        repository_id: Name of the repository.
+        reference_id: A branch, tag or commit ID, or a ref expression.
+        path: The prefix, with its delimiter at the end.
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+
+    __module__ = "lakefs_hl.aio"
     __slots__ = ()
     _reference: ReadIOBase
 
@@ -173,4 +231,5 @@ class CommonPrefix(PrefixFields):
         self._path = arguments.object_path(path, self._reference)
 
     async def exists(self) -> bool:
-        return [one async for one in self._reference.list_objects(1, prefix=self._path, delimiter="")] != []
+        """Return whether any object has the prefix."""
+        return await self._reference.list_objects(1, prefix=self._path, delimiter="").to_list() != []

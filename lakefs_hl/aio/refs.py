@@ -1,45 +1,46 @@
-"""References that cannot be written, awaitable."""
+"""Read-only references: commits, tags and ref expressions; and diffs between them."""
 
 from __future__ import annotations
 
-import time
-import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from lakefs_hl import arguments
-from lakefs_hl import refs as blocking
+from lakefs_hl._handles import refs as calls
+from lakefs_hl._handles.changes import Change
+from lakefs_hl._handles.commits import CommitFields
+from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.refs import Strategy
+from lakefs_hl.aio.listing import Listing
 from lakefs_hl.aio.objects import ReadIOBase
-from lakefs_hl.aio.twins import twin
-from lakefs_hl.handles import (
-    DIFF_TYPES,
-    STRATEGIES,
-    Change,
-    CommitFields,
-    Handle,
-    Strategy,
-    optional_reference_name,
-    reference_name,
-)
-from lakefs_hl.ops import refs as ops
-from lakefs_hl.ops import tags
 from lakefs_hl.spec import models
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date, datetime
 
     from lakefs_hl.aio.client import Client
 
 
-@twin(blocking.Reference)
 class Reference(ReadIOBase):
-    """Any version of a repository that can be read: a branch, tag, commit or expression such as `main~2`."""
+    """Any version of a repository: a branch, a tag, a commit or a ref expression such as `main~2`.
+
+    Examples:
+        >>> ref = lakefs.repository("example").ref("main")
+        >>> await ref.commit_message()
+        'Repository created'
+    """
+
+    __module__ = "lakefs_hl.aio"
 
     async def get_commit(self) -> Commit:
-        client = self._client
-        record = await client._run(ops.commit(client._session, self._repository_id, self._id))
-        return Commit._of(self, record)
+        """Return the commit that the reference points to now. Staged changes of a branch are not part of it.
+
+        Reads from the returned commit are pinned: they do not change when the reference moves.
+
+        Raises:
+            NotFoundException: The repository or the reference does not exist.
+        """
+        return Commit._of(self, await self._client._run(calls.commit, self))
 
     pin = get_commit
 
@@ -47,9 +48,11 @@ class Reference(ReadIOBase):
         return self._commit_kind() if type(self) is Reference else super()._kind()
 
     async def metadata(self) -> dict[str, str]:
+        """Return the metadata of the commit."""
         return (await self.get_commit())._own_metadata()
 
     async def commit_message(self) -> str:
+        """Return the message of the commit."""
         return (await self.get_commit()).message
 
     def log(
@@ -62,21 +65,31 @@ class Reference(ReadIOBase):
         since: datetime | date | str | None = None,
         stop_at: str | Handle | None = None,
         first_parent: bool = False,
-    ) -> AsyncIterator[Commit]:
-        client = self._client
-        after = arguments.optional_in_repository(after, "after", self._repository_id)
-        page = partial(
-            ops.log_page,
-            client._session,
-            self._repository_id,
-            self._id,
-            objects=arguments.paths(objects, self, "objects"),
-            prefixes=arguments.paths(prefixes, self, "prefixes"),
-            since=None if since is None else arguments.moment(since, "since"),
-            stop_at=optional_reference_name(stop_at, "stop_at", self),
-            first_parent=arguments.flag(first_parent, "first_parent"),
+    ) -> Listing[Commit]:
+        """Iterate over the commit and its ancestors, newest first, lazily.
+
+        Args:
+            max_amount: Maximum number of commits. Defaults to all.
+            after: Start after this commit.
+            objects: List only commits that changed one of these paths or URIs. Merge commits never match.
+            prefixes: List only commits that changed an object under one of these prefixes.
+            since: List only commits made at or after this time: an aware datetime, or a date or ISO 8601 text such as
+                "2026-01-31", which is in UTC unless it has an offset.
+            stop_at: Last commit to list.
+            first_parent: Follow only the first parent of merge commits.
+        """
+        return self._client._list(
+            partial(Commit._of, self),
+            calls.log,
+            self,
+            max_amount,
+            after,
+            objects,
+            prefixes,
+            since,
+            stop_at,
+            first_parent,
         )
-        return client._pages(page, after, arguments.amount(max_amount), partial(Commit._of, self))
 
     def diff(
         self,
@@ -88,19 +101,22 @@ class Reference(ReadIOBase):
         *,
         type: Literal["three_dot", "two_dot"] = "three_dot",
         recursive: bool = False,
-    ) -> AsyncIterator[Change]:
-        client = self._client
-        page = partial(
-            ops.diff_page,
-            client._session,
-            self._repository_id,
-            self._id,
-            reference_name(other_ref, "other_ref", self),
-            prefix=arguments.path(prefix, self, "prefix"),
-            delimiter=arguments.delimiter(delimiter, recursive),
-            type=arguments.choice(type, "type", DIFF_TYPES),
+    ) -> Listing[Change]:
+        """Iterate over the changes that merging `other_ref` into this reference would apply, ordered by path, lazily.
+
+        Args:
+            other_ref: A reference of this repository, by name or as a handle.
+            max_amount: Maximum number of changes. Defaults to all.
+            after: List only changes after this path.
+            prefix: List only changes under this prefix.
+            delimiter: Group changes by the part of the path up to this delimiter, as type `prefix_changed`. ""
+                groups nothing.
+            type: "three_dot" compares `other_ref` with the merge base, "two_dot" with this reference.
+            recursive: Same as `delimiter=""`.
+        """
+        return self._client._list(
+            Change._of, calls.diff, self, other_ref, max_amount, after, prefix, delimiter, type, recursive
         )
-        return client._pages(page, arguments.path(after, self, "after"), arguments.amount(max_amount), Change._of)
 
     async def merge_into(
         self,
@@ -113,33 +129,42 @@ class Reference(ReadIOBase):
         allow_empty: bool = False,
         force: bool = False,
     ) -> Reference:
-        client = self._client
-        destination = reference_name(destination_branch_id, "destination_branch_id", self)
-        merge = models.Merge(
-            arguments.optional_text(message, "message"),
-            arguments.optional_metadata(metadata),
-            arguments.optional_choice(strategy, "strategy", STRATEGIES),
-            arguments.flag(force, "force") or None,
-            arguments.flag(allow_empty, "allow_empty") or None,
-            arguments.flag(squash, "squash") or None,
-        )
-        made = await client._run(
-            ops.merge(
-                client._session,
-                self._repository_id,
-                self._id,
-                destination,
-                merge,
-                op_id=uuid.uuid4().hex,
-                now=time.time(),
-            )
+        """Merge this reference into a branch.
+
+        Args:
+            destination_branch_id: Destination branch of this repository, by name or as a handle.
+            message: Message of the merge commit. Defaults to one of lakeFS that names both sides.
+            metadata: Metadata of the merge commit.
+            strategy: Which side wins where both changed a path. None makes that an error.
+            squash: Make the merge commit without the source as a parent.
+            allow_empty: Merge even if there is nothing to merge.
+            force: Merge into a read-only repository.
+
+        Returns:
+            The merge commit.
+
+        Raises:
+            MergeConflict: Both sides changed the same paths, which are in `conflicts`.
+            BadRequestException: There is nothing to merge, or the destination has uncommitted changes.
+            ValueError: The destination is a branch of another repository or lake.
+        """
+        made = await self._client._run(
+            calls.merge, self, destination_branch_id, message, metadata, strategy, squash, allow_empty, force
         )
         return Reference(self._repository_id, made, self._given)
 
 
-@twin(blocking.Commit)
 class Commit(CommitFields, Reference):
-    """A commit, pinned to its id, with its fields loaded; made by `log`, `commit_changes` and friends."""
+    """A commit with its fields loaded, as `log`, `commit_changes` and others return it.
+
+    Attributes:
+        message: Commit message.
+        committer: User who made the commit.
+        creation_date: Time of the commit: an aware datetime in UTC, in whole seconds.
+        parents: IDs of the parents.
+    """
+
+    __module__ = "lakefs_hl.aio"
 
     def __init__(self, repository_id: str, record: models.Commit, client: Client | None = None) -> None:
         self._record = self._checked(record)
@@ -150,34 +175,53 @@ class Commit(CommitFields, Reference):
         return cls(place._repository_id, record, place._given)
 
     async def get_commit(self) -> Commit:
+        """Return the commit itself. Sends no request."""
         return self
 
     pin = get_commit
 
     async def metadata(self) -> dict[str, str]:
+        """Return the metadata of the commit. Sends no request."""
         return self._own_metadata()
 
     async def commit_message(self) -> str:
+        """Return the message of the commit. Sends no request."""
         return self._record.message
 
 
-@twin(blocking.Tag)
 class Tag(Reference):
-    """A name for a commit that never moves."""
+    """A tag: a name for a commit. It never moves.
+
+    Examples:
+        >>> tag = await lakefs.repository("example").tag("v1").create("main")
+        >>> await tag.commit_message()
+        'Repository created'
+        >>> await tag.delete()
+    """
+
+    __module__ = "lakefs_hl.aio"
 
     async def create(self, source_ref: str | Handle, *, exist_ok: bool = False) -> Tag:
-        client = self._client
-        await client._run(
-            tags.create(
-                client._session,
-                self._repository_id,
-                self._id,
-                reference_name(source_ref, "source_ref", self),
-                exist_ok=arguments.flag(exist_ok, "exist_ok"),
-            )
-        )
+        """Create the tag on the commit that a reference points to now.
+
+        Args:
+            source_ref: A reference of this repository, by name or as a handle.
+            exist_ok: Accept an existing tag of this name if it points to the same commit.
+
+        Returns:
+            The tag itself.
+
+        Raises:
+            ConflictException: A tag, branch or commit of this name exists.
+            NotFoundException: The repository or the reference does not exist.
+        """
+        await self._client._run(calls.create_tag, self, source_ref, exist_ok)
         return self
 
     async def delete(self) -> None:
-        client = self._client
-        await client._run(tags.delete(client._session, self._repository_id, self._id))
+        """Delete the tag. The commit is kept.
+
+        Raises:
+            NotFoundException: The tag does not exist.
+        """
+        await self._client._run(calls.delete_tag, self)

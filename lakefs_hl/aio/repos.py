@@ -1,39 +1,48 @@
-"""Repositories, awaitable."""
+"""Repositories."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
-from lakefs_hl import arguments
-from lakefs_hl import repos as blocking
+from lakefs_hl._handles import repositories as calls
+from lakefs_hl._handles.handle import own_client
+from lakefs_hl._handles.repositories import RepositoryHandle
+from lakefs_hl._handles.transactions import CollectReport
 from lakefs_hl.aio.branches import Branch
-from lakefs_hl.aio.client import Client, OfDefault, client_of
+from lakefs_hl.aio.client import Client
+from lakefs_hl.aio.listing import Listing
+from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.refs import Reference, Tag
 from lakefs_hl.aio.transactions import KeptTransaction
-from lakefs_hl.aio.twins import twin
-from lakefs_hl.handles import RepositoryHandle
-from lakefs_hl.ops import branches, kept, tags
-from lakefs_hl.ops import repositories as ops
-from lakefs_hl.transactions import CollectReport
+from lakefs_hl.spec import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from lakefs_hl.spec import models
 
 
-@twin(blocking.Repository)
 class Repository(RepositoryHandle):
-    """A repository; making the handle makes no request."""
+    """A repository. The constructor sends no request.
 
+    Args:
+        repository_id: Name of the repository: 3 to 63 lower-case letters, digits and dashes.
+        client: Client to use. Defaults to the default client at the time of each call.
+
+    Examples:
+        >>> repo = await lakefs.repository("example").get_or_create()
+        >>> [branch.id async for branch in repo.list_branches()]
+        ['main']
+    """
+
+    __module__ = "lakefs_hl.aio"
     _package = "lakefs_hl.aio"
     _of_default = OfDefault
 
     def __init__(self, repository_id: str, client: Client | None = None) -> None:
-        super().__init__(repository_id, arguments.client(client, Client))
+        super().__init__(repository_id, own_client(client, Client))
 
     @property
     def _client(self) -> Client:
@@ -48,17 +57,26 @@ class Repository(RepositoryHandle):
         read_only: bool = False,
         exist_ok: bool = False,
     ) -> Repository:
-        client = self._client
-        op = ops.create(
-            client._session,
-            self._id,
-            arguments.optional_text(storage_namespace, "storage_namespace"),
-            arguments.in_repository(default_branch_id, "default_branch_id", self._id),
-            include_samples=arguments.flag(include_samples, "include_samples"),
-            read_only=arguments.flag(read_only, "read_only"),
-            exist_ok=arguments.flag(exist_ok, "exist_ok"),
+        """Create the repository.
+
+        Args:
+            storage_namespace: Location of its objects, such as `s3://bucket/path`. Defaults to the prefix that the
+                server proposes and the name of the repository.
+            default_branch_id: Name of the first branch.
+            include_samples: Commit a small set of sample files.
+            read_only: Create a repository that refuses changes.
+            exist_ok: Accept an existing repository of this name.
+
+        Returns:
+            The repository itself.
+
+        Raises:
+            ConflictException: A repository of this name exists.
+            BadRequestException: The name or the namespace is invalid, or the namespace is in use.
+        """
+        await self._client._run(
+            calls.create, self, storage_namespace, default_branch_id, include_samples, read_only, exist_ok
         )
-        await client._run(op)
         return self
 
     async def get_or_create(
@@ -67,106 +85,143 @@ class Repository(RepositoryHandle):
         default_branch_id: str = arguments.DEFAULT_BRANCH,
         include_samples: bool = False,
     ) -> Repository:
-        client = self._client
-        namespace = arguments.optional_text(storage_namespace, "storage_namespace")
-        branch = arguments.in_repository(default_branch_id, "default_branch_id", self._id)
-        op = ops.get_or_create(
-            client._session,
-            self._id,
-            namespace,
-            branch,
-            include_samples=arguments.flag(include_samples, "include_samples"),
-        )
-        found, created = await client._run(op)
-        if not created:
-            self._warn_of(found, namespace, None if default_branch_id is arguments.DEFAULT_BRANCH else branch)
+        """Create the repository if it does not exist. Safe to call concurrently.
+
+        Args:
+            storage_namespace: As for `create`. An existing repository with another one gives a warning.
+            default_branch_id: As for `create`. An existing repository with another one gives a warning.
+            include_samples: As for `create`.
+
+        Returns:
+            The repository itself.
+        """
+        call = calls.GetOrCreate(self, storage_namespace, default_branch_id, include_samples)
+        call.check(*await self._client._run(call.op))
         return self
 
     async def exists(self) -> bool:
-        client = self._client
-        return await client._run(ops.exists(client._session, self._id))
+        """Return whether the repository exists."""
+        return await self._client._run(calls.exists, self)
 
     @property
     async def properties(self) -> models.Repository:
-        client = self._client
-        return await client._run(ops.get(client._session, self._id))
+        """Record of the repository on the server. Each access sends a request."""
+        return await self._client._run(calls.get, self)
 
     async def delete(self, *, force: bool = False) -> None:
-        client = self._client
-        await client._run(ops.delete(client._session, self._id, force=arguments.flag(force, "force")))
+        """Delete the repository, if it is empty.
+
+        Args:
+            force: Delete it with its content.
+
+        Raises:
+            RepositoryNotEmptyError: It has objects, commits or tags, and `force` was not given.
+            NotFoundException: The repository does not exist.
+        """
+        await self._client._run(calls.delete, self, force)
 
     def branch(self, branch_id: str) -> Branch:
+        """Return a branch, by its name or URI. Sends no request."""
         return Branch(self._id, arguments.in_repository(branch_id, "branch_id", self._id), self._given)
 
     def commit(self, commit_id: str) -> Reference:
+        """Return a read-only reference to a commit, by its ID or a unique prefix of it. Sends no request."""
         return Reference(self._id, arguments.in_repository(commit_id, "commit_id", self._id), self._given)
 
     def tag(self, tag_id: str) -> Tag:
+        """Return a tag, by its name or URI. Sends no request."""
         return Tag(self._id, arguments.in_repository(tag_id, "tag_id", self._id), self._given)
 
     def ref(self, reference_id: str) -> Reference:
+        """Return a read-only reference, by a name, a URI or a ref expression such as `main~2`. Sends no request."""
         return Reference(self._id, arguments.in_repository(reference_id, "reference_id", self._id), self._given)
 
     def list_branches(
         self, max_amount: int | None = None, after: str = "", prefix: str = "", *, hidden: bool = False
-    ) -> AsyncIterator[Branch]:
-        client = self._client
-        page = partial(
-            branches.page,
-            client._session,
-            self._id,
-            prefix=arguments.text(prefix, "prefix"),
-            hidden=arguments.flag(hidden, "hidden"),
+    ) -> Listing[Branch]:
+        """Iterate over the branches by name, lazily.
+
+        Args:
+            max_amount: Maximum number of branches. Defaults to all.
+            after: List only branches after this name.
+            prefix: List only branches whose name starts with this.
+            hidden: Include hidden branches, such as those of open transactions.
+        """
+        return self._client._list(
+            lambda row: self.branch(row.id), calls.list_branches, self, max_amount, after, prefix, hidden
         )
-        after = arguments.optional_in_repository(after, "after", self._id)
-        return client._pages(page, after, arguments.amount(max_amount), lambda row: self.branch(row.id))
 
     branches = list_branches
 
-    def list_tags(self, max_amount: int | None = None, after: str = "", prefix: str = "") -> AsyncIterator[Tag]:
-        client = self._client
-        page = partial(tags.page, client._session, self._id, prefix=arguments.text(prefix, "prefix"))
-        after = arguments.optional_in_repository(after, "after", self._id)
-        return client._pages(page, after, arguments.amount(max_amount), lambda row: self.tag(row.id))
+    def list_tags(self, max_amount: int | None = None, after: str = "", prefix: str = "") -> Listing[Tag]:
+        """Iterate over the tags by name, lazily.
+
+        Args:
+            max_amount: Maximum number of tags. Defaults to all.
+            after: List only tags after this name.
+            prefix: List only tags whose name starts with this.
+        """
+        return self._client._list(lambda row: self.tag(row.id), calls.list_tags, self, max_amount, after, prefix)
 
     tags = list_tags
 
-    def transactions(self, max_amount: int | None = None, after: str = "") -> AsyncIterator[KeptTransaction]:
-        client, seen = self._client, time.time()
-        page = partial(kept.page, client._session, self._id)
-        after = arguments.optional_in_repository(after, "after", self._id)
-        rows = arguments.amount(max_amount)
-        return client._pages(page, after, rows, lambda row: KeptTransaction(self._id, row, seen, self._given))
+    def transactions(self, max_amount: int | None = None, after: str = "") -> Listing[KeptTransaction]:
+        """Iterate over the transactions that were left behind, by the names of their branches, lazily.
+
+        Transactions that are still running are among them. Only their age distinguishes them.
+
+        Args:
+            max_amount: Maximum number of transactions. Defaults to all.
+            after: List only those after this branch.
+        """
+        seen = time.time()
+        return self._client._list(
+            lambda row: KeptTransaction(self._id, row, seen, self._given),
+            calls.list_transactions,
+            self,
+            max_amount,
+            after,
+        )
 
     async def collect_transactions(
         self, older_than: timedelta = timedelta(hours=24), *, dry_run: bool = False
     ) -> CollectReport:
-        age, dry = arguments.age(older_than, "older_than"), arguments.flag(dry_run, "dry_run")
-        client = self._client
-        op = kept.collect(client._session, self._id, time.time(), age, dry_run=dry)
-        found = await client._run(op)
-        return CollectReport(found.deleted, found.kept, dry)
+        """Delete the branches of transactions that were merged or began long ago.
+
+        A transaction that was not merged and is younger than `older_than` is never deleted, nor is one without a known
+        age (made by an earlier release). Ages are by the clock of the machine that began the transaction.
+
+        Args:
+            older_than: Minimum age of a transaction that was not merged. Defaults to 24 hours.
+            dry_run: Delete nothing; report what would be deleted.
+
+        Returns:
+            The branches that were deleted and those that were kept, each with the reason.
+
+        Raises:
+            ValueError: `older_than` is negative.
+        """
+        found = await self._client._run(calls.collect_transactions, self, older_than, dry_run)
+        return CollectReport(found.deleted, found.kept, bool(dry_run))
 
     async def metadata(self) -> dict[str, str]:
-        client = self._client
-        return await client._run(ops.metadata(client._session, self._id))
+        """Return the metadata of the repository."""
+        return await self._client._run(calls.metadata, self)
 
     async def set_metadata(self, metadata: Mapping[str, str]) -> None:
-        client = self._client
-        await client._run(ops.set_metadata(client._session, self._id, arguments.metadata(metadata)))
+        """Set keys of the repository's metadata. Other keys are kept."""
+        await self._client._run(calls.set_metadata, self, metadata)
 
     async def delete_metadata(self, keys: str | Iterable[str]) -> None:
-        client = self._client
-        await client._run(ops.delete_metadata(client._session, self._id, arguments.texts(keys, "keys")))
+        """Delete keys of the repository's metadata. A key that does not exist is not an error."""
+        await self._client._run(calls.delete_metadata, self, keys)
 
 
 def list_repositories(
     prefix: str = "", after: str = "", max_amount: int | None = None, *, search: str = "", client: Client | None = None
-) -> AsyncIterator[Repository]:
-    """Lists repositories by name, lazily; public as `lakefs_hl.aio.repositories`; see the blocking twin."""
-    client = arguments.client(client, Client)
-    asked = client_of(client)
-    prefix, search = arguments.text(prefix, "prefix"), arguments.text(search, "search")
-    page = partial(ops.page, asked._session, prefix=prefix, search=search)
-    after = arguments.text(after, "after") and arguments.repository_name(after, "after")
-    return asked._pages(page, after, arguments.amount(max_amount), lambda row: Repository(row.id, client))
+) -> Listing[Repository]:
+    """Iterate over the repositories by name, lazily; see `repositories`."""
+    client = own_client(client, Client)
+    return client_of(client)._list(
+        lambda row: Repository(row.id, client), calls.listing, prefix, after, max_amount, search
+    )

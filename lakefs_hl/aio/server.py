@@ -1,66 +1,75 @@
-"""What a server says of itself and of its storage, awaitable."""
+"""Version and capabilities of a server."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakefs_hl import arguments
-from lakefs_hl import server as blocking
-from lakefs_hl.aio.client import Client, OfDefault, client_of
-from lakefs_hl.aio.twins import twin
+from lakefs_hl._handles.handle import own_client
+from lakefs_hl._handles.options import Optioned
+from lakefs_hl.aio.client import Client
+from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.ops import server as ops
-from lakefs_hl.options import Optioned
 
 if TYPE_CHECKING:
     from lakefs_hl.spec.models import StorageConfig
 
 
-@twin(blocking.ServerStorageConfiguration)
 class ServerStorageConfiguration(Optioned):
-    """What the object store behind a server can do; asked once per client."""
+    """Capabilities of a server's object store. They are requested once per client.
 
+    Args:
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+
+    __module__ = "lakefs_hl.aio"
     _of_default = OfDefault
 
     def __init__(self, client: Client | None = None) -> None:
-        self._given = arguments.client(client, Client)
+        self._given = own_client(client, Client)
 
     async def _config(self) -> StorageConfig:
-        client = client_of(self._given)
-        return await client._run(ops.storage(client._session))
+        return await client_of(self._given)._run(ops.storage)
 
     async def blockstore_type(self) -> str:
+        """Return the type of the object store: "s3", "gs", "azure", "local" or "mem"."""
         return (await self._config()).blockstore_type
 
     async def pre_sign_support(self) -> bool:
+        """Return whether objects can be read and written by pre-signed URLs."""
         return (await self._config()).pre_sign_support
 
     async def import_support(self) -> bool:
+        """Return whether objects can be imported."""
         return (await self._config()).import_support
 
     async def default_namespace_prefix(self) -> str | None:
+        """Return the prefix of the storage namespace of a repository that is created without one."""
         return (await self._config()).default_namespace_prefix
 
     def __repr__(self) -> str:
-        """Makes no request."""
         return f"<ServerStorageConfiguration of {self._given or 'the default client'}>"
 
 
-@twin(blocking.ServerConfiguration)
 class ServerConfiguration(Optioned):
-    """What a server says of itself."""
+    """Version and configuration of a server.
 
+    Args:
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+
+    __module__ = "lakefs_hl.aio"
     _of_default = OfDefault
 
     def __init__(self, client: Client | None = None) -> None:
-        self._given = arguments.client(client, Client)
+        self._given = own_client(client, Client)
 
     async def version(self) -> str:
-        client = client_of(self._given)
-        return await client._run(ops.version(client._session))
+        """Return the version of the server."""
+        return await client_of(self._given)._run(ops.version)
 
     def storage_config(self) -> ServerStorageConfiguration:
+        """Return the capabilities of the object store. Sends no request itself."""
         return ServerStorageConfiguration(self._given)
 
     def __repr__(self) -> str:
-        """Makes no request."""
         return f"<ServerConfiguration of {self._given or 'the default client'}>"

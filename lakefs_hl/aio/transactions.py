@@ -1,31 +1,61 @@
-"""Transactions, awaitable."""
+"""Transactions: writes that reach a branch atomically; and those that were left behind."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from lakefs_hl import arguments
-from lakefs_hl import transactions as blocking
-from lakefs_hl.aio.client import OfDefault, client_of
-from lakefs_hl.aio.twins import twin
+from lakefs_hl._handles import transactions as calls
+from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.refs import Strategy
+from lakefs_hl._handles.transactions import KeptFields, OnEmpty, TransactionFields
+from lakefs_hl.aio.client import Client
+from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.writes import WriteIOBase
-from lakefs_hl.handles import Handle, OnEmpty, Strategy
-from lakefs_hl.ops import kept as kept_ops
-from lakefs_hl.ops import transaction as ops
-from lakefs_hl.transactions import KeptFields, TransactionFields, planned, told
+from lakefs_hl.ops.transaction import Tx, note, state_error
+from lakefs_hl.spec import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
-    from lakefs_hl.aio.client import Client
 
-
-@twin(blocking.BranchTransaction)
 class BranchTransaction(TransactionFields, WriteIOBase):
-    """Reads and writes on an ephemeral branch; leaving the `async with` block commits and merges it, all or nothing."""
+    r"""A transaction on an ephemeral branch. Leaving the `async with` block commits and merges it atomically.
+
+    If the block raises, or the commit or the merge is refused, the source branch is not changed, and the ephemeral
+    branch is kept and named in the error, so that no work is lost; `Repository.transactions` lists it. An ephemeral
+    branch without changes is deleted. A file that was opened for writing and not closed is a failure too. Readers of
+    the source branch never see a part of the transaction.
+
+    Args:
+        repository_id: Name of the repository.
+        source_branch_id: The branch to start from and to merge into.
+        client: Client to use. Defaults to the default client at the time of each call.
+        commit_message: Message of the commit and the merge.
+        metadata: Metadata of both.
+        tag: A tag for the merge commit.
+        strategy: Which side wins where both changed a path. None makes that an error.
+        delete_on_error: Delete the ephemeral branch after a failure.
+        on_empty: What to do if there are no changes: `skip`, `error` or `commit`.
+        retries: How many times to retry a merge that lost a race or found uncommitted changes on the destination.
+            Conflicts are never retried.
+        source_ref: Reference to start from. Defaults to the last commit of the branch.
+
+    Raises:
+        TransactionException: The block raised an `Exception`, which is the cause, or left files open.
+            `KeyboardInterrupt` and the like pass as themselves, with a note.
+
+    Examples:
+        >>> branch = lakefs.repository("example").branch("main")
+        >>> async with branch.transaction("two tables or none") as tx:
+        ...     _ = await tx.upload(b"1\n", "a.csv")
+        ...     _ = await tx.upload(b"2\n", "b.csv")
+        >>> tx.state
+        'COMMITTED'
+    """
+
+    __module__ = "lakefs_hl.aio"
 
     def __init__(
         self,
@@ -44,22 +74,23 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     ) -> None:
         source_branch_id = arguments.name(source_branch_id, "source_branch_id")
         super().__init__(repository_id, source_branch_id, client)
-        tx = planned(
-            self,
-            commit_message,
-            metadata,
-            tag,
-            strategy,
-            on_empty,
-            delete_on_error=delete_on_error,
-            retries=retries,
-            source_ref=source_ref,
+        self._adopt(
+            calls.plan(
+                self,
+                commit_message,
+                metadata,
+                tag,
+                strategy,
+                on_empty,
+                delete_on_error=delete_on_error,
+                retries=retries,
+                source_ref=source_ref,
+            )
         )
-        self._adopt(tx)
 
     @classmethod
-    def _resumed(cls, tx: ops.Tx, client: Client | None) -> Self:
-        """A transaction that was begun earlier."""
+    def _resumed(cls, tx: Tx, client: Client | None) -> Self:
+        """Return a transaction that began earlier."""
         made = cls.__new__(cls)
         WriteIOBase.__init__(made, tx.plan.repository, tx.plan.branch, client)
         made._adopt(tx)
@@ -68,25 +99,29 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     @property
     def _client(self) -> Client:
         if self._tx.state != "OPEN":
-            raise ops.state_error(self._tx, "read or written")
-        return self._asked()
-
-    def _asked(self) -> Client:
+            raise state_error(self._tx, "read or written")
         return client_of(self._given)
 
     def handle(self) -> WriteIOBase:
+        """Return a small picklable handle that reads and writes on the ephemeral branch, for other processes."""
         return WriteIOBase(self._repository_id, self._id, self._given)
 
     async def __aenter__(self) -> Self:
-        """Creates the ephemeral branch."""
-        client = self._asked()
+        """Create the ephemeral branch.
+
+        Raises:
+            NotFoundException: The repository or the branch does not exist.
+            TransactionStartError: The branch has uncommitted changes, the tag exists, or the ephemeral branch cannot be
+                created.
+            TransactionStateError: The transaction was entered before.
+        """
         if self._tx.resumed and self._tx.state == "OPEN":
             return self
         try:
-            await client._run(ops.begin(client._session, self._tx))
+            await client_of(self._given)._run(calls.begin, self._tx)
         except Exception:
             raise
-        except BaseException:  # nobody has the branch, so it goes
+        except BaseException:  # even if the branch was created: the block does not run, so it is deleted
             await self._settle()
             raise
         return self
@@ -94,46 +129,62 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     async def __aexit__(
         self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Commits and merges, or reports what was left where."""
+        """Commit and merge, or report what was kept."""
+        tx = self._tx
         try:
-            await self._end(value)
+            left_open = self._discard_open_files()
+            await client_of(self._given)._run(calls.end, tx, value, left_open)
+            error = calls.end_error(tx, value, left_open, "async with")
         except Exception:
             raise
         except BaseException as interruption:
             await self._settle()
-            ops.note(self._tx, interruption)
+            note(tx, interruption)
             raise
-        told(self._tx)
-
-    async def _end(self, failed: BaseException | None) -> None:
-        client, tx, left_open = self._asked(), self._tx, self._left_open()
-        if failed is None and not left_open:
-            await client._run(ops.finish(client._session, tx, time.time()))
-            return
-        await client._run(ops.abandon(client._session, tx))
-        if failed is None:
-            raise ops.unclosed(tx, left_open, "async with")
-        if isinstance(failed, Exception):
-            raise ops.broken(tx, failed) from failed
-        ops.note(tx, failed)
+        if error is not None:
+            raise error from value
+        calls.warn_of_leak(tx)
 
     async def _settle(self) -> None:
-        """Brings an interrupted transaction to its end, unless its op has been at that already."""
-        client, tx = self._asked(), self._tx
-        if not (tx.settled or tx.unwound) or not client._session.where:
-            await client._run(ops.settle(client._session, tx, time.time()))
+        """Bring an interrupted transaction to its end."""
+        client = client_of(self._given)
+        for _ in calls.settling(client._session, self._tx):
+            try:
+                await client._run(calls.settle, self._tx)
+            except BaseException:
+                if client._session.where:
+                    raise
+            else:
+                return
 
     async def resolve(self) -> str:
-        client = self._asked()
-        state = await client._run(ops.resolve(client._session, self._tx, time.time()))
-        told(self._tx)
+        """Find out after `TransactionOutcomeUnknown` whether the merge happened, and finish the transaction.
+
+        Returns:
+            The state: COMMITTED, ABORTED or UNKNOWN.
+        """
+        state = await client_of(self._given)._run(calls.resolve, self._tx)
+        calls.warn_of_leak(self._tx)
         return state
 
 
-@twin(blocking.KeptTransaction)
 class KeptTransaction(KeptFields):
-    """A transaction that was left behind, as `Repository.transactions` lists it."""
+    """A transaction that was left behind, as `Repository.transactions` lists it.
 
+    Its process died or was interrupted, or its block failed. Its fields are as of the time of the listing.
+
+    Examples:
+        >>> tx = await branch.transaction("load").__aenter__()  # and then the process dies
+        >>> (kept,) = await repo.transactions().to_list()
+        >>> kept.state
+        'empty'
+        >>> async with await kept.resume("load") as tx:
+        ...     _ = await tx.upload(b"1", "a.csv")
+        >>> tx.state
+        'COMMITTED'
+    """
+
+    __module__ = "lakefs_hl.aio"
     _of_default = OfDefault
 
     async def resume(
@@ -147,17 +198,46 @@ class KeptTransaction(KeptFields):
         on_empty: OnEmpty = "skip",
         retries: int = 0,
     ) -> BranchTransaction:
-        tx = self._planned(
-            commit_message, metadata, tag, strategy, on_empty, delete_on_error=delete_on_error, retries=retries
+        """Resume the transaction.
+
+        If its block had not ended, it is OPEN again: use it in an `async with` block, which commits and merges at its
+        end. If its block had ended, its commit is merged now, unless that was done before: it is COMMITTED.
+
+        Do not resume a transaction that another process is still running.
+
+        Args:
+            commit_message: Message of the commit and the merge. Defaults to that of its commit, if there is one.
+            metadata: Metadata of both. Defaults to that of its commit, if there is one.
+            tag: A tag for the merge commit.
+            strategy: Which side wins where both changed a path. None makes that an error.
+            delete_on_error: Delete the ephemeral branch after a failure.
+            on_empty: What to do if there are no changes: `skip`, `error` or `commit`.
+            retries: How many times to retry a merge that lost a race or found uncommitted changes on the destination.
+
+        Returns:
+            The transaction, OPEN or COMMITTED.
+
+        Raises:
+            TransactionStartError: Its branch does not exist, and it was not merged.
+            TransactionMergeError: The merge was refused. The branch is kept.
+            TransactionOutcomeUnknown: The merge was sent and no response was received. The branch is kept.
+            TransactionException: It was merged and could not be tagged.
+        """
+        tx = calls.plan(
+            Handle(self._repository_id, self.source_branch_id, self._given),
+            commit_message,
+            metadata,
+            tag,
+            strategy,
+            on_empty,
+            delete_on_error=delete_on_error,
+            retries=retries,
+            tx_id=self.id,
         )
-        client = self._asked()
-        await client._run(kept_ops.resume(client._session, tx, time.time()))
-        told(tx)
+        await client_of(self._given)._run(calls.resume, tx)
+        calls.warn_of_leak(tx)
         return BranchTransaction._resumed(tx, self._given)
 
     async def discard(self) -> None:
-        client = self._asked()
-        await client._run(kept_ops.discard(client._session, self._repository_id, self.branch))
-
-    def _asked(self) -> Client:
-        return client_of(self._given)
+        """Delete its branch and everything on it. A branch that does not exist is not an error."""
+        await client_of(self._given)._run(calls.discard, self)

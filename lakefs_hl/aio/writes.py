@@ -1,40 +1,34 @@
-"""The writing half of a branch and of an open transaction, awaitable."""
+"""Write operations shared by branches and open transactions."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from lakefs_hl import arguments
-from lakefs_hl import writes as blocking
-from lakefs_hl.aio import fileio
+from lakefs_hl._handles import writes as calls
+from lakefs_hl._handles.deletions import ON_ERROR, DeleteReport
+from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.objects import wrap
+from lakefs_hl.aio import fileio, lazy
 from lakefs_hl.aio.imports import ImportManager
-from lakefs_hl.aio.objects import CommonPrefix, ObjectInfo, ReadIOBase
-from lakefs_hl.aio.twins import twin
-from lakefs_hl.deletions import ON_ERROR, DeleteReport, ObjectPaths
-from lakefs_hl.handles import Handle, reference_name, wrap
-from lakefs_hl.ops import objects as ops
-from lakefs_hl.ops import transfer
+from lakefs_hl.aio.objects import ObjectInfo, ReadIOBase
+from lakefs_hl.spec import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from lakefs_hl.aio.fileio import Data, Opening
-
-
-_Item: TypeAlias = "str | ObjectInfo | CommonPrefix"
-#: What `delete_objects` takes.
-Deletable: TypeAlias = "_Item | Iterable[_Item] | AsyncIterable[_Item]"
+    # blocking: import io
+    from collections.abc import Mapping
 
 
-@twin(blocking.WriteIOBase)
 class WriteIOBase(ReadIOBase):
-    """What can be written at a branch or in an open transaction; it can be read as well."""
+    """Read and write operations of a branch or an open transaction.
+
+    Every reader of the branch sees staged changes. A commit makes them part of the history.
+    """
+
+    __module__ = "lakefs_hl.aio"
 
     async def upload(
         self,
-        data: Data,
+        data: fileio.Data,
         path: str,
         *,
         content_type: str | None = None,
@@ -42,27 +36,37 @@ class WriteIOBase(ReadIOBase):
         if_none_match: bool = False,
         pre_signed: bool | None = None,
     ) -> ObjectInfo:
+        r"""Write an object and verify its checksum.
+
+        Args:
+            data: Bytes; a `str` (stored as UTF-8; one that names a local file gives a warning); the path of a local
+                file (`pathlib.Path`); a file object, which is read from its position and left open; or an iterable of
+                bytes.
+            path: Destination path, at most 1,024 bytes of UTF-8.
+            content_type: Media type. Defaults to `application/octet-stream`.
+            metadata: User metadata. Keys are converted to lower case.
+            if_none_match: Create only: an existing object is an error.
+            pre_signed: Whether to write to the object store by a pre-signed URL. Defaults to what the server supports.
+
+        Returns:
+            The object as it was stored.
+
+        Raises:
+            ObjectExistsException: `if_none_match` was given and the object exists.
+            IntegrityError: The stored checksum does not match, and the object must not be used; or a local file changed
+                while it was sent, and nothing was stored.
+            BlockingIOError: A non-blocking stream had no data. Nothing was stored.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> (await branch.upload(b"a,b\n", "data/t.csv")).size_bytes
+            4
+        """
         client = self._client
-        path = arguments.path(path, self)
-        content_type = arguments.optional_text(content_type, "content_type")
-        kept = arguments.user_metadata(metadata)
-        if_none_match = arguments.flag(if_none_match, "if_none_match")
-        pre_signed = arguments.optional_flag(pre_signed, "pre_signed")
-        arguments.warn_of_file_name(data)
+        upload = calls.Upload(self, path, content_type, metadata, if_none_match, pre_signed)
+        fileio.warn_of_file_name(data)
         async with fileio.replayable(data) as body:
-            op = transfer.upload(
-                client._session,
-                self._repository_id,
-                self._id,
-                path,
-                body,
-                content_type=content_type,
-                metadata=kept,
-                create_only=if_none_match,
-                pre_signed=pre_signed,
-                op_id=uuid.uuid4().hex,
-            )
-            return wrap(ObjectInfo, self, await client._run(op))
+            return wrap(ObjectInfo, self, await client._run(upload.of, body))
 
     def import_from(
         self,
@@ -72,56 +76,83 @@ class WriteIOBase(ReadIOBase):
         *,
         metadata: Mapping[str, str] | None = None,
     ) -> ImportManager:
-        return ImportManager(
-            self._repository_id,
-            self._id,
-            self._given,
-            commit_message=commit_message,
-            metadata=metadata,
-        ).add(object_store_uri, destination)
+        """Prepare an import of objects from an object store, without copying them.
+
+        Call `run()` of the manager, or `start()` and `wait()`.
+
+        Args:
+            object_store_uri: An object or a prefix, such as `s3://bucket/path/`; on an embedded lake
+                `local:///directory/`.
+            destination: Destination path or prefix on the branch. Objects under a prefix are replaced. A prefix ends
+                with `/`; "" is the whole branch.
+            commit_message: Message of the commit that the import makes.
+            metadata: Metadata of that commit.
+        """
+        manager = ImportManager(
+            self._repository_id, self._id, self._given, commit_message=commit_message, metadata=metadata
+        )
+        return manager.add(object_store_uri, destination)
 
     async def delete_objects(
-        self,
-        object_paths: Deletable,
-        *,
-        on_error: Literal["raise", "return"] = "raise",
+        self, object_paths: lazy.Paths, *, on_error: Literal["raise", "return"] = "raise"
     ) -> DeleteReport:
+        """Delete objects of this branch, 1,000 per request. A path that does not exist is not an error.
+
+        Args:
+            object_paths: A path or an `ObjectInfo`, or an iterable of them, such as a recursive listing. An
+                `ObjectInfo` of another reference of the same repository stands for its path. A common prefix, or a path
+                that ends with `/` and is not the path of an object, is not deleted and is among the failures.
+            on_error: Whether failures are raised after all paths were tried, or only returned.
+
+        Returns:
+            The number of paths given, and those that failed.
+
+        Raises:
+            PartialFailureError: Some paths failed; they are in its `report`.
+            NotFoundException: The branch or the repository does not exist.
+            BadRequestException: The reference is a commit or a tag, which are immutable.
+            ValueError: An `ObjectInfo` belongs to another repository or lake.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> (await branch.delete_objects(branch.list_objects(prefix="tmp/", recursive=True))).failed
+            ()
+        """
         on_error = arguments.choice(on_error, "on_error", ON_ERROR)
-        client = self._client
-        if not isinstance(object_paths, AsyncIterable):
-            paths = ObjectPaths(object_paths, "object_paths", self)
-            failed = await client._run(ops.delete_all(client._session, self._repository_id, self._id, paths))
-            return DeleteReport._of(self.uri, paths, failed, on_error)
-        paths, failed, known = ObjectPaths((), "object_paths", self), [], False
-        async for batch in paths.batches(object_paths):
-            failed += await client._run(
-                ops.delete_all(client._session, self._repository_id, self._id, batch, known=known)
-            )
-            known = True
+        paths, failed = await lazy.delete_all(self._client, self, object_paths)
         return DeleteReport._of(self.uri, paths, failed, on_error)
 
     async def copy_object(
         self, from_reference: str | Handle, from_path: str, to_path: str | None = None, *, shallow: bool = False
     ) -> ObjectInfo:
-        client = self._client
-        source = reference_name(from_reference, "from_reference", self)
-        from_path = arguments.path(from_path, Handle(self._repository_id, source), "from_path")
-        op = ops.copy(
-            client._session,
-            self._repository_id,
-            self._id,
-            from_path if to_path is None else arguments.path(to_path, self, "to_path"),
-            source,
-            from_path,
-            shallow=arguments.flag(shallow, "shallow"),
-        )
-        return wrap(ObjectInfo, self, await client._run(op))
+        """Copy an object of the same repository to this branch, on the server.
+
+        Args:
+            from_reference: Source reference of this repository, by name or as a handle.
+            from_path: Source path.
+            to_path: Destination path. Defaults to the source path.
+            shallow: Share the content instead of copying it, where the server supports it.
+
+        Returns:
+            The new object.
+
+        Raises:
+            ObjectNotFoundException: The source does not exist.
+        """
+        record = await self._client._run(calls.copy, self, from_reference, from_path, to_path, shallow)
+        return wrap(ObjectInfo, self, record)
 
     async def set_object_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
-        client = self._client
-        path = arguments.path(path, self)
-        kept = arguments.user_metadata(arguments.metadata(metadata)) or {}
-        await client._run(ops.set_metadata(client._session, self._repository_id, self._id, path, kept))
+        """Replace the user metadata of an object.
+
+        Args:
+            path: Path of the object.
+            metadata: New metadata. Keys are converted to lower case.
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+        """
+        await self._client._run(calls.set_metadata, self, path, metadata)
 
     @overload
     def open(
@@ -134,11 +165,11 @@ class WriteIOBase(ReadIOBase):
         errors: str | None = None,
         newline: str | None = None,
         buffering: int = -1,
-    ) -> Opening[str]: ...
+    ) -> fileio.Opening[str]: ...
     @overload
     def open(
         self, path: str, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
-    ) -> Opening[bytes]: ...
+    ) -> fileio.Opening[bytes]: ...
     @overload
     def open(
         self,
@@ -148,7 +179,7 @@ class WriteIOBase(ReadIOBase):
         *,
         content_type: str | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> Opening[bytes]: ...
+    ) -> fileio.Writing[bytes]: ...
     @overload
     def open(
         self,
@@ -161,7 +192,7 @@ class WriteIOBase(ReadIOBase):
         newline: str | None = None,
         content_type: str | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> Opening[str]: ...
+    ) -> fileio.Writing[str]: ...
     def open(
         self,
         path: str,
@@ -174,22 +205,46 @@ class WriteIOBase(ReadIOBase):
         buffering: int = -1,
         content_type: str | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> Opening[Any]:
-        path, mode = arguments.path(path, self), arguments.text(mode, "mode")
-        text = fileio.Text(*arguments.text_options(encoding, errors, newline))
-        pre_signed = arguments.optional_flag(pre_signed, "pre_signed")
-        buffering = arguments.integer(buffering, "buffering")
-        if fileio.split_mode(mode, writable=True)[0] == "r":
-            if content_type is not None or metadata is not None:
-                msg = f"content_type and metadata are for writing; mode is {mode!r}"
-                raise ValueError(msg)
-            return fileio.open_reader(self, path, mode, text, pre_signed=pre_signed, buffering=buffering)
-        return fileio.open_writer(
+    ) -> Any:
+        r"""Open an object for reading or writing, as a file object of the standard library's `io` module.
+
+        `close()` publishes what was written, atomically. An exception inside the `async with` block publishes nothing.
+
+        Args:
+            path: Path of the object.
+            mode: "r" or "rb" to read, "w" or "wb" to write, "x" or "xb" to create only. A file opened with "w" takes
+                `str` and `bytes`.
+            pre_signed: Whether to use a pre-signed URL. Defaults to what the server supports.
+            encoding: Encoding of a text file. Defaults to UTF-8.
+            errors: As for the built-in `open`.
+            newline: As for the built-in `open`.
+            buffering: Size of a reader's buffer in bytes.
+            content_type: Media type of a written object.
+            metadata: User metadata of a written object.
+
+        Raises:
+            ObjectNotFoundException: The object to read does not exist.
+            ObjectExistsException: The object to create exists.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> async with branch.open("notes.txt", "w") as file:
+            ...     _ = await file.write("hello\n")
+            >>> async with branch.open("notes.txt") as file:
+            ...     await file.read()
+            'hello\n'
+        """
+        plan = fileio.plan(
             self,
             path,
             mode,
-            text,
-            pre_signed=pre_signed,
-            content_type=arguments.optional_text(content_type, "content_type"),
-            metadata=arguments.user_metadata(metadata),
+            pre_signed,
+            writable=True,
+            encoding=encoding,
+            errors=errors,
+            newline=newline,
+            buffering=buffering,
+            content_type=content_type,
+            metadata=metadata,
         )
+        return fileio.open_object(plan)

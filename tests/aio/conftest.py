@@ -9,7 +9,7 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio
-from lakefs_hl.aio.client import of
+from lakefs_hl.aio.default import of
 from tests.lakes import client as client
 from tests.lakes import clients as clients
 from tests.lakes import kind as kind

@@ -15,7 +15,8 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, config, exceptions
-from lakefs_hl.aio.client import default_client, of
+from lakefs_hl._handles.calls import Pages
+from lakefs_hl.aio.default import default_client, of
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.paging import Page
 from lakefs_hl.spec import models
@@ -117,7 +118,7 @@ def test_a_listing_that_fails_says_so_in_short() -> None:
     client = aio.Client("http://127.0.0.1:1", KEY, SECRET)
 
     async def call_it() -> None:
-        async for _ in client._pages(broken, "", None):
+        async for _ in client._list(str, lambda _: Pages(broken, "", None)):
             pass
 
     with pytest.raises(exceptions.NotFoundException) as caught:
@@ -131,7 +132,7 @@ def test_the_default_client_is_that_of_the_blocking_face_unless_init_was_called(
     with pytest.raises(exceptions.NoAuthenticationFound):
         aio.init()
     shared = lakefs_hl.init(server.url, KEY, SECRET)
-    assert default_client()._blocking is shared
+    assert default_client()._blocking is shared._blocking
     assert default_client() is default_client()
     mine = aio.init(server.url, KEY, "other")
     assert default_client() is mine
@@ -149,7 +150,7 @@ def test_equal_pickled_copied_and_shown(client: aio.Client, server: Peer) -> Non
     for text in (repr(client), client._repr_html_()):
         assert SECRET not in text
     assert client != lakefs_hl.Client(server.url, KEY, SECRET)
-    assert of(client._blocking) == client
+    assert of(lakefs_hl.Client(server.url, KEY, SECRET)) == client
 
 
 async def _version(client: aio.Client) -> str:

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
-from lakefs_hl import aio, bodies, exceptions, fileio
-from lakefs_hl.aio.fileio import TURN, AsyncFile
+from lakefs_hl import aio, exceptions
+from lakefs_hl._files import awaitable, bodies
+from lakefs_hl._files.asynchronous import TURN
+from lakefs_hl._files.awaitable import AsyncFile
+from lakefs_hl._files.opening import open_here
 
 
 def test_text_and_bytes(branch: aio.Branch) -> None:
@@ -187,16 +190,14 @@ def test_a_call_that_is_cancelled_while_it_waits_for_its_turn_is_not_made() -> N
 def test_a_cancelled_opening_leaves_no_file(branch: aio.Branch, monkeypatch: pytest.MonkeyPatch, mode: Any) -> None:
     begun, go = threading.Event(), threading.Event()
     made: list[Any] = []
-    kind = "open_writer" if mode == "w" else "open_reader"
-    opening = getattr(fileio, kind)
 
     def slowly(*args: Any, **kwargs: Any) -> Any:
-        made.append(opening(*args, **kwargs))
+        made.append(open_here(*args, **kwargs))
         begun.set()
         go.wait(20)
         return made[-1]
 
-    monkeypatch.setattr(fileio, kind, slowly)
+    monkeypatch.setattr(awaitable, "open_here", slowly)
 
     async def main() -> None:
         await branch.upload(b"content", "source")
@@ -287,7 +288,8 @@ def test_an_asynchronous_body_lets_other_tasks_run(
     def noted(block: object, source: str) -> bytes:
         if not isinstance(block, bytes):
             copied.append(threading.current_thread())
-        return block_of(block, source)
+        found: bytes = block_of(block, source)
+        return found
 
     monkeypatch.setattr(bodies, "block_of", noted)
     turns: list[int] = []

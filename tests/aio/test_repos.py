@@ -12,7 +12,7 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
-from lakefs_hl.aio.client import of
+from lakefs_hl.aio.default import of
 
 
 def test_repositories(client: lakefs_hl.Client) -> None:

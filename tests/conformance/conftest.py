@@ -25,7 +25,7 @@ def world(request: pytest.FixtureRequest, kind: str, client: lakefs_hl.Client) -
         here.tidy()
         return
     with asyncio.Runner() as runner:
-        from lakefs_hl.aio.client import of
+        from lakefs_hl.aio.default import of
 
         here = World(kind, lakefs_hl.aio, of(client), Settler(runner))
         yield here

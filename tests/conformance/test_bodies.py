@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 
 from lakefs_hl import exceptions
-from lakefs_hl.bodies import BLOCK, SPOOL
+from lakefs_hl._files.bodies import BLOCK, SPOOL
 from tests.worlds import World
 
 Temporary: Any = tempfile._TemporaryFileWrapper  # the type of NamedTemporaryFile

@@ -17,7 +17,11 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import exceptions
-from lakefs_hl.handles import CommitFields, Handle, ImportFields, ObjectFields, PrefixFields, RepositoryHandle
+from lakefs_hl._handles.commits import CommitFields
+from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.imports import ImportFields
+from lakefs_hl._handles.objects import ObjectFields, PrefixFields
+from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl.ops import branches
 from lakefs_hl.spec import models
 from tests.worlds import World
@@ -718,9 +722,9 @@ def lose(world: World, repo: Any, main: Any, how_far: str) -> Any:
     if how_far != "empty":
         tx.upload(b"1", "a")
     if how_far in ("committed", "merged"):
-        session, op_id = world.client._session, f"{tx.id[-32:]}-commit"
+        op_id = f"{tx.id[-32:]}-commit"
         creation = models.CommitCreation("all or nothing", {"k": "v"})
-        world.settle(world.client._run(branches.commit(session, repo.id, tx.id, creation, op_id=op_id, now=0.0)))
+        world.settle(world.client._run(branches.commit, repo.id, tx.id, creation, op_id=op_id, now=0.0))
     if how_far == "merged":
         repo.branch(tx.id).merge_into(main)
     return tx

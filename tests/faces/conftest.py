@@ -70,7 +70,7 @@ def tapped(lake_branch: lakefs_hl.Branch, tap: Tap) -> lakefs_hl.Branch:
     """The branch of a test's own lake, as over a network, through `tap`."""
     client = lake_branch._client.with_options()
     client._session.storage = lake_branch._client._session.storage
-    client._driver = Blocking(tap)
+    client._driver = client._blocking = Blocking(tap)
     client._transport = tap
     client._in_process = False
     return lakefs_hl.repository(lake_branch.repository_id, client=client).branch("main")

@@ -10,7 +10,7 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
-from lakefs_hl.aio.client import of
+from lakefs_hl.aio.default import of
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.aio import Aio

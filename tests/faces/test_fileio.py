@@ -31,10 +31,11 @@ import pandas as pd
 import pytest
 
 import lakefs_hl
-from lakefs_hl import aio, exceptions, fileio
-from lakefs_hl.aio.client import of
-from lakefs_hl.bodies import SPOOL
-from lakefs_hl.fileio import WINDOW
+from lakefs_hl import aio, exceptions
+from lakefs_hl._files import reader, writer
+from lakefs_hl._files.bodies import SPOOL
+from lakefs_hl._files.reader import WINDOW
+from lakefs_hl.aio.default import of
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 from tests.faces import droppers
 from tests.faces.conftest import Tap
@@ -47,10 +48,10 @@ def stored(branch: lakefs_hl.Branch, content: bytes, path: str = "a") -> lakefs_
     return branch
 
 
-def raw(file: Any) -> fileio.RawReader:
+def raw(file: Any) -> reader.RawReader:
     """The raw file at the bottom."""
     found = file.buffer.raw if isinstance(file, io.TextIOWrapper) else file.raw
-    assert isinstance(found, fileio.RawReader)
+    assert isinstance(found, reader.RawReader)
     return found
 
 
@@ -133,8 +134,8 @@ def test_b1_4_a_character_may_lie_across_any_border_of_a_chunk(
     text = NASTY * 9
     stored(tapped, text.encode(encoding))
     for window in range(1, 24):
-        monkeypatch.setattr(fileio, "WINDOW", window)
-        monkeypatch.setattr(fileio, "WINDOW_MOST", window)
+        monkeypatch.setattr(reader, "WINDOW", window)
+        monkeypatch.setattr(reader, "LARGEST_WINDOW", window)
         with tapped.open("a", encoding=encoding, newline="") as file:
             assert file.read() == text
         with tapped.open("a", encoding=encoding, newline="") as file:
@@ -358,7 +359,7 @@ def test_a_missing_object_is_an_error_of_open(branch: lakefs_hl.Branch) -> None:
         assert isinstance(caught.value, exceptions.ObjectNotFoundException)
         assert caught.value.filename == f"lakefs://{branch.repository_id}/main/d/missing"
         frames = [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
-        assert frames[1:] == ["open", "open_reader"]
+        assert frames[1:] == ["open", "open_object"]
 
 
 @pytest.mark.parametrize("mode", ["", "a", "r+", "rw", "rbt", "bb", "rr", "U", "w+"])
@@ -1044,7 +1045,7 @@ def test_b2_27_of_two_creators_at_once_one_wins(branch: lakefs_hl.Branch) -> Non
     outcomes: list[int | type] = []
     start = threading.Barrier(len(files))
 
-    def publish(number: int, file: fileio.ObjectWriter) -> None:
+    def publish(number: int, file: writer.ObjectWriter) -> None:
         file.write(b"%d" % number)
         start.wait()
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import multiprocessing
 import os
 import pickle
@@ -18,8 +17,10 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
-from lakefs_hl.deletions import DeleteReport, ObjectPaths
-from lakefs_hl.handles import wrap
+from lakefs_hl._handles.deletions import DeleteReport, ObjectPaths
+from lakefs_hl._handles.objects import wrap
+from lakefs_hl._sync import of_default as clients
+from lakefs_hl.aio import of_default as aio_clients
 from lakefs_hl.spec import models
 
 HOSTILE = "<script>alert('x')</script>&\"/"
@@ -308,14 +309,8 @@ def optioned(client: Any, module: Any) -> list[Any]:
 def asked(handle: Any) -> Any:
     """The client that a handle's calls go to."""
     place = getattr(handle, "_reference", handle)
-    if hasattr(place, "_asked"):
-        return place._asked()
-    return place._client if hasattr(type(place), "_client") else client_of_server(place)
-
-
-def client_of_server(thing: Any) -> Any:
-    module = importlib.import_module(type(thing).__module__)
-    return module.client_of(thing._given)
+    colour = aio_clients if type(place).__module__ == "lakefs_hl.aio" else clients
+    return colour.client_of(place._given)
 
 
 @pytest.mark.parametrize("module", [lakefs_hl, aio], ids=["blocking", "aio"])

@@ -194,7 +194,7 @@ class Endless:
 
 def test_b3_44_very_many_need_little_memory(lake: lakefs_hl.Client) -> None:
     lakes = Endless(100_000)
-    lake._driver = Blocking(lakes)
+    lake._driver = lake._blocking = Blocking(lakes)
     branch = lakefs_hl.repository("example", client=lake).branch("main")
     next(branch.list_objects(delimiter=""))
     tracemalloc.start()

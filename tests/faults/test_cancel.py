@@ -219,7 +219,7 @@ def test_every_await_can_be_cancelled(scenario: Scenario, when: When, base: lake
         told, counted = Told(), [0]
 
         async def whole(at: int = at, branch: Any = branch, told: Told = told, counted: list[int] = counted) -> None:
-            from lakefs_hl.aio.client import of
+            from lakefs_hl.aio.default import of
 
             async with of(base._client) as client:
                 steps = Steps(scenario(awaitable(branch, client), told), at, when)

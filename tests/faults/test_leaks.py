@@ -30,7 +30,7 @@ import pytest
 import lakefs_hl
 import lakefs_hl.aio
 from lakefs_hl import config, exceptions
-from lakefs_hl.aio.client import of
+from lakefs_hl.aio.default import of
 from lakefs_hl.transport import body, http
 from tests.transport.peers import Asked, Peer, answer, answering, peer
 from tests.worlds import Settler, World, plainly

@@ -6,15 +6,14 @@ An error that is expected stands behind its `type: ignore`; mypy's `warn_unused_
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, assert_type
 
 import lakefs_hl as lakefs
 from lakefs_hl import aio
-from lakefs_hl.aio.fileio import AsyncFile
-from lakefs_hl.fileio import ObjectWriter, TextWriter
+from lakefs_hl._files.awaitable import AsyncFile
+from lakefs_hl._files.writer import ObjectWriter, TextWriter
 
 
 def modes_of_open(branch: lakefs.Branch, commit: lakefs.Reference, tx: lakefs.BranchTransaction) -> None:
@@ -59,19 +58,19 @@ def a_commit_cannot_be_written(repository: lakefs.Repository) -> None:
 
 def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(lakefs.repository("x"), lakefs.Repository)
-    assert_type(lakefs.repositories(), Iterator[lakefs.Repository])
+    assert_type(lakefs.repositories(), lakefs.Listing[lakefs.Repository])
     assert_type(lakefs.init("mem://"), lakefs.Client)
     assert_type(lakefs.Client("http://lake", ca_cert=Path("ca.pem"), allowed_storage_hosts="store"), lakefs.Client)
     assert_type(repository.get_or_create("s3://b/p", "main", True), lakefs.Repository)
     assert_type(repository.branch("main"), lakefs.Branch)
     assert_type(repository.tag("v1"), lakefs.Tag)
-    assert_type(repository.list_branches(), Iterator[lakefs.Branch])
-    assert_type(repository.list_tags(10, "", "v"), Iterator[lakefs.Tag])
+    assert_type(repository.list_branches(), lakefs.Listing[lakefs.Branch])
+    assert_type(repository.list_tags(10, "", "v"), lakefs.Listing[lakefs.Tag])
     assert_type(repository.metadata(), dict[str, str])
     assert_type(branch.create("main"), lakefs.Branch)
     assert_type(branch.commit_changes("m", {"k": "v"}), lakefs.Commit)
-    assert_type(branch.log(), Iterator[lakefs.Commit])
-    assert_type(branch.diff("dev"), Iterator[lakefs.Change])
+    assert_type(branch.log(), lakefs.Listing[lakefs.Commit])
+    assert_type(branch.diff("dev"), lakefs.Listing[lakefs.Change])
     assert_type(branch.merge_into(repository.branch("dev")), lakefs.Reference)
     assert_type(branch.transaction("m"), lakefs.BranchTransaction)
     with branch.transaction("m") as tx:
@@ -85,7 +84,7 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
 
 
 def objects(branch: lakefs.Branch, info: lakefs.ObjectInfo) -> None:
-    assert_type(branch.list_objects(), Iterator[lakefs.ObjectInfo | lakefs.CommonPrefix])
+    assert_type(branch.list_objects(), lakefs.Listing[lakefs.ObjectInfo | lakefs.CommonPrefix])
     for item in branch.list_objects(prefix="foo/"):
         assert_type(item.path, str)  # of both kinds
         if isinstance(item, lakefs.ObjectInfo):
@@ -114,16 +113,16 @@ def imports(branch: lakefs.Branch) -> None:
 
 async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Reference) -> None:
     assert_type(aio.repository("x"), aio.Repository)
-    assert_type(aio.repositories(), AsyncIterator[aio.Repository])
+    assert_type(aio.repositories(), aio.Listing[aio.Repository])
     assert_type(await repository.get_or_create(), aio.Repository)
     assert_type(repository.branch("main"), aio.Branch)
     assert_type(repository.commit("abc123"), aio.Reference)
-    assert_type(repository.list_branches(), AsyncIterator[aio.Branch])
+    assert_type(repository.list_branches(), aio.Listing[aio.Branch])
     assert_type(await branch.upload(b"", "a"), aio.ObjectInfo)
     assert_type(await branch.download("a"), bytes)
     assert_type(await branch.commit_changes("m"), aio.Commit)
-    assert_type(branch.list_objects(), AsyncIterator[aio.ObjectInfo | aio.CommonPrefix])
-    assert_type(branch.diff("dev"), AsyncIterator[lakefs.Change])
+    assert_type(branch.list_objects(), aio.Listing[aio.ObjectInfo | aio.CommonPrefix])
+    assert_type(branch.diff("dev"), aio.Listing[lakefs.Change])
     async for kept in repository.transactions():
         assert_type(kept, aio.KeptTransaction)
         assert_type(await kept.resume(), aio.BranchTransaction)

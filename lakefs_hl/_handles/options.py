@@ -1,19 +1,17 @@
-"""`with_options` of every handle: the same thing, asked with other time limits and retries."""
+"""`with_options` of every handle: the same handle with other timeouts and retries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Self
 
-from lakefs_hl.building import options_of
-
 
 class Optioned:
-    """Something that asks a client: `_given` is the one it was made with, None means the default of each moment."""
+    """Something that uses a client: `_given` is the one it was made with; None is the default client of each call."""
 
     __slots__ = ()
     _given: Any
-    #: Makes the default client of each moment with options of its own; each colour has its own.
+    #: Class of the default client with options of its own; each colour has its own.
     _of_default: Any
 
     def with_options(
@@ -25,32 +23,32 @@ class Optioned:
         max_concurrency: int | None = None,
         retries: int | None = None,
     ) -> Self:
-        """Return a copy whose calls have other options. None leaves an option as it is.
+        """Return a copy whose calls use other options. None leaves an option unchanged.
 
         Args:
             timeout: Read timeout in seconds.
-            connect_timeout: Time to connect, in seconds.
-            deadline: Time limit of a whole call with its retries, in seconds.
+            connect_timeout: Connect timeout in seconds.
+            deadline: Time limit of a whole call including its retries, in seconds.
             max_concurrency: Maximum number of concurrent requests.
             retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
 
         Raises:
-            TypeError: A value is no number.
+            TypeError: A value is not a number.
             InvalidConfigError: A number is out of range.
 
         Examples:
             >>> branch = lakefs.repository("example").branch("main")
-            >>> branch.with_options(deadline=5).exists("a.csv")
-            False
+            >>> branch.with_options(deadline=5).id
+            'main'
         """
         return self._with(
-            options_of(
-                timeout=timeout,
-                connect_timeout=connect_timeout,
-                deadline=deadline,
-                max_concurrency=max_concurrency,
-                retries=retries,
-            )
+            {
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "deadline": deadline,
+                "max_concurrency": max_concurrency,
+                "retries": retries,
+            }
         )
 
     def _with(self, options: Mapping[str, Any]) -> Self:

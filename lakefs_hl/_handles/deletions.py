@@ -1,27 +1,31 @@
-"""Bulk deletes: the paths that go in, and the report that comes out; shared by both colours."""
+"""Bulk deletes: the paths to delete, the report, and the call."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lakefs_hl import arguments
-from lakefs_hl.handles import Handle, ObjectFields, PrefixFields, check_place
+from lakefs_hl._handles.handle import Handle, check_place
+from lakefs_hl._handles.objects import ObjectFields, PrefixFields
+from lakefs_hl.ops import objects as ops
+from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.objects import BATCH, UNKNOWN, not_an_object
+from lakefs_hl.ops.retry import Session
+from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import PartialFailureError
 from lakefs_hl.spec.models import ObjectError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 ON_ERROR: Final = ("raise", "return")
 
 
 class DeleteReport(NamedTuple):
-    """The result of a bulk delete. lakeFS does not tell a path that was deleted from one that was not there.
+    """Result of a bulk delete. lakeFS does not distinguish a path that was deleted from one that did not exist.
 
     Attributes:
-        requested: How many paths were given.
-        failed: The paths that were not deleted, and why.
+        requested: Number of paths given.
+        failed: The paths that were not deleted, each with the reason.
     """
 
     requested: int
@@ -29,7 +33,7 @@ class DeleteReport(NamedTuple):
 
     @property
     def errors(self) -> tuple[ObjectError, ...]:
-        """Another name of `failed`."""
+        """Same as `failed`."""
         return self.failed
 
     @classmethod
@@ -48,12 +52,15 @@ class DeleteReport(NamedTuple):
         return report
 
 
+DeleteReport.__module__ = "lakefs_hl"  # its public home
+
+
 class ObjectPaths:
-    """The paths given to a bulk call, read lazily and counted. A single path is one item, not its characters.
+    """The paths given to a bulk call, read lazily and counted. A single string is one path.
 
     Attributes:
-        count: How many were read.
-        prefixes: Those that were given as common prefixes, which no call for objects takes.
+        count: Number of paths read so far.
+        prefixes: Failures of the items that are common prefixes, not objects.
     """
 
     def __init__(self, items: object, argument: str, place: Handle) -> None:
@@ -73,14 +80,13 @@ class ObjectPaths:
         self.prefixes = list[ObjectError]()
 
     def __iter__(self) -> Iterator[str]:
-        """Gives path after path."""
         for item in self._items:
             path = self.read(item)
             if path is not None:
                 yield path
 
     async def batches(self, items: AsyncIterable[object]) -> AsyncIterator[list[str]]:
-        """Gives the paths of an asynchronous listing, as many at a time as one request deletes."""
+        """Yield the paths of an asynchronous iterable in batches of one request each."""
         batch = list[str]()
         async for item in items:
             path = self.read(item)
@@ -93,7 +99,7 @@ class ObjectPaths:
             yield batch
 
     def read(self, item: object) -> str | None:
-        """Counts an item and returns its path; None for a common prefix, which is noted."""
+        """Count an item and return its path. Returns None for a common prefix, which is added to `prefixes`."""
         if isinstance(item, ObjectFields):
             check_place(item._reference, self._argument, self._place)
             found = item.path
@@ -109,3 +115,8 @@ class ObjectPaths:
             raise TypeError(msg)
         self.count += 1
         return found
+
+
+def delete(session: Session, at: Handle, paths: Iterable[str], *, known: bool = False) -> Op[list[ObjectError]]:
+    """Delete objects. `known` says that the branch is known to exist. Returns the failures."""
+    return ops.delete_all(session, at._repository_id, at._id, paths, known=known)

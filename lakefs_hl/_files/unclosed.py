@@ -12,6 +12,8 @@ import weakref
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
+from lakefs_hl.spec import callers
+
 
 class Opened(NamedTuple):
     """Where the caller's code opened a file.
@@ -32,16 +34,10 @@ class Opened(NamedTuple):
 
 
 def opened_here(form: str = "with") -> Opened:
-    """Return the first place in the stack that is not this package's own code."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
-        frame = frame.f_back
+    """Return where the user's code in the stack is."""
+    frame = callers.user_frame()
     module = str(frame.f_globals.get("__name__", "sys"))
     return Opened(frame.f_code.co_filename, frame.f_lineno, module, form, in_finaliser())
-
-
-def _is_ours(module: object) -> bool:
-    return isinstance(module, str) and (module == "lakefs_hl" or module.startswith("lakefs_hl."))
 
 
 def in_finaliser() -> bool:

@@ -17,6 +17,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, cast
 
+from lakefs_hl.spec import callers
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.wire import FileSlice
 
@@ -29,6 +30,8 @@ Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[
 #: How much of a body is kept in memory before it goes to a temporary file.
 SPOOL: Final = 8 << 20
 BLOCK: Final = 1 << 20
+#: A text longer than the longest path of a file, in characters, is not looked up in the file system.
+_LONGEST_PATH: Final = 4096
 #: The type of `tempfile.NamedTemporaryFile`. Where it has another name, such a file is copied like any other stream.
 _TEMPORARY: Final = getattr(tempfile, "_TemporaryFileWrapper", None)
 
@@ -274,3 +277,18 @@ def _buffer(data: object) -> bytes | None:
         "pass data.tobytes() to store them as they lie in memory"
     )
     raise TypeError(msg)
+
+
+# -- a mistake that is often made --------------------------------------------------------------------------------------
+
+
+def warn_of_file_name(data: object) -> None:
+    """Warn if a text to upload names a local file: the content of the file was probably meant."""
+    if not isinstance(data, str) or not 0 < len(data) <= _LONGEST_PATH or not data.isprintable():
+        return
+    if os.path.isfile(data):  # noqa: PTH113 - one system call, on the way of every short text
+        msg = (
+            f"the text {str.__str__(data)!r} is uploaded, and there is a file of that name; to upload the file, give "
+            f"pathlib.Path({str.__str__(data)!r}); to upload a text that is a file's name, give its bytes"
+        )
+        callers.warn(msg)

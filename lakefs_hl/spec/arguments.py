@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import operator
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Protocol, TypeGuard, TypeVar, cast
+from typing import Any, Final, Protocol, TypeGuard, cast
 
+from lakefs_hl.spec import callers
 from lakefs_hl.spec.secret import Secret, Unfit
 
-C = TypeVar("C")
 SCHEME: Final = "lakefs://"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -25,8 +24,6 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 #: What lakeFS keeps numbers in.
 _LARGEST: Final = (1 << 63) - 1
-#: A text longer than any path of a file is not looked for among the files.
-_LONGEST_PATH: Final = 4096
 
 
 class Place(Protocol):
@@ -515,7 +512,7 @@ def user_metadata(value: object) -> dict[str, str] | None:
     for key in found:
         if key != key.lower():
             msg = f"the metadata key {key!r} is kept in lower case, as {key.lower()!r}"
-            warnings.warn(msg, UserWarning, stacklevel=3)
+            callers.warn(msg)
     return found
 
 
@@ -591,34 +588,7 @@ def _since_epoch(value: object, argument: str) -> timedelta:
     return found - _EPOCH
 
 
-# -- clients and files -------------------------------------------------------------------------------------------------
-
-
-def client(value: object, kind: type[C], argument: str = "client") -> C | None:
-    """Returns the client that a handle is made with; None stays None.
-
-    Args:
-        value: What the caller gave.
-        kind: The `Client` of the caller's package: a blocking handle cannot use an awaitable client, nor the reverse.
-        argument: The name of the parameter.
-
-    Raises:
-        TypeError: It is neither a client of that package nor None; the message holds no value, which may be a secret.
-    """
-    if value is None or isinstance(value, kind):
-        return value
-    wanted, given = _public(kind), type(value)
-    if given.__name__ == kind.__name__ and given.__module__.startswith("lakefs_hl."):
-        package = _public(given).rpartition(".")[0]
-        msg = f"{argument} must be a {wanted}, not a {_public(given)}; give it one, or use {package} with this client"
-        raise TypeError(msg)
-    msg = f"{argument} must be a {wanted} or None, not {given.__name__}"
-    raise TypeError(msg)
-
-
-def _public(kind: type) -> str:
-    package = "lakefs_hl.aio" if kind.__module__.startswith("lakefs_hl.aio") else "lakefs_hl"
-    return f"{package}.{kind.__name__}"
+# -- options of a client ----------------------------------------------------------------------------------------------
 
 
 def client_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -681,15 +651,3 @@ _OPTIONS: Final[Mapping[str, Callable[[object, str], Any]]] = {
     "url_presign_ttl_seconds": integer,
     "token_request_headers": _headers,
 }
-
-
-def warn_of_file_name(data: object) -> None:
-    """Warns if a text to upload names a local file: its content was meant, most likely."""
-    if not isinstance(data, str) or not 0 < len(data) <= _LONGEST_PATH or not data.isprintable():
-        return
-    if os.path.isfile(data):  # noqa: PTH113 - one system call, on the way of every short text
-        msg = (
-            f"the text {str.__str__(data)!r} is uploaded, and there is a file of that name; to upload the file, give "
-            f"pathlib.Path({str.__str__(data)!r}); to upload a text that is a file's name, give its bytes"
-        )
-        warnings.warn(msg, UserWarning, stacklevel=3)

@@ -1,0 +1,377 @@
+"""What the clients of both colours share: configuration, session, transport, identity, pickling.
+
+Rules of the room: nothing here sends a request before a call does. A client is thread-safe and fork-safe, and usable
+after `close()`. A client that was unpickled reads no configuration and opens no lake before it is used.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from lakefs_hl import building, config
+from lakefs_hl._version import __version__
+from lakefs_hl.building import Recipe
+from lakefs_hl.ops.retry import Budget, Session
+from lakefs_hl.spec.errors import InvalidConfigError, LakeFSException, UnsupportedOperationException
+from lakefs_hl.spec.secret import reveal
+from lakefs_hl.transport.blocking import Blocking, Transport, bare, quiet, told
+from lakefs_hl.transport.forks import watch
+
+if TYPE_CHECKING:
+    from lakefs_sdk.client import LakeFSClient
+
+    from lakefs_hl.aws import Role
+    from lakefs_hl.ops.effects import Op
+
+T = TypeVar("T")
+P = ParamSpec("P")
+#: Attributes that a client which was unpickled gets when it is used: read from the configuration, and opened.
+_SETTLED: Final = frozenset({"_settings", "_session", "_role", "_in_process"})
+_OPENED: Final = frozenset({"_transport", "_driver", "_blocking"})
+
+
+class ClientFields:
+    """The state of a client. A face adds the driver and the calls."""
+
+    #: Makes the driver of the colour.
+    _Driver: Callable[[Transport, float | None], Any]
+    #: Whether a secret was left out of the pickle that the client comes from.
+    _left_out = False
+    #: Whether the client was made for code that only reads `lakefs_hl.DefaultClient`.
+    _preview = False
+    #: Whether a missing lake is created: not by a client that was unpickled, perhaps on another machine.
+    _creates = True
+    #: Whether the lake is one in memory that does not exist yet.
+    _new = False
+
+    def _make(self, given: dict[str, Any]) -> None:
+        """Configure and open the client from the arguments of its constructor."""
+        self._begin({})
+        self._settle(building.recipe_of(given))
+        self._open()
+
+    def _begin(self, recipe: Recipe) -> Self:
+        """Initialize a client that reads its configuration and opens its lake when it is used."""
+        self._lock = threading.RLock()
+        self._recipe = recipe
+        self._sdk: LakeFSClient | None = None
+        self._family: WeakValueDictionary[int, ClientFields] = WeakValueDictionary()
+        watch(self)
+        return self
+
+    def _settle(self, recipe: Recipe, *, warns: bool = True) -> None:
+        """Resolve the endpoint and the credentials. Sends no request."""
+        policy = building.policy_of(recipe)
+        settings, self._new = building.settle(recipe, left_out=self._left_out)
+        if warns:
+            building.warn(settings, verify=recipe.get("verify_ssl", True))
+        session, role = building.session_of(settings, policy)
+        self._assemble(recipe, settings, session, role)
+
+    def _open(self) -> None:
+        """Open the transport. Sends no request."""
+        create = self._creates and self._recipe.get("create", True)
+        self._connect(building.transport_of(self._settings, self._recipe, new=self._new, create=create))
+
+    def _assemble(self, recipe: Recipe, settings: config.Settings, session: Session, role: Role | None) -> None:
+        self._recipe = recipe
+        self._role = role
+        self._in_process = settings.in_process
+        self._session = session
+        self._settings = settings
+
+    def _connect(self, transport: Transport, blocking: Blocking | None = None) -> None:
+        deadline = self._session.policy.deadline
+        kind = type(self)._Driver
+        self._transport = transport
+        #: Of files and of the login, in both colours.
+        self._blocking = blocking or Blocking(transport, deadline)
+        self._driver: Any = self._blocking if kind is Blocking else kind(transport, deadline)
+
+    def _share(self, other: ClientFields) -> Self:
+        """Take everything but the driver from a client of the other colour, once that client has it."""
+        self._begin(other._recipe)
+        self._left_out, self._creates, self._preview = other._left_out, other._creates, other._preview
+        self._new, self._origin, self._family = other._new, other, other._family
+        if other._is_settled:
+            self._wake("_settings")
+        if other._is_open:
+            self._wake("_driver")
+        return self
+
+    #: The client of the other colour that this one shares its connections with.
+    _origin: ClientFields | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Configure and open the client when it is used first. Called for attributes that do not exist yet."""
+            if name not in _SETTLED and name not in _OPENED:
+                msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+                raise AttributeError(msg, name=name, obj=self)
+            try:
+                self._wake(name)
+            except (LakeFSException, Warning, TypeError, ValueError) as exc:
+                raise bare(exc) from None
+            return self.__dict__[name]
+
+    def _wake(self, name: str) -> None:
+        origin = self._origin
+        with self._lock:
+            if "_settings" not in self.__dict__:
+                if origin is None:
+                    self._settle(cast("Recipe", dict(self._recipe)))
+                else:
+                    settings = origin._settings
+                    self._assemble(origin._recipe, settings, origin._session, origin._role)
+            if name in _OPENED and name not in self.__dict__:
+                if origin is None:
+                    self._open()
+                else:
+                    self._connect(origin._transport, origin._blocking)
+
+    def _after_fork(self) -> None:
+        """Start anew in a child process: a lock may have been held by a thread of the parent."""
+        self._lock = threading.RLock()
+        self._sdk = None
+        session: Session | None = self.__dict__.get("_session")
+        if session is not None:
+            session.budget = Budget()
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def _run_here(self, call: Callable[Concatenate[Session, P], Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call on this thread, in either colour: for files, which are blocking, and for the login."""
+        if self._role is not None:
+            self._role.keep_fresh(self._session.authority)
+        try:
+            return self._blocking.run(call(self._session, *args, **kwargs))
+        except (LakeFSException, TypeError, ValueError) as exc:
+            if not told(exc):
+                raise
+            raise bare(exc) from quiet(exc.__cause__)
+
+    @property
+    def endpoint(self) -> str:
+        """Endpoint: the URL of the server, or `local:` and the path of an embedded lake."""
+        return self._settings.endpoint
+
+    @property
+    def sdk_client(self) -> LakeFSClient:
+        """The generated lakeFS SDK with the endpoint and credentials of this client, for calls that are not wrapped.
+
+        Raises:
+            UnsupportedOperationException: The lake is in process. `lakefs-hl serve` gives it an address.
+        """
+        if self._in_process:
+            msg = f"{self.endpoint} is in process and the generated SDK needs a server: run `lakefs-hl serve`"
+            raise UnsupportedOperationException(msg)
+        self._log_in()
+        with self._lock:
+            if self._sdk is None:
+                self._sdk = self._open_sdk()
+            authorization = self._session.authority.current[1] or ""
+            if authorization.startswith("Bearer "):
+                self._sdk._api.configuration.access_token = reveal(authorization).removeprefix("Bearer ")
+            return self._sdk
+
+    def _log_in(self) -> None:
+        """Get a token, if this client uses tokens and has none."""
+        authority = self._session.authority
+        if self._role is not None:
+            self._role.keep_fresh(authority)
+        if authority.current[1] is None and authority.renewable:
+            from functools import partial
+
+            from lakefs_hl.ops.retry import call
+
+            self._run_here(lambda session: authority.renew(authority.current[0], partial(call, session)))
+
+    def _open_sdk(self) -> LakeFSClient:
+        from lakefs_sdk.client import LakeFSClient
+        from lakefs_sdk.configuration import Configuration
+
+        who = self._settings.credentials
+        pair = who if isinstance(who, config.KeyPair) else None
+        made: Any = Configuration(
+            host=f"{self.endpoint}/api/v1",  # the SDK adds the path only to an endpoint without one
+            username=pair.access_key_id if pair else None,
+            password=reveal(pair.secret_access_key) if pair else None,
+            ssl_ca_cert=self._settings.ca_cert,
+        )
+        made.verify_ssl = self._recipe.get("verify_ssl", True)
+        proxies = self._settings.proxies
+        if proxy := proxies.get(urlsplit(self.endpoint).scheme) or proxies.get("all"):
+            from lakefs_hl.spec.hosts import proxy_fault
+            from lakefs_hl.transport.http import without_login
+
+            if why := proxy_fault(proxy):
+                raise InvalidConfigError(f"the proxy that is configured is none: {why}")
+            made.proxy, made.proxy_headers = without_login(proxy)
+        opened: LakeFSClient = cast("Any", LakeFSClient)(
+            made, header_name="X-Lakefs-Client", header_value=f"lakefs-hl/{__version__}"
+        )
+        return opened
+
+    def explain_auth(self) -> tuple[config.Line, ...]:
+        """Return the source of each setting, with secrets masked. Sends no request.
+
+        Returns:
+            Triples of (setting, value, source).
+        """
+        return self._settings.lines
+
+    # -- copies --------------------------------------------------------------------------------------------------------
+
+    def _with(self, options: Mapping[str, Any]) -> Self:
+        """Return a copy with other options, given as the arguments of `with_options`."""
+        found = building.options_of(**options)
+        recipe = cast("Recipe", {**self._recipe, **found})
+        session = self._session.copy(building.policy_of(recipe))
+        copy = object.__new__(type(self))._begin(recipe)
+        copy._left_out, copy._creates, copy._family = self._left_out, self._creates, self._family
+        self._family[id(copy)] = copy
+        copy._assemble(recipe, self._settings, session, self._role)
+        if "max_concurrency" in found and not self._in_process:
+            copy._open()
+        else:
+            copy._connect(self._transport)
+        return copy
+
+    def _copies(self) -> Iterator[ClientFields]:
+        """Yield the copies of this client that are open."""
+        return (copy for copy in list(self._family.values()) if copy is not self and copy._is_open)
+
+    def _close_here(self) -> None:
+        """Close connections and threads of this client and of its copies. It may block."""
+        self._driver.end_workers()
+        self._blocking.close()
+        for copy in self._copies():
+            copy._driver.end_workers()
+            if copy._transport is self._transport:
+                copy._blocking.end_workers()
+            else:
+                copy._blocking.close()
+        with self._lock:
+            self._sdk = None
+
+    # -- identity ------------------------------------------------------------------------------------------------------
+
+    def _key(self) -> tuple[Any, ...]:
+        options = {name: value for name, value in self._recipe.items() if name not in building.SETTLED}
+        return self._settings.endpoint, self._settings.credentials, self._settings.committer, options
+
+    @property
+    def _is_settled(self) -> bool:
+        return "_settings" in self.__dict__
+
+    @property
+    def _is_open(self) -> bool:
+        return "_driver" in self.__dict__
+
+    def __eq__(self, other: object) -> bool:
+        """Compare endpoint, credentials and options."""
+        if self is other:
+            return True
+        if type(self) is not type(other) or not isinstance(other, ClientFields):
+            return False
+        if not self._is_settled and not other._is_settled:  # compared while a set of handles is unpickled
+            return (self._recipe, self._left_out) == (other._recipe, other._left_out)
+        try:
+            return self._key() == other._key()
+        except LakeFSException:  # one of them cannot be used here
+            return False
+
+    def __hash__(self) -> int:
+        # The same for all: the endpoint of a client that was unpickled is known only when it is used.
+        return hash(type(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The arguments, without secrets unless `pickle_secrets`; the rest is looked up where it is used.
+        if not self._is_settled:
+            return restore, (type(self), building.revealed(self._recipe), self._left_out)
+        return restore, (type(self), *building.pickled(self._recipe, self.endpoint, left_out=self._left_out))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        name = "aio.Client" if type(self).__module__ == "lakefs_hl.aio" else "Client"
+        if "_recipe" not in self.__dict__:  # it is being made
+            return f"<{name}>"
+        if not self._is_settled:
+            return f"<{name} {self._recipe.get('host') or 'of the configuration'}, unpickled and not used yet>"
+        lines = {line.setting: line.value for line in self._settings.lines}
+        who = "" if self._in_process else f" as {lines['credentials']}"
+        return f"<{name} {self.endpoint}{who}>"
+
+    def _repr_html_(self) -> str:
+        if not self._is_settled:
+            return escape(repr(self))
+        rows = "".join(
+            f"<tr><td>{escape(line.setting)}</td><td><code>{escape(line.value)}</code></td>"
+            f"<td>{escape(line.source)}</td></tr>"
+            for line in self._settings.lines
+        )
+        return f"<b>Client</b><table>{rows}</table>"
+
+
+def restore(kind: type[ClientFields], recipe: Recipe, left_out: bool) -> ClientFields:
+    """Unpickle a client. Reads nothing, opens nothing, never raises. Pickles name this function: it stays where it is."""
+    client = object.__new__(kind)._begin(building.hidden_again(recipe))
+    client._left_out, client._creates = left_out, False
+    return client
+
+
+class DefaultFields:
+    """The default client of each call, with options of its own: what `with_options` gives a handle without a client."""
+
+    _options: dict[str, Any]
+    _last: tuple[Any, Any] | None = None
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        given = {name: value for name, value in options.items() if value is not None}
+        building.options_of(**{name: given.get(name) for name in building.OPTIONS})
+        self._options = given
+
+    def _default(self) -> Any:
+        raise NotImplementedError  # each colour has its own default client
+
+    def _now(self) -> Any:
+        default, last = self._default(), self._last
+        if last is None or last[0] is not default:
+            options = {name: self._options.get(name) for name in building.OPTIONS}
+            last = self._last = default, default._with(options)
+        return last[1]
+
+    def _with(self, options: Mapping[str, Any]) -> Any:
+        given = {name: value for name, value in options.items() if value is not None}
+        return type(self)({**self._options, **given})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in {"_options", "_last"}:
+                raise AttributeError(name)
+            return getattr(self._now(), name)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, DefaultFields) and self._options == other._options
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The options only: the default client is the one of the process that uses it.
+        return type(self), (self._options,)
+
+    def __repr__(self) -> str:
+        return f"<the default client with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"

@@ -1,0 +1,37 @@
+"""Changes: what differs between two versions."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, cast
+
+from lakefs_hl.spec import models
+
+
+class Change(NamedTuple):
+    """One difference between two versions.
+
+    Attributes:
+        type: What happened to the path.
+        path: Path of the object, or the prefix.
+        path_type: Whether it is one object or a prefix of several.
+        size_bytes: Size after the change, in bytes; of a removed object, the size before it. None where the server does
+            not report it.
+    """
+
+    type: Literal["added", "removed", "changed", "conflict", "prefix_changed"]
+    path: str
+    path_type: Literal["common_prefix", "object"]
+    size_bytes: int | None
+
+    @classmethod
+    def _of(cls, record: models.Diff) -> Change:
+        return cls(cast("Any", record.type), record.path, cast("Any", record.path_type), record.size_bytes)
+
+    @classmethod
+    def _staged(cls, record: models.Diff) -> Change:
+        """Return an uncommitted change. lakeFS reports 0 bytes for a removed object there, which is not its size."""
+        change = cls._of(record)
+        return change._replace(size_bytes=None) if change.type == "removed" else change
+
+
+Change.__module__ = "lakefs_hl"  # its public home

@@ -1,0 +1,81 @@
+"""Commits: their fields."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from lakefs_hl._handles import html
+from lakefs_hl._handles.handle import Handle
+from lakefs_hl.ops.logged import OP_ID
+from lakefs_hl.spec import arguments, models
+
+
+class CommitFields(Handle):
+    """The fields of a commit, loaded."""
+
+    _record: models.Commit
+
+    @staticmethod
+    def _checked(record: object) -> models.Commit:
+        if isinstance(record, models.Commit):
+            return record
+        kind = type(record).__name__
+        msg = f"record must be the record of a commit, not {kind}: {record!r:.80}; get_commit() gives a Commit"
+        raise TypeError(msg)
+
+    def _kind(self) -> object:
+        return self._package, "commit"
+
+    @property
+    def message(self) -> str:
+        """Commit message."""
+        return self._record.message
+
+    @property
+    def committer(self) -> str:
+        """User who made the commit."""
+        return self._record.committer
+
+    @property
+    def creation_date(self) -> datetime:
+        """Time of the commit: an aware datetime in UTC, in whole seconds."""
+        return arguments.from_unix_seconds(self._record.creation_date)
+
+    @property
+    def parents(self) -> list[str]:
+        """IDs of the parents. A merge commit has two, the first commit has none."""
+        return list(self._record.parents)
+
+    @property
+    def meta_range_id(self) -> str:
+        """ID that lakeFS gives to the whole content. Equal IDs mean equal content."""
+        return self._record.meta_range_id
+
+    @property
+    def op_id(self) -> str | None:
+        """ID of the call that made the commit, if this package did. It is stored in the commit's metadata."""
+        return self._record.metadata.get(OP_ID)
+
+    def _own_metadata(self) -> dict[str, str]:
+        """Return the metadata without the keys that this package adds."""
+        return {key: value for key, value in self._record.metadata.items() if key != OP_ID}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._repository_id, self._record, self._given)
+
+    def __repr__(self) -> str:
+        first = self.message.partition("\n")[0]
+        shown = first if len(first) <= 60 else first[:59] + "…"
+        when = f"{self.creation_date:%Y-%m-%d %H:%M}"
+        return f"<Commit {self.id[:12]} {shown!r} by {self.committer or 'nobody'} at {when}>"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "message": self.message,
+            "committer": self.committer,
+            "date": f"{self.creation_date:%Y-%m-%d %H:%M:%S} UTC",
+            "parents": "\n".join(self.parents),
+            **{f"metadata {key}": value for key, value in self._own_metadata().items()},
+        }
+        return html.titled("Commit", self.uri, rows)

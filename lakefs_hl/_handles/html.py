@@ -1,0 +1,24 @@
+"""HTML for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+
+def titled(title: str, uri: str, rows: Mapping[str, str] | None = None) -> str:
+    """Return a title with a URI, and a table of names and values. Escaped; empty values are left out."""
+    head = f"<b>{escape(title)}</b> <code>{escape(uri)}</code>"
+    return head if rows is None else head + table(rows)
+
+
+def table(rows: Mapping[str, str]) -> str:
+    """Return a table of names and values, escaped. Empty values are left out."""
+    # A notebook aligns cells to the right and joins lines unless it is told otherwise.
+    style = 'style="text-align: left; vertical-align: top; white-space: pre-wrap"'
+    cells = (
+        f"<tr><th {style}>{escape(name)}</th><td {style}>{escape(value)}</td></tr>"
+        for name, value in rows.items()
+        if value
+    )
+    return f"<table>{''.join(cells)}</table>"

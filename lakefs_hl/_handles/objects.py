@@ -1,0 +1,268 @@
+"""Objects and common prefixes: their records, and the calls that read and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, Self, TypeVar
+
+from lakefs_hl._handles import html
+from lakefs_hl._handles.calls import Pages
+from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.options import Optioned
+from lakefs_hl.ops import objects as ops
+from lakefs_hl.ops import transfer
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Session
+from lakefs_hl.ops.upload import OP_ID
+from lakefs_hl.spec import arguments
+from lakefs_hl.spec.models import ObjectStats
+
+K = TypeVar("K", bound="ObjectFields")
+P = TypeVar("P", bound="PrefixFields")
+
+
+class ObjectFields(Optioned):
+    """The fields of an object. `_record` is its path until the object was looked up."""
+
+    __slots__ = ("_record", "_reference")
+    _record: ObjectStats | str
+    _reference: Handle
+
+    def _stats(self) -> ObjectStats:
+        raise NotImplementedError  # the colours look up lazily in different ways
+
+    def _with(self, options: Mapping[str, Any]) -> Self:
+        return wrap(type(self), self._reference._with(options), self._record)
+
+    @property
+    def path(self) -> str:
+        """Path of the object."""
+        record = self._record
+        return record if isinstance(record, str) else record.path
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def uri(self) -> str:
+        """URI: `lakefs://repository/reference/path`."""
+        return self._reference.uri + self.path
+
+    @property
+    def repository_id(self) -> str:
+        """Name of the repository."""
+        return self._reference.repository_id
+
+    @property
+    def reference_id(self) -> str:
+        """Reference that the object was found at."""
+        return self._reference.id
+
+    @property
+    def modified_time(self) -> datetime:
+        """Time of the last write: an aware datetime in UTC, in whole seconds."""
+        return arguments.from_unix_seconds(self._stats().mtime)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size in bytes."""
+        return self._stats().size_bytes or 0
+
+    @property
+    def content_type(self) -> str | None:
+        """Media type that the object was stored with."""
+        return self._stats().content_type
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """User metadata. Keys are lower-case."""
+        return {key: value for key, value in (self._stats().metadata or {}).items() if key != OP_ID}
+
+    @property
+    def physical_address(self) -> str:
+        """Address of the content in the object store."""
+        return self._stats().physical_address
+
+    @property
+    def checksum(self) -> str:
+        """ETag without its quotes. The MD5 of the content if the object was written in one part."""
+        return self._stats().checksum
+
+    def is_dir(self) -> bool:
+        """Return False: this is an object."""
+        return False
+
+    def is_file(self) -> bool:
+        """Return True: this is an object."""
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the place and the client, not the content."""
+        return (
+            type(self) is type(other)
+            and isinstance(other, ObjectFields)
+            and (self._reference._key(), self.path) == (other._reference._key(), other.path)
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._reference._key(), self.path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        at = self._reference
+        return restore, (type(self), at._repository_id, at._id, at._given, self._record)
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_record"):  # its arguments were refused
+            return "<ObjectInfo>"
+        known = "" if isinstance(self._record, str) else f" {self._record.size_bytes or 0:,} bytes"
+        return f"<ObjectInfo {self.uri}{known}>"
+
+    def _repr_html_(self) -> str:
+        if isinstance(self._record, str):
+            return html.titled("ObjectInfo", self.uri)
+        rows = {
+            "size": f"{self.size_bytes:,} bytes",
+            "content type": self.content_type or "",
+            "modified": f"{self.modified_time:%Y-%m-%d %H:%M:%S} UTC",
+            "checksum": self.checksum,
+            **{f"metadata {key}": value for key, value in self.metadata.items()},
+        }
+        return html.titled("ObjectInfo", self.uri, rows)
+
+
+class PrefixFields(Optioned):
+    """The fields of a common prefix."""
+
+    __slots__ = ("_path", "_reference")
+    _path: str
+    _reference: Handle
+
+    def _with(self, options: Mapping[str, Any]) -> Self:
+        return wrap_prefix(type(self), self._reference._with(options), self._path)
+
+    @property
+    def path(self) -> str:
+        """The prefix."""
+        return self._path
+
+    @property
+    def name(self) -> str:
+        """Last part of the path, without its delimiter."""
+        return self._path.rstrip("/").rpartition("/")[2]
+
+    @property
+    def uri(self) -> str:
+        """URI: `lakefs://repository/reference/prefix`."""
+        return self._reference.uri + self._path
+
+    def is_dir(self) -> bool:
+        """Return True: this is a prefix."""
+        return True
+
+    def is_file(self) -> bool:
+        """Return False: this is a prefix."""
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(self) is type(other)
+            and isinstance(other, PrefixFields)
+            and (self._reference._key(), self._path) == (other._reference._key(), other._path)
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._reference._key(), self._path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        at = self._reference
+        return type(self), (at._repository_id, at._id, self._path, at._given)
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_path"):  # its arguments were refused
+            return "<CommonPrefix>"
+        return f"<CommonPrefix {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        return html.titled("CommonPrefix", self.uri)
+
+
+def wrap(kind: type[K], reference: Handle, record: ObjectStats | str, _new: Any = object.__new__) -> K:
+    """Return a handle around a record. It skips the checks of the constructor: listings make 1,000 per page."""
+    info: K = _new(kind)
+    info._reference = reference
+    info._record = record
+    return info
+
+
+def wrap_prefix(kind: type[P], reference: Handle, path: str) -> P:
+    """Return a handle of a common prefix. It skips the checks of the constructor."""
+    prefix: P = object.__new__(kind)
+    prefix._reference = reference
+    prefix._path = path
+    return prefix
+
+
+def restore(kind: Any, repository_id: str, reference_id: str, client: Any, record: ObjectStats | str) -> Any:
+    """Unpickle the handle of an object with its record. Pickles name this function: it stays where it is."""
+    info = kind(repository_id, reference_id, "-", client)  # a listed path is taken as it is, without checks
+    info._record = record
+    return info
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def stat(session: Session, at: Handle, path: object) -> Op[ObjectStats]:
+    """Look up an object."""
+    return ops.stat(session, at._repository_id, at._id, arguments.path(path, at))
+
+
+def exists(session: Session, at: Handle, path: object) -> Op[bool]:
+    """Check whether an object exists."""
+    return ops.exists(session, at._repository_id, at._id, arguments.path(path, at))
+
+
+def download(
+    session: Session, at: Handle, path: object, start: object, end: object, verify: object, pre_signed: object
+) -> Op[bytes]:
+    """Read an object or a range of it."""
+    return transfer.download(
+        session,
+        at._repository_id,
+        at._id,
+        arguments.path(path, at),
+        start=arguments.optional_integer(start, "start"),
+        end=arguments.optional_integer(end, "end"),
+        verify=arguments.flag(verify, "verify"),
+        pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
+    )
+
+
+def listing(
+    session: Session,
+    at: Handle,
+    max_amount: object,
+    after: object,
+    prefix: object,
+    delimiter: object,
+    recursive: object,
+) -> Pages[ObjectStats]:
+    """List objects and common prefixes."""
+    page = partial(
+        ops.list_page,
+        session,
+        at._repository_id,
+        at._id,
+        prefix=arguments.path(prefix, at, "prefix"),
+        delimiter=arguments.delimiter(delimiter, recursive),
+    )
+    return Pages(page, arguments.path(after, at, "after"), arguments.amount(max_amount))
+
+
+def delete(session: Session, at: Handle, path: str) -> Op[None]:
+    """Delete an object whose path is known to be valid."""
+    return ops.delete(session, at._repository_id, at._id, path)

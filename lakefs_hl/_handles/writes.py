@@ -1,0 +1,70 @@
+"""Calls that write objects, on branches and in transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from lakefs_hl._handles.calls import new_op_id
+from lakefs_hl._handles.handle import Handle, reference_name
+from lakefs_hl.ops import objects as ops
+from lakefs_hl.ops import transfer
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Session
+from lakefs_hl.spec import arguments
+from lakefs_hl.spec.models import ObjectStats
+from lakefs_hl.spec.wire import FileSlice
+
+
+class Upload:
+    """An upload whose arguments are checked; the body, which may take long to read, is still to come.
+
+    Args:
+        at: Where to write.
+        path: Destination path.
+        content_type: Media type.
+        metadata: User metadata.
+        if_none_match: Create only.
+        pre_signed: Whether to use a pre-signed URL; None lets the server's capabilities decide.
+    """
+
+    def __init__(
+        self,
+        at: Handle,
+        path: object,
+        content_type: object,
+        metadata: Mapping[str, str] | None,
+        if_none_match: object,
+        pre_signed: object,
+    ) -> None:
+        self._call = partial(
+            transfer.upload,
+            repository=at._repository_id,
+            branch=at._id,
+            path=arguments.path(path, at),
+            content_type=arguments.optional_text(content_type, "content_type"),
+            metadata=arguments.user_metadata(metadata),
+            create_only=arguments.flag(if_none_match, "if_none_match"),
+            pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
+        )
+
+    def of(self, session: Session, body: bytes | FileSlice) -> Op[ObjectStats]:
+        """Write the object."""
+        return self._call(session, body=body, op_id=new_op_id())
+
+
+def copy(
+    session: Session, at: Handle, from_reference: object, from_path: object, to_path: object, shallow: object
+) -> Op[ObjectStats]:
+    """Copy an object on the server."""
+    source = reference_name(from_reference, "from_reference", at)
+    path = arguments.path(from_path, Handle(at._repository_id, source), "from_path")
+    to = path if to_path is None else arguments.path(to_path, at, "to_path")
+    shared = arguments.flag(shallow, "shallow")
+    return ops.copy(session, at._repository_id, at._id, to, source, path, shallow=shared)
+
+
+def set_metadata(session: Session, at: Handle, path: object, metadata: object) -> Op[None]:
+    """Replace the user metadata of an object."""
+    kept = arguments.user_metadata(arguments.metadata(metadata)) or {}
+    return ops.set_metadata(session, at._repository_id, at._id, arguments.path(path, at), kept)

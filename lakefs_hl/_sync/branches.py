@@ -1,0 +1,224 @@
+# Generated from lakefs_hl/aio/branches.py by tools/unasync.py: change that, not this.
+"""Branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakefs_hl._handles import branches as calls
+from lakefs_hl._handles.changes import Change
+from lakefs_hl._handles.handle import Handle, optional_reference_name
+from lakefs_hl._handles.refs import Strategy
+from lakefs_hl._handles.transactions import OnEmpty
+from lakefs_hl._sync.listing import Listing
+from lakefs_hl._sync.refs import Commit, Reference
+from lakefs_hl._sync.transactions import BranchTransaction
+from lakefs_hl._sync.writes import WriteIOBase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date as day
+    from datetime import datetime
+
+
+class Branch(Reference, WriteIOBase):
+    r"""A branch. Reads include staged changes; writes are staged until they are committed.
+
+    Examples:
+        >>> branch = lakefs.repository("example").branch("dev").create("main")
+        >>> _ = branch.upload(b"1,2\n", "data/t.csv")
+        >>> branch.commit_changes("first data").message
+        'first data'
+    """
+
+    __module__ = "lakefs_hl"
+
+    def create(self, source_reference_id: str | Handle, *, exist_ok: bool = False, hidden: bool = False) -> Branch:
+        """Create the branch on the commit that a reference points to now.
+
+        Args:
+            source_reference_id: A reference of this repository, by name or as a handle. Its staged changes are not part
+                of the new branch.
+            exist_ok: Accept an existing branch of this name.
+            hidden: Leave the branch out of listings.
+
+        Returns:
+            The branch itself.
+
+        Raises:
+            ConflictException: A branch, tag or commit of this name exists.
+            NotFoundException: The repository or the source does not exist.
+        """
+        self._client._run(calls.create, self, source_reference_id, exist_ok, hidden)
+        return self
+
+    def head(self) -> Reference:
+        """Return the last commit of the branch, pinned to its ID. Staged changes are not part of it."""
+        found = self._client._run(calls.get, self)
+        return Reference(self._repository_id, found.commit_id, self._given)
+
+    def commit_changes(
+        self,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        allow_empty: bool = False,
+        date: datetime | day | str | None = None,
+        force: bool = False,
+    ) -> Commit:
+        """Commit all staged changes.
+
+        Args:
+            message: Commit message.
+            metadata: Metadata of the commit.
+            allow_empty: Commit even if there are no changes.
+            date: Time of the commit: an aware datetime, or a date or ISO 8601 text, which is in UTC unless it has an
+                offset. Defaults to now. Fractions of a second are dropped. An embedded lake accepts the years 1685 to
+                2254.
+            force: Commit to a read-only repository.
+
+        Returns:
+            The new commit.
+
+        Raises:
+            BadRequestException: There are no changes.
+            ForbiddenException: The branch is protected, or the repository is read-only.
+        """
+        record = self._client._run(calls.commit, self, message, metadata, allow_empty, date, force)
+        return Commit._of(self, record)
+
+    commit = commit_changes
+
+    def list_uncommitted(
+        self, max_amount: int | None = None, after: str = "", prefix: str = "", *, delimiter: str = ""
+    ) -> Listing[Change]:
+        """Iterate over the uncommitted changes, ordered by path, lazily.
+
+        Args:
+            max_amount: Maximum number of changes. Defaults to all.
+            after: List only changes after this path.
+            prefix: List only changes under this prefix.
+            delimiter: Group changes by the part of the path up to this delimiter, as type `prefix_changed`.
+        """
+        return self._client._list(Change._staged, calls.uncommitted, self, max_amount, after, prefix, delimiter)
+
+    def reset(self, path: str | None = None) -> None:
+        """Drop staged changes.
+
+        Args:
+            path: Drop only the changes of this object, or under this prefix if it ends with `/`. Defaults to all. A
+                path without staged changes is left unchanged.
+
+        Raises:
+            ObjectNotFoundException: There is no object with this path or prefix, neither staged nor committed.
+        """
+        self._client._run(calls.reset, self, path)
+
+    def hard_reset(self, reference_id: str | Handle) -> None:
+        """Move the branch to another commit. Staged changes are kept on top of it.
+
+        Args:
+            reference_id: A reference of this repository, by name or as a handle.
+        """
+        self._client._run(calls.hard_reset, self, reference_id)
+
+    def revert(
+        self,
+        reference_id: str | Handle,
+        parent_number: int = 0,
+        *,
+        allow_empty: bool = False,
+        message: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Commit:
+        """Revert a commit by a new commit.
+
+        Args:
+            reference_id: Commit to revert, by name or as a handle.
+            parent_number: Of a merge commit: the parent to go back to, from 1. 0 for commits that are not merges.
+            allow_empty: Commit even if the revert changes nothing.
+            message: Message of the new commit. Defaults to "Revert …" of lakeFS.
+            metadata: Metadata of the new commit.
+
+        Returns:
+            The new commit.
+
+        Raises:
+            ConflictException: Later commits changed the same paths, or `parent_number` is missing for a merge commit.
+            BadRequestException: The branch has uncommitted changes, or there is nothing to revert.
+        """
+        record = self._client._run(calls.revert, self, reference_id, parent_number, allow_empty, message, metadata)
+        return Commit._of(self, record)
+
+    def reverse(self, reference_id: str | Handle) -> Commit:
+        """Revert a commit by a new commit. Same as `revert`."""
+        return self.revert(reference_id)
+
+    def cherry_pick(self, reference_id: str | Handle, parent_number: int | None = None) -> Commit:
+        """Apply the changes of one commit to this branch as a new commit.
+
+        Args:
+            reference_id: Commit to apply, by name or as a handle.
+            parent_number: Of a merge commit: the parent to compare it with, from 1.
+
+        Returns:
+            The new commit.
+
+        Raises:
+            ConflictException: The branch changed the same paths.
+            BadRequestException: The branch has uncommitted changes, or `parent_number` is missing for a merge commit.
+        """
+        return Commit._of(self, self._client._run(calls.cherry_pick, self, reference_id, parent_number))
+
+    def delete(self) -> None:
+        """Delete the branch and its staged changes. Commits that other references reach are kept.
+
+        Raises:
+            NotFoundException: The branch does not exist.
+            ForbiddenException: It is the default branch.
+        """
+        self._client._run(calls.delete, self)
+
+    def transaction(
+        self,
+        commit_message: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        tag: str | None = None,
+        strategy: Strategy | None = None,
+        delete_on_error: bool = False,
+        on_empty: OnEmpty = "skip",
+        retries: int = 0,
+        source_ref: str | Handle | None = None,
+    ) -> BranchTransaction:
+        r"""Prepare a transaction: an ephemeral branch, one commit and one merge. It is atomic.
+
+        Args:
+            commit_message: Message of the commit and the merge.
+            metadata: Metadata of both.
+            tag: A tag for the merge commit. The transaction does not start if it exists.
+            strategy: Which side wins where both changed a path. None makes that an error.
+            delete_on_error: Delete the ephemeral branch after a failure instead of keeping it.
+            on_empty: What to do if there are no changes: `skip`, `error` or `commit`.
+            retries: How many times to retry a merge that lost a race or found uncommitted changes on the destination.
+                Conflicts are never retried.
+            source_ref: Reference to start from. Defaults to the last commit of the branch.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> with branch.transaction("nightly load") as tx:
+            ...     _ = tx.upload(b"a,b\n", "daily/t.csv")
+        """
+        return BranchTransaction(
+            self._repository_id,
+            self._id,
+            self._given,
+            commit_message=commit_message,
+            metadata=metadata,
+            tag=tag,
+            strategy=strategy,
+            delete_on_error=delete_on_error,
+            on_empty=on_empty,
+            retries=retries,
+            source_ref=optional_reference_name(source_ref, "source_ref", self),
+        )

@@ -1,0 +1,207 @@
+# Generated from lakefs_hl/aio/client.py by tools/unasync.py: change that, not this.
+"""The client: endpoint, credentials and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+
+from lakefs_hl._build.client import ClientFields
+from lakefs_hl._handles.calls import Pages
+from lakefs_hl._sync.listing import Listing
+from lakefs_hl.building import hidden
+from lakefs_hl.ops import server
+from lakefs_hl.spec.errors import LakeFSException
+from lakefs_hl.transport.blocking import Blocking, bare, quiet, told
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from lakefs_hl.ops.effects import Op
+    from lakefs_hl.ops.retry import Session
+    from lakefs_hl.spec.models import StorageConfig
+    from lakefs_hl.types import Health
+
+T = TypeVar("T")
+W = TypeVar("W")
+P = ParamSpec("P")
+
+
+class Client(ClientFields):
+    """Connection to a lakeFS server or an embedded lake.
+
+    Options that are not given are looked up: in the environment (`LAKECTL_SERVER_ENDPOINT_URL`,
+    `LAKECTL_CREDENTIALS_ACCESS_KEY_ID`, `LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY`, …), in `~/.lakectl.yaml`, and with the
+    AWS role of the machine. `explain_auth()` returns the source of each. The constructor sends no request.
+
+    Args:
+        host: `https://host[:port]` of a lakeFS server, `local:PATH` for an embedded lake in a directory, `mem://` for
+            one in memory.
+        username: Access key ID.
+        password: Secret access key.
+        access_token: Token to use instead of a key pair.
+        profile: Read `~/.lakectl.<profile>.yaml`, before the environment.
+        timeout: Read timeout in seconds. Defaults to a value per operation.
+        connect_timeout: Connect timeout in seconds. Defaults to 5.
+        deadline: Time limit of a whole call including its retries, in seconds. Defaults to a value per operation.
+        max_concurrency: Maximum number of concurrent requests.
+        retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
+        verify_ssl: Whether to verify TLS certificates. False accepts any certificate, and warns.
+        ca_cert: File or directory of trusted certificate authorities.
+        proxy: Proxy URL, `http://host:port`. "" disables proxies, including those of the environment.
+        committer: Committer name on an embedded lake in process. A server takes it from the credentials.
+        create: Whether `local:PATH` creates a lake if there is none. False makes a missing lake an error.
+        allowed_storage_hosts: Hosts that a pre-signed URL may name although they have private addresses.
+        pickle_secrets: Whether a pickled client includes the secret, the token, the login of a proxy and the
+            `token_request_headers` that it was given. By default they are left out: where the client is unpickled,
+            the credentials of that process are used if its own configuration names the same endpoint, else the first
+            call raises.
+        aws_role: True logs in with the AWS role of the machine. It needs `pip install 'lakefs-hl[aws]'`.
+        token_ttl_seconds: Lifetime of a token that an AWS role gets, in seconds.
+        url_presign_ttl_seconds: Lifetime of the signed identity, in seconds.
+        token_request_headers: Additional headers to sign into the identity.
+        endpoint: Same as `host`.
+        access_key_id: Same as `username`.
+        secret_access_key: Same as `password`.
+        jwt_token: Same as `access_token`.
+
+    Raises:
+        NoAuthenticationFound: No source has credentials.
+        InvalidConfigError: A source has an invalid value.
+        LakeError: The embedded lake cannot be opened, or does not exist and `create` is False.
+
+    Examples:
+        >>> import lakefs_hl as lakefs
+        >>> client = lakefs.Client("mem://")
+        >>> repository = lakefs.repository("example", client=client).create()
+    """
+
+    __module__ = "lakefs_hl"
+    _Driver = Blocking
+
+    def __init__(
+        self,
+        host: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        access_token: str | None = None,
+        profile: str | None = None,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        deadline: float | None = None,
+        max_concurrency: int | None = None,
+        retries: int | None = None,
+        verify_ssl: bool = True,
+        ca_cert: str | PathLike[str] | None = None,
+        proxy: str | None = None,
+        committer: str | None = None,
+        create: bool = True,
+        allowed_storage_hosts: Iterable[str] = (),
+        pickle_secrets: bool = False,
+        aws_role: bool | None = None,
+        token_ttl_seconds: int | None = None,
+        url_presign_ttl_seconds: int | None = None,
+        token_request_headers: Mapping[str, str] | None = None,
+        endpoint: str | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        jwt_token: str | None = None,
+    ) -> None:
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers = hidden(
+            host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers
+        )
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        try:
+            self._make(given)
+        except (LakeFSException, Warning, TypeError, ValueError) as exc:
+            raise bare(exc) from None
+
+    def _run(self, call: Callable[Concatenate[Session, P], Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._role is not None:
+            self._driver.keep_fresh(self._role, self._session.authority)
+        try:
+            result: T = self._driver.run(call(self._session, *args, **kwargs))
+        except (LakeFSException, TypeError, ValueError, RuntimeError) as exc:
+            if not told(exc):
+                raise
+            raise bare(exc) from quiet(exc.__cause__)
+        return result
+
+    def _list(
+        self,
+        wrap: Callable[[T], W],
+        call: Callable[Concatenate[Session, P], Pages[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Listing[W]:
+        if self._role is not None:
+            self._role.keep_fresh(self._session.authority)
+        return Listing(self._driver.pages(*call(self._session, *args, **kwargs), wrap))
+
+    @property
+    def version(self) -> str:
+        """Version of the server."""
+        return self._run(server.version)
+
+    @property
+    def storage_config(self) -> StorageConfig:
+        """Capabilities of the server's object store, as lakeFS reports them. Requested once per client."""
+        return self._run(server.storage)
+
+    def health_check(self) -> Health:
+        """Check that the server is reachable and healthy, and that it accepts the credentials.
+
+        Returns:
+            The server's report. Credentials that the server refuses are part of it, not an error.
+
+        Raises:
+            TransportException: The server cannot be reached, or is not a lakeFS server.
+        """
+        return self._run(server.health)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        deadline: float | None = None,
+        max_concurrency: int | None = None,
+        retries: int | None = None,
+    ) -> Client:
+        """Return a copy with other options, for the same lake with the same credentials. None leaves one unchanged.
+
+        Args:
+            timeout: Read timeout in seconds.
+            connect_timeout: Connect timeout in seconds.
+            deadline: Time limit of a whole call including its retries, in seconds.
+            max_concurrency: Maximum number of concurrent requests.
+            retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
+
+        Raises:
+            TypeError: A value is not a number.
+            InvalidConfigError: A number is out of range.
+        """
+        return self._with(
+            {
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "deadline": deadline,
+                "max_concurrency": max_concurrency,
+                "retries": retries,
+            }
+        )
+
+    def close(self) -> None:
+        """Close connections and threads, including those of copies. The client can be used again afterwards."""
+        if self._is_open:
+            self._driver.call(self._close_here)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

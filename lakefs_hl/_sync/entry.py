@@ -1,0 +1,102 @@
+# Generated from lakefs_hl/aio/entry.py by tools/unasync.py: change that, not this.
+"""The functions of the package: `init`, `repository`, `repositories`. They import what they need when called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from os import PathLike
+
+    from lakefs_hl._sync.client import Client
+    from lakefs_hl._sync.listing import Listing
+    from lakefs_hl._sync.repos import Repository
+
+
+def init(
+    host: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    *,
+    access_token: str | None = None,
+    profile: str | None = None,
+    timeout: float | None = None,
+    connect_timeout: float | None = None,
+    deadline: float | None = None,
+    max_concurrency: int | None = None,
+    retries: int | None = None,
+    verify_ssl: bool = True,
+    ca_cert: str | PathLike[str] | None = None,
+    proxy: str | None = None,
+    committer: str | None = None,
+    create: bool = True,
+    allowed_storage_hosts: Iterable[str] = (),
+    pickle_secrets: bool = False,
+    aws_role: bool | None = None,
+    token_ttl_seconds: int | None = None,
+    url_presign_ttl_seconds: int | None = None,
+    token_request_headers: Mapping[str, str] | None = None,
+    endpoint: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    jwt_token: str | None = None,
+) -> Client:
+    """Create the default client, which is used by all handles that are made without one. Takes the options of `Client`.
+
+    Returns:
+        The new default client.
+
+    Raises:
+        NoAuthenticationFound: No source has credentials.
+        InvalidConfigError: A source has an invalid value.
+    """
+    from lakefs_hl.building import hidden
+
+    host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers = hidden(
+        host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers
+    )
+    del hidden
+    given = dict(locals())
+    from lakefs_hl._sync.client import Client
+    from lakefs_hl._sync.default import make_default
+
+    return make_default(Client(**given))
+
+
+def repository(repository_id: str, *, client: Client | None = None) -> Repository:
+    """Return a repository, which need not exist. Sends no request.
+
+    Args:
+        repository_id: Name of the repository.
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+    from lakefs_hl._sync.repos import Repository
+
+    return Repository(repository_id, client)
+
+
+def repositories(
+    prefix: str = "",
+    after: str = "",
+    max_amount: int | None = None,
+    *,
+    search: str = "",
+    client: Client | None = None,
+) -> Listing[Repository]:
+    """Iterate over the repositories by name, lazily.
+
+    Args:
+        prefix: List only repositories whose name starts with this.
+        after: List only repositories after this name.
+        max_amount: Maximum number of repositories. Defaults to all.
+        search: List only repositories whose name contains this.
+        client: Client to use. Defaults to the default client at the time of the call.
+    """
+    from lakefs_hl._sync.repos import list_repositories
+
+    return list_repositories(prefix, after, max_amount, search=search, client=client)
+
+
+for _function in (init, repository, repositories):
+    _function.__module__ = "lakefs_hl"

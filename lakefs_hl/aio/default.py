@@ -1,0 +1,59 @@
+"""The default client: `lakefs_hl.aio.DefaultClient` if set, else that of `lakefs_hl`. By hand: the colours differ."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from lakefs_hl._build.client import ClientFields
+from lakefs_hl._handles.handle import own_client
+from lakefs_hl._sync import default as blocking
+from lakefs_hl.aio.client import Client
+
+#: The blocking default client and the awaitable client that shares its connections.
+_pairs: Final[dict[str, tuple[ClientFields, Client]]] = {}
+
+
+def of(client: ClientFields) -> Client:
+    """Return the awaitable client of the same lake, with the same credentials and connections."""
+    return object.__new__(Client)._share(client)
+
+
+def default_client() -> Client:
+    """Return the client of handles that were made without one.
+
+    Raises:
+        NoAuthenticationFound: No source has credentials, and `init()` was not called.
+        TypeError: `DefaultClient` was set to something that is not a client.
+    """
+    client = own_client(_kept(), Client, "lakefs_hl.aio.DefaultClient")
+    if client is not None:
+        return client
+    shared = blocking.default_client()
+    pair = _pairs.get("default")
+    if pair is None or pair[0] is not shared:
+        pair = _pairs["default"] = shared, of(shared)
+    return pair[1]
+
+
+def preview() -> Client | None:
+    """Return the client that the first call without one would use. Keeps nothing and raises nothing."""
+    client = _kept()
+    if client is not None:
+        return client
+    shared = blocking.preview()
+    if shared is None:
+        return None
+    return of(shared) if shared._preview else default_client()
+
+
+def _kept() -> Client | None:
+    client: Client | None = sys.modules["lakefs_hl.aio"].__dict__.get("DefaultClient")
+    return None if type(client) is Client and client._preview else client
+
+
+def make_default(client: Client) -> Client:
+    """Make a client the default of everything awaitable that was made without one."""
+    blocking.check_aws_role(client)
+    sys.modules["lakefs_hl.aio"].__dict__["DefaultClient"] = client
+    return client

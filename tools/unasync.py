@@ -1,0 +1,128 @@
+"""Write the blocking faces, lakefs_hl/_sync/, from the awaitable ones, lakefs_hl/aio/. The tables below are the rules.
+
+    python tools/unasync.py            # write
+    python tools/unasync.py --check    # exit 1 with a diff if what is committed is not what would be written
+
+`await` and `async` are removed, with the brackets of `(await x).y`, in code and in the examples of docstrings. Texts
+and names are replaced by the tables. Ruff sorts imports, drops unused ones and formats. An asynchronous name that is
+left over, a row that matches nothing and a file without a source are errors: reword the source, or correct the table.
+"""
+
+import difflib
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+AIO, SYNC = ROOT / "lakefs_hl/aio", ROOT / "lakefs_hl/_sync"
+#: Written by hand in both colours, because the colours differ.
+BY_HAND = {"__init__", "default", "fileio", "lazy"}
+#: (text in aio, text in _sync), replaced anywhere in this order, before the names. A newline would lose indentation.
+TEXTS = [
+    # files: `open` gives a real `io` object, or our writer
+    ("fileio.Opening[str]", "io.TextIOWrapper"),
+    ("fileio.Opening[bytes]", "io.BufferedReader"),
+    ("fileio.Writing[str]", "fileio.TextWriter"),
+    ("fileio.Writing[bytes]", "fileio.ObjectWriter"),
+    ("# blocking: import", "import"),
+    # drivers
+    ("lakefs_hl.transport.aio import Aio", "lakefs_hl.transport.blocking import Blocking"),
+    ("_Driver = Aio", "_Driver = Blocking"),
+    ('"async with"', '"with"'),
+    # where things are, and what they are called to the outside
+    ("from lakefs_hl.aio", "from lakefs_hl._sync"),
+    ('"lakefs_hl.aio', '"lakefs_hl'),
+    # words of docstrings
+    ("from lakefs_hl import aio as lakefs", "import lakefs_hl as lakefs"),
+    ("an `async with`", "a `with`"),
+    ("`async with`", "`with`"),
+]
+NAMES = {  # whole names, in code and in examples
+    "AsyncGenerator": "Generator",
+    "AsyncIterator": "Iterator",
+    "__aenter__": "__enter__",
+    "__aexit__": "__exit__",
+    "__aiter__": "__iter__",
+    "__anext__": "__next__",
+    "aclose": "close",
+    "anext": "next",
+}
+LEFT = re.compile(
+    r".*(?:\b(?i:async\w*|await\w*|aio|coroutine\w*|[aA](?:iter|next|close))\b|__a[a-z]+__|Opening|Writing\b).*"
+)
+EXAMPLE = re.compile(r"(?:^ *(?:>>>|\.\.\.)(?: .*)?\n)+", re.MULTILINE)
+
+
+def without_waiting(source: str) -> str:
+    """Return code, or the code of an example, without `async` and `await`."""
+    lines = source.splitlines(keepends=True)
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    edits = []
+    for at, (kind, word, start, end, _) in enumerate(tokens):
+        if kind == tokenize.NAME and word in ("async", "await"):
+            edits.append((start, tokens[at + 1].start, ""))
+            close = _closing(tokens, at) if word == "await" else 0
+            edits += [(tokens[i].start, tokens[i].end, "") for i in (at - 1, close) if close]
+        elif kind == tokenize.NAME and word in NAMES:
+            edits.append((start, end, NAMES[word]))
+        elif kind == tokenize.STRING and '"""' in word:
+            edits.append((start, end, EXAMPLE.sub(_example, word)))
+    for (row, column), (last, end), text in sorted(edits, reverse=True):
+        joined = lines[row - 1][:column] + text + lines[last - 1][end:]
+        lines[row - 1 : last] = [joined, *[""] * (last - row)]  # the rows above keep their numbers
+    return "".join(lines)
+
+
+def _closing(tokens: list[tokenize.TokenInfo], at: int) -> int:
+    """Return the index of the closing bracket of an `(await a.b(…)).c`. 0 if there is none, or it has to stay."""
+    depth, end = 0, at + 1
+    while depth or tokens[end].string in ("(", "[", ".") or tokens[end].type == tokenize.NAME:
+        depth += (tokens[end].string in ("(", "[", "{")) - (tokens[end].string in (")", "]", "}"))
+        end += 1
+    opened = tokens[at - 1].string == "(" and tokens[end].string == ")"
+    return end if opened and tokens[end + 1].string in (".", "[") else 0
+
+
+def _example(match: re.Match[str]) -> str:
+    parts = [line.partition(re.search(r">>> ?|\.\.\. ?", line)[0]) for line in match[0].splitlines(True)]  # type: ignore[index]
+    code = without_waiting("".join(code for _, _, code in parts)).splitlines(True)
+    return "".join(space + prompt + line for (space, prompt, _), line in zip(parts, code, strict=True))
+
+
+def blocking_text(name: str, used: set[str]) -> str:
+    """Return the text of the blocking module, and add the rows it used to `used`."""
+    text = (AIO / name).read_text(encoding="utf-8")
+    used |= {row for row in NAMES if row in text}
+    for ours, theirs in TEXTS:
+        used |= {ours} if ours in text else set()
+        text = text.replace(ours, theirs)
+    text = without_waiting(text)
+    if left := [match[0].strip() for match in LEFT.finditer(text)]:
+        sys.exit(f"aio/{name}: left over: {left}")
+    text = f"# Generated from lakefs_hl/aio/{name} by tools/unasync.py: change that, not this.\n{text}"
+    for command in (["check", "--select", "I,F401", "--fix-only", "--quiet"], ["format"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(SYNC / name), "-"]
+        text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
+    return text
+
+
+if __name__ == "__main__":
+    used: set[str] = set()
+    wanted = {
+        path.name: blocking_text(path.name, used) for path in sorted(AIO.glob("*.py")) if path.stem not in BY_HAND
+    }
+    if unused := {row for row, _ in TEXTS}.union(NAMES) - used:
+        sys.exit(f"rows that match nothing: {sorted(unused)}")
+    found = {path.name: path.read_text(encoding="utf-8") for path in SYNC.glob("*.py") if path.stem not in BY_HAND}
+    if "--check" in sys.argv:
+        for name in sorted(wanted | found):
+            pair = (texts.get(name, "").splitlines(True) for texts in (found, wanted))
+            sys.stdout.writelines(difflib.unified_diff(*pair, f"_sync/{name}", f"from aio/{name}"))
+        sys.exit(wanted != found)
+    for name in found.keys() - wanted.keys():
+        (SYNC / name).unlink()
+    for name, text in wanted.items():
+        (SYNC / name).write_text(text, encoding="utf-8")
