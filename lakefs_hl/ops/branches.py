@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -17,10 +18,28 @@ from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
 
+#: What to do if there is nothing to commit: return the head, raise, or make an empty commit.
+OnEmpty: TypeAlias = Literal["skip", "error", "commit"]
+
 
 def get(session: Session, repository: str, branch: str) -> Op[models.Ref]:
     """The branch and the commit at its head."""
     return (yield from ask(session, models.Ref, Request(endpoints.GET_BRANCH, (repository, branch))))
+
+
+def exists(session: Session, repository: str, branch: str) -> Op[bool]:
+    """Return whether the branch exists, in one request.
+
+    Raises:
+        NotFoundException: There is no such repository.
+    """
+    try:
+        yield from get(session, repository, branch)
+    except errors.NotFoundException as exc:
+        if exc.kind is ErrorKind.REPOSITORY_NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 def page(
@@ -204,21 +223,46 @@ def commit(
     op_id: str,
     now: float,
     since: str = "",
+    on_empty: OnEmpty = "error",
 ) -> Op[models.Commit]:
-    """Commits what is staged.
+    """Commit all staged changes.
 
-    `since` is a commit that the branch has already, if one is known: it spares a look at the head.
+    Args:
+        session: The client's.
+        repository: Repository ID.
+        branch: Branch ID.
+        creation: Message, metadata and options of the commit.
+        op_id: Kept in the commit's metadata, so that it is found if the response is lost.
+        now: Unix time in seconds, for messages.
+        since: A commit that the branch has already, if one is known: it spares a look at the head.
+        on_empty: What to do if there are no changes.
+
+    Returns:
+        The new commit; the head of the branch if there were no changes and `on_empty` is "skip".
 
     Raises:
-        AmbiguousOutcomeError: Nobody knows whether it was committed.
+        ValueError: `on_empty` is "skip", and `creation` allows an empty commit.
+        BadRequestException: There are no changes, and `on_empty` is "error".
+        AmbiguousOutcomeError: Outcome unknown.
     """
     about = f"committing branch {branch!r} of lakefs://{repository}"
+    if on_empty == "skip" and creation.allow_empty:
+        msg = f"{about}: on_empty='skip' and allow_empty=True contradict each other"
+        raise ValueError(msg)
+    if on_empty == "commit":
+        creation = msgspec.structs.replace(creation, allow_empty=True)
     body = msgspec.structs.replace(creation, metadata=logged.marked(creation.metadata, op_id))
     request = logged.request(endpoints.COMMIT, (repository, branch), body)
     again = not (creation.allow_empty or creation.force)
     trace = logged.Trace(repository, branch, op_id, now, about, again=again, since=since)
     committed = logged.run(session, request, trace, models.Commit)
-    return (yield from refs.write_to(session, repository, branch, about, committed))
+    try:
+        return (yield from refs.write_to(session, repository, branch, about, committed))
+    except errors.BadRequestException as exc:
+        # after a lost response "no changes" may mean that an earlier try was applied: that is not for us to skip
+        if on_empty != "skip" or exc.kind is not ErrorKind.NO_CHANGES or exc.maybe_applied is not False:
+            raise
+    return (yield from refs.head(session, repository, branch, about=about))
 
 
 def revert(

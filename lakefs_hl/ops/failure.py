@@ -21,7 +21,7 @@ Outcome: TypeAlias = Response | TransportError
 #: An error keeps at most this much of a body.
 BODY: Final = 65536
 
-# {r} repository, {at} repository and reference, {o} object, {third} third path parameter
+# {r} repository, {at} repository and reference, {o} object, {second} and {third} path parameters
 _DOING: Final = {
     "getRepository": "looking up {r}",
     "listRepositories": "listing repositories",
@@ -57,6 +57,15 @@ _DOING: Final = {
     "importStart": "starting an import into {at}",
     "importStatus": "asking for an import into {at}",
     "importCancel": "cancelling an import into {at}",
+    "listPullRequests": "listing the pull requests of {r}",
+    "createPullRequest": "creating a pull request in {r}",
+    "getPullRequest": "looking up pull request {second} of {r}",
+    "updatePullRequest": "updating pull request {second} of {r}",
+    "mergePullRequest": "merging pull request {second} of {r}",
+    "listRepositoryRuns": "listing the action runs of {r}",
+    "getRun": "looking up action run {second} of {r}",
+    "listRunHooks": "listing the hooks of action run {second} of {r}",
+    "getRunHookOutput": "reading the output of hook {third} of action run {second} of {r}",
     "login": "logging in",
     "externalPrincipalLogin": "logging in by an external identity",
     "getCurrentUser": "asking who we are",
@@ -77,6 +86,9 @@ _ADVICE: Final = {
     ErrorKind.BRANCH_NOT_FOUND: "branch(...).create(source) makes one",
     ErrorKind.OBJECT_NOT_FOUND: "there is no such object",
     ErrorKind.OBJECT_EXISTS: "there is an object of this name, and it was to be created only",
+    ErrorKind.PULL_REQUEST_NOT_FOUND: "there is no such pull request",
+    ErrorKind.PULL_REQUEST_NOT_OPEN: "it is merged or closed; update(status='open') opens a closed one",
+    ErrorKind.RUN_NOT_FOUND: "there is no such action run or hook",
     ErrorKind.DIRTY_BRANCH: "commit or reset its staged changes first",
     ErrorKind.NO_CHANGES: "there is nothing to do; allow_empty=True does it all the same where it is offered",
     ErrorKind.NAMESPACE_IN_USE: "another repository has used this storage namespace: choose another one",
@@ -155,6 +167,7 @@ def doing(request: Request) -> str:
         "r": f"lakefs://{repository}",
         "at": f"lakefs://{repository}/{reference}",
         "o": object_uri(repository, reference, path),
+        "second": reference,
         "third": params[2] if len(params) > 2 else "",
     }
     template = _DOING.get(request.endpoint.operation)

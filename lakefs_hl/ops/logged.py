@@ -26,8 +26,9 @@ OP_ID: Final = "lakefs_hl.op_id"
 #: The first page of a log that is searched; the next are as long as lakeFS allows.
 FIRST_PAGE: Final = 100
 NO_CONTENT: Final = 204
-_FIRST_STEP: Final = 0.2
-_LAST_STEP: Final = 2.0
+#: First and longest pause between two lookups of a lost operation, seconds.
+FIRST_STEP: Final = 0.2
+LAST_STEP: Final = 2.0
 #: Refusals to tell a branch's head that the operation itself may not meet, or meets with better words.
 _NO_HEAD: Final = frozenset({400, 403, 404, 410})
 
@@ -123,7 +124,7 @@ def search(session: Session, trace: Trace, window: float) -> Op[models.Commit | 
     Raises:
         AmbiguousOutcomeError: The log is too long to be read to the noted head before the deadline.
     """
-    waited, step, stops = 0.0, _FIRST_STEP, [trace.since] if trace.since else []
+    waited, step, stops = 0.0, FIRST_STEP, [trace.since] if trace.since else []
     while True:
         down = yield from _read_down(session, trace, stops, waited)
         if down.found is not None:
@@ -133,7 +134,7 @@ def search(session: Session, trace: Trace, window: float) -> Op[models.Commit | 
             return None
         stops = [*stops[:1], down.head] if down.head else stops  # what was read once need not be read again
         waited += yield from sleep(0.0, min(step, window - waited))
-        step = min(_LAST_STEP, step * 2)
+        step = min(LAST_STEP, step * 2)
 
 
 class _Down(NamedTuple):

@@ -282,6 +282,7 @@ def copy(
     from_path: str,
     *,
     shallow: bool = False,
+    about: str = "",
 ) -> Op[models.ObjectStats]:
     """Copies an object within the repository; from a branch its staged state."""
     creation = models.ObjectCopy(from_path, from_ref, shallow=shallow or None)
@@ -292,13 +293,88 @@ def copy(
         {"content-type": "application/json"},
         models.encode(creation),
     )
-    about = f"copying {object_uri(repository, from_ref, from_path)} to {object_uri(repository, branch, to_path)}"
+    source, target = object_uri(repository, from_ref, from_path), object_uri(repository, branch, to_path)
+    about = about or f"copying {source} to {target}"
     try:
         copied = ask(session, models.ObjectStats, request, about=about)
         return (yield from refs.write_to(session, repository, branch, about, copied))
     except errors.ObjectNotFoundException:
         yield from check_reference(session, repository, from_ref, about)
         raise
+
+
+def move(session: Session, repository: str, branch: str, path: str, to_path: str) -> Op[models.ObjectStats]:
+    """Move an object within a branch: copy it, then delete the source. What is at the destination is replaced.
+
+    lakeFS has no move and no conditional delete. The source is deleted only if the copy is there and the source is
+    still what was copied. What is written to it between that look and the deletion is lost.
+
+    Returns:
+        The object at the destination.
+
+    Raises:
+        ValueError: The two paths are the same.
+        ObjectNotFoundException: There is no object at `path`.
+        ObjectChangedError: The source was written while it was copied; both objects exist.
+        LakeFSException: The copy failed and nothing was deleted; or, if `maybe_applied` is True, the copy exists, and
+            the message says what is known of the source.
+    """
+    source, target = object_uri(repository, branch, path), object_uri(repository, branch, to_path)
+    about = f"moving {source} to {target}"
+    if path == to_path:
+        msg = f"{about}: the two paths are the same"
+        raise ValueError(msg)
+    try:
+        copied = yield from copy(session, repository, branch, to_path, branch, path, about=about)
+    except errors.LakeFSException as exc:
+        if exc.maybe_applied is False or not session.remote:
+            raise
+        copied = yield from _find_copy(session, repository, branch, path, to_path, exc)
+    try:
+        now = yield from stat(session, repository, branch, path)
+        unchanged = _is_copy(copied, now)
+        if unchanged:
+            yield from delete(session, repository, branch, path)
+    except errors.ObjectNotFoundException:
+        return copied  # somebody else has deleted the source
+    except errors.LakeFSException as exc:
+        lost = exc.maybe_applied is None
+        left = "it is unknown whether the source was deleted" if lost else "the source was not deleted, so both exist"
+        exc.args = (f"{about}: the object was copied, and {left}: {exc}",)
+        exc.maybe_applied = True
+        raise
+    if not unchanged:
+        error = errors.ObjectChangedError(
+            f"{about}: the source was written while it was copied, so it was not deleted, and both exist; move it again"
+        )
+        error.maybe_applied = True
+        raise error
+    return copied
+
+
+def _find_copy(
+    session: Session, repository: str, branch: str, path: str, to_path: str, failed: errors.LakeFSException
+) -> Op[models.ObjectStats]:
+    """Return the copy that a request whose response was lost has made; else raise its failure."""
+    try:
+        source = yield from look(session, repository, branch, path)
+        copied = yield from look(session, repository, branch, to_path)
+    except errors.LakeFSException as exc:
+        failed.add_note(f"looking for the copy failed too, so the source was not deleted: {exc}")
+        raise failed from failed.__cause__
+    if source is None or copied is None or not _is_copy(copied, source):
+        failed.add_note("the copy was not found, so the source was not deleted")
+        raise failed from failed.__cause__
+    return copied
+
+
+def _is_copy(copied: models.ObjectStats, source: models.ObjectStats) -> bool:
+    """Return whether two objects have the same content, type and metadata, as far as the record of the copy tells."""
+    if (copied.checksum, copied.size_bytes) != (source.checksum, source.size_bytes):
+        return False
+    if copied.content_type is not None and copied.content_type != source.content_type:
+        return False
+    return copied.metadata is None or copied.metadata == (source.metadata or {})
 
 
 def set_metadata(

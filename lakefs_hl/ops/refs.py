@@ -11,8 +11,9 @@ import msgspec
 
 from lakefs_hl.ops import logged
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.failure import doing
 from lakefs_hl.ops.paging import PAGE
-from lakefs_hl.ops.retry import Session, ask
+from lakefs_hl.ops.retry import Session, ask, read_back
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import Request
@@ -22,12 +23,30 @@ COMMIT_ID: Final = re.compile(r"[0-9a-f]{64}")
 _BRANCH: Final = re.compile(r"[-\w]+", re.ASCII)
 #: A merge names at most so many of the paths that collide.
 CONFLICTS: Final = 1000
+_SETTLE: Final = 'strategy="source-wins" or "dest-wins" settles it'
 
 
 def commit(session: Session, repository: str, ref: str, *, about: str = "") -> Op[models.Commit]:
     """The commit that a branch, tag, id or expression stands for."""
     request = Request(endpoints.GET_COMMIT, (repository, ref))
     return (yield from ask(session, models.Commit, request, about=about))
+
+
+def head(session: Session, repository: str, ref: str, *, about: str = "") -> Op[models.Commit]:
+    """Return the last commit of a branch, tag or ref expression: the first one of its log, in one request.
+
+    Staged changes of a branch are not part of it.
+
+    Raises:
+        NotFoundException: There is no such reference, or it has no commit.
+    """
+    request = Request(endpoints.LOG_COMMITS, (repository, ref), {"amount": "1"})
+    page = yield from ask(session, models.CommitPage, request, about=about)
+    if not page.results:  # lakeFS gives every branch a first commit
+        error = errors.NotFoundException(f"{about or doing(request)}: the log is empty: {ref!r} has no commit")
+        error.kind = ErrorKind.REFERENCE_NOT_FOUND
+        raise error
+    return page.results[0]
 
 
 def pin(session: Session, repository: str, ref: str, *, about: str = "") -> Op[str]:
@@ -158,15 +177,55 @@ def merge(
     now: float,
     since: str = "",
 ) -> Op[str]:
-    """Merges the commit that `source` stands for now into a branch; returns the merge commit's id.
+    """Merge the commit that `source` stands for now into a branch.
 
     `since` is a commit that the branch has already, if one is known: it spares a look at the head.
 
+    Returns:
+        ID of the merge commit.
+
     Raises:
         MergeConflict: Both sides changed the same paths; they are on the error.
-        AmbiguousOutcomeError: Nobody knows whether it was merged.
+        AmbiguousOutcomeError: Outcome unknown.
     """
-    about = f"merging {source!r} into branch {branch!r} of lakefs://{repository}"
+    made = yield from _merge(session, repository, source, branch, merge, op_id=op_id, now=now, since=since)
+    return made.id if isinstance(made, models.Commit) else made.reference
+
+
+def merge_and_get(
+    session: Session, repository: str, source: str, branch: str, merge: models.Merge, *, op_id: str, now: float
+) -> Op[models.Commit]:
+    """Merge as `merge` does, and look up the merge commit by a second request.
+
+    Raises:
+        MergeConflict: Both sides changed the same paths; they are on the error.
+        AmbiguousOutcomeError: Outcome unknown; or, if `maybe_applied` is True, it was merged, and the merge commit
+            could not be looked up. Its ID is `result_id`.
+    """
+    made = yield from _merge(session, repository, source, branch, merge, op_id=op_id, now=now)
+    if isinstance(made, models.Commit):
+        return made
+    about = _merging(repository, source, branch)
+    return (yield from read_back(commit(session, repository, made.reference), about, made.reference))
+
+
+def _merging(repository: str, source: str, branch: str) -> str:
+    return f"merging {source!r} into branch {branch!r} of lakefs://{repository}"
+
+
+def _merge(
+    session: Session,
+    repository: str,
+    source: str,
+    branch: str,
+    merge: models.Merge,
+    *,
+    op_id: str,
+    now: float,
+    since: str = "",
+) -> Op[models.Commit | models.MergeResult]:
+    """Merge; the result is a commit if the response was lost and the log has it."""
+    about = _merging(repository, source, branch)
     pinned = yield from pin(session, repository, source, about=about)
     body = msgspec.structs.replace(
         merge,
@@ -178,17 +237,26 @@ def merge(
     trace = logged.Trace(repository, branch, op_id, now, about, again=noticed, since=since)
     try:
         merging = logged.run(session, request, trace, models.MergeResult)
-        outcome = yield from write_to(session, repository, branch, about, merging)
+        return (yield from write_to(session, repository, branch, about, merging))
     except errors.ConflictException as exc:
-        yield from _explain(session, repository, pinned, branch, about, exc)
+        yield from explain(session, repository, pinned, branch, about, exc, _SETTLE)
         raise
-    return outcome.id if isinstance(outcome, models.Commit) else outcome.reference
 
 
-def _explain(
-    session: Session, repository: str, source: str, branch: str, about: str, refused: errors.ConflictException
+def explain(
+    session: Session,
+    repository: str,
+    source: str,
+    branch: str,
+    about: str,
+    refused: errors.ConflictException,
+    advice: str,
 ) -> Op[None]:
-    """Raises the conflict with the paths that collide, as many as can be found."""
+    """Raise the conflict of a merge with the paths that both sides changed, as many as can be found.
+
+    Raises:
+        MergeConflict: Always.
+    """
     paths = list[str]()
     after, more = "", True
     try:
@@ -202,7 +270,7 @@ def _explain(
     shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
     error = errors.MergeConflict(
         f"{about}: both sides changed {shown or 'the same paths'}; nothing was merged. "
-        'strategy="source-wins" or "dest-wins" settles it, or change one side and merge again'
+        f"{advice}, or change one side and merge again"
     )
     error.__dict__.update(refused.__dict__)
     error.conflicts = tuple(paths)

@@ -313,6 +313,29 @@ def attempt(op: Op[T]) -> Op[T | errors.LakeFSException]:
         return exc
 
 
+def read_back(op: Op[T], about: str, result_id: str) -> Op[T]:
+    """Look up the record of what an operation has made. A failure of the lookup is not one of the operation.
+
+    Args:
+        op: The lookup.
+        about: What was done, for messages.
+        result_id: ID of what was made.
+
+    Raises:
+        AmbiguousOutcomeError: The lookup failed. `maybe_applied` is True and `result_id` is on the error.
+    """
+    try:
+        return (yield from op)
+    except errors.LakeFSException as exc:
+        failed = exc
+    error = errors.AmbiguousOutcomeError(
+        f"{about}: it was done, and its result is {result_id}, which could not be read back; do not repeat it "
+        f"({failed})"
+    )
+    error.attempts, error.maybe_applied, error.result_id = failed.attempts, True, result_id
+    raise error from failed
+
+
 def maybe_applied(request: Request, outcome: Outcome) -> bool:
     """Whether a failed try may have changed something all the same."""
     if isinstance(outcome, TransportError):

@@ -7,12 +7,28 @@ from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import pin
 from lakefs_hl.ops.retry import Session, ask
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import Request
 
 
 def get(session: Session, repository: str, tag: str) -> Op[models.Ref]:
     """The tag and its commit."""
     return (yield from ask(session, models.Ref, Request(endpoints.GET_TAG, (repository, tag))))
+
+
+def exists(session: Session, repository: str, tag: str) -> Op[bool]:
+    """Return whether the tag exists, in one request.
+
+    Raises:
+        NotFoundException: There is no such repository.
+    """
+    try:
+        yield from get(session, repository, tag)
+    except errors.NotFoundException as exc:
+        if exc.kind is ErrorKind.REPOSITORY_NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 def page(session: Session, repository: str, after: str, amount: int, *, prefix: str = "") -> Op[models.RefPage]:

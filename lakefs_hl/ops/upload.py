@@ -16,7 +16,7 @@ import msgspec
 from lakefs_hl.ops import objects, presign, refs
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session, ask, call, check_page, read
-from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec import endpoints, errors, media, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import FileSlice, Request, Response
@@ -25,7 +25,6 @@ from lakefs_hl.spec.wire import FileSlice, Request, Response
 EXTRA: Final = 2
 #: Largest body that an op hashes itself, bytes: the hash of 1 MiB takes 2 ms.
 HASHED_HERE: Final = 256 << 10
-OCTETS: Final = "application/octet-stream"
 #: Key of the op_id in a created object's metadata; without underscores, which some proxies drop from header names.
 OP_ID: Final = "lakefs-hl-op-id"
 
@@ -79,7 +78,7 @@ def upload(
         branch: Branch id.
         path: Path of the object.
         body: Its content.
-        content_type: Its type; None means octets.
+        content_type: Its type; None takes the one that the path's suffix stands for (`spec.media`).
         metadata: User metadata; keys are kept in lower case.
         create_only: Whether an object of this name is an error.
         pre_signed: Whether to write to the store directly; None asks the server once whether it can.
@@ -97,7 +96,8 @@ def upload(
     kept = objects.lowered(metadata or {})
     if create_only and op_id:
         kept[OP_ID] = op_id
-    wanted = _Upload(repository, branch, path, body, content_type or OCTETS, kept, create_only)
+    kind = media.guess_type(path) if content_type is None else content_type or media.OCTET_STREAM
+    wanted = _Upload(repository, branch, path, body, kind, kept, create_only)
     way = _upload_to_store if (yield from presign.wanted(session, pre_signed)) else _upload_to_server
     try:
         return (yield from way(session, wanted))

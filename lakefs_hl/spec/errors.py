@@ -198,9 +198,15 @@ class ProtocolException(TransportException):
 
 
 class AmbiguousOutcomeError(LakeFSException):
-    """The request may have been applied; the message says what to check."""
+    """The request may have been applied; the message says what to check.
+
+    Attributes:
+        result_id: ID of the commit or pull request that the request made. It is set if the request was applied
+            (`maybe_applied` is True) and only its record could not be read.
+    """
 
     maybe_applied: bool | None = None
+    result_id: str | None = None
 
 
 class IntegrityError(LakeFSException):

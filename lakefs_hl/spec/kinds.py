@@ -56,6 +56,11 @@ class ErrorKind(StrEnum):
     REFERENCE_NOT_FOUND = "reference_not_found"
     OBJECT_NOT_FOUND = "object_not_found"
     IMPORT_NOT_FOUND = "import_not_found"
+    PULL_REQUEST_NOT_FOUND = "pull_request_not_found"
+    #: The pull request is merged or closed.
+    PULL_REQUEST_NOT_OPEN = "pull_request_not_open"
+    #: There is no such action run, or the run has no such hook.
+    RUN_NOT_FOUND = "run_not_found"
     #: The record is there, its data is gone.
     GONE = "gone"
     REPOSITORY_IN_DELETION = "repository_in_deletion"
@@ -195,6 +200,9 @@ _ROWS: Final = (
     _row(404, r"(?:update user metadata on .*: )?not found", _K.OBJECT_NOT_FOUND, "updateObjectUserMetadata"),
     _row(404, r"not found|", _K.OBJECT_NOT_FOUND, *_OBJECTS),
     _row(404, r"not found", _K.IMPORT_NOT_FOUND, "importStatus", "importCancel"),
+    _row(404, r"pull request not found", _K.PULL_REQUEST_NOT_FOUND),
+    _row(400, r"bad pull request status(?:: .*)?", _K.PULL_REQUEST_NOT_OPEN, "mergePullRequest"),
+    _row(404, r"not found(?:: not found)?", _K.RUN_NOT_FOUND, "getRun", "listRunHooks", "getRunHookOutput"),
     _row(409, r"(?:branch|tag|commit|pull request) already exists: not unique", _K.ALREADY_EXISTS),
     _row(409, r"error creating repository: not unique", _K.ALREADY_EXISTS, "createRepository"),
     _row(409, r"(?:branch name|tag ID|commit ID) \S+: conflict found", _K.NAME_TAKEN, "createBranch", "createTag"),

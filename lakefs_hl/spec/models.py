@@ -408,6 +408,123 @@ class ImportStatus(Record, frozen=True):
     error: Error | None = None
 
 
+# -- pull requests and action runs ------------------------------------------------------------------------------------
+
+
+class PullRequest(Record, frozen=True):
+    """A request to merge one branch into another; dates are RFC 3339 text.
+
+    Attributes:
+        id: 20 characters; a newer pull request has a smaller one.
+        title: The title.
+        status: "open", "closed" or "merged".
+        author: Name of the user who created it.
+        creation_date: When it was created.
+        source_branch: Branch to merge.
+        destination_branch: Branch to merge into.
+        description: The description; listings leave it out.
+        merged_commit_id: ID of the merge commit, once it is merged.
+        closed_date: When it was closed or merged.
+    """
+
+    id: str
+    title: str
+    status: str
+    author: str
+    creation_date: str
+    source_branch: str
+    destination_branch: str
+    description: str | None = None
+    merged_commit_id: str | None = None
+    closed_date: str | None = None
+
+
+class PullRequestPage(Record, frozen=True):
+    """One page of pull requests."""
+
+    pagination: Pagination
+    results: list[PullRequest]
+
+
+class PullRequestCreation(Record, frozen=True):
+    """A pull request to create."""
+
+    title: str
+    source_branch: str
+    destination_branch: str
+    description: str | None = None
+
+
+class PullRequestCreated(Record, frozen=True):
+    """The ID of a new pull request."""
+
+    id: str
+
+
+class PullRequestUpdate(Record, frozen=True):
+    """What to change of a pull request; None leaves a field as it is."""
+
+    title: str | None = None
+    description: str | None = None
+    status: str | None = None
+
+
+class ActionRun(Record, frozen=True):
+    """A run of the actions of one event; times are RFC 3339 text.
+
+    Attributes:
+        run_id: ID of the run.
+        branch: Branch of the event.
+        start_time: When it started.
+        event_type: The event, such as "pre-commit".
+        status: "completed" or "failed".
+        commit_id: Commit of the event; "" if it had none.
+        end_time: When it ended.
+    """
+
+    run_id: str
+    branch: str
+    start_time: str
+    event_type: str
+    status: str
+    commit_id: str
+    end_time: str | None = None
+
+
+class ActionRunPage(Record, frozen=True):
+    """One page of action runs."""
+
+    pagination: Pagination
+    results: list[ActionRun]
+
+
+class HookRun(Record, frozen=True):
+    """A run of one hook of an action; times are RFC 3339 text.
+
+    Attributes:
+        hook_run_id: ID of the hook's run within the action run.
+        action: Name of the action.
+        hook_id: ID of the hook in the action's file.
+        start_time: When it started; the year 1 if it was skipped.
+        status: "completed", "failed" or "skipped"; the last is not in lakeFS's specification, but its server writes it.
+        end_time: When it ended.
+    """
+
+    hook_run_id: str
+    action: str
+    hook_id: str
+    start_time: str
+    status: str
+    end_time: str | None = None
+
+
+class HookRunPage(Record, frozen=True):
+    """One page of hook runs."""
+
+    pagination: Pagination
+    results: list[HookRun]
+
+
 # -- the server -------------------------------------------------------------------------------------------------------
 
 

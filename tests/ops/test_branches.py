@@ -9,6 +9,8 @@ import pytest
 from lakefs_hl.ops import branches
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import ErrorKind
+from lakefs_hl.spec.wire import Response
 from tests.ops.script import C0, C1, C2, C3, NOW, Play, commit, head, log, lost, no, ok, page, ref, session, step
 
 S = session()
@@ -457,3 +459,82 @@ def test_pages() -> None:
         )
     )
     play.run(branches.uncommitted_page(S, "r", "b", "x", 7, prefix="p", delimiter="/"))
+
+
+# commit: what to do if there is nothing to commit
+
+NOTHING = step("commit", "r", "b", answer=no(400, "commit: no changes"))
+HEAD = step("logCommits", "r", "b", answer=log(commit(C2)), query={"amount": "1"})
+KEYED = session(exactly_once=True)
+
+
+def commit_on_empty(on_empty: Any, s: Any = KEYED, **options: Any) -> Op[models.Commit]:
+    creation = models.CommitCreation("m", **options)
+    return branches.commit(s, "r", "b", creation, op_id="op1", now=NOW, on_empty=on_empty)
+
+
+def test_no_changes_are_skipped_and_the_head_is_returned() -> None:
+    assert Play(NOTHING, HEAD).run(commit_on_empty("skip")).id == C2
+
+
+def test_no_changes_are_an_error_by_default() -> None:
+    error = Play(NOTHING).fails(commit_on_empty("error"), errors.BadRequestException)
+    assert error.kind is ErrorKind.NO_CHANGES
+
+
+def test_no_changes_can_be_committed() -> None:
+    made = ok(commit(C1), 201)
+    play = Play(step("commit", "r", "b", answer=made, body={"allow_empty": True}))
+    assert play.run(commit_on_empty("commit")).id == C1
+
+
+def test_changes_are_committed_whatever_on_empty_says() -> None:
+    play = Play(step("commit", "r", "b", answer=ok(commit(C1), 201)))
+    assert play.run(commit_on_empty("skip")).id == C1
+    assert b"allow_empty" not in play.sent[0].body  # type: ignore[operator]
+
+
+def test_skipping_and_allowing_an_empty_commit_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="on_empty='skip' and allow_empty=True contradict each other"):
+        Play().run(commit_on_empty("skip", allow_empty=True))
+
+
+@pytest.mark.parametrize("refused", [no(400, "uncommitted changes (dirty branch)"), no(403, "read-only repository")])
+def test_only_no_changes_are_skipped(refused: Response) -> None:
+    play = Play(step("commit", "r", "b", answer=refused))
+    with pytest.raises(errors.ServerException):
+        play.run(commit_on_empty("skip"))
+
+
+def test_no_changes_after_a_lost_response_are_not_skipped() -> None:
+    empty = step("logCommits", "r", "b", answer=log())
+    play = Play(head(), step("commit", "r", "b", answer=lost()), empty, NOTHING, empty)
+    error = play.fails(commit_on_empty("skip", session(search=0.0)), errors.BadRequestException)
+    assert error.maybe_applied is None
+
+
+def test_the_head_that_cannot_be_looked_up_is_an_error_of_the_commit_that_made_nothing() -> None:
+    play = Play(NOTHING, step("logCommits", "r", "b", answer=no(403, "insufficient permissions")))
+    error = play.fails(commit_on_empty("skip"), errors.ForbiddenException, "committing branch 'b' of lakefs://r")
+    assert error.maybe_applied is False
+
+
+# exists: False only for a missing branch
+
+
+def test_exists() -> None:
+    assert Play(step("getBranch", "r", "b", answer=ref("b", C1))).run(branches.exists(S, "r", "b")) is True
+    missing = step("getBranch", "r", "b", answer=no(404, "branch not found"))
+    assert Play(missing).run(branches.exists(S, "r", "b")) is False
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (no(404, "repository not found"), errors.NotFoundException),
+        (no(400, "argument branch: branch id: invalid value: validation error"), errors.BadRequestException),
+        (no(403, "insufficient permissions"), errors.ForbiddenException),
+    ],
+)
+def test_exists_raises_if_it_cannot_tell(answer: Response, kind: type[Any]) -> None:
+    Play(step("getBranch", "r", "b", answer=answer)).fails(branches.exists(S, "r", "b"), kind)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from lakefs_hl.ops import objects
+from lakefs_hl.ops.auth import basic
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.models import ObjectError
@@ -451,3 +455,118 @@ def test_keys_that_become_one() -> None:
 def test_metadata_that_is_no_text(metadata: Any) -> None:
     with pytest.raises(TypeError, match="metadata holds strings under strings"):
         objects.lowered(metadata)
+
+
+# move: the source is deleted only once the copy is there
+
+KNOWN = session(exactly_once=False)
+SOURCE = models.ObjectStats("a", "object", "s3://b/1", "c", 1, 5, "text/csv", {"k": "v"})
+COPY = models.ObjectStats("d/a", "object", "s3://b/2", "c", 9, 5, "text/csv", {"k": "v"})
+COPIED = step("copyObject", "r", "b", answer=ok(COPY, 201), query={"dest_path": "d/a"}, body={"src_path": "a"})
+COPY_LOST = [step("copyObject", "r", "b", answer=lost())] * 5
+DELETED = step("deleteObject", "r", "b", answer=ok(), query={"path": "a"})
+MOVING = "moving lakefs://r/b/a to lakefs://r/b/d/a"
+
+
+def move(given: Any = KNOWN) -> Op[models.ObjectStats]:
+    return objects.move(given, "r", "b", "a", "d/a")
+
+
+def stat_of(path: str, record: models.ObjectStats | None) -> Any:
+    answer = no(404, "not found") if record is None else ok(record)
+    return step("statObject", "r", "b", answer=answer, query={"path": path})
+
+
+def test_move_copies_looks_and_deletes() -> None:
+    assert Play(COPIED, stat_of("a", SOURCE), DELETED).run(move()) == COPY
+
+
+def test_a_move_to_the_same_path_is_refused() -> None:
+    with pytest.raises(ValueError, match="moving lakefs://r/b/a to lakefs://r/b/a: the two paths are the same"):
+        Play().run(objects.move(KNOWN, "r", "b", "a", "a"))
+
+
+def test_a_move_of_a_missing_object() -> None:
+    missing = step("copyObject", "r", "b", answer=no(404, "not found"))
+    play = Play(missing, step("getCommit", "r", "b", answer=ok(commit(C1))))
+    assert play.fails(move(), errors.ObjectNotFoundException, MOVING).maybe_applied is False
+
+
+def test_a_refused_copy_deletes_nothing() -> None:
+    refused = step("copyObject", "r", "b", answer=no(403, "cannot write to protected branch"))
+    error = Play(refused).fails(move(), errors.ForbiddenException, MOVING)
+    assert error.maybe_applied is False
+
+
+@pytest.mark.parametrize(
+    "changes", [{"checksum": "x"}, {"size_bytes": 6}, {"content_type": "a/b"}, {"metadata": {"k": "w"}}]
+)
+def test_a_source_that_was_written_meanwhile_is_kept(changes: dict[str, Any]) -> None:
+    play = Play(COPIED, stat_of("a", msgspec.structs.replace(SOURCE, **changes)))
+    error = play.fails(move(), errors.ObjectChangedError, MOVING)
+    assert "both exist" in str(error)
+    assert error.maybe_applied is True
+
+
+def test_a_copy_of_which_an_old_server_tells_less_is_enough() -> None:
+    told = msgspec.structs.replace(COPY, content_type=None, metadata=None)
+    Play(step("copyObject", "r", "b", answer=ok(told, 201)), stat_of("a", SOURCE), DELETED).run(move())
+
+
+def test_no_metadata_and_empty_metadata_are_the_same() -> None:
+    bare = msgspec.structs.replace(SOURCE, metadata=None)
+    empty = step("copyObject", "r", "b", answer=ok(msgspec.structs.replace(COPY, metadata={}), 201))
+    Play(empty, stat_of("a", bare), DELETED).run(move())
+
+
+def test_a_source_that_somebody_else_deleted_is_moved() -> None:
+    play = Play(COPIED, stat_of("a", None), step("getCommit", "r", "b", answer=ok(commit(C1))))
+    assert play.run(move()) == COPY
+
+
+def test_a_branch_that_somebody_else_deleted_is_an_error() -> None:
+    play = Play(COPIED, stat_of("a", None), step("getCommit", "r", "b", answer=no(404, "commit not found")))
+    assert play.fails(move(), errors.NotFoundException, MOVING).maybe_applied is True
+
+
+def test_a_copy_whose_response_was_lost_is_looked_for() -> None:
+    play = Play(*COPY_LOST, stat_of("a", SOURCE), stat_of("d/a", COPY), stat_of("a", SOURCE), DELETED)
+    assert play.run(move()) == COPY
+
+
+@pytest.mark.parametrize("found", [None, msgspec.structs.replace(COPY, checksum="old")])
+def test_nothing_is_deleted_if_the_lost_copy_is_not_there(found: models.ObjectStats | None) -> None:
+    error = Play(*COPY_LOST, stat_of("a", SOURCE), stat_of("d/a", found)).fails(move(), errors.TransportException)
+    assert error.maybe_applied is None
+    assert "the source was not deleted" in error.__notes__[0]
+
+
+def test_nothing_is_deleted_if_the_lost_copy_cannot_be_looked_for() -> None:
+    play = Play(*COPY_LOST, step("statObject", "r", "b", answer=no(403, "insufficient permissions")))
+    assert "the source was not deleted" in play.fails(move(), errors.TransportException).__notes__[0]
+
+
+def test_a_failed_deletion_says_that_both_exist() -> None:
+    refused = step("deleteObject", "r", "b", answer=no(403, "cannot write to protected branch"))
+    error = Play(COPIED, stat_of("a", SOURCE), refused).fails(move(), errors.ForbiddenException, MOVING)
+    assert "the object was copied, and the source was not deleted, so both exist" in str(error)
+    assert "cannot write to protected branch" in str(error)
+    assert error.maybe_applied is True
+
+
+def test_a_look_that_fails_before_the_deletion_says_that_both_exist() -> None:
+    play = Play(COPIED, *[step("statObject", "r", "b", answer=lost())] * 5)
+    error = play.fails(move(), errors.TransportException, "the source was not deleted, so both exist")
+    assert error.maybe_applied is True
+
+
+def test_a_deletion_whose_response_was_lost_is_settled_by_looking() -> None:
+    Play(COPIED, stat_of("a", SOURCE), LOST, stat_of("a", None)).run(move())
+    kept = [stat_of("a", SOURCE), LOST, stat_of("a", msgspec.structs.replace(SOURCE, mtime=2**40))]
+    error = Play(COPIED, *kept).fails(move(), errors.AmbiguousOutcomeError, MOVING)
+    assert "it is unknown whether the source was deleted" in str(error)
+
+
+def test_in_process_a_failed_copy_is_not_looked_for() -> None:
+    boom = step("copyObject", "r", "b", answer=no(501, "Not Implemented"))
+    Play(boom).fails(move(Session(basic("AKEY", "s3cr3t"))), errors.UnsupportedOperationException)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from lakefs_hl.ops import refs
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.models import Diff
 from lakefs_hl.spec.wire import Response
 from tests.ops.script import C0, C1, C2, C3, JSON, NOW, Play, commit, head, log, lost, no, ok, page, session, step
@@ -28,6 +30,27 @@ def test_pin() -> None:
     assert Play(PIN).run(refs.pin(S, "r", "dev")) == C1
     assert Play().run(refs.pin(S, "r", C1)) == C1
     Play(step("getCommit", "r", C1[:10], answer=ok(commit(C1)))).run(refs.pin(S, "r", C1[:10]))
+
+
+@pytest.mark.parametrize("name", ["main", "v1", "main~1", C1])
+def test_head_is_the_first_commit_of_the_log_in_one_request(name: str) -> None:
+    play = Play(step("logCommits", "r", name, answer=log(commit(C1)), query={"amount": "1"}))
+    assert play.run(refs.head(S, "r", name)).id == C1
+
+
+def test_the_head_of_a_missing_reference() -> None:
+    play = Play(step("logCommits", "r", "dev", answer=no(404, "ref: not found")))
+    error = play.fails(refs.head(S, "r", "dev"), errors.NotFoundException, "reading the log of lakefs://r/dev")
+    assert error.kind is ErrorKind.REFERENCE_NOT_FOUND
+    assert "there is no branch, tag or commit 'dev'" in str(error)
+    play = Play(step("logCommits", "r", "dev", answer=no(404, "repository not found")))
+    assert play.fails(refs.head(S, "r", "dev"), errors.NotFoundException).kind is ErrorKind.REPOSITORY_NOT_FOUND
+
+
+def test_a_reference_without_a_commit_has_no_head() -> None:
+    play = Play(step("logCommits", "r", "main", answer=log()))
+    error = play.fails(refs.head(S, "r", "main"), errors.NotFoundException, "'main' has no commit")
+    assert error.kind is ErrorKind.REFERENCE_NOT_FOUND
 
 
 def test_log_page() -> None:
@@ -82,6 +105,40 @@ def test_merge_with_the_users_words() -> None:
     body = {"message": "mine", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}, "strategy": "dest-wins"}
     play = Play(PIN, head("main"), step("mergeIntoBranch", "r", C1, "main", answer=DONE, body=body))
     play.run(merge(message="mine", metadata={"k": "v"}, strategy="dest-wins"))
+
+
+MERGED = step("mergeIntoBranch", "r", C1, "main", answer=DONE)
+
+
+def merge_and_get(given: Any = None) -> Op[models.Commit]:
+    return refs.merge_and_get(given or S, "r", "dev", "main", models.Merge(), op_id="op1", now=NOW)
+
+
+def test_merge_and_get_returns_the_merge_commit() -> None:
+    play = Play(PIN, head("main"), MERGED, step("getCommit", "r", C2, answer=ok(commit(C2))))
+    assert play.run(merge_and_get()) == commit(C2)
+
+
+def test_a_merge_commit_that_was_found_in_the_log_is_not_looked_up_again() -> None:
+    lost_merge = step("mergeIntoBranch", "r", C1, "main", answer=lost())
+    play = Play(PIN, head("main"), lost_merge, step("logCommits", "r", "main", answer=log(commit(C2, "op1"))))
+    assert play.run(merge_and_get()).id == C2
+
+
+def test_a_merge_is_not_reported_as_failed_if_its_commit_cannot_be_looked_up() -> None:
+    play = Play(PIN, head("main"), MERGED, *[step("getCommit", "r", C2, answer=lost())] * 5)
+    error = play.fails(merge_and_get(), errors.AmbiguousOutcomeError, f"it was done, and its result is {C2}")
+    assert (error.maybe_applied, error.result_id) == (True, C2)
+    assert "merging 'dev' into branch 'main' of lakefs://r" in str(error)
+    assert "resolving lakefs://r/" in str(error)
+    copied = pickle.loads(pickle.dumps(error))
+    assert (copied.maybe_applied, copied.result_id) == (True, C2)
+
+
+def test_a_refused_merge_and_get_is_refused_as_a_merge_is() -> None:
+    refused = step("mergeIntoBranch", "r", C1, "main", answer=no(400, "update branch main: no changes"))
+    play = Play(PIN, head("main"), refused)
+    assert play.fails(merge_and_get(), errors.BadRequestException).kind is ErrorKind.NO_CHANGES
 
 
 def test_a_conflict_names_its_paths() -> None:  # B8.79

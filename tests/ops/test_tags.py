@@ -101,3 +101,16 @@ def test_a_tag_that_somebody_moved_stays() -> None:
 def test_page() -> None:
     play = Play(step("listTags", "r", answer=page(), query={"amount": "3", "after": "a", "prefix": "v"}))
     assert play.run(tags.page(S, "r", "a", 3, prefix="v")).results == []
+
+
+# exists: False only for a missing tag
+
+
+def test_exists() -> None:
+    assert Play(TAGGED).run(tags.exists(S, "r", "v1")) is True
+    assert Play(UNTAGGED).run(tags.exists(S, "r", "v1")) is False
+
+
+def test_exists_raises_if_the_repository_is_missing() -> None:
+    play = Play(step("getTag", "r", "v1", answer=no(404, "repository not found")))
+    play.fails(tags.exists(S, "r", "v1"), errors.NotFoundException, "looking up tag lakefs://r/v1")

@@ -321,6 +321,105 @@ def test_a_file_as_a_sink_is_narrowed() -> None:
     assert Play(step(*GET, answer=some), step(*GET, answer=rest)).run(op).filled == 10
 
 
+# -- to a file --------------------------------------------------------------------------------------------------------
+
+
+def to_file(**options: Any) -> Op[transfer.Download]:
+    return transfer.download_to_file(S, "r", "b", "k", 7, **{"pre_signed": False, **options})
+
+
+def written(content: bytes = DATA, etag: str = MD5, md5: str | None = None, **headers: str) -> Response:
+    """The response of a whole read that went into a file."""
+    response = whole(content, etag, md5, **headers)
+    response.body, response.filled = b"", len(content)
+    return response
+
+
+def broke(received: int, etag: str = MD5, size: int | None = 10) -> TransportError:
+    head = Response(200, {"etag": f'"{etag}"'} | ({} if size is None else {"content-length": str(size)}))
+    return TransportError("read", "closed", received=received, kind="reset", answer=head)
+
+
+def rest(start: int, filled: int | None = None, etag: str = MD5) -> Any:
+    headers = {"etag": f'"{etag}"', "content-range": f"bytes {start}-9/10"}
+    answer = Response(206, headers, filled=10 - start if filled is None else filled)
+    return step(*GET, answer=answer, headers={"range": f"bytes={start}-9"})
+
+
+def test_a_file_takes_an_object_of_any_size_in_one_request() -> None:
+    play = Play(step(*GET, answer=written(), query={"path": "k"}))
+    assert play.run(to_file()) == transfer.Download(10, MD5, verified=True)
+    assert "range" not in play.sent[0].headers
+    assert play.sent[0].sink == FileSlice(7, 0, transfer.LARGEST)
+
+
+def test_an_empty_object_to_a_file() -> None:
+    empty = hashlib.md5(b"").hexdigest()
+    assert Play(step(*GET, answer=written(b"", empty))).run(to_file()) == transfer.Download(0, empty, verified=True)
+
+
+def test_a_download_to_a_file_tells_if_nothing_could_be_compared() -> None:
+    assert Play(step(*GET, answer=written(etag=MD5 + "-3"))).run(to_file()).verified is False
+    unhashed = written()
+    unhashed.md5 = None
+    play = Play(step(*GET, answer=unhashed))
+    assert play.run(to_file(verify=False)).verified is False
+    assert not play.sent[0].digest
+
+
+def test_content_in_a_file_that_is_not_what_was_promised_is_fetched_again() -> None:
+    wrong, short = written(md5="0" * 32), written(b"0123", content_length="10")
+    play = Play(step(*GET, answer=wrong), step(*GET, answer=short), step(*GET, answer=written()))
+    assert play.run(to_file()).verified
+    error = Play(*[step(*GET, answer=wrong)] * 3).fails(to_file(), errors.IntegrityError, "lakefs://r/b/k")
+    assert "3 times over" in str(error)
+
+
+def test_a_new_start_may_be_of_another_version() -> None:
+    other = hashlib.md5(b"other").hexdigest()
+    play = Play(step(*GET, answer=written(md5="0" * 32)), step(*GET, answer=written(b"other", other)))
+    assert play.run(to_file()).etag == other
+
+
+def test_a_broken_download_to_a_file_resumes_where_it_stopped() -> None:
+    play = Play(step(*GET, answer=broke(4)), rest(4))
+    assert play.run(to_file()) == transfer.Download(10, MD5, verified=False)
+    assert play.sent[1].sink == FileSlice(7, 4, 6)
+
+
+def test_a_download_to_a_file_that_breaks_after_its_last_byte_is_whole() -> None:
+    assert Play(step(*GET, answer=broke(10)), step("statObject", "r", "b", answer=stat())).run(to_file()).size == 10
+
+
+def test_a_download_to_a_file_never_mixes_two_versions() -> None:
+    play = Play(step(*GET, answer=broke(4)), rest(4, etag="f" * 32))
+    play.fails(to_file(), errors.ObjectChangedError, "changed while it was read")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        broke(4, size=None),
+        broke(4, etag=""),
+        TransportError("read", "closed", received=4, kind="reset"),
+        TransportError("read", "too long", received=4, retry=False, kind="protocol", answer=broke(4).answer),
+    ],
+)
+def test_a_broken_download_of_which_too_little_is_known_fails(broken: TransportError) -> None:
+    with pytest.raises(errors.TransportException):
+        Play(step(*GET, answer=broken)).run(to_file())
+
+
+def test_a_download_to_a_file_that_brought_nothing_is_retried_as_any_read() -> None:
+    assert Play(step(*GET, answer=lost()), step(*GET, answer=written())).run(to_file()).size == 10
+
+
+def test_a_missing_object_to_a_file() -> None:
+    missing = step(*GET, answer=no(404, "not found"))
+    play = Play(missing, step("getCommit", "r", "b", answer=ok(commit(C1))))
+    play.fails(to_file(), errors.ObjectNotFoundException, "reading lakefs://r/b/k: not found")
+
+
 # -- pre-signed -------------------------------------------------------------------------------------------------------
 
 STORE = ("presignedGet", "r", "b")
@@ -430,3 +529,18 @@ def test_a_login_page_instead_of_the_store_is_no_content() -> None:
     sink = bytearray(4)
     short = step(*STORE, answer=filling(b"<htm", 6, etag="the store's own"), url=URL)
     Play(sign, short).fails(read(sink, pre_signed=True), errors.IntegrityError, "the store has 6 bytes")
+
+
+def test_presigned_to_a_file() -> None:
+    answer = written(etag="the store's own")
+    assert Play(SIGNED, step(*STORE, answer=answer, url=URL)).run(to_file(pre_signed=True)).etag == MD5
+    short = written(b"0123", etag="the store's own", md5=MD5)
+    play = Play(SIGNED, step(*STORE, answer=short, url=URL), SIGNED2, step(*STORE, answer=answer, url=URL2))
+    assert play.run(to_file(pre_signed=True)) == transfer.Download(10, MD5, verified=True)
+
+
+def test_presigned_to_a_file_resumes_with_the_same_url() -> None:
+    head = Response(206, {"content-range": "bytes 4-9/10"}, filled=6)
+    again = step(*STORE, answer=head, url=URL, headers={"range": "bytes=4-9"})
+    play = Play(SIGNED, step(*STORE, answer=broke(4, etag="the store's own"), url=URL), again)
+    assert play.run(to_file(pre_signed=True)) == transfer.Download(10, MD5, verified=False)

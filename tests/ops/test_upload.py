@@ -53,8 +53,30 @@ def test_what_is_sent() -> None:
     assert "if-none-match" not in play.sent[0].headers
 
 
-def test_octets_by_default() -> None:
-    Play(step(*POST, answer=stored(), headers={"content-type": "application/octet-stream"})).run(upload())
+@pytest.mark.parametrize(
+    ("path", "given", "sent"),
+    [
+        ("k", None, "application/octet-stream"),
+        ("dir/k.csv", None, "text/csv"),
+        ("k.csv.gz", None, "application/gzip"),
+        ("k.csv", "text/x-mine", "text/x-mine"),
+        ("k.csv", "", "application/octet-stream"),
+    ],
+)
+def test_the_content_type_is_the_one_given_or_that_of_the_suffix(path: str, given: str | None, sent: str) -> None:
+    op = transfer.upload(S, "r", "b", path, DATA, pre_signed=False, content_type=given)
+    Play(step(*POST, answer=stored(), query={"path": path}, headers={"content-type": sent})).run(op)
+
+
+def test_a_linked_object_has_the_content_type_of_its_suffix() -> None:
+    put = Response(200, {"etag": f'"{MD5}"'})
+    play = Play(
+        step("getPhysicalAddress", "r", "b", answer=ok(models.StagingLocation(ADDRESS, URL))),
+        step("presignedPut", "r", "b", answer=put, url=URL),
+        step("linkPhysicalAddress", "r", "b", answer=found(), body={"content_type": "text/csv"}),
+    )
+    play.run(transfer.upload(S, "r", "b", "k.csv", DATA, pre_signed=True))
+    assert "content-type" not in play.sent[1].headers, "exactly what was signed is sent"
 
 
 @pytest.mark.parametrize("kind", ["a\nb", "a/\u2603", " text/csv", "text/csv\r\nx-evil: 1"])
