@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from lakefs_hl.config import is_loopback
+from lakefs_hl.config.endpoint import is_loopback
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
 from lakefs_hl.spec.secret import hide, reveal
 
 if TYPE_CHECKING:
-    from lakefs_hl.credentials import AwsRole
+    from lakefs_hl.config.credentials import AwsRole
     from lakefs_hl.ops.auth import Authority
 
 #: Seconds for the machine's metadata service, which does not exist on most machines.

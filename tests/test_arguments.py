@@ -17,6 +17,7 @@ import lakefs_hl
 from lakefs_hl import aio
 from lakefs_hl._files.bodies import warn_of_file_name
 from lakefs_hl.aio.default import of
+from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.spec import arguments
 
 
@@ -99,7 +100,7 @@ def test_a_refusal_names_argument_value_and_what_to_do(
 def test_a_secret_is_not_repeated() -> None:
     for option, value in (("proxy", b"http://me:hunter2@p"), ("token_request_headers", {"x": b"hunter2"})):
         with pytest.raises(TypeError, match=option) as caught:
-            arguments.client_options({option: value})
+            ClientOptions(**{option: value})  # type: ignore[arg-type]
         assert "hunter2" not in str(caught.value)
     with pytest.raises(ValueError, match="password must be text that UTF-8 can hold") as unencodable:
         lakefs_hl.Client("http://127.0.0.1:1", "key", "hunter2\udcff")
@@ -111,10 +112,7 @@ def test_a_secret_is_not_repeated() -> None:
 
 
 def test_a_certificates_file_may_be_a_path() -> None:
-    assert arguments.client_options({"ca_cert": pathlib.Path("/a/b"), "timeout": None}) == {
-        "ca_cert": "/a/b",
-        "timeout": None,
-    }
+    assert ClientOptions(ca_cert=pathlib.Path("/a/b"), timeout=None).given() == {"ca_cert": "/a/b"}
 
 
 # ----------------------------------------------------------------------------------------------------------------- time

@@ -13,8 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import lakefs_hl
-from lakefs_hl import Client, aws, config
+from lakefs_hl import Client, aws
 from lakefs_hl.aws import Found, Keys, Role, sign
+from lakefs_hl.config import chain
+from lakefs_hl.config.credentials import AwsRole
 from lakefs_hl.spec import errors
 from tests.transport.peers import Asked, Peer, answer, answering
 
@@ -56,7 +58,7 @@ def test_the_signature_is_the_one_that_botocore_makes(token: str | None, monkeyp
 
 
 def test_what_lakefs_gets() -> None:
-    role = Role("https://lakefs.example:8443", config.AwsRole(), look=lambda: FOUND, clock=lambda: NOW)
+    role = Role("https://lakefs.example:8443", AwsRole(), look=lambda: FOUND, clock=lambda: NOW)
     identity = unpacked(role())
     assert len(identity.pop("signature")) == 64
     assert identity == {
@@ -76,7 +78,7 @@ def test_what_lakefs_gets() -> None:
 
 
 def test_further_headers_are_signed_and_the_servers_id_always_is() -> None:
-    options = config.AwsRole(token_request_headers={"X-Custom": "1", "x-lakefs-server-id": "another.example"})
+    options = AwsRole(token_request_headers={"X-Custom": "1", "x-lakefs-server-id": "another.example"})
     signatures = {
         unpacked(Role(f"https://{host}", options, look=lambda: FOUND, clock=lambda: NOW)())["signature"]
         for host in ("one.example", "two.example")
@@ -88,8 +90,8 @@ def test_further_headers_are_signed_and_the_servers_id_always_is() -> None:
 
 def test_an_identity_goes_over_tls_only() -> None:
     with pytest.raises(errors.InvalidConfigError, match="over TLS only"):
-        Role("http://lakefs.example", config.AwsRole(), look=lambda: FOUND)
-    Role("http://127.0.0.1:8000", config.AwsRole(), look=lambda: FOUND)
+        Role("http://lakefs.example", AwsRole(), look=lambda: FOUND)
+    Role("http://127.0.0.1:8000", AwsRole(), look=lambda: FOUND)
 
 
 # ----------------------------------------------------------------------------------------------------- what boto3 finds
@@ -138,7 +140,7 @@ def test_boto3_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_found_in_the_last_resort_tells_the_whole_chain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_may_have_role", lambda: True)
+    monkeypatch.setattr(chain, "_has_boto3", lambda: True)
     monkeypatch.setattr(aws, "_boto3", _nobody)
     client = Client("https://lakefs.example")  # making it asks nobody
     with pytest.raises(errors.NoAuthenticationFound, match="LAKECTL_CREDENTIALS_") as caught:

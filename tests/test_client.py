@@ -19,8 +19,11 @@ from typing import Any
 import pytest
 
 import lakefs_hl
-from lakefs_hl import Client, aio, building, config, exceptions
+from lakefs_hl import Client, aio, exceptions
+from lakefs_hl._build import connection
+from lakefs_hl._build.lake import lakes
 from lakefs_hl._sync.default import default_client
+from lakefs_hl.config import chain
 from lakefs_hl.ops.effects import gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
@@ -37,7 +40,7 @@ BASIC = "Basic QUtJQUVYQU1QTEUwOlNFQ1JFVC10aGF0LW5vYm9keS1tYXktc2Vl"
 def _nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No home, no environment, no AWS role, no default client."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(config, "_may_have_role", lambda: False)
+    monkeypatch.setattr(chain, "_has_boto3", lambda: False)
     monkeypatch.delitem(vars(lakefs_hl), "DefaultClient", raising=False)
 
 
@@ -93,7 +96,7 @@ def test_names_of_the_seed_are_names_too(server: Peer) -> None:
 
 
 def test_two_names_of_one_thing_must_agree() -> None:
-    with pytest.raises(exceptions.InvalidConfigError, match="host and endpoint are two names"):
+    with pytest.raises(exceptions.InvalidConfigError, match="host and endpoint are two names of one option"):
         Client("http://127.0.0.1:1", endpoint="http://127.0.0.1:2", username=KEY, password=SECRET)
     Client("http://127.0.0.1:1", endpoint="http://127.0.0.1:1", username=KEY, password=SECRET)
 
@@ -128,7 +131,7 @@ def test_bad_options(arguments: dict[str, Any], words: str) -> None:
 
 def test_one_host_is_a_list_of_one() -> None:
     client = Client("http://127.0.0.1:1", KEY, SECRET, allowed_storage_hosts="minio")
-    assert client._recipe["allowed_storage_hosts"] == ("minio",)
+    assert client._options.allowed_storage_hosts == ("minio",)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_one_host_is_a_list_of_one() -> None:
         ({"timeout": "30"}, "timeout must be a number of seconds, not str: '30'"),
         ({"connect_timeout": True}, "connect_timeout must be a number of seconds, not bool"),
         ({"deadline": [5]}, "deadline must be a number of seconds, not list"),
-        ({"retries": 1.5}, "retries must be an integer, not float"),
+        ({"retries": 1.5}, "retries must be an integer or a lakefs_hl.types.Retry, not float"),
         ({"max_concurrency": "4"}, "max_concurrency must be an integer, not str"),
     ],
 )
@@ -616,7 +619,7 @@ def test_a_client_that_was_unpickled_and_never_used_closes(host: str, monkeypatc
         data = pickle.dumps(module.Client(host, *(() if host == "mem://" else (KEY, SECRET))))
         gc.collect()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(config, "resolve", None)
+            patch.setattr(connection, "resolve", None)
             closing = pickle.loads(data).close()
             if closing is not None:
                 asyncio.run(closing)
@@ -629,7 +632,7 @@ def test_a_set_of_handles_is_unpickled_without_a_look_at_the_configuration(
     clients = [Client(server.url, KEY, SECRET), Client(server.url, KEY, "other"), Client("mem://"), Client("mem://x")]
     handles = {lakefs_hl.repository("example", client=client) for client in clients}
     data = pickle.dumps((dict.fromkeys(clients, 1), handles))
-    monkeypatch.setattr(config, "resolve", None)
+    monkeypatch.setattr(connection, "resolve", None)
     found, again = pickle.loads(data)
     assert len(found) == len(again) == 3  # the two that differed in a secret only are one by now
     assert str(again).count("example") == 3
@@ -861,7 +864,7 @@ def test_a_timeout_reaches_the_exchange() -> None:
 def test_a_lake_needs_no_credentials_and_no_network(tmp_path: Path) -> None:
     (tmp_path / ".lakectl.yaml").write_text("not: [yaml")  # nobody reads it
     client = Client("mem://")
-    assert client.explain_auth()[1] == ("credentials", "none", "a lake in process needs none")
+    assert client.explain_auth()[1] == ("credentials", "none", "an embedded lake needs none")
     branch = lakefs_hl.repository("example", client=client).create().branch("main")
     branch.upload(b"data", "a")
     assert branch.download("a") == b"data"
@@ -898,10 +901,10 @@ def test_a_lake_in_memory_goes_with_its_last_user() -> None:
     assert lakefs_hl.repository("example", client=twin).exists() is False
     del client
     gc.collect()
-    assert endpoint in building.lakes
+    assert endpoint in lakes
     del twin
     gc.collect()
-    assert endpoint not in building.lakes
+    assert endpoint not in lakes
 
 
 def test_a_lake_in_a_folder_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

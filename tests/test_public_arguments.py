@@ -109,6 +109,14 @@ def flag(*, optional: bool = False) -> Kind:
 NO_NUMBER: list[Any] = [object(), b"1", "1", [1], True, np.True_, np.bytes_(b"1"), np.complex128(1), np.array([1.0])]
 
 
+def answer(request: Request) -> Response:
+    return Response(404)
+
+
+async def coroutine(request: Request) -> Response:
+    return Response(404)
+
+
 def number(value: int) -> Kind:
     return Kind(value, [Int(value), np.int64(value), np.float64(value), Float(value)], NO_NUMBER)
 
@@ -254,6 +262,7 @@ KINDS: dict[str, Kind] = {
     "tag": text("v2", optional=True),
     "tag_id": text("v1"),
     "timeout": number(30),
+    "transport": Kind(answer, [], [object(), "mem://", 5, coroutine]),
     "to_path": text("c", optional=True),
     "token_request_headers": mapping(optional=True),
     "token_ttl_seconds": integer(60, optional=True),
@@ -490,10 +499,10 @@ async def _nothing() -> None:
 def _described(world: World, result: Any) -> str:
     bare = result._target if isinstance(result, Settled) else result
     if isinstance(bare, lakefs_hl.Client | aio.Client):
-        recipe: dict[str, Any] = {**bare._recipe}
-        for name in recipe.keys() & {"timeout", "connect_timeout", "deadline"}:
-            recipe[name] = float(recipe[name])
-        return str(sorted(recipe.items()))
+        options = bare._options.given()
+        for name in options.keys() & {"timeout", "connect_timeout", "deadline"}:
+            options[name] = float(options[name])
+        return str(sorted(options.items()))
     if isinstance(bare, lakefs_hl.BranchTransaction | aio.BranchTransaction):
         plan = bare._tx.plan
         return str([getattr(plan, name) for name in plan.__struct_fields__ if name != "tx_id"])

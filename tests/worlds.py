@@ -19,6 +19,7 @@ from typing import Any
 import lakefs_hl
 import lakefs_hl.aio
 from lakefs_hl import exceptions
+from lakefs_hl._files.awaitable import AsyncFile, Opening
 
 #: Names a real lakeFS to run against; with `…_ACCESS_KEY_ID` and `…_SECRET_ACCESS_KEY` in place of `…_ENDPOINT`.
 ENDPOINT = "LAKEFS_HL_TEST_ENDPOINT"
@@ -113,7 +114,7 @@ class Settler:
             value = self.run(value)
         if hasattr(value, "__anext__") and not hasattr(value, "readline"):
             return self._all(value)
-        if type(value).__module__.startswith("lakefs_hl.aio"):
+        if type(value).__module__.startswith("lakefs_hl.aio") or isinstance(value, AsyncFile | Opening):
             return Settled(value, self)
         return value
 

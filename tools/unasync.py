@@ -70,8 +70,8 @@ def without_waiting(source: str) -> str:
             edits.append((start, end, NAMES[word]))
         elif kind == tokenize.STRING and '"""' in word:
             edits.append((start, end, EXAMPLE.sub(_example, word)))
-    for (row, column), (last, end), text in sorted(edits, reverse=True):
-        joined = lines[row - 1][:column] + text + lines[last - 1][end:]
+    for (row, column), (last, stop), text in sorted(edits, reverse=True):
+        joined = lines[row - 1][:column] + text + lines[last - 1][stop:]
         lines[row - 1 : last] = [joined, *[""] * (last - row)]  # the rows above keep their numbers
     return "".join(lines)
 
@@ -119,8 +119,9 @@ if __name__ == "__main__":
     found = {path.name: path.read_text(encoding="utf-8") for path in SYNC.glob("*.py") if path.stem not in BY_HAND}
     if "--check" in sys.argv:
         for name in sorted(wanted | found):
-            pair = (texts.get(name, "").splitlines(True) for texts in (found, wanted))
-            sys.stdout.writelines(difflib.unified_diff(*pair, f"_sync/{name}", f"from aio/{name}"))
+            committed, generated = (texts.get(name, "").splitlines(True) for texts in (found, wanted))
+            diff = difflib.unified_diff(committed, generated, f"_sync/{name}", f"from aio/{name}")
+            sys.stdout.writelines(diff)
         sys.exit(wanted != found)
     for name in found.keys() - wanted.keys():
         (SYNC / name).unlink()

@@ -1,5 +1,6 @@
-"""Making a client: from arguments and configuration to a session and a transport.
+"""Making a client, for both colours: from options to settings, session and transport.
 
-Rules of the room: shared by both colours; the only room besides `config` that knows options, and the only one that
-reaches the embedded lake, by name.
+Rules of the room: making a client sends nothing. `lake` is the one module that reaches the embedded lake, by name, and
+only for `local:` and `mem:`. A secret argument is a `Secret` from the first line of the call that takes it (see
+`arguments`), so that no frame of a traceback keeps it in the clear.
 """

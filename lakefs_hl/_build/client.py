@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from lakefs_hl import building, config
-from lakefs_hl._version import __version__
-from lakefs_hl.building import Recipe
+from lakefs_hl._build import connection, identity, sdk, session
+from lakefs_hl.config.options import ClientOptions, options_from, per_call_options
+from lakefs_hl.config.settings import Settings
+from lakefs_hl.config.sources import SettingSource
 from lakefs_hl.ops.retry import Budget, Session
-from lakefs_hl.spec.errors import InvalidConfigError, LakeFSException, UnsupportedOperationException
+from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.secret import reveal
 from lakefs_hl.transport.blocking import Blocking, Transport, bare, quiet, told
 from lakefs_hl.transport.forks import watch
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 P = ParamSpec("P")
+#: The options of a client that is made without any.
+NO_OPTIONS: Final = ClientOptions()
 #: Attributes that a client which was unpickled gets when it is used: read from the configuration, and opened.
 _SETTLED: Final = frozenset({"_settings", "_session", "_role", "_in_process"})
 _OPENED: Final = frozenset({"_transport", "_driver", "_blocking"})
@@ -51,35 +52,34 @@ class ClientFields:
 
     def _make(self, given: dict[str, Any]) -> None:
         """Configure and open the client from the arguments of its constructor."""
-        self._begin({})
-        self._settle(building.recipe_of(given))
+        self._begin(NO_OPTIONS)
+        self._settle(options_from(given))
         self._open()
 
-    def _begin(self, recipe: Recipe) -> Self:
+    def _begin(self, options: ClientOptions) -> Self:
         """Initialize a client that reads its configuration and opens its lake when it is used."""
         self._lock = threading.RLock()
-        self._recipe = recipe
+        self._options = options
         self._sdk: LakeFSClient | None = None
         self._family: WeakValueDictionary[int, ClientFields] = WeakValueDictionary()
         watch(self)
         return self
 
-    def _settle(self, recipe: Recipe, *, warns: bool = True) -> None:
+    def _settle(self, options: ClientOptions, *, warns: bool = True) -> None:
         """Resolve the endpoint and the credentials. Sends no request."""
-        policy = building.policy_of(recipe)
-        settings, self._new = building.settle(recipe, left_out=self._left_out)
+        options, settings, self._new = connection.settle(options, without_secret=self._left_out)
         if warns:
-            building.warn(settings, verify=recipe.get("verify_ssl", True))
-        session, role = building.session_of(settings, policy)
-        self._assemble(recipe, settings, session, role)
+            connection.warn_of_exposed_secrets(settings, options)
+        made, role = session.session_of(settings, session.policy_of(options))
+        self._assemble(options, settings, made, role)
 
     def _open(self) -> None:
         """Open the transport. Sends no request."""
-        create = self._creates and self._recipe.get("create", True)
-        self._connect(building.transport_of(self._settings, self._recipe, new=self._new, create=create))
+        create = self._creates and self._options.create
+        self._connect(connection.open_transport(self._settings, self._options, new=self._new, create=create))
 
-    def _assemble(self, recipe: Recipe, settings: config.Settings, session: Session, role: Role | None) -> None:
-        self._recipe = recipe
+    def _assemble(self, options: ClientOptions, settings: Settings, session: Session, role: Role | None) -> None:
+        self._options = options
         self._role = role
         self._in_process = settings.in_process
         self._session = session
@@ -95,7 +95,7 @@ class ClientFields:
 
     def _share(self, other: ClientFields) -> Self:
         """Take everything but the driver from a client of the other colour, once that client has it."""
-        self._begin(other._recipe)
+        self._begin(other._options)
         self._left_out, self._creates, self._preview = other._left_out, other._creates, other._preview
         self._new, self._origin, self._family = other._new, other, other._family
         if other._is_settled:
@@ -125,10 +125,10 @@ class ClientFields:
         with self._lock:
             if "_settings" not in self.__dict__:
                 if origin is None:
-                    self._settle(cast("Recipe", dict(self._recipe)))
+                    self._settle(self._options)
                 else:
                     settings = origin._settings
-                    self._assemble(origin._recipe, settings, origin._session, origin._role)
+                    self._assemble(origin._options, settings, origin._session, origin._role)
             if name in _OPENED and name not in self.__dict__:
                 if origin is None:
                     self._open()
@@ -168,13 +168,11 @@ class ClientFields:
         Raises:
             UnsupportedOperationException: The lake is in process. `lakefs-hl serve` gives it an address.
         """
-        if self._in_process:
-            msg = f"{self.endpoint} is in process and the generated SDK needs a server: run `lakefs-hl serve`"
-            raise UnsupportedOperationException(msg)
+        sdk.check_has_server(self._settings, self._options)
         self._log_in()
         with self._lock:
             if self._sdk is None:
-                self._sdk = self._open_sdk()
+                self._sdk = sdk.open_sdk(self._settings, self._options)
             authorization = self._session.authority.current[1] or ""
             if authorization.startswith("Bearer "):
                 self._sdk._api.configuration.access_token = reveal(authorization).removeprefix("Bearer ")
@@ -192,51 +190,25 @@ class ClientFields:
 
             self._run_here(lambda session: authority.renew(authority.current[0], partial(call, session)))
 
-    def _open_sdk(self) -> LakeFSClient:
-        from lakefs_sdk.client import LakeFSClient
-        from lakefs_sdk.configuration import Configuration
-
-        who = self._settings.credentials
-        pair = who if isinstance(who, config.KeyPair) else None
-        made: Any = Configuration(
-            host=f"{self.endpoint}/api/v1",  # the SDK adds the path only to an endpoint without one
-            username=pair.access_key_id if pair else None,
-            password=reveal(pair.secret_access_key) if pair else None,
-            ssl_ca_cert=self._settings.ca_cert,
-        )
-        made.verify_ssl = self._recipe.get("verify_ssl", True)
-        proxies = self._settings.proxies
-        if proxy := proxies.get(urlsplit(self.endpoint).scheme) or proxies.get("all"):
-            from lakefs_hl.spec.hosts import proxy_fault
-            from lakefs_hl.transport.http import without_login
-
-            if why := proxy_fault(proxy):
-                raise InvalidConfigError(f"the proxy that is configured is none: {why}")
-            made.proxy, made.proxy_headers = without_login(proxy)
-        opened: LakeFSClient = cast("Any", LakeFSClient)(
-            made, header_name="X-Lakefs-Client", header_value=f"lakefs-hl/{__version__}"
-        )
-        return opened
-
-    def explain_auth(self) -> tuple[config.Line, ...]:
+    def explain_auth(self) -> tuple[SettingSource, ...]:
         """Return the source of each setting, with secrets masked. Sends no request.
 
         Returns:
             Triples of (setting, value, source).
         """
-        return self._settings.lines
+        return self._settings.sources
 
     # -- copies --------------------------------------------------------------------------------------------------------
 
     def _with(self, options: Mapping[str, Any]) -> Self:
         """Return a copy with other options, given as the arguments of `with_options`."""
-        found = building.options_of(**options)
-        recipe = cast("Recipe", {**self._recipe, **found})
-        session = self._session.copy(building.policy_of(recipe))
-        copy = object.__new__(type(self))._begin(recipe)
+        found = per_call_options(**options)
+        changed = self._options.replace(**found)
+        copied = self._session.copy(session.policy_of(changed))
+        copy = object.__new__(type(self))._begin(changed)
         copy._left_out, copy._creates, copy._family = self._left_out, self._creates, self._family
         self._family[id(copy)] = copy
-        copy._assemble(recipe, self._settings, session, self._role)
+        copy._assemble(changed, self._settings, copied, self._role)
         if "max_concurrency" in found and not self._in_process:
             copy._open()
         else:
@@ -262,10 +234,6 @@ class ClientFields:
 
     # -- identity ------------------------------------------------------------------------------------------------------
 
-    def _key(self) -> tuple[Any, ...]:
-        options = {name: value for name, value in self._recipe.items() if name not in building.SETTLED}
-        return self._settings.endpoint, self._settings.credentials, self._settings.committer, options
-
     @property
     def _is_settled(self) -> bool:
         return "_settings" in self.__dict__
@@ -281,9 +249,9 @@ class ClientFields:
         if type(self) is not type(other) or not isinstance(other, ClientFields):
             return False
         if not self._is_settled and not other._is_settled:  # compared while a set of handles is unpickled
-            return (self._recipe, self._left_out) == (other._recipe, other._left_out)
+            return (self._options, self._left_out) == (other._options, other._left_out)
         try:
-            return self._key() == other._key()
+            return identity.key(self._settings, self._options) == identity.key(other._settings, other._options)
         except LakeFSException:  # one of them cannot be used here
             return False
 
@@ -292,10 +260,9 @@ class ClientFields:
         return hash(type(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The arguments, without secrets unless `pickle_secrets`; the rest is looked up where it is used.
-        if not self._is_settled:
-            return restore, (type(self), building.revealed(self._recipe), self._left_out)
-        return restore, (type(self), *building.pickled(self._recipe, self.endpoint, left_out=self._left_out))
+        # The options, without secrets unless `pickle_secrets`; the rest is looked up where it is used.
+        endpoint = self.endpoint if self._is_settled else None
+        return restore, (type(self), *identity.pickled(self._options, endpoint, without_secret=self._left_out))
 
     def __copy__(self) -> Self:
         return self
@@ -304,29 +271,19 @@ class ClientFields:
         return self
 
     def __repr__(self) -> str:
-        name = "aio.Client" if type(self).__module__ == "lakefs_hl.aio" else "Client"
-        if "_recipe" not in self.__dict__:  # it is being made
-            return f"<{name}>"
-        if not self._is_settled:
-            return f"<{name} {self._recipe.get('host') or 'of the configuration'}, unpickled and not used yet>"
-        lines = {line.setting: line.value for line in self._settings.lines}
-        who = "" if self._in_process else f" as {lines['credentials']}"
-        return f"<{name} {self.endpoint}{who}>"
+        package = "aio." if type(self).__module__ == "lakefs_hl.aio" else ""
+        if "_options" not in self.__dict__:  # it is being made
+            return f"<{package}Client>"
+        text = identity.describe(self._options, self._settings if self._is_settled else None)
+        return text.replace("<", f"<{package}", 1)
 
     def _repr_html_(self) -> str:
-        if not self._is_settled:
-            return escape(repr(self))
-        rows = "".join(
-            f"<tr><td>{escape(line.setting)}</td><td><code>{escape(line.value)}</code></td>"
-            f"<td>{escape(line.source)}</td></tr>"
-            for line in self._settings.lines
-        )
-        return f"<b>Client</b><table>{rows}</table>"
+        return identity.describe_html(self._options, self._settings if self._is_settled else None)
 
 
-def restore(kind: type[ClientFields], recipe: Recipe, left_out: bool) -> ClientFields:
+def restore(kind: type[ClientFields], given: dict[str, Any], left_out: bool) -> ClientFields:
     """Unpickle a client. Reads nothing, opens nothing, never raises. Pickles name this function: it stays where it is."""
-    client = object.__new__(kind)._begin(building.hidden_again(recipe))
+    client = object.__new__(kind)._begin(ClientOptions(**given))
     client._left_out, client._creates = left_out, False
     return client
 
@@ -334,13 +291,11 @@ def restore(kind: type[ClientFields], recipe: Recipe, left_out: bool) -> ClientF
 class DefaultFields:
     """The default client of each call, with options of its own: what `with_options` gives a handle without a client."""
 
-    _options: dict[str, Any]
+    _changes: dict[str, Any]
     _last: tuple[Any, Any] | None = None
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        given = {name: value for name, value in options.items() if value is not None}
-        building.options_of(**{name: given.get(name) for name in building.OPTIONS})
-        self._options = given
+        self._changes = per_call_options(**options)
 
     def _default(self) -> Any:
         raise NotImplementedError  # each colour has its own default client
@@ -348,30 +303,28 @@ class DefaultFields:
     def _now(self) -> Any:
         default, last = self._default(), self._last
         if last is None or last[0] is not default:
-            options = {name: self._options.get(name) for name in building.OPTIONS}
-            last = self._last = default, default._with(options)
+            last = self._last = default, default._with(self._changes)
         return last[1]
 
     def _with(self, options: Mapping[str, Any]) -> Any:
-        given = {name: value for name, value in options.items() if value is not None}
-        return type(self)({**self._options, **given})
+        return type(self)({**self._changes, **per_call_options(**options)})
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            if name in {"_options", "_last"}:
+            if name in {"_changes", "_last"}:
                 raise AttributeError(name)
             return getattr(self._now(), name)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and isinstance(other, DefaultFields) and self._options == other._options
+        return type(self) is type(other) and isinstance(other, DefaultFields) and self._changes == other._changes
 
     def __hash__(self) -> int:
         return hash(type(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The options only: the default client is the one of the process that uses it.
-        return type(self), (self._options,)
+        return type(self), (self._changes,)
 
     def __repr__(self) -> str:
-        return f"<the default client with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
+        return f"<the default client with {', '.join(f'{name}={value!r}' for name, value in self._changes.items())}>"

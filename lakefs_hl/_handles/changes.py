@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, cast
 
+from lakefs_hl._handles.records import public
 from lakefs_hl.spec import models
 
 
@@ -34,4 +35,4 @@ class Change(NamedTuple):
         return change._replace(size_bytes=None) if change.type == "removed" else change
 
 
-Change.__module__ = "lakefs_hl"  # its public home
+public(Change)

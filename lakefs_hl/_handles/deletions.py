@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lakefs_hl._handles.handle import Handle, check_place
 from lakefs_hl._handles.objects import ObjectFields, PrefixFields
+from lakefs_hl._handles.records import public
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.objects import BATCH, UNKNOWN, not_an_object
@@ -52,7 +53,7 @@ class DeleteReport(NamedTuple):
         return report
 
 
-DeleteReport.__module__ = "lakefs_hl"  # its public home
+public(DeleteReport)
 
 
 class ObjectPaths:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from lakefs_hl.types import Retry
 
 
 class Optioned:
@@ -21,7 +24,7 @@ class Optioned:
         connect_timeout: float | None = None,
         deadline: float | None = None,
         max_concurrency: int | None = None,
-        retries: int | None = None,
+        retries: int | Retry | None = None,
     ) -> Self:
         """Return a copy whose calls use other options. None leaves an option unchanged.
 
@@ -30,7 +33,8 @@ class Optioned:
             connect_timeout: Connect timeout in seconds.
             deadline: Time limit of a whole call including its retries, in seconds.
             max_concurrency: Maximum number of concurrent requests.
-            retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
+            retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries. A
+                `lakefs_hl.types.Retry` also sets the backoff.
 
         Raises:
             TypeError: A value is not a number.

@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from lakefs_hl._handles.handle import Handle, optional_reference_name
 from lakefs_hl._handles.options import Optioned
+from lakefs_hl._handles.records import public
 from lakefs_hl._handles.refs import STRATEGIES, Strategy
 from lakefs_hl.ops import ephemeral
 from lakefs_hl.ops import kept as kept_ops
@@ -42,7 +43,7 @@ class CollectReport(NamedTuple):
     dry_run: bool
 
 
-CollectReport.__module__ = "lakefs_hl"  # its public home
+public(CollectReport)
 
 
 class Writer(Protocol):

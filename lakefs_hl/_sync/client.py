@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
+from lakefs_hl._build.arguments import hidden
 from lakefs_hl._build.client import ClientFields
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._sync.listing import Listing
-from lakefs_hl.building import hidden
 from lakefs_hl.ops import server
 from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.transport.blocking import Blocking, bare, quiet, told
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lakefs_hl.ops.effects import Op
     from lakefs_hl.ops.retry import Session
     from lakefs_hl.spec.models import StorageConfig
-    from lakefs_hl.types import Health
+    from lakefs_hl.types import Health, Request, Response, Retry
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -46,7 +46,8 @@ class Client(ClientFields):
         connect_timeout: Connect timeout in seconds. Defaults to 5.
         deadline: Time limit of a whole call including its retries, in seconds. Defaults to a value per operation.
         max_concurrency: Maximum number of concurrent requests.
-        retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
+        retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries. A
+            `lakefs_hl.types.Retry` also sets the backoff.
         verify_ssl: Whether to verify TLS certificates. False accepts any certificate, and warns.
         ca_cert: File or directory of trusted certificate authorities.
         proxy: Proxy URL, `http://host:port`. "" disables proxies, including those of the environment.
@@ -61,6 +62,8 @@ class Client(ClientFields):
         token_ttl_seconds: Lifetime of a token that an AWS role gets, in seconds.
         url_presign_ttl_seconds: Lifetime of the signed identity, in seconds.
         token_request_headers: Additional headers to sign into the identity.
+        transport: Function that answers requests in place of a server, for tests. It takes a `lakefs_hl.types.Request`
+            and returns a `lakefs_hl.types.Response`. No credentials are needed. The client cannot be pickled.
         endpoint: Same as `host`.
         access_key_id: Same as `username`.
         secret_access_key: Same as `password`.
@@ -92,7 +95,7 @@ class Client(ClientFields):
         connect_timeout: float | None = None,
         deadline: float | None = None,
         max_concurrency: int | None = None,
-        retries: int | None = None,
+        retries: int | Retry | None = None,
         verify_ssl: bool = True,
         ca_cert: str | PathLike[str] | None = None,
         proxy: str | None = None,
@@ -104,6 +107,7 @@ class Client(ClientFields):
         token_ttl_seconds: int | None = None,
         url_presign_ttl_seconds: int | None = None,
         token_request_headers: Mapping[str, str] | None = None,
+        transport: Callable[[Request], Response] | None = None,
         endpoint: str | None = None,
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
@@ -168,7 +172,7 @@ class Client(ClientFields):
         connect_timeout: float | None = None,
         deadline: float | None = None,
         max_concurrency: int | None = None,
-        retries: int | None = None,
+        retries: int | Retry | None = None,
     ) -> Client:
         """Return a copy with other options, for the same lake with the same credentials. None leaves one unchanged.
 
@@ -177,7 +181,8 @@ class Client(ClientFields):
             connect_timeout: Connect timeout in seconds.
             deadline: Time limit of a whole call including its retries, in seconds.
             max_concurrency: Maximum number of concurrent requests.
-            retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries.
+            retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries. A
+                `lakefs_hl.types.Retry` also sets the backoff.
 
         Raises:
             TypeError: A value is not a number.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from lakefs_hl._build.client import ClientFields
+from lakefs_hl._build.client import NO_OPTIONS, ClientFields
 from lakefs_hl._handles.handle import own_client
 from lakefs_hl._sync.client import Client
 from lakefs_hl.transport.forks import watch
@@ -54,10 +54,10 @@ def preview() -> Client | None:
     kept: Client | None = sys.modules["lakefs_hl"].__dict__.get("DefaultClient")
     if kept is not None and not _is_preview(kept):
         return kept
-    client = object.__new__(Client)._begin({})
+    client = object.__new__(Client)._begin(NO_OPTIONS)
     client._preview = True
     try:
-        client._settle({}, warns=False)
+        client._settle(NO_OPTIONS, warns=False)
     except Exception:  # noqa: BLE001 - reading every name of a module must not raise
         return None
     return client

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
 
     from lakefs_hl.aio.client import Client
     from lakefs_hl.aio.listing import Listing
     from lakefs_hl.aio.repos import Repository
+    from lakefs_hl.types import Request, Response, Retry
 
 
 def init(
@@ -24,7 +25,7 @@ def init(
     connect_timeout: float | None = None,
     deadline: float | None = None,
     max_concurrency: int | None = None,
-    retries: int | None = None,
+    retries: int | Retry | None = None,
     verify_ssl: bool = True,
     ca_cert: str | PathLike[str] | None = None,
     proxy: str | None = None,
@@ -36,6 +37,7 @@ def init(
     token_ttl_seconds: int | None = None,
     url_presign_ttl_seconds: int | None = None,
     token_request_headers: Mapping[str, str] | None = None,
+    transport: Callable[[Request], Response] | None = None,
     endpoint: str | None = None,
     access_key_id: str | None = None,
     secret_access_key: str | None = None,
@@ -50,7 +52,7 @@ def init(
         NoAuthenticationFound: No source has credentials.
         InvalidConfigError: A source has an invalid value.
     """
-    from lakefs_hl.building import hidden
+    from lakefs_hl._build.arguments import hidden
 
     host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers = hidden(
         host, endpoint, proxy, password, secret_access_key, access_token, jwt_token, token_request_headers

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lakefs_hl._handles import imports as calls
 from lakefs_hl._handles.handle import own_client
 from lakefs_hl._handles.imports import POLL_INTERVAL, ImportFields
+from lakefs_hl._handles.records import public
 from lakefs_hl.aio.client import Client
 from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.refs import Commit
@@ -30,7 +31,7 @@ class ImportResult(NamedTuple):
     ingested_objects: int
 
 
-ImportResult.__module__ = "lakefs_hl.aio"
+public(ImportResult, "lakefs_hl.aio")
 
 
 class ImportManager(ImportFields):

@@ -7,7 +7,9 @@ import logging
 import sys
 from typing import Any
 
-from lakefs_hl import config, local
+from lakefs_hl import local
+from lakefs_hl.config.environment import serve_keys
+from lakefs_hl.spec.secret import reveal
 
 
 def add(commands: Any) -> None:
@@ -34,12 +36,12 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    keys = config.serve_keys()
+    keys = serve_keys()
     local.run_server(
         options.lake,
         host=options.host,
         port=options.port,
-        keys=(keys.access_key_id, keys.secret_access_key) if keys is not None else None,
+        keys=(keys.access_key_id, reveal(keys.secret_access_key)) if keys is not None else None,
         announce=_announce,
     )
     return 0

@@ -53,6 +53,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             each request to its row, where a transfer has none.
         base: First back-off.
         base_busy: First back-off when the server says that it is busy.
+        growth: Factor by which the back-off grows with each try.
         cap: Longest back-off.
         hint_cap: Longest Retry-After that is waited for.
         retry_overwrites: Whether a write is repeated that could overtake another writer's.
@@ -67,6 +68,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float | None = None
     base: float = 0.1
     base_busy: float = 1.0
+    growth: float = 2.0
     cap: float = 20.0
     hint_cap: float = 60.0
     retry_overwrites: bool = True
@@ -75,7 +77,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def backoff(self, tries: int, *, busy: bool) -> float:
         """The upper end of the wait after `tries` tries."""
-        return float(min(self.cap, (self.base_busy if busy else self.base) * 2 ** (tries - 1)))
+        try:
+            return min(self.cap, (self.base_busy if busy else self.base) * self.growth ** (tries - 1))
+        except OverflowError:
+            return self.cap
 
     def limit(self, endpoint: Endpoint) -> float:
         """How long a call of this operation may take: what was set goes before the row's, shorter or longer."""

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol, TypeGuard, cast
 
 from lakefs_hl.spec import callers
-from lakefs_hl.spec.secret import Secret, Unfit
 
 SCHEME: Final = "lakefs://"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -586,68 +585,3 @@ def _since_epoch(value: object, argument: str) -> timedelta:
     else:
         raise _wrong(argument, "an aware datetime, a date or ISO 8601 text", value)
     return found - _EPOCH
-
-
-# -- options of a client ----------------------------------------------------------------------------------------------
-
-
-def client_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the options of a client converted; None means that one was not given, and stays None.
-
-    Raises:
-        TypeError: One has the wrong type; the message holds no value of one that may be a secret.
-    """
-    return {
-        option: _OPTIONS[option](value, option)
-        if option in _OPTIONS and (value is not None or option in _NEVER_NONE)
-        else value
-        for option, value in given.items()
-    }
-
-
-def _secret(value: object, argument: str) -> str:
-    if isinstance(value, Unfit):
-        msg = f"{argument} must be a string, not {value.kind}"
-        raise TypeError(msg)
-    hint = "; a lake in a directory is given as 'local:PATH'" if isinstance(value, os.PathLike) else ""
-    found = text(value, argument, hint=hint, secret=True)
-    return value if isinstance(value, Secret) else found
-
-
-def _headers(value: object, argument: str) -> dict[str, str]:
-    if isinstance(value, Unfit):
-        msg = f"{argument} must be a mapping of strings to strings, not {value.kind}"
-        raise TypeError(msg)
-    if not isinstance(value, Mapping):
-        return metadata(value, argument, secret=True)
-    return {text(name, argument): _secret(item, f"{argument}[{name!r:.80}]") for name, item in value.items()}
-
-
-def _local_path(value: object, argument: str) -> str:
-    return text(os.fspath(value) if isinstance(value, os.PathLike) else value, argument)
-
-
-#: Options of a client that have a default other than None.
-_NEVER_NONE: Final = frozenset({"verify_ssl", "create", "allowed_storage_hosts", "pickle_secrets"})
-_OPTIONS: Final[Mapping[str, Callable[[object, str], Any]]] = {
-    "host": _secret,  # its URL may hold a password
-    "endpoint": _secret,
-    "username": _secret,
-    "access_key_id": _secret,
-    "password": _secret,
-    "secret_access_key": _secret,
-    "access_token": _secret,
-    "jwt_token": _secret,
-    "profile": text,
-    "verify_ssl": flag,
-    "ca_cert": _local_path,
-    "proxy": _secret,
-    "committer": text,
-    "create": flag,
-    "pickle_secrets": flag,
-    "allowed_storage_hosts": texts,
-    "aws_role": flag,
-    "token_ttl_seconds": integer,
-    "url_presign_ttl_seconds": integer,
-    "token_request_headers": _headers,
-}

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import pytest
 
 import lakefs_hl
-from lakefs_hl import aio, config, exceptions
+from lakefs_hl import aio, exceptions
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl.aio.default import default_client, of
+from lakefs_hl.config import chain
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.paging import Page
 from lakefs_hl.spec import models
@@ -31,7 +32,7 @@ JSON = {"content_type": "application/json"}
 def _nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No home, no AWS role, no default client; none is left behind."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(config, "_may_have_role", lambda: False)
+    monkeypatch.setattr(chain, "_has_boto3", lambda: False)
     for module in (lakefs_hl, aio):
         monkeypatch.delitem(vars(module), "DefaultClient", raising=False)
     yield

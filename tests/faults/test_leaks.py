@@ -22,15 +22,17 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 import pytest
 
 import lakefs_hl
 import lakefs_hl.aio
-from lakefs_hl import config, exceptions
+from lakefs_hl import exceptions
 from lakefs_hl.aio.default import of
+from lakefs_hl.config import chain as sources
+from lakefs_hl.config import settings
 from lakefs_hl.transport import body, http
 from tests.transport.peers import Asked, Peer, answer, answering, peer
 from tests.worlds import Settler, World, plainly
@@ -114,7 +116,7 @@ def log() -> Iterator[io.StringIO]:
 @pytest.fixture(autouse=True)
 def _nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(config, "_may_have_role", lambda: False)
+    monkeypatch.setattr(sources, "_has_boto3", lambda: False)
     yield
     for module in (lakefs_hl, lakefs_hl.aio):
         vars(module).pop("DefaultClient", None)
@@ -477,13 +479,20 @@ def test_what_strikes_while_a_client_is_made_finds_no_secret_in_our_frames(
         {"host": "https://h", **PAIR},
         {"host": "https://h", "jwt_token": TOKEN},
     )
-    for name in ("pair_of", "endpoint_of", "_proxies", "_ca_cert", "_settings"):
+    steps: tuple[tuple[ModuleType, str], ...] = (
+        (sources, "key_pair"),
+        (sources, "parse_endpoint"),
+        (sources, "look_up"),
+        (settings, "find_proxies"),
+        (settings, "find_ca_cert"),
+    )
+    for module, name in steps:
         for given in arguments:
             for environment in environments:
                 with pytest.MonkeyPatch.context() as patch:
                     for variable, value in environment.items():
                         patch.setenv(variable, value)
-                    patch.setattr(config, name, strike)
+                    patch.setattr(module, name, strike)
                     for maker in MAKERS.values():
                         with pytest.raises(_Stop) as caught:
                             maker(**given)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import sys
 import textwrap
 import typing
 from collections.abc import Iterator
@@ -106,14 +105,18 @@ def literal_words(annotation: ast.expr | None, names: dict[str, Any]) -> set[str
 def our_words(kind: type, method: str, parameter: str) -> set[str]:
     """The words that any overload of a method takes for a parameter."""
     owner = next(base for base in kind.__mro__ if method in vars(base))
-    tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+    # Not inspect.getsource: it looks for the class in its public module.
+    module = inspect.getmodule(vars(owner)[method].__code__)
+    assert module is not None
+    tree = ast.parse(inspect.getsource(module))
+    (definition,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == owner.__name__)
     return {
         word
-        for node in ast.walk(tree)
+        for node in ast.walk(definition)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == method
         for arg in [*node.args.args, *node.args.kwonlyargs]
         if arg.arg == parameter
-        for word in literal_words(arg.annotation, vars(sys.modules[owner.__module__]))
+        for word in literal_words(arg.annotation, vars(module))
     }
 
 

@@ -67,16 +67,16 @@ client = lakefs_hl.Client(sys.argv[1], "key", "secret", retries=0)
 awaitable = lakefs_hl.aio.Client(sys.argv[1], "key", "secret", retries=0)
 
 def last():
-    statuses = [client._run(send(STAT)).status]
-    statuses += [answer.status for answer in client._run(gather([send(STAT) for _ in range(5)], 4))]
+    statuses = [client._run(lambda _: send(STAT)).status]
+    statuses += [answer.status for answer in client._run(lambda _: gather([send(STAT) for _ in range(5)], 4))]
     async def many():
-        return [(await awaitable._run(send(STAT))).status, *(
-            answer.status for answer in await awaitable._run(gather([send(STAT) for _ in range(5)], 4)))]
+        return [(await awaitable._run(lambda _: send(STAT))).status, *(
+            answer.status for answer in await awaitable._run(lambda _: gather([send(STAT) for _ in range(5)], 4)))]
     print(statuses + asyncio.run(many()), flush=True)
 
 atexit.register(last)  # before the first request, so it runs after urllib3 has emptied its pools
-client._run(gather([send(STAT) for _ in range(5)], 4))
-asyncio.run(awaitable._run(send(STAT)))
+client._run(lambda _: gather([send(STAT) for _ in range(5)], 4))
+asyncio.run(awaitable._run(lambda _: send(STAT)))
 """
 
 

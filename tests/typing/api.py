@@ -14,6 +14,7 @@ import lakefs_hl as lakefs
 from lakefs_hl import aio
 from lakefs_hl._files.awaitable import AsyncFile
 from lakefs_hl._files.writer import ObjectWriter, TextWriter
+from lakefs_hl.types import ClientOptions, Response, Retry, SettingSource
 
 
 def modes_of_open(branch: lakefs.Branch, commit: lakefs.Reference, tx: lakefs.BranchTransaction) -> None:
@@ -61,6 +62,14 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(lakefs.repositories(), lakefs.Listing[lakefs.Repository])
     assert_type(lakefs.init("mem://"), lakefs.Client)
     assert_type(lakefs.Client("http://lake", ca_cert=Path("ca.pem"), allowed_storage_hosts="store"), lakefs.Client)
+    assert_type(lakefs.Client(transport=lambda request: Response(404 if request.body else 200)), lakefs.Client)
+    assert_type(lakefs.Client("mem://", retries=Retry.CLOUDFILES).with_options(retries=3), lakefs.Client)
+    assert_type(aio.Client("mem://", retries=Retry(attempts=2)), aio.Client)
+    assert_type(lakefs.Client("mem://").explain_auth()[0], SettingSource)
+    assert_type(ClientOptions(host="mem://", timeout=3).retries, int | Retry | None)
+    ClientOptions(hots="mem://")  # type: ignore[call-arg]
+    Retry(7)  # type: ignore[call-arg]
+    lakefs.Client(transport=lambda request: request)  # type: ignore[arg-type, return-value]
     assert_type(repository.get_or_create("s3://b/p", "main", True), lakefs.Repository)
     assert_type(repository.branch("main"), lakefs.Branch)
     assert_type(repository.tag("v1"), lakefs.Tag)

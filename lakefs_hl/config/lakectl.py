@@ -1,6 +1,6 @@
-"""Reads lakectl's YAML: plain values only, no aliases, no tags, no depth.
+"""lakectl's file: plain values only, no aliases, no tags, limited depth.
 
-Every scalar is text, as lakectl takes it: a key id of digits stays what it was. Names are read as lakectl's library
+Every scalar is text, as in lakectl, so that a key ID of digits stays as it is. Names are read as lakectl's library
 (viper) reads them: in any case, nested or joined by dots.
 """
 
@@ -20,23 +20,23 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.secret import hide, hide_login
 
-DEPTH: Final = 20
-FILE_CAP: Final = 64 << 10
+MAX_DEPTH: Final = 20
+MAX_BYTES: Final = 64 << 10
 #: How the names of secrets end.
 _SECRETS: Final = ("secret_access_key", "secret_key", "token", "password")
-#: The names below this one are those of headers, and stay as they are.
+#: Names below this one are those of HTTP headers, and are not changed.
 _HEADERS: Final = "token_request_headers"
 
 
 class _Refused(yaml.MarkedYAMLError):
-    """What no lakectl file needs."""
+    """YAML that no lakectl file needs."""
 
     def __init__(self, problem: str, mark: Any) -> None:
         super().__init__(problem=problem, problem_mark=mark)
 
 
 class _Loader(yaml.BaseLoader):
-    """Text, lists and mappings; `null`, `~` and nothing are None."""
+    """Loader of text, lists and mappings; `null`, `~` and an empty value are None."""
 
     depth = 0
 
@@ -44,8 +44,8 @@ class _Loader(yaml.BaseLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, AliasEvent):
             raise _Refused("aliases are not read", event.start_mark)
-        if self.depth >= DEPTH:
-            raise _Refused(f"it is nested deeper than {DEPTH} levels", event.start_mark)
+        if self.depth >= MAX_DEPTH:
+            raise _Refused(f"it is nested deeper than {MAX_DEPTH} levels", event.start_mark)
         if isinstance(event, NodeEvent) and getattr(event, "tag", None):
             raise _Refused("tags are not read", event.start_mark)
         self.depth += 1
@@ -78,11 +78,11 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 class Content(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        entries: The names at its top, in lower case, and their values.
-        exposed: Why others may read it or change it, and what to do; "" if they may not.
+        entries: Its top-level names, in lower case, and their values.
+        exposed: Why others may read or change it, and what to do; "" if they may not.
     """
 
     entries: dict[str, Any]
@@ -93,41 +93,41 @@ def load(path: Path, *, named: bool) -> Content | None:
     """Read a file.
 
     Args:
-        path: Where it is.
-        named: Whether somebody named it, so that it has to exist.
+        path: Path of the file.
+        named: Whether the configuration names it, so that it must exist.
 
     Returns:
-        Its content; None if there is no such file and nobody named it.
+        Its content; None if it does not exist and need not.
 
     Raises:
-        InvalidConfigError: It cannot be read, is not a regular file, may be changed by anybody, or is not YAML.
+        InvalidConfigError: It cannot be read, is not a regular file, is writable by everybody, or is not YAML.
     """
     try:
         kind = path.stat()
         if not stat.S_ISREG(kind.st_mode):
-            raise InvalidConfigError(f"{path} cannot be read: it is {kind_of(kind.st_mode)}, and must be a file")
-        # Not blocking: it may have been replaced by a FIFO since we looked.
+            raise InvalidConfigError(f"{path} cannot be read: it is {kind_of_file(kind.st_mode)}, and must be a file")
+        # Not blocking: it may have been replaced by a FIFO since `stat`.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise InvalidConfigError(f"{path} cannot be read: it is {kind_of(mode)}, and must be a file")
+                raise InvalidConfigError(f"{path} cannot be read: it is {kind_of_file(mode)}, and must be a file")
             if os.name == "posix" and mode & stat.S_IWOTH:
                 raise InvalidConfigError(f"{path} may be changed by anybody on this machine: chmod 600 {path}")
-            content = file.read(FILE_CAP + 1)
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         if named:
             raise InvalidConfigError(f"there is no file {path}, which LAKECTL_CONFIG_FILE or profile= names") from None
         return None
     except OSError as exc:
         raise InvalidConfigError(f"{path} cannot be read: {exc.strerror}") from None
-    if len(content) > FILE_CAP:
-        raise InvalidConfigError(f"{path} is larger than {FILE_CAP >> 10} KiB: this is no lakectl configuration")
+    if len(content) > MAX_BYTES:
+        raise InvalidConfigError(f"{path} is larger than {MAX_BYTES >> 10} KiB: this is no lakectl configuration")
     return Content(parse(content, str(path)), _exposed(path, mode) if os.name == "posix" else "")
 
 
-def kind_of(mode: int) -> str:
-    """Return what something that is no regular file is, in words."""
+def kind_of_file(mode: int) -> str:
+    """Return the kind of something that is not a regular file, in words."""
     kinds = {
         stat.S_IFDIR: "a directory",
         stat.S_IFIFO: "a FIFO",
@@ -147,10 +147,10 @@ def _exposed(path: Path, mode: int) -> str:
 
 
 def parse(content: bytes, name: str) -> dict[str, Any]:
-    """Returns the file's entries; none if it is empty.
+    """Return the entries of a file; none if it is empty.
 
     Raises:
-        InvalidConfigError: It is not such a file; names the line, and repeats nothing of it.
+        InvalidConfigError: It is not such a file. The message names the line, and repeats nothing of it.
     """
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # yaml.v3, which lakectl uses, takes it
     try:
@@ -177,7 +177,7 @@ def parse(content: bytes, name: str) -> dict[str, Any]:
 
 
 def _fold(data: dict[str, Any], name: str, above: str) -> dict[str, Any]:
-    """Names in lower case, those joined by dots taken apart; secrets hide themselves."""
+    """Return entries with names in lower case, names joined by dots split, and secrets hidden."""
     folded: dict[str, Any] = {}
     for key, given in data.items():
         value: Any = given
@@ -193,7 +193,7 @@ def _fold(data: dict[str, Any], name: str, above: str) -> dict[str, Any]:
 
 
 def _merge(into: dict[str, Any], key: str, value: Any, name: str, full: str) -> None:
-    """Adds an entry; two spellings of one name are an error, since lakectl would take either."""
+    """Add an entry. Two spellings of one name are an error, because lakectl would take either."""
     old = into.get(key)
     if isinstance(old, dict) and isinstance(value, dict):
         for inner, one in value.items():

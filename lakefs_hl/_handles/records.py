@@ -1,0 +1,17 @@
+"""Records that calls return: how they get the public module they are imported from."""
+
+from __future__ import annotations
+
+from typing import TypeVar, get_type_hints
+
+R = TypeVar("R", bound=type)
+
+
+def public(kind: R, module: str = "lakefs_hl") -> R:
+    """Give a record its public module, after the class statement: NamedTuple ignores `__module__` in its body.
+
+    `typing.get_type_hints` looks annotations up in that module, which lacks the names: they are resolved here.
+    """
+    kind.__annotations__ = get_type_hints(kind)
+    kind.__module__ = module
+    return kind

@@ -1,0 +1,54 @@
+"""The environment: variables by name, with secrets hidden, and the keys that a served lake gets from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from lakefs_hl.config.credentials import KeyPair, key_pair
+from lakefs_hl.config.options import OPTIONS
+from lakefs_hl.spec.secret import hide, hide_login
+
+SERVE_KEYS: Final = ("LAKEFS_HL_SERVE_ACCESS_KEY_ID", "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY")
+_SECRETS: Final = frozenset(
+    {variable for option in OPTIONS.values() if option.is_secret for variable in option.variables} | {SERVE_KEYS[1]}
+)
+
+
+class Environment:
+    """The environment, read by name. It does not print, and its secrets hide themselves.
+
+    Args:
+        variables: The variables; None means those of this process.
+    """
+
+    __slots__ = ("_variables",)
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+
+    def get(self, name: str) -> str | None:
+        """Return a variable's value, or None."""
+        value = self._variables.get(name)
+        return hide(value) if value and name in _SECRETS else hide_login(value)  # type: ignore[no-any-return]
+
+    def first(self, names: tuple[str, ...]) -> str | None:
+        """Return the name of the first variable that is set and not empty, or None."""
+        return next((name for name in names if self._variables.get(name)), None)
+
+    def __getitem__(self, name: str) -> str:
+        return self.get(name) or ""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._variables
+
+
+def serve_keys(variables: Mapping[str, str] | None = None) -> KeyPair | None:
+    """Return the key pair that a served lake is to have; None means a random one.
+
+    Raises:
+        InvalidConfigError: Only half of it is set.
+    """
+    environment = Environment(variables)
+    return key_pair("environment", *((name, environment.get(name)) for name in SERVE_KEYS))

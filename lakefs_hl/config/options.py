@@ -1,0 +1,404 @@
+"""The options of a client: each one is described, checked and hidden as its field of `ClientOptions` says.
+
+Everything else that needs a list of options reads it from here: the lookup of what was not given, pickling, the
+comparison of clients, and the table in the documentation. `Client`, `init` and `with_options` repeat the names as
+parameters, so that editors know them; a test compares those with the fields.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from lakefs_hl.config.retry import Retry
+from lakefs_hl.spec import arguments
+from lakefs_hl.spec.errors import InvalidConfigError
+from lakefs_hl.spec.secret import Secret, Unfit, hide, hide_login, hide_values
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from lakefs_hl.spec.wire import Request, Response
+
+#: Longest time limit: the timers of operating systems end not far above.
+MAX_SECONDS: Final = 1e9
+_AWS_IAM: Final = ("LAKECTL_CREDENTIALS_PROVIDER_AWS_IAM_", "credentials.provider.aws_iam.")
+
+
+class Option(NamedTuple):
+    """Metadata of one option, as `dataclasses.fields(ClientOptions)` has it.
+
+    Attributes:
+        help: What it means, in one line.
+        convert: Converts and checks a value that was given; takes the value and the name it was given under.
+        variables: Environment variables that set it; the first one that is set counts.
+        file_key: Key in lakectl's file that sets it; "" if none does.
+        unset: What applies if nothing sets it, where the default does not say so.
+        aliases: Further names of the parameter.
+        hide: Hides a secret in a value; None if there cannot be one.
+        group: What it belongs to: options of the first two groups do not travel in a pickle without their secret.
+        identifies: Whether two clients that differ in it only are different clients.
+        per_call: Whether `with_options` can change it.
+    """
+
+    help: str
+    convert: Callable[[Any, str], Any]
+    variables: tuple[str, ...] = ()
+    file_key: str = ""
+    unset: str = ""
+    aliases: tuple[str, ...] = ()
+    hide: Callable[[Any], Any] | None = None
+    group: Literal["credentials", "aws_role", ""] = ""
+    identifies: bool = True
+    per_call: bool = False
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the whole value is secret, and not only a login in a URL."""
+        return self.hide is hide or self.hide is hide_values
+
+
+def _option(default: Any, *, hashed: bool = True, **metadata: Any) -> Any:
+    return field(default=default, hash=None if hashed else False, metadata=Option(**metadata)._asdict())
+
+
+# -- conversion and checks ---------------------------------------------------------------------------------------------
+
+
+def _secret(value: object, name: str) -> str:
+    if isinstance(value, Unfit):
+        msg = f"{name} must be a string, not {value.kind}"
+        raise TypeError(msg)
+    hint = "; a lake in a directory is given as 'local:PATH'" if isinstance(value, os.PathLike) else ""
+    text = arguments.text(value, name, hint=hint, secret=True)
+    return value if isinstance(value, Secret) else text
+
+
+def _headers(value: object, name: str) -> dict[str, str]:
+    if isinstance(value, Unfit):
+        msg = f"{name} must be a mapping of strings to strings, not {value.kind}"
+        raise TypeError(msg)
+    if not isinstance(value, Mapping):
+        return arguments.metadata(value, name, secret=True)
+    return {arguments.text(key, name): _secret(item, f"{name}[{key!r:.80}]") for key, item in value.items()}
+
+
+def _local_path(value: object, name: str) -> str:
+    return arguments.text(os.fspath(value) if isinstance(value, os.PathLike) else value, name)
+
+
+def _seconds(value: object, name: str) -> float:
+    found = arguments.number(value, name, "a number of seconds")
+    if not 0 < found <= MAX_SECONDS:
+        raise InvalidConfigError(f"{name}={value!r}: must be a number of seconds above 0, or None")
+    return found
+
+
+def count(value: object, name: str, *, least: int = 1) -> int:
+    """Return a whole number.
+
+    Raises:
+        TypeError: It is not an integer.
+        InvalidConfigError: It is too small.
+    """
+    found = arguments.integer(value, name)
+    if found < least:
+        raise InvalidConfigError(f"{name}={found}: must be an integer >= {least}")
+    return found
+
+
+def _retries(value: object, name: str) -> int | Retry:
+    if isinstance(value, Retry):
+        return value
+    try:
+        return count(value, name, least=0)
+    except TypeError as exc:
+        msg = str(exc).replace("an integer", "an integer or a lakefs_hl.types.Retry", 1)
+        raise TypeError(msg) from None
+
+
+def _function(value: object, name: str) -> object:
+    import inspect
+
+    if not callable(value):
+        msg = f"{name} must be a function that takes a Request and returns a Response, not {type(value).__name__}"
+        raise TypeError(msg)
+    if inspect.iscoroutinefunction(value):
+        msg = f"{name} must be a plain function, not a coroutine function; with lakefs_hl.aio it runs in a thread"
+        raise TypeError(msg)
+    return value
+
+
+# -- the options -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ClientOptions:
+    """The options of `Client`, `init` and `with_options`, converted and checked.
+
+    `dataclasses.fields(ClientOptions)` lists them. The metadata of each field says what the option means (`help`),
+    which environment variables (`variables`) and which key of lakectl's file (`file_key`) set it, and what applies if
+    nothing does (`unset`).
+
+    Raises:
+        TypeError: An option does not exist, or has a value of the wrong type.
+        InvalidConfigError: A value is out of range.
+    """
+
+    host: str | None = _option(
+        None,
+        help="`https://host[:port]` of a lakeFS server, `local:PATH` for a lake in a directory, `mem://` for one in "
+        "memory.",
+        convert=_secret,
+        variables=("LAKECTL_SERVER_ENDPOINT_URL",),
+        file_key="server.endpoint_url",
+        unset="`http://127.0.0.1:8000`",
+        aliases=("endpoint",),
+        hide=hide_login,
+        identifies=False,
+    )
+    username: str | None = _option(
+        None,
+        help="Access key ID.",
+        convert=_secret,
+        variables=("LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "LAKECTL_ACCESS_KEY_ID"),
+        file_key="credentials.access_key_id",
+        aliases=("access_key_id",),
+        group="credentials",
+        identifies=False,
+    )
+    password: str | None = _option(
+        None,
+        help="Secret access key.",
+        convert=_secret,
+        variables=("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "LAKECTL_ACCESS_SECRET_KEY"),
+        file_key="credentials.secret_access_key",
+        aliases=("secret_access_key",),
+        hide=hide,
+        group="credentials",
+        identifies=False,
+    )
+    access_token: str | None = _option(
+        None,
+        help="Token to use instead of a key pair.",
+        convert=_secret,
+        variables=("LAKECTL_CREDENTIALS_SESSION_TOKEN",),
+        aliases=("jwt_token",),
+        hide=hide,
+        group="credentials",
+        identifies=False,
+    )
+    profile: str | None = _option(
+        None,
+        help="Read `~/.lakectl.<profile>.yaml`, before the environment.",
+        convert=arguments.text,
+        unset="`~/.lakectl.yaml`, or the file that `LAKECTL_CONFIG_FILE` names",
+        identifies=False,
+    )
+    timeout: float | None = _option(
+        None,
+        help="Read timeout in seconds: longest time without a byte from the server.",
+        convert=_seconds,
+        unset="per operation",
+        per_call=True,
+    )
+    connect_timeout: float | None = _option(
+        None, help="Connect timeout in seconds.", convert=_seconds, unset="5", per_call=True
+    )
+    deadline: float | None = _option(
+        None,
+        help="Time limit of a whole call, retries and transfers included, in seconds.",
+        convert=_seconds,
+        unset="per operation; none for transfers",
+        per_call=True,
+    )
+    max_concurrency: int | None = _option(
+        None,
+        help="Maximum number of concurrent requests.",
+        convert=count,
+        variables=("LAKEFS_HL_MAX_CONCURRENCY",),
+        unset="32; with `transport`, 1",
+        per_call=True,
+    )
+    retries: int | Retry | None = _option(
+        None,
+        help="Maximum retries of a failed request, where retrying is safe; 0 disables retries. A "
+        "`lakefs_hl.types.Retry` also sets the waiting times.",
+        convert=_retries,
+        unset="4",
+        per_call=True,
+    )
+    verify_ssl: bool = _option(
+        True, help="Verify the server's certificate. False accepts any, and warns.", convert=arguments.flag
+    )
+    ca_cert: str | PathLike[str] | None = _option(
+        None,
+        help="File or directory of the certificate authorities to trust.",
+        convert=_local_path,
+        variables=("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+        unset="those of the system",
+    )
+    proxy: str | None = _option(
+        None,
+        help='HTTP proxy, `http://host:port`. "" uses none, whatever the environment says.',
+        convert=_secret,
+        variables=("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
+        unset="none",
+        hide=hide_login,
+    )
+    committer: str | None = _option(
+        None,
+        help="Committer of an embedded lake; a server takes it from the credentials.",
+        convert=arguments.text,
+        variables=("LAKEFS_HL_COMMITTER",),
+        unset="the operating system's user",
+        identifies=False,
+    )
+    create: bool = _option(
+        True,
+        help="Create the lake of `local:PATH` if it does not exist. False makes that an error.",
+        convert=arguments.flag,
+        identifies=False,
+    )
+    allowed_storage_hosts: Iterable[str] = _option(
+        (),
+        help="Hosts that a pre-signed URL may name although they are inside your network.",
+        convert=arguments.texts,
+        unset="none",
+    )
+    pickle_secrets: bool = _option(
+        False,
+        help="Whether a pickled client contains the secrets that it was given.",
+        convert=arguments.flag,
+        identifies=False,
+    )
+    aws_role: bool | None = _option(
+        None,
+        help="Log in with the machine's AWS role (extra `aws`).",
+        convert=arguments.flag,
+        variables=("LAKECTL_CREDENTIALS_PROVIDER_TYPE",),
+        file_key="credentials.provider.type",
+        unset="the last resort, if boto3 is installed",
+        group="aws_role",
+    )
+    token_ttl_seconds: int | None = _option(
+        None,
+        help="Lifetime of a token from a login by AWS role, in seconds.",
+        convert=count,
+        variables=(_AWS_IAM[0] + "TOKEN_TTL_SECONDS",),
+        file_key=_AWS_IAM[1] + "token_ttl_seconds",
+        unset="3600",
+        group="aws_role",
+    )
+    url_presign_ttl_seconds: int | None = _option(
+        None,
+        help="Lifetime of the signed identity that a login by AWS role sends, in seconds.",
+        convert=count,
+        variables=(_AWS_IAM[0] + "PRESIGNED_URL_TTL_SECONDS",),
+        file_key=_AWS_IAM[1] + "url_presign_ttl_seconds",
+        unset="60",
+        group="aws_role",
+    )
+    token_request_headers: Mapping[str, str] | None = _option(
+        None,
+        help="Further headers to sign into that identity.",
+        convert=_headers,
+        variables=(_AWS_IAM[0] + "TOKEN_REQUEST_HEADERS",),
+        file_key=_AWS_IAM[1] + "token_request_headers",
+        unset="none",
+        hide=hide_values,
+        group="aws_role",
+        hashed=False,
+    )
+    transport: Callable[[Request], Response] | None = _option(
+        None,
+        help="Function that answers requests in place of a server, for tests. Needs no credentials; such a client does "
+        "not pickle.",
+        convert=_function,
+        unset="HTTP, or the embedded lake",
+    )
+
+    if not TYPE_CHECKING:  # checkers read the parameters off the fields
+
+        def __init__(self, **given: Any) -> None:
+            """Hide secrets first, in place, so that the frames of an error hold none."""
+            for name in given.keys() & OPTIONS.keys():
+                if OPTIONS[name].hide is not None:
+                    given[name] = OPTIONS[name].hide(given[name])
+            vars(self).update(DEFAULTS)
+            vars(self).update(_converted(given))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
+        return f"ClientOptions({given})"
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults."""
+        return {name: value for name, value in vars(self).items() if value is not DEFAULTS[name]}
+
+    def replace(self, **changes: Any) -> ClientOptions:
+        """Return a copy with other values.
+
+        Raises:
+            TypeError: An option does not exist, or has a value of the wrong type.
+            InvalidConfigError: A value is out of range.
+        """
+        copy = object.__new__(ClientOptions)
+        vars(copy).update(vars(self))
+        vars(copy).update(_converted(changes))
+        return copy
+
+
+#: The metadata of each option, by its name and in the order of the parameters.
+OPTIONS: Final[Mapping[str, Option]] = {one.name: Option(**one.metadata) for one in fields(ClientOptions)}
+DEFAULTS: Final[Mapping[str, Any]] = {one.name: one.default for one in fields(ClientOptions)}
+#: Further name of an option -> the option.
+ALIASES: Final[Mapping[str, str]] = {alias: name for name, option in OPTIONS.items() for alias in option.aliases}
+#: Options that `with_options` changes.
+PER_CALL: Final = tuple(name for name, option in OPTIONS.items() if option.per_call)
+
+
+def _converted(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return converted values; None means that an option was not given, if that is its default."""
+    values = {}
+    for name, value in given.items():
+        if name not in OPTIONS:
+            msg = f"{name!r} is not an option of a client; the options are {', '.join(OPTIONS)}"
+            raise TypeError(msg)
+        default = DEFAULTS[name]
+        values[name] = default if value is default else OPTIONS[name].convert(value, name)
+        if values[name] == default:
+            values[name] = default  # the same object: `given()` compares by identity
+    return values
+
+
+def options_from(given: Mapping[str, Any]) -> ClientOptions:
+    """Return the options that parameters of `Client` stand for; an option may have been given under its further name.
+
+    Raises:
+        TypeError: A value has the wrong type. The message holds no value that may be a secret.
+        InvalidConfigError: A value is out of range, or differs from that of the option's other name.
+    """
+    values = {name: value for name, value in given.items() if name not in ALIASES and value is not DEFAULTS.get(name)}
+    for alias, name in ALIASES.items():
+        other = given.get(alias)
+        if other is None:
+            continue
+        option = OPTIONS[name]
+        other, value = option.convert(other, alias), values.get(name)
+        if value is not None and option.convert(value, name) != other:
+            raise InvalidConfigError(f"{name} and {alias} are two names of one option and have different values")
+        values[name] = other
+    return ClientOptions(**values)
+
+
+def per_call_options(**given: Any) -> dict[str, Any]:
+    """Return the options of `with_options`, checked; None leaves an option out.
+
+    Raises:
+        TypeError: A value is not a number.
+        InvalidConfigError: A number is out of range.
+    """
+    return {name: value for name, value in _converted(given).items() if value is not None}

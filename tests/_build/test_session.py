@@ -1,0 +1,58 @@
+"""Sessions: the policy that options make, and the authorization of each kind of credentials."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lakefs_hl._build.session import new_key, policy_of, session_of
+from lakefs_hl.config.credentials import Anonymous, AwsRole, Credentials, KeyPair, Token
+from lakefs_hl.config.options import ClientOptions
+from lakefs_hl.config.settings import Settings, resolve
+from lakefs_hl.ops.retry import Policy
+from lakefs_hl.spec.errors import InvalidConfigError
+from lakefs_hl.spec.secret import reveal
+
+
+def settings(credentials: Credentials, host: str = "https://lakefs.example") -> Settings:
+    found = resolve(ClientOptions(host=host, access_token="t"), {})
+    return msgspec.structs.replace(found, credentials=credentials)
+
+
+def test_time_limits_reach_the_policy() -> None:
+    assert policy_of(ClientOptions()) == Policy()
+    options = ClientOptions(timeout=1, connect_timeout=2, deadline=3)
+    assert policy_of(options) == Policy(timeout=1, connect=2, deadline=3)
+    assert policy_of(options.replace(retries=1)) == Policy(
+        timeout=1, connect=2, deadline=3, attempts=2, logged_attempts=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("credentials", "header"),
+    [(KeyPair("k", "s"), "Basic azpz"), (Token("t"), "Bearer t"), (Anonymous(), None)],
+)
+def test_each_kind_of_credentials_has_its_authorization(credentials: Credentials, header: str | None) -> None:
+    session, role = session_of(settings(credentials), Policy())
+    found = session.authority.current[1]
+    assert (reveal(found) if found else found) == header
+    assert role is None
+    assert not session.authority.renewable
+
+
+def test_an_aws_role_logs_in_first() -> None:
+    session, role = session_of(settings(AwsRole()), Policy())
+    assert role is not None
+    assert session.authority.renewable
+    with pytest.raises(InvalidConfigError, match="TLS only"):
+        session_of(settings(AwsRole(), "http://lakefs.example"), Policy())
+
+
+def test_only_a_server_has_a_name_in_messages() -> None:
+    assert session_of(settings(Token("t")), Policy())[0].where == "https://lakefs.example"
+    assert session_of(resolve(ClientOptions(host="mem://x"), {}), Policy())[0].where == ""
+
+
+def test_keys_differ() -> None:
+    assert new_key() != new_key()
+    assert session_of(settings(Token("t")), Policy())[0].new_key is new_key

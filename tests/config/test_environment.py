@@ -1,0 +1,17 @@
+"""The environment: secrets hide themselves, and the keys of a served lake come from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from lakefs_hl.config.credentials import KeyPair
+from lakefs_hl.config.environment import serve_keys
+from lakefs_hl.spec.errors import InvalidConfigError
+
+
+def test_the_keys_of_a_served_lake() -> None:
+    names = ("LAKEFS_HL_SERVE_ACCESS_KEY_ID", "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY")
+    assert serve_keys({}) is None
+    assert serve_keys(dict(zip(names, ("k", "s"), strict=True))) == KeyPair("k", "s")
+    with pytest.raises(InvalidConfigError, match=names[1]):
+        serve_keys({names[0]: "k"})

@@ -1,0 +1,71 @@
+"""Write the table of options into `docs/guides/configuration.md`, from the fields of `ClientOptions`.
+
+Run it after a change of an option. With `--check` it writes nothing, and exits with 1 if the page is not current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from lakefs_hl.types import ClientOptions
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "guides" / "configuration.md"
+BEGIN = "<!-- table of options: written by tools/options_table.py -->\n"
+END = "<!-- end of the table -->\n"
+NOTHING = "–"
+
+
+def rows() -> Iterator[tuple[str, ...]]:
+    """Return the cells of each row, the heading first."""
+    yield "option", "environment variable", "key in lakectl's file", "default", "meaning"
+    for field in fields(ClientOptions):
+        option = field.metadata
+        yield (
+            _code(field.name, *option["aliases"]),
+            _code(*option["variables"]),
+            _code(option["file_key"]),
+            option["unset"] or _default(field.default),
+            option["help"],
+        )
+
+
+def _code(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names if name) or NOTHING
+
+
+def _default(value: Any) -> str:
+    return NOTHING if value is None else f"`{value}`"
+
+
+def table() -> str:
+    """Return the table in Markdown."""
+    heading, *body = [f"| {' | '.join(cells)} |\n" for cells in rows()]
+    return "".join([heading, "| " + " | ".join(["---"] * heading.count(" | ")) + " | --- |\n", *body])
+
+
+def written(page: str) -> str:
+    """Return a page with the current table between its marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        msg = f"{PAGE} has no place for the table: {BEGIN.strip()} … {END.strip()}"
+        raise ValueError(msg)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    page = PAGE.read_text(encoding="utf-8")
+    current = written(page)
+    if "--check" in sys.argv[1:]:
+        return int(page != current)
+    PAGE.write_text(current, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
