@@ -1,6 +1,6 @@
-"""Every error and warning of this package; `except lakefs_hl.exceptions.LakeFSException` catches all errors.
+"""All exceptions and warnings of this package. `LakeFSException` is the base class of all exceptions.
 
-The tree is drawn in `lakefs_hl.spec.errors`, where the classes live.
+The tree is drawn in `lakefs_hl.spec.errors`, which defines the classes.
 """
 
 from __future__ import annotations

@@ -68,6 +68,8 @@ def test_a_text_is_its_characters_and_nothing_else(convert: Callable[[object, st
         (lambda: arguments.integer(-1, "x", least=0), ValueError, "x must be at least 0, not -1"),
         (lambda: arguments.integer(1 << 64, "x"), ValueError, "x must be an integer of 64 bits"),
         (lambda: arguments.amount("data/"), TypeError, "not 'data/'; a prefix is given as prefix='data/'"),
+        (lambda: arguments.amount(1.5), TypeError, "max_amount must be None or an integer, not float: 1.5"),
+        (lambda: arguments.amount(b"x"), TypeError, "max_amount must be None or an integer, not bytes: b'x'"),
         (lambda: arguments.amount(-1), ValueError, "max_amount must be None or at least 0, not -1"),
         (lambda: arguments.number("30", "timeout"), TypeError, "timeout must be a number, not str: '30'"),
         (lambda: arguments.number(1j, "x"), TypeError, "x must be a number, not complex"),

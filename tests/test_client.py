@@ -326,9 +326,9 @@ def test_a_cause_is_one_line() -> None:
     [
         (answer(b"<html>hello</html>", content_type="text/html"), exceptions.ProtocolException, "web page"),
         (answer(b"<html>", "404 Not Found", content_type="text/html"), exceptions.ProtocolException, "endpoint"),
-        (answer(b"", "404 Not Found"), exceptions.ProtocolException, "not a lakeFS"),
-        (answer(b"", "302 Found", location="http://x/?q=1"), exceptions.ProtocolException, "sends us on to"),
-        (answer(b'{"version":', **JSON), exceptions.ProtocolException, "right"),
+        (answer(b"", "404 Not Found"), exceptions.ProtocolException, "not a response of a lakeFS server"),
+        (answer(b"", "302 Found", location="http://x/?q=1"), exceptions.ProtocolException, "redirects to"),
+        (answer(b'{"version":', **JSON), exceptions.ProtocolException, "check that the endpoint"),
         (b"SSH-2.0\r\n", exceptions.ProtocolException, "does not speak HTTP"),
     ],
     ids=["html", "html 404", "bare 404", "redirect", "half a record", "ssh"],

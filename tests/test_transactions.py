@@ -173,7 +173,7 @@ def test_delete_on_error(run: Any) -> None:
     def body(_: Any) -> None:
         raise ValueError
 
-    with pytest.raises(errors.TransactionException, match="is deleted"):
+    with pytest.raises(errors.TransactionException, match="was deleted"):
         run(play, body, delete_on_error=True)
     play.close()
 
@@ -208,7 +208,7 @@ def test_nothing_is_read_or_written_before_and_after(kind: Any) -> None:
     with pytest.raises(errors.TransactionStateError, match="enter it first"):
         use()
     tx._tx.state = "COMMITTED"
-    with pytest.raises(errors.TransactionStateError, match="a transaction is used once"):
+    with pytest.raises(errors.TransactionStateError, match="a transaction can be used once"):
         use()
 
 
@@ -240,7 +240,7 @@ class Strikes:
     def __init__(self, play: Steps, times: int, where: str = "") -> None:
         self.play = play
         self.times = times
-        self._session = Session(basic("AKEY", "s3cr3t"), Policy(search=0.0), where=where)
+        self._session = Session(basic("AKEY", "s3cr3t"), Policy(search=0.0), endpoint=where)
 
     def _strike(self, call: Any, *args: Any) -> Any:
         done = self.play._drive(call(self._session, *args))

@@ -44,7 +44,7 @@ def policy_of(options: ClientOptions) -> Policy:
 def session_of(settings: Settings, policy: Policy) -> tuple[Session, Role | None]:
     """Return what all calls of a client share, and the AWS role that it logs in with, if any."""
     authority, role = _authority(settings)
-    return Session(authority, policy, where="" if settings.in_process else settings.endpoint, new_key=new_key), role
+    return Session(authority, policy, endpoint="" if settings.in_process else settings.endpoint, new_key=new_key), role
 
 
 def new_key() -> str:

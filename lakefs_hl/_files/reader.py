@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from lakefs_hl._files.place import Place
 from lakefs_hl.ops import transfer
 from lakefs_hl.ops.presign import MD5
-from lakefs_hl.ops.upload import EXTRA
+from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.uri import object_uri
@@ -51,7 +51,7 @@ class RawReader(io.RawIOBase):
         self._hashed, self._hashed_to = _md5(), 0
         self.name = object_uri(place._repository_id, place._id, path)
         self.mode = "rb"
-        for left in range(EXTRA, -1, -1):
+        for left in range(EXTRA_TRANSFERS, -1, -1):
             try:
                 self._fetch_window(0)
                 break

@@ -11,7 +11,7 @@ from lakefs_hl._files import unclosed
 from lakefs_hl._files.bodies import SPOOL, body_of
 from lakefs_hl._files.place import Place
 from lakefs_hl._handles.calls import new_op_id
-from lakefs_hl.ops import objects, transfer
+from lakefs_hl.ops import objects, upload
 from lakefs_hl.spec.errors import ObjectExistsException
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import FileSlice
@@ -71,7 +71,7 @@ class ObjectWriter(io.BufferedIOBase):
             raise error
 
         def publish(session: Session, body: bytes | FileSlice) -> Op[ObjectStats]:
-            return transfer.upload(
+            return upload.upload(
                 session,
                 place._repository_id,
                 place._id,

@@ -7,8 +7,8 @@ from typing import Any
 
 from lakefs_hl._handles import html
 from lakefs_hl._handles.handle import Handle
-from lakefs_hl.ops.logged import OP_ID
 from lakefs_hl.spec import arguments, models
+from lakefs_hl.spec.headers import COMMIT_OP_ID
 
 
 class CommitFields(Handle):
@@ -55,11 +55,11 @@ class CommitFields(Handle):
     @property
     def op_id(self) -> str | None:
         """ID of the call that made the commit, if this package did. It is stored in the commit's metadata."""
-        return self._record.metadata.get(OP_ID)
+        return self._record.metadata.get(COMMIT_OP_ID)
 
     def _own_metadata(self) -> dict[str, str]:
         """Return the metadata without the keys that this package adds."""
-        return {key: value for key, value in self._record.metadata.items() if key != OP_ID}
+        return {key: value for key, value in self._record.metadata.items() if key != COMMIT_OP_ID}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._repository_id, self._record, self._given)

@@ -9,10 +9,11 @@ from lakefs_hl._handles.objects import ObjectFields, PrefixFields
 from lakefs_hl._handles.records import public
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops.effects import Op
-from lakefs_hl.ops.objects import BATCH, UNKNOWN, not_an_object
+from lakefs_hl.ops.objects import UNKNOWN, not_an_object
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import PartialFailureError
+from lakefs_hl.spec.limits import MAX_DELETE
 from lakefs_hl.spec.models import ObjectError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class ObjectPaths:
             path = self.read(item)
             if path is not None:
                 batch.append(path)
-            if len(batch) == BATCH:
+            if len(batch) == MAX_DELETE:
                 yield batch
                 batch = []
         if batch:

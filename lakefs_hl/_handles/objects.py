@@ -15,8 +15,8 @@ from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
-from lakefs_hl.ops.upload import OP_ID
 from lakefs_hl.spec import arguments
+from lakefs_hl.spec.headers import OBJECT_OP_ID
 from lakefs_hl.spec.models import ObjectStats
 
 K = TypeVar("K", bound="ObjectFields")
@@ -80,7 +80,7 @@ class ObjectFields(Optioned):
     @property
     def metadata(self) -> dict[str, str]:
         """User metadata. Keys are lower-case."""
-        return {key: value for key, value in (self._stats().metadata or {}).items() if key != OP_ID}
+        return {key: value for key, value in (self._stats().metadata or {}).items() if key != OBJECT_OP_ID}
 
     @property
     def physical_address(self) -> str:

@@ -223,13 +223,13 @@ def new_id() -> str:
     """Return a UUID of version 7, as 32 hex digits: it holds the start time."""
     if sys.version_info >= (3, 14):
         return uuid.uuid7().hex
-    return ephemeral.make_id(time.time_ns(), os.urandom(ephemeral.DICE))
+    return ephemeral.make_id(time.time_ns(), os.urandom(ephemeral.RANDOM_BYTES))
 
 
 def warn_of_leak(tx: ops.Tx) -> None:
     """Warn if the branch of a successful transaction could not be deleted."""
     if tx.leaked_branch is not None:
-        callers.warn(f"{tx.fate}; branch {tx.leaked_branch!r} is left over: {tx.trouble}", RuntimeWarning)
+        callers.warn(f"{tx.outcome}; branch {tx.leaked_branch!r} is left over: {tx.cleanup_error}", RuntimeWarning)
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------
@@ -253,9 +253,9 @@ def end_error(tx: ops.Tx, failed: BaseException | None, left_open: list[str], fo
     An interruption passes as itself, with a note. `form` is the statement that closes a file.
     """
     if failed is None:
-        return ops.unclosed(tx, left_open, form) if left_open else None
+        return ops.unclosed_error(tx, left_open, form) if left_open else None
     if isinstance(failed, Exception):
-        return ops.broken(tx, failed)
+        return ops.block_error(tx, failed)
     ops.note(tx, failed)
     return None
 
@@ -266,7 +266,7 @@ def settling(session: Session, tx: ops.Tx) -> range:
     Over a network a second interruption ends it. In process settling takes less than a millisecond, and the first
     interruption is raised in any case, so that a further one only starts it again.
     """
-    if not session.where:
+    if not session.remote:
         return range(SETTLING_TRIES)
     return range(int(not (tx.settled or tx.unwound)))
 

@@ -8,7 +8,7 @@ from functools import partial
 from lakefs_hl._handles.calls import new_op_id
 from lakefs_hl._handles.handle import Handle, reference_name
 from lakefs_hl.ops import objects as ops
-from lakefs_hl.ops import transfer
+from lakefs_hl.ops import upload
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments
@@ -38,7 +38,7 @@ class Upload:
         pre_signed: object,
     ) -> None:
         self._call = partial(
-            transfer.upload,
+            upload.upload,
             repository=at._repository_id,
             branch=at._id,
             path=arguments.path(path, at),

@@ -153,7 +153,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             try:
                 client._run(calls.settle, self._tx)
             except BaseException:
-                if client._session.where:
+                if client._session.remote:
                     raise
             else:
                 return

@@ -152,7 +152,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             try:
                 await client._run(calls.settle, self._tx)
             except BaseException:
-                if client._session.where:
+                if client._session.remote:
                     raise
             else:
                 return

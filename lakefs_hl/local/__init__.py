@@ -22,6 +22,7 @@ from lakefs_hl.local.api import App
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec.errors import InvalidConfigError, LakeError
+from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.inproc import InProcess
 
@@ -205,9 +206,9 @@ def run_server(
     folder = Path(os.path.abspath(lake))  # noqa: PTH100 - as in `folder_of`
     with contextlib.closing(Engine.open(folder, import_roots=())) as engine:
         server = HttpServer(App(engine, import_root=None), folder / OBJECTS / TEMPORARY, host, port)
-        stored = keyfile.read(folder) if keys is None else keyfile.Pair(*keys)
+        stored = keyfile.read(folder) if keys is None else KeyPair(*keys)
         pair = stored or keyfile.make()
-        engine.keys.install(pair.key, pair.secret)
+        engine.keys.install(pair.access_key_id, pair.secret_access_key)
         path = keyfile.write(folder, pair, server.url)
         started = Started(folder, server.url, path)
         server.run(None if announce is None else lambda: announce(started))

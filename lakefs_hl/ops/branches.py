@@ -1,4 +1,4 @@
-"""Branches: make, look up, list, delete; commit, reset, revert, cherry-pick."""
+"""Branches: create, look up, list, delete, commit, reset, revert, cherry-pick."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lakefs_hl.ops import ephemeral, logged, objects, refs, removal
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import commit as resolve
 from lakefs_hl.ops.refs import pin
+from lakefs_hl.ops.requests import json_request, page_query
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
@@ -23,7 +24,7 @@ OnEmpty: TypeAlias = Literal["skip", "error", "commit"]
 
 
 def get(session: Session, repository: str, branch: str) -> Op[models.Ref]:
-    """The branch and the commit at its head."""
+    """Return a branch and the commit at its head."""
     return (yield from ask(session, models.Ref, Request(endpoints.GET_BRANCH, (repository, branch))))
 
 
@@ -45,12 +46,8 @@ def exists(session: Session, repository: str, branch: str) -> Op[bool]:
 def page(
     session: Session, repository: str, after: str, amount: int, *, prefix: str = "", hidden: bool = False
 ) -> Op[models.RefPage]:
-    """One page of branches."""
-    query = {"amount": str(amount)}
-    if after:
-        query["after"] = after
-    if prefix:
-        query["prefix"] = prefix
+    """Return one page of branches."""
+    query = page_query(after, amount, prefix=prefix)
     if hidden:
         query["show_hidden"] = "true"
     return (yield from ask(session, models.RefPage, Request(endpoints.LIST_BRANCHES, (repository,), query)))
@@ -59,14 +56,23 @@ def page(
 def create(
     session: Session, repository: str, branch: str, source: str, *, hidden: bool = False, exist_ok: bool = False
 ) -> Op[str]:
-    """Makes a branch at the commit that `source` stands for now; returns that commit's id.
+    """Create a branch at the commit that `source` resolves to now.
 
-    With `exist_ok` a branch that is there already is left as it is, and its head is returned.
+    Args:
+        session: The client's session.
+        repository: Repository ID.
+        branch: Branch ID.
+        source: Reference to start from.
+        hidden: Whether listings omit the branch.
+        exist_ok: Whether an existing branch is left as it is instead of being an error.
+
+    Returns:
+        The ID of the commit at the branch's head.
     """
-    about = f"creating branch {branch!r} from {source!r} in lakefs://{repository}"
+    about = endpoints.CREATE_BRANCH.describe(repository, name=branch, source=source)
     pinned = yield from pin(session, repository, source, about=about)
     creation = models.BranchCreation(branch, pinned, hidden=hidden or None)
-    request = logged.request(endpoints.CREATE_BRANCH, (repository,), creation)
+    request = json_request(endpoints.CREATE_BRANCH, (repository,), creation)
     try:
         yield from call(session, request, about=about)
     except errors.LakeFSException as exc:
@@ -76,15 +82,13 @@ def create(
         found = yield from _look(session, repository, branch, exc)
         if exists or found.commit_id == pinned:
             return found.commit_id
-        exc.args = (
-            f"{exc}; a branch of this name is there at {found.commit_id}, perhaps by an earlier try of this call",
-        )
+        exc.args = (f"{exc}; a branch of this name exists at {found.commit_id}, perhaps created by an earlier attempt",)
         raise
     return pinned
 
 
 def _look(session: Session, repository: str, branch: str, failed: errors.LakeFSException) -> Op[models.Ref]:
-    """The branch that a failed creation may have made; else its failure."""
+    """Return the branch that a failed creation may have made. If there is none, raise the failure."""
     try:
         return (yield from get(session, repository, branch))
     except errors.LakeFSException:
@@ -92,95 +96,94 @@ def _look(session: Session, repository: str, branch: str, failed: errors.LakeFSE
 
 
 def delete(session: Session, repository: str, branch: str) -> Op[None]:
-    """Deletes a branch and what is staged on it.
+    """Delete a branch and its uncommitted changes.
 
-    When the answer is lost and the branch is there: sent again if it is at the same commit with nothing staged, so that
-    nothing is lost if somebody made it anew; a transaction's own branch always.
+    If the response is lost and the branch still exists, the request is retried only if the branch is at the same commit
+    without uncommitted changes, so that a recreated branch loses nothing. A transaction's own branch is always retried.
     """
     own = is_ephemeral(branch)
-    before = None if own else (yield from removal.note(session, get(session, repository, branch)))
+    before = None if own else (yield from removal.look_up_before(session, get(session, repository, branch)))
 
     def look() -> Op[removal.Verdict]:
         try:
             now = yield from get(session, repository, branch)
         except errors.NotFoundException:
-            return removal.Verdict.DONE
+            return removal.Verdict.APPLIED
         if own:
-            return removal.Verdict.SAME
+            return removal.Verdict.UNCHANGED
         if before is None or now.commit_id != before.commit_id:
             return removal.Verdict.CHANGED
         staged = yield from uncommitted_page(session, repository, branch, "", 1)
-        return removal.Verdict.CHANGED if staged.results else removal.Verdict.SAME
+        return removal.Verdict.CHANGED if staged.results else removal.Verdict.UNCHANGED
 
     yield from removal.run(session, Request(endpoints.DELETE_BRANCH, (repository, branch)), look)
 
 
 def is_ephemeral(branch: str) -> bool:
-    """Whether a branch is a transaction's own by its name, which nobody else makes again."""
+    """Return whether a branch is a transaction's own by its name, which nobody else creates again."""
     return ephemeral.parse(branch) is not None
 
 
 def uncommitted_page(
     session: Session, repository: str, branch: str, after: str, amount: int, *, prefix: str = "", delimiter: str = ""
 ) -> Op[models.DiffPage]:
-    """One page of what is staged on a branch."""
-    query = {"amount": str(amount)}
-    if after:
-        query["after"] = after
-    if prefix:
-        query["prefix"] = prefix
-    if delimiter:
-        query["delimiter"] = delimiter
+    """Return one page of a branch's uncommitted changes."""
+    query = page_query(after, amount, prefix=prefix, delimiter=delimiter)
     return (yield from ask(session, models.DiffPage, Request(endpoints.DIFF_BRANCH, (repository, branch), query)))
 
 
 def reset(session: Session, repository: str, branch: str, path: str | None = None) -> Op[None]:
-    """Drops staged changes: all, those under a prefix (`path` ends in "/"), or one object's.
+    """Discard uncommitted changes: all of them, those under a prefix (`path` ends with "/"), or those of one object.
 
-    When the answer is lost and something is staged there, it is not sent again, except on a transaction's own branch: a
-    second reset would drop what somebody staged in between.
+    If the response is lost and there are uncommitted changes, the request is not retried, except on a transaction's own
+    branch: a second reset could discard changes that were made in between.
+
+    Raises:
+        ValueError: `path` is empty.
     """
     if path is None:
-        drop = models.Reset("reset")
+        changes = models.Reset("reset")
     elif path.endswith("/"):
-        drop = models.Reset("common_prefix", path)
+        changes = models.Reset("common_prefix", path)
     elif path:
-        drop = models.Reset("object", path)
+        changes = models.Reset("object", path)
     else:
-        msg = f"reset of {branch!r}: an empty path names nothing; leave it out to drop all staged changes"
+        about = endpoints.RESET_BRANCH.describe(repository, branch, path="")
+        msg = f"{about}: path must not be empty; omit it to discard all uncommitted changes"
         raise ValueError(msg)
-    request = logged.request(endpoints.RESET_BRANCH, (repository, branch), drop)
+    request = json_request(endpoints.RESET_BRANCH, (repository, branch), changes)
     exact = path is not None and not path.endswith("/")
 
     def look() -> Op[removal.Verdict]:
         staged = yield from uncommitted_page(session, repository, branch, "", 1, prefix=path or "")
         if not staged.results or (exact and staged.results[0].path != path):
-            return removal.Verdict.DONE
-        return removal.Verdict.SAME if is_ephemeral(branch) else removal.Verdict.CHANGED
+            return removal.Verdict.APPLIED
+        return removal.Verdict.UNCHANGED if is_ephemeral(branch) else removal.Verdict.CHANGED
 
-    about = f"resetting staged changes of {object_uri(repository, branch, path or '')}"
-    yield from refs.write_to(session, repository, branch, about, removal.run(session, request, look))
+    about = endpoints.RESET_BRANCH.describe(repository, branch, path=path or "")
+    yield from refs.write_to(session, repository, branch, about, removal.run(session, request, look, about=about))
 
 
 def reset_path(session: Session, repository: str, branch: str, path: str) -> Op[None]:
-    """Drops the staged changes of an object, or under a prefix (`path` ends in "/"), that is there.
+    """Discard the uncommitted changes of an existing object, or under an existing prefix (`path` ends with "/").
 
-    lakeFS answers alike for a path that it never saw, so the path is looked for first: among the staged changes, which
-    know a deleted one, then in the branch.
+    lakeFS does not report a path that does not exist, so the path is looked up first: among the uncommitted changes,
+    which include deleted objects, then on the branch.
 
     Raises:
-        ObjectNotFoundException: There is no such object or prefix, neither staged nor committed.
+        ObjectNotFoundException: The object or prefix exists neither uncommitted nor committed.
     """
-    about = f"resetting staged changes of {object_uri(repository, branch, path)}"
+    about = endpoints.RESET_BRANCH.describe(repository, branch, path=path)
     look = uncommitted_page(session, repository, branch, "", 1, prefix=path)
     staged = yield from refs.write_to(session, repository, branch, about, look)
     known = [row.path for row in staged.results] if path else [""]
-    if path not in known and not (known and path.endswith("/")):  # the path itself comes before all it is a prefix of
+    if path not in known and not (known and path.endswith("/")):  # a path is listed before longer ones
         listed = yield from objects.list_page(session, repository, branch, "", 1, prefix=path)
         known = [row.path for row in listed.results]
     if path not in known and not (known and path.endswith("/")):
-        what = "object below this prefix" if path.endswith("/") else "object of this path; a prefix ends with '/'"
-        error = errors.ObjectNotFoundException(f"{about}: there is no {what}")
+        is_prefix = path.endswith("/")
+        reason = "no object has this prefix" if is_prefix else "no object has this path; a prefix ends with '/'"
+        error = errors.ObjectNotFoundException(f"{about}: {reason}")
         error.errno, error.filename = errno.ENOENT, object_uri(repository, branch, path)
         error.kind = ErrorKind.OBJECT_NOT_FOUND
         raise error
@@ -188,26 +191,26 @@ def reset_path(session: Session, repository: str, branch: str, path: str) -> Op[
 
 
 def hard_reset(session: Session, repository: str, branch: str, ref: str) -> Op[None]:
-    """Moves a branch to the commit that `ref` stands for now.
+    """Move a branch to the commit that `ref` resolves to now.
 
-    When the answer is lost: sent again only if the branch is still at the commit where it was. Commits that others have
-    put on it since stay.
+    If the response is lost, the request is retried only if the branch has not moved. Commits that others have added
+    since are kept.
     """
-    about = f"moving branch {branch!r} of lakefs://{repository} to {ref!r}"
+    about = endpoints.HARD_RESET_BRANCH.describe(repository, branch, target=ref)
     pinned = yield from pin(session, repository, ref, about=about)
-    before = yield from removal.note(session, get(session, repository, branch))
+    before = yield from removal.look_up_before(session, get(session, repository, branch))
 
     def look() -> Op[removal.Verdict]:
         now = yield from get(session, repository, branch)
         if now.commit_id == pinned:
-            return removal.Verdict.DONE
+            return removal.Verdict.APPLIED
         if before is None:
             return removal.Verdict.CHANGED
         if now.commit_id == before.commit_id:
-            return removal.Verdict.SAME
-        # others went on: from the commit that was asked for, or from the one before
+            return removal.Verdict.UNCHANGED
+        # others have added commits: to the new head, or to the one before
         met = yield from logged.first_of(session, repository, branch, (pinned, before.commit_id))
-        return removal.Verdict.DONE if met == pinned else removal.Verdict.CHANGED
+        return removal.Verdict.APPLIED if met == pinned else removal.Verdict.CHANGED
 
     request = Request(endpoints.HARD_RESET_BRANCH, (repository, branch), {"ref": pinned})
     moved = removal.run(session, request, look, about=about)
@@ -225,16 +228,16 @@ def commit(
     since: str = "",
     on_empty: OnEmpty = "error",
 ) -> Op[models.Commit]:
-    """Commit all staged changes.
+    """Commit all uncommitted changes of a branch.
 
     Args:
-        session: The client's.
+        session: The client's session.
         repository: Repository ID.
         branch: Branch ID.
         creation: Message, metadata and options of the commit.
-        op_id: Kept in the commit's metadata, so that it is found if the response is lost.
-        now: Unix time in seconds, for messages.
-        since: A commit that the branch has already, if one is known: it spares a look at the head.
+        op_id: ID that the commit carries in its metadata.
+        now: Current time in Unix seconds.
+        since: A commit that the branch already has, if one is known. It saves a look-up of the head.
         on_empty: What to do if there are no changes.
 
     Returns:
@@ -243,18 +246,18 @@ def commit(
     Raises:
         ValueError: `on_empty` is "skip", and `creation` allows an empty commit.
         BadRequestException: There are no changes, and `on_empty` is "error".
-        AmbiguousOutcomeError: Outcome unknown.
+        AmbiguousOutcomeError: The outcome is unknown.
     """
-    about = f"committing branch {branch!r} of lakefs://{repository}"
+    about = endpoints.COMMIT.describe(repository, branch)
     if on_empty == "skip" and creation.allow_empty:
         msg = f"{about}: on_empty='skip' and allow_empty=True contradict each other"
         raise ValueError(msg)
     if on_empty == "commit":
         creation = msgspec.structs.replace(creation, allow_empty=True)
-    body = msgspec.structs.replace(creation, metadata=logged.marked(creation.metadata, op_id))
-    request = logged.request(endpoints.COMMIT, (repository, branch), body)
-    again = not (creation.allow_empty or creation.force)
-    trace = logged.Trace(repository, branch, op_id, now, about, again=again, since=since)
+    body = msgspec.structs.replace(creation, metadata=logged.with_op_id(creation.metadata, op_id))
+    request = json_request(endpoints.COMMIT, (repository, branch), body)
+    is_safe = not (creation.allow_empty or creation.force)
+    trace = logged.Trace(repository, branch, op_id, now, about, is_safe=is_safe, since=since)
     committed = logged.run(session, request, trace, models.Commit)
     try:
         return (yield from refs.write_to(session, repository, branch, about, committed))
@@ -278,13 +281,13 @@ def revert(
     op_id: str,
     now: float,
 ) -> Op[models.Commit]:
-    """Undoes a commit by a new one, and returns that one: found in the log by its op_id, not taken from the head."""
-    about = f"reverting {ref!r} on branch {branch!r} of lakefs://{repository}"
+    """Revert a commit by a new commit, and return that one. It is found in the log by its op_id, not by the head."""
+    about = endpoints.REVERT_BRANCH.describe(repository, branch, target=ref)
     pinned = yield from pin(session, repository, ref, about=about)
-    overrides = models.CommitOverrides(message or f"Revert {ref}", logged.marked(metadata, op_id))
+    overrides = models.CommitOverrides(message or f"Revert {ref}", logged.with_op_id(metadata, op_id))
     body = models.Revert(pinned, parent_number, overrides, allow_empty=allow_empty or None)
-    request = logged.request(endpoints.REVERT_BRANCH, (repository, branch), body)
-    trace = logged.Trace(repository, branch, op_id, now, about, again=not allow_empty)
+    request = json_request(endpoints.REVERT_BRANCH, (repository, branch), body)
+    trace = logged.Trace(repository, branch, op_id, now, about, is_safe=not allow_empty)
     reverted = logged.run(session, request, trace, models.Commit)
     return (yield from refs.write_to(session, repository, branch, about, reverted))
 
@@ -299,12 +302,12 @@ def cherry_pick(
     op_id: str,
     now: float,
 ) -> Op[models.Commit]:
-    """Applies a commit's changes to a branch; message and metadata are copied."""
-    about = f"cherry-picking {ref!r} onto branch {branch!r} of lakefs://{repository}"
+    """Apply a commit's changes to a branch, with its message and metadata, and return the new commit."""
+    about = endpoints.CHERRY_PICK.describe(repository, branch, target=ref)
     origin = yield from resolve(session, repository, ref, about=about)
-    overrides = models.CommitOverrides(metadata=logged.marked(origin.metadata, op_id))
+    overrides = models.CommitOverrides(metadata=logged.with_op_id(origin.metadata, op_id))
     body = models.CherryPick(origin.id, parent_number, overrides)
-    request = logged.request(endpoints.CHERRY_PICK, (repository, branch), body)
-    trace = logged.Trace(repository, branch, op_id, now, about, again=False)  # a repetition makes an empty commit
+    request = json_request(endpoints.CHERRY_PICK, (repository, branch), body)
+    trace = logged.Trace(repository, branch, op_id, now, about, is_safe=False)  # a retry would create an empty commit
     picked = logged.run(session, request, trace, models.Commit)
     return (yield from refs.write_to(session, repository, branch, about, picked))

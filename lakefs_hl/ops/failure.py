@@ -1,7 +1,7 @@
-"""How a call that is over is told: which error of the tree, and in which words.
+"""The exceptions of failed requests, and their messages.
 
-A message says what was being done, to which target, what the server or the network said, and what to do next. It never
-holds a credential or a pre-signed URL.
+A message says what was asked, of which target, what the server or the network reported, and what to do. It never
+contains a credential or a pre-signed URL.
 """
 
 from __future__ import annotations
@@ -13,142 +13,90 @@ from typing import Final, TypeAlias
 import msgspec
 
 from lakefs_hl.spec import errors, models
-from lakefs_hl.spec.kinds import ErrorKind, kind_of
+from lakefs_hl.spec.kinds import ErrorKind
+from lakefs_hl.spec.refusals import class_of, kind_of, meaning_of
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request, Response, TransportError
 
 Outcome: TypeAlias = Response | TransportError
-#: An error keeps at most this much of a body.
-BODY: Final = 65536
+#: Most bytes of a response body that an exception keeps.
+MAX_BODY_BYTES: Final = 65536
 
-# {r} repository, {at} repository and reference, {o} object, {second} and {third} path parameters
-_DOING: Final = {
-    "getRepository": "looking up {r}",
-    "listRepositories": "listing repositories",
-    "deleteRepository": "deleting {r}",
-    "getRepositoryMetadata": "reading the metadata of {r}",
-    "setRepositoryMetadata": "setting metadata of {r}",
-    "deleteRepositoryMetadata": "deleting metadata of {r}",
-    "listBranches": "listing the branches of {r}",
-    "listTags": "listing the tags of {r}",
-    "getBranch": "looking up branch {at}",
-    "deleteBranch": "deleting branch {at}",
-    "resetBranch": "resetting staged changes of {at}",
-    "diffBranch": "listing uncommitted changes of {at}",
-    "getTag": "looking up tag {at}",
-    "deleteTag": "deleting tag {at}",
-    "getCommit": "resolving {at}",
-    "logCommits": "reading the log of {at}",
-    "commit": "committing {at}",
-    "diffRefs": "comparing {at} with {third}",
-    "findMergeBase": "finding the merge base of {at} and {third}",
-    "mergeIntoBranch": "merging {at} into {third}",
-    "statObject": "looking up {o}",
-    "headObject": "looking up {o}",
-    "getObject": "reading {o}",
-    "uploadObject": "uploading {o}",
-    "deleteObject": "deleting {o}",
-    "deleteObjects": "deleting objects on {at}",
-    "copyObject": "copying an object to {at}",
-    "updateObjectUserMetadata": "setting metadata of {o}",
-    "listObjects": "listing objects of {at}",
-    "getPhysicalAddress": "asking for an address to put {o} at",
-    "linkPhysicalAddress": "linking {o}",
-    "importStart": "starting an import into {at}",
-    "importStatus": "asking for an import into {at}",
-    "importCancel": "cancelling an import into {at}",
-    "listPullRequests": "listing the pull requests of {r}",
-    "createPullRequest": "creating a pull request in {r}",
-    "getPullRequest": "looking up pull request {second} of {r}",
-    "updatePullRequest": "updating pull request {second} of {r}",
-    "mergePullRequest": "merging pull request {second} of {r}",
-    "listRepositoryRuns": "listing the action runs of {r}",
-    "getRun": "looking up action run {second} of {r}",
-    "listRunHooks": "listing the hooks of action run {second} of {r}",
-    "getRunHookOutput": "reading the output of hook {third} of action run {second} of {r}",
-    "login": "logging in",
-    "externalPrincipalLogin": "logging in by an external identity",
-    "getCurrentUser": "asking who we are",
-    "healthCheck": "checking the server's health",
-    "getConfig": "reading the server's configuration",
-    "getStorageConfig": "reading the server's storage configuration",
-    "getLakeFSVersion": "asking for the server's version",
-    "presignedGet": "reading an object's data by a pre-signed URL",
-    "presignedPut": "writing an object's data by a pre-signed URL",
-}
-
+_BUSY: Final = "the server is busy: try again later"
 _ADVICE: Final = {
     ErrorKind.UNAUTHORIZED: "check the access key and its secret, or the token",
-    ErrorKind.BRANCH_PROTECTED: "write to another branch and merge it, or change the protection rules",
-    ErrorKind.READ_ONLY_REPOSITORY: "the repository takes no changes",
-    ErrorKind.DEFAULT_BRANCH: "the default branch of a repository stays",
-    ErrorKind.REPOSITORY_NOT_FOUND: "repository(...).get_or_create(...) makes one",
-    ErrorKind.BRANCH_NOT_FOUND: "branch(...).create(source) makes one",
-    ErrorKind.OBJECT_NOT_FOUND: "there is no such object",
-    ErrorKind.OBJECT_EXISTS: "there is an object of this name, and it was to be created only",
-    ErrorKind.PULL_REQUEST_NOT_FOUND: "there is no such pull request",
+    ErrorKind.BRANCH_PROTECTED: "write to another branch and merge it, or change the branch protection rules",
+    ErrorKind.READ_ONLY_REPOSITORY: "the repository is read-only",
+    ErrorKind.DEFAULT_BRANCH: "the default branch of a repository cannot be deleted",
+    ErrorKind.REPOSITORY_NOT_FOUND: "create it with repository(...).get_or_create(...)",
+    ErrorKind.BRANCH_NOT_FOUND: "create it with branch(...).create(source)",
+    ErrorKind.OBJECT_NOT_FOUND: "the object does not exist",
+    ErrorKind.OBJECT_EXISTS: "the object exists, and the write was create-only",
+    ErrorKind.PULL_REQUEST_NOT_FOUND: "the pull request does not exist",
     ErrorKind.PULL_REQUEST_NOT_OPEN: "it is merged or closed; update(status='open') opens a closed one",
-    ErrorKind.RUN_NOT_FOUND: "there is no such action run or hook",
-    ErrorKind.DIRTY_BRANCH: "commit or reset its staged changes first",
-    ErrorKind.NO_CHANGES: "there is nothing to do; allow_empty=True does it all the same where it is offered",
+    ErrorKind.RUN_NOT_FOUND: "the action run or the hook does not exist",
+    ErrorKind.DIRTY_BRANCH: "commit or reset its uncommitted changes first",
+    ErrorKind.NO_CHANGES: "there is nothing to do; allow_empty=True, where it is offered, does it without changes",
     ErrorKind.NAMESPACE_IN_USE: "another repository has used this storage namespace: choose another one",
     ErrorKind.PRESIGN_NOT_SUPPORTED: "pass pre_signed=False",
-    ErrorKind.NOT_SUPPORTED: "this server, its version or its storage does not offer that",
-    ErrorKind.GONE: "the record is there, its data is not",
-    ErrorKind.RATE_LIMITED: "the server is busy: try again later",
-    ErrorKind.UNAVAILABLE: "the server is busy: try again later",
+    ErrorKind.NOT_SUPPORTED: "the server, its version or its storage does not support this",
+    ErrorKind.GONE: "the object's record exists, but its data does not",
+    ErrorKind.RATE_LIMITED: _BUSY,
+    ErrorKind.UNAVAILABLE: _BUSY,
 }
 _COMMIT: Final = re.compile(r"[0-9a-f]{6,64}")
-_MODIFIED: Final = re.compile(r".*[~^@$].*", re.DOTALL)
-_NETWORK: Final = {
-    "refused": "nothing listens there: is the server running, and the endpoint right?",
-    "dns": "there is no such host: is the endpoint spelled right?",
-    "proxy": "check proxy= (or HTTPS_PROXY, NO_PROXY), in whose URL a user name and a password are percent-encoded",
-    "certificate": "the certificate is not to be trusted, or this port does not speak TLS: check https:// and the CA",
-    "protocol": "something answered that does not speak HTTP as a lakeFS server does: is the endpoint right?",
-    "timeout": "the server did not answer in time",
+_EXPRESSION: Final = re.compile(r".*[~^@$].*", re.DOTALL)
+_NETWORK_ADVICE: Final = {
+    "refused": "check that the server is running and that the endpoint is correct",
+    "dns": "the host does not exist: check the spelling of the endpoint",
+    "proxy": "check proxy= (or HTTPS_PROXY, NO_PROXY); a user name and a password in its URL are percent-encoded",
+    "certificate": "the certificate is not trusted, or this port does not speak TLS: check https:// and the CA",
+    "protocol": "the peer does not speak HTTP as a lakeFS server does: check that the endpoint is correct",
+    "timeout": "the server did not respond in time",
 }
-_UNANSWERED: Final[dict[str, type[errors.TransportException]]] = {
+_TRANSPORT_CLASSES: Final[dict[str, type[errors.TransportException]]] = {
     "timeout": errors.DeadlineExceeded,
     "certificate": errors.CertificateException,
     "protocol": errors.ProtocolException,
 }
 _STORE_ADVICE: Final = "pass pre_signed=False to go through the lakeFS server instead"
 _XML: Final = re.compile(rb"<(Code|Message)>([^<]{1,300})</")
-
-
-def failure(request: Request, outcome: Outcome, about: str, where: str) -> errors.LakeFSException:
-    """Builds the error of a try that is not to be repeated.
-
-    Args:
-        request: What was asked.
-        outcome: What came of it.
-        about: What was being done, in words; "" means by the request.
-        where: The endpoint, for messages about the endpoint.
-    """
-    about = about or doing(request)
-    if isinstance(outcome, TransportError):
-        return _store_unanswered(outcome, about) if request.url is not None else _unanswered(outcome, about, where)
-    if (strange := foreign(request, outcome)) is not None:
-        msg = f"{about}: {strange}: this is not a lakeFS server's answer; is the endpoint{_at(where)} right?"
-        return errors.ProtocolException(msg)
-    return _refused(request, outcome, about)
-
-
-#: What a proxy or another middle box says for itself, and what it means.
-_MIDDLE_BOX: Final = {
-    407: "the proxy wants a user name and a password: give proxy='http://user:password@host:port', percent-encoded",
-    411: "a proxy in front of the server wants the length of the request body",
+#: Statuses that a proxy or another middlebox sends on its own, and what each means.
+_MIDDLEBOX: Final = {
+    407: "the proxy requires a user name and a password: pass proxy='http://user:password@host:port', percent-encoded",
+    411: "a proxy in front of the server requires the length of the request body",
     413: "that is too large for a proxy in front of the server: raise its limit (nginx: client_max_body_size)",
-    414: "the address of the request is too long for a proxy in front of the server",
+    414: "the URL of the request is too long for a proxy in front of the server",
     431: "the headers of the request are too large for a proxy in front of the server",
-    511: "the network wants you to log in first",
+    511: "the network requires you to log in first",
 }
 
 
-def _middle_box(request: Request, response: Response) -> str | None:
-    """What a proxy's own page says; None if the response is none, or lakeFS's after all."""
-    meaning = _MIDDLE_BOX.get(response.status)
+def failure(request: Request, outcome: Outcome, about: str, endpoint: str) -> errors.LakeFSException:
+    """Build the exception of an attempt that is not retried.
+
+    Args:
+        request: The request.
+        outcome: Its response or transport error.
+        about: What was asked, in words; "" means the words of the request.
+        endpoint: The server's endpoint, for messages about it.
+    """
+    about = about or request.describe()
+    if isinstance(outcome, TransportError):
+        return _store_unreachable(outcome, about) if request.url is not None else _no_response(outcome, about, endpoint)
+    if (reason := why_not_lakefs(request, outcome)) is not None:
+        return errors.ProtocolException(f"{about}: {reason}: not a response of a lakeFS server; {check(endpoint)}")
+    return _server_error(request, outcome, about)
+
+
+def check(endpoint: str) -> str:
+    """Return the advice to check an endpoint, which may be ""."""
+    return f"check that the endpoint {endpoint} is correct" if endpoint else "check that the endpoint is correct"
+
+
+def _middlebox_message(request: Request, response: Response) -> str | None:
+    """Return what a proxy's own response means. None if it comes from lakeFS after all."""
+    meaning = _MIDDLEBOX.get(response.status)
     if meaning is None or request.url is not None or server_message(response) is not None:
         return None
     if response.status != 413 or not request.body:
@@ -158,94 +106,75 @@ def _middle_box(request: Request, response: Response) -> str | None:
     return f"the request body has {size:,} bytes, and {meaning}"
 
 
-def doing(request: Request) -> str:
-    """Says in words what a request does, and to what."""
-    params, path = request.params, str(request.query.get("path") or request.query.get("dest_path") or "")
-    repository = params[0] if params else ""
-    reference = params[1] if len(params) > 1 else ""
-    words = {
-        "r": f"lakefs://{repository}",
-        "at": f"lakefs://{repository}/{reference}",
-        "o": object_uri(repository, reference, path),
-        "second": reference,
-        "third": params[2] if len(params) > 2 else "",
-    }
-    template = _DOING.get(request.endpoint.operation)
-    return template.format_map(words) if template else " ".join((request.endpoint.operation, *params))
-
-
-def foreign(request: Request, response: Response) -> str | None:
-    """Says why an answer cannot be lakeFS's; None if it can."""
-    status, kind = response.status, response.headers.get("content-type", "")
+def why_not_lakefs(request: Request, response: Response) -> str | None:
+    """Return why a response cannot be lakeFS's. None if it can."""
+    status, content_type = response.status, response.headers.get("content-type", "")
     if request.url is not None or status >= 500 or request.endpoint.method == "HEAD":
         return None
-    if _middle_box(request, response) is not None:
+    if _middlebox_message(request, response) is not None:
         return None
-    came = f"HTTP {status} with {kind or 'no content type'}"
+    received = f"HTTP {status} with {content_type or 'no content type'}"
     if 300 <= status < 400:
         location = response.headers.get("location", "").partition("?")[0]
-        return f"HTTP {status} sends us on to {location or 'nowhere'}"
+        return f"HTTP {status} redirects to {location or 'no location'}"
     if status < 300:
-        return None if status in request.endpoint.ok else f"{came} where lakeFS answers {request.endpoint.ok[0]}"
+        expected = request.endpoint.ok
+        return None if status in expected else f"{received} where lakeFS responds with {expected[0]}"
     if is_html(response) or (status == 404 and server_message(response) is None):
-        return came
+        return received
     return None
 
 
 def is_html(response: Response) -> bool:
-    """Whether a web page came."""
+    """Return whether a response is a web page."""
     return "text/html" in response.headers.get("content-type", "") or body_of(response)[:200].lstrip()[:1] == b"<"
 
 
 def body_of(response: Response) -> bytes:
-    """The body of an answer that is no object."""
+    """Return the body of a response if it is in memory, else b""."""
     return response.body if isinstance(response.body, bytes) else b""
 
 
 def server_message(response: Response) -> str | None:
-    """The server's own words; None if they are not lakeFS's JSON."""
+    """Return the message of lakeFS's JSON error. None if the body is not one."""
     try:
         return models.decode(models.Error, body_of(response)).message
     except msgspec.DecodeError:
         return None
 
 
-def _at(where: str) -> str:
-    return f" {where}" if where else ""
+def _no_response(outcome: TransportError, about: str, endpoint: str) -> errors.TransportException:
+    server = f" from {endpoint}" if endpoint else ""
+    advice = _NETWORK_ADVICE.get(outcome.kind)
+    return _transport_error(outcome, f"{about}: no response{server}: {outcome}" + (f"; {advice}" if advice else ""))
 
 
-def _unanswered(outcome: TransportError, about: str, where: str) -> errors.TransportException:
-    server = f" from {where}" if where else ""
-    advice = _NETWORK.get(outcome.kind)
-    error = _UNANSWERED.get(outcome.kind, errors.TransportException)(
-        f"{about}: no answer{server}: {outcome}" + (f"; {advice}" if advice else "")
-    )
+def _store_unreachable(outcome: TransportError, about: str) -> errors.TransportException:
+    """Build the exception of a pre-signed URL without a response. The lakeFS server itself has responded."""
+    msg = f"{about}: no response from the object store behind a pre-signed URL: {outcome}; {_STORE_ADVICE}"
+    return _transport_error(outcome, msg)
+
+
+def _transport_error(outcome: TransportError, message: str) -> errors.TransportException:
+    error = _TRANSPORT_CLASSES.get(outcome.kind, errors.TransportException)(message)
     error.__cause__ = outcome.with_traceback(None)
     return error
 
 
-def _store_unanswered(outcome: TransportError, about: str) -> errors.TransportException:
-    """The error of a pre-signed URL that led nowhere: the lakeFS server is well, its object store cannot be reached."""
-    error = _UNANSWERED.get(outcome.kind, errors.TransportException)(
-        f"{about}: no answer from the object store behind a pre-signed URL: {outcome}; {_STORE_ADVICE}"
-    )
-    error.__cause__ = outcome.with_traceback(None)
-    return error
-
-
-def _refused(request: Request, response: Response, about: str) -> errors.ServerException:
-    stored = request.url is not None
-    words = _store_words(response) if stored else _words(response)
-    kind = meaning(request, response, words)
-    if stored:
-        said = f"the object store says {words or response.reason or 'no'}"
+def _server_error(request: Request, response: Response, about: str) -> errors.ServerException:
+    is_store = request.url is not None
+    words = _store_words(response) if is_store else _server_words(response)
+    kind = kind_of_response(request, response, words)
+    if is_store:
+        reported = f"the object store reports {words or response.reason or 'no reason'}"
     else:
-        said = _middle_box(request, response) or words or _unsaid(response)
+        reported = _middlebox_message(request, response) or words or _without_words(response)
     status = f"{response.status} {response.reason}".rstrip()
-    advice = _STORE_ADVICE if stored and kind is ErrorKind.STORE_REFUSED else _advice(request, kind, words)
-    error = _class(request, response.status, kind)(f"{about}: {said} ({status})" + (f"; {advice}" if advice else ""))
+    advice = _STORE_ADVICE if is_store and kind is ErrorKind.STORE_REFUSED else _advice(request, kind, words)
+    message = f"{about}: {reported} ({status})" + (f"; {advice}" if advice else "")
+    error = class_of(request.endpoint.operation, response.status, kind)(message)
     error.status, error.reason, error.kind, error.server_message = response.status, response.reason, kind, words
-    error.body = b"" if stored else body_of(response)[:BODY]  # a store's error page repeats what was signed
+    error.body = b"" if is_store else body_of(response)[:MAX_BODY_BYTES]  # a store's error page repeats what was signed
     error.request_id = response.headers.get("x-request-id") or response.headers.get("x-amz-request-id")
     if isinstance(error, errors.ObjectNotFoundException | errors.ObjectExistsException):
         error.errno = errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EEXIST
@@ -254,27 +183,27 @@ def _refused(request: Request, response: Response, about: str) -> errors.ServerE
     return error
 
 
-def meaning(request: Request, response: Response, words: str | None = None) -> ErrorKind:
-    """What a refusal means.
+def kind_of_response(request: Request, response: Response, words: str | None = None) -> ErrorKind:
+    """Return the kind of an error response.
 
     Args:
-        request: What was asked.
-        response: The refusal.
-        words: The server's words, if they were read already.
+        request: The request.
+        response: The error response.
+        words: The server's message, if it was read already.
     """
-    operation, status = request.endpoint.operation, response.status
     if request.url is not None:
-        return ErrorKind.STORE_REFUSED if status in (400, 403) else ErrorKind.GONE if status == 404 else ErrorKind.OTHER
-    said = _words(response) if words is None else words
-    kind = kind_of(operation, status, said, create_only="if-none-match" in request.headers)
-    if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND) and (ref := _missing(request, said)):
-        # lakeFS calls whatever a reference names a commit in one operation, and a commit a reference in another
+        return meaning_of(response.status).store_kind
+    message = _server_words(response) if words is None else words
+    create_only = "if-none-match" in request.headers
+    kind = kind_of(request.endpoint.operation, response.status, message, create_only=create_only)
+    if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND) and (ref := _missing(request, message)):
+        # lakeFS calls any reference a commit in one operation, and a commit a reference in another
         return ErrorKind.COMMIT_NOT_FOUND if _COMMIT.fullmatch(ref) else ErrorKind.REFERENCE_NOT_FOUND
     return kind
 
 
-def _words(response: Response) -> str:
-    """The server's own words: its message, else its plain text; "" for a web page or for nothing."""
+def _server_words(response: Response) -> str:
+    """Return the server's message, else its plain text; "" for a web page or an empty body."""
     message = server_message(response)
     if message is not None:
         return message
@@ -282,34 +211,26 @@ def _words(response: Response) -> str:
     return "" if text.startswith("{") else text
 
 
-def _unsaid(response: Response) -> str:
+def _without_words(response: Response) -> str:
     if is_html(response):
-        return "a web page came instead of lakeFS's answer; is a proxy in between?"
+        return "a web page instead of lakeFS's response: check whether a proxy is in between"
     return response.reason or "no message"
 
 
 def _store_words(response: Response) -> str:
-    return ": ".join(value.decode("utf-8", "replace") for _, value in _XML.findall(body_of(response)[:BODY]))
-
-
-def _class(request: Request, status: int, kind: ErrorKind) -> type[errors.ServerException]:
-    if kind in (ErrorKind.NOT_SUPPORTED, ErrorKind.PRESIGN_NOT_SUPPORTED) and status in (404, 500):
-        return errors.UnsupportedOperationException  # lakeFS's 500 where it cannot pre-sign a write
-    if status == 404 and (request.url is not None or kind in (ErrorKind.OBJECT_NOT_FOUND, ErrorKind.OTHER)):
-        return request.endpoint.missing
-    if status == 412 and kind is ErrorKind.OBJECT_EXISTS:
-        return errors.ObjectExistsException
-    return errors.for_status(status)
+    found = _XML.findall(body_of(response)[:MAX_BODY_BYTES])
+    return ": ".join(value.decode("utf-8", "replace") for _, value in found)
 
 
 def _advice(request: Request, kind: ErrorKind, words: str) -> str:
     if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND):
-        return missing_reference(found) if (found := _missing(request, words)) else "there is no such reference"
+        found = _missing(request, words)
+        return describe_missing(found) if found else "the reference does not exist"
     return _ADVICE.get(kind, "")
 
 
 def _missing(request: Request, words: str) -> str:
-    """The reference that a refusal is about, of the several that a request may name; "" if that is not known."""
+    """Return which of a request's references an error response is about; "" if that is unknown."""
     for name, beginning in (("stop_at", "stop_at: "), ("after", "from ref: ")):
         if name in request.query and words.startswith(beginning):
             return str(request.query[name])
@@ -319,12 +240,13 @@ def _missing(request: Request, words: str) -> str:
     return request.params[1] if len(request.params) == 2 else ""
 
 
-def missing_reference(ref: str) -> str:
-    """Says what a reference that names no commit lacks: a commit, the end of an expression, or a name."""
+def describe_missing(ref: str) -> str:
+    """Return why a reference does not resolve to a commit, and what to do."""
     if _COMMIT.fullmatch(ref):
         return f"the repository has no commit {ref}"
-    if _MODIFIED.fullmatch(ref):
+    if _EXPRESSION.fullmatch(ref):
         return (
-            f"the expression {ref!r} names no commit: its branch, tag or commit is missing, or its history is shorter"
+            f"the expression {ref!r} resolves to no commit: its branch, tag or commit does not exist, or its history "
+            "is shorter"
         )
-    return f"there is no branch, tag or commit {ref!r}; branch(...).create(source) makes a branch"
+    return f"there is no branch, tag or commit {ref!r}; create a branch with branch(...).create(source)"

@@ -1,4 +1,4 @@
-"""Objects without their bytes: look up, list, delete, copy, describe. Bytes move in `ops.transfer`."""
+"""Objects without their content: look up, list, delete, copy, set metadata. `ops.transfer` moves the content."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from lakefs_hl.ops import logged, refs, removal
+from lakefs_hl.ops import refs, removal
 from lakefs_hl.ops.effects import Op, gather, sleep
-from lakefs_hl.ops.retry import Session, ask, call, keyed
+from lakefs_hl.ops.requests import json_request, page_query
+from lakefs_hl.ops.retry import Session, ask, call, with_key
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.limits import MAX_DELETE
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request
 
-#: lakeFS deletes at most so many objects in one request.
-BATCH: Final = 1000
-#: Objects are looked up so many at once after a batch whose answer was lost.
-LOOKS: Final = 16
-#: The status of an item whose outcome is unknown: no answer told one.
+#: Maximum number of concurrent look-ups after a batch without a response.
+MAX_LOOKUPS: Final = 16
+#: Status of an item whose outcome is unknown, because no response had it.
 UNKNOWN: Final = 0
 _KEPT: Final = (
-    "outcome unknown: the answer was lost, and an object is there that may have been written since; it was kept. "
-    "Delete it again if it is to go"
+    "outcome unknown: the response was lost, and the object that exists now may have been written since; it was kept. "
+    "Delete it again if it is not needed"
 )
 
 
 def stat(session: Session, repository: str, ref: str, path: str, *, presign: bool = False) -> Op[models.ObjectStats]:
-    """The object's record; with `presign` its physical address is a pre-signed URL."""
+    """Return an object's record. With `presign` its physical address is a pre-signed URL."""
     query = {"path": path, "presign": "true"} if presign else {"path": path}
     try:
         return (yield from ask(session, models.ObjectStats, Request(endpoints.STAT_OBJECT, (repository, ref), query)))
     except errors.ObjectNotFoundException:
-        yield from check_reference(session, repository, ref, f"looking up {object_uri(repository, ref, path)}")
+        yield from check_reference(session, repository, ref, endpoints.STAT_OBJECT.describe(repository, ref, path=path))
         raise
 
 
 def look(session: Session, repository: str, ref: str, path: str) -> Op[models.ObjectStats | None]:
-    """The object's record; None if it or its reference is missing, which one is not asked."""
+    """Return an object's record. None if the object or its reference does not exist."""
     request = Request(endpoints.STAT_OBJECT, (repository, ref), {"path": path})
     try:
         return (yield from ask(session, models.ObjectStats, request))
@@ -45,7 +45,11 @@ def look(session: Session, repository: str, ref: str, path: str) -> Op[models.Ob
 
 
 def exists(session: Session, repository: str, ref: str, path: str) -> Op[bool]:
-    """Whether the object is there; a missing repository or reference raises."""
+    """Return whether an object exists.
+
+    Raises:
+        NotFoundException: The repository or the reference does not exist.
+    """
     try:
         yield from stat(session, repository, ref, path)
     except errors.ObjectNotFoundException:
@@ -54,12 +58,12 @@ def exists(session: Session, repository: str, ref: str, path: str) -> Op[bool]:
 
 
 def check_reference(session: Session, repository: str, ref: str, about: str) -> Op[None]:
-    """Raises if it is the reference that is missing: lakeFS answers the same 404 for it as for a missing object.
+    """Raise if the reference is what does not exist: lakeFS sends the same 404 for it as for a missing object.
 
     Raises:
-        NotFoundException: There is no such repository or reference.
+        NotFoundException: The repository or the reference does not exist.
     """
-    if ref.endswith("$"):  # staging is no commit
+    if ref.endswith("$"):  # "branch$" is no commit
         request = Request(endpoints.GET_BRANCH, (repository, ref.removesuffix("$")))
     else:
         request = Request(endpoints.GET_COMMIT, (repository, ref))
@@ -68,7 +72,7 @@ def check_reference(session: Session, repository: str, ref: str, about: str) -> 
     except errors.NotFoundException:
         raise
     except errors.LakeFSException:
-        return  # not to be known: the object is missing, as the server said
+        return  # unknown, so the server's own response stands
 
 
 def list_page(
@@ -82,26 +86,20 @@ def list_page(
     delimiter: str = "",
     presign: bool = False,
 ) -> Op[models.ObjectPage]:
-    """One page of a listing."""
-    query = {"amount": str(amount)}
-    if after:
-        query["after"] = after
-    if prefix:
-        query["prefix"] = prefix
-    if delimiter:
-        query["delimiter"] = delimiter
+    """Return one page of a listing."""
+    query = page_query(after, amount, prefix=prefix, delimiter=delimiter)
     if presign:
         query["presign"] = "true"
     return (yield from ask(session, models.ObjectPage, Request(endpoints.LIST_OBJECTS, (repository, ref), query)))
 
 
 def delete(session: Session, repository: str, branch: str, path: str) -> Op[None]:
-    """Deletes one object; a missing one is no error.
+    """Delete one object. It need not exist.
 
-    When the answer is lost and the object is there: sent again only if it is older than the request by the server's own
-    clock, so that what somebody wrote since stays.
+    If the response is lost and the object exists, the request is retried only if the object is older than the request
+    by the server's clock, so that a later write of others is kept.
     """
-    yield from removal.meet(session, repository, branch)
+    yield from removal.learn_server(session, repository, branch)
     since = session.date
 
     def verdict() -> Op[removal.Verdict]:
@@ -112,54 +110,52 @@ def delete(session: Session, repository: str, branch: str, path: str) -> Op[None
     try:
         yield from removal.run(session, request, verdict)
     except (errors.NotFoundException, errors.BadRequestException) as exc:
-        yield from refs.check_writable(
-            session, repository, branch, f"deleting {object_uri(repository, branch, path)}", exc
-        )
+        yield from refs.check_writable(session, repository, branch, request.describe(), exc)
         raise
 
 
 def _remains(session: Session, repository: str, branch: str, paths: list[str], since: str) -> Op[list[removal.Verdict]]:
-    """What became of objects that were to be deleted, by the server's clock when the request was sent."""
-    found = yield from gather((look(session, repository, branch, path) for path in paths), LOOKS)
-    verdicts = [_judged(record, since) for record in found]
-    if removal.Verdict.SAME not in verdicts:
+    """Return what became of objects that were deleted, by the server's clock when the request was sent."""
+    found = yield from gather((look(session, repository, branch, path) for path in paths), MAX_LOOKUPS)
+    verdicts = [_verdict_on(record, since) for record in found]
+    if removal.Verdict.UNCHANGED not in verdicts:
         return verdicts
-    head = yield from refs.commit(session, repository, branch)  # a merge or an import brings objects with old times
+    head = yield from refs.commit(session, repository, branch)  # a merge or an import adds objects with old times
     if removal.is_older(since, head.creation_date):
         return verdicts
-    return [removal.Verdict.CHANGED if each is removal.Verdict.SAME else each for each in verdicts]
+    return [removal.Verdict.CHANGED if each is removal.Verdict.UNCHANGED else each for each in verdicts]
 
 
-def _judged(record: models.ObjectStats | None, since: str) -> removal.Verdict:
+def _verdict_on(record: models.ObjectStats | None, since: str) -> removal.Verdict:
     if record is None:
-        return removal.Verdict.DONE
-    return removal.Verdict.SAME if removal.is_older(since, record.mtime) else removal.Verdict.CHANGED
+        return removal.Verdict.APPLIED
+    return removal.Verdict.UNCHANGED if removal.is_older(since, record.mtime) else removal.Verdict.CHANGED
 
 
 def delete_batch(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[list[models.ObjectError]]:
-    """Deletes at most 1,000 objects; returns those that were refused.
+    """Delete at most 1,000 objects and return those that failed.
 
-    What failed on the server's side is tried again, and only that, if a look finds it as it was. A missing branch goes
-    unnoticed here: lakeFS answers such a batch with 200 and no errors; `delete_all` looks first.
+    Items that failed with a server error are retried, and only those, if they are unchanged. A missing branch goes
+    unnoticed: lakeFS responds to such a batch with 200 and no errors. `delete_all` checks it first.
     """
     left, since = list(paths), session.date
-    if "" in left:  # lakeFS would delete nothing at all, and say 200
-        msg = f"an object's path cannot be empty (deleting {len(left)} objects of {object_uri(repository, branch)})"
+    if "" in left:  # lakeFS would delete nothing at all and respond with 200
+        msg = f"{endpoints.DELETE_OBJECTS.describe(repository, branch)}: the path of an object must not be empty"
         raise ValueError(msg)
-    refused, request, last = list[models.ObjectError](), _deletion(session, repository, branch, left), False
+    rejected, request, last = list[models.ObjectError](), _deletion(session, repository, branch, left), False
     for tries in range(1, session.policy.attempts + 1):
         last = tries == session.policy.attempts
         try:
-            answer = yield from ask(session, models.ObjectErrors, request)
+            result = yield from ask(session, models.ObjectErrors, request)
         except errors.LakeFSException as exc:
             if exc.maybe_applied is False or not session.remote:
                 raise
-            if session.repeats:  # `call` has repeated it by its key, but for an unreadable answer
+            if session.repeats:  # `call` has retried it by its key, unless the response was unreadable
                 if last or not isinstance(exc, errors.ProtocolException):
                     raise
                 continue
             left, kept = yield from _sort_out(session, repository, branch, left, since, exc)
-            refused += kept
+            rejected += kept
             if not left:
                 break
             if last:
@@ -167,24 +163,24 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
             yield from sleep(session.policy.backoff(tries, busy=False))
             request = _deletion(session, repository, branch, left)
             continue
-        failed = [error for error in answer.errors if error.status_code >= 500 or error.status_code == 429]
+        failed = [error for error in result.errors if error.status_code >= 500 or error.status_code == 429]
         again = [error for error in failed if error.path is not None] if not last else []
-        refused += [error for error in answer.errors if error not in again]
+        rejected += [error for error in result.errors if error not in again]
         if not again:
             break
         yield from sleep(session.policy.backoff(tries, busy=any(error.status_code == 429 for error in again)))
         left, changed = yield from _still_there(session, repository, branch, again, since)
-        refused += changed
+        rejected += changed
         if not left:
             break
         request = _deletion(session, repository, branch, left)
-    return refused
+    return rejected
 
 
 def _still_there(
     session: Session, repository: str, branch: str, failed: list[models.ObjectError], since: str
 ) -> Op[tuple[list[str], list[models.ObjectError]]]:
-    """Of the items that failed on the server's side: what is to be sent again, and what somebody may have written."""
+    """Return which of the items that failed with a server error to retry, and which may have been rewritten."""
     paths = [error.path for error in failed if error.path is not None]
     if not session.remote:
         return paths, []
@@ -193,25 +189,25 @@ def _still_there(
     except errors.LakeFSException:
         return [], failed
     looked = list(zip(failed, verdicts, strict=True))
-    again = [error.path or "" for error, verdict in looked if verdict is removal.Verdict.SAME]
+    again = [error.path or "" for error, verdict in looked if verdict is removal.Verdict.UNCHANGED]
     return again, [error for error, verdict in looked if verdict is removal.Verdict.CHANGED]
 
 
 def _deletion(session: Session, repository: str, branch: str, paths: list[str]) -> Request:
-    request = logged.request(endpoints.DELETE_OBJECTS, (repository, branch), models.PathList(paths))
-    return keyed(session, request)
+    request = json_request(endpoints.DELETE_OBJECTS, (repository, branch), models.PathList(paths))
+    return with_key(session, request)
 
 
 def _sort_out(
     session: Session, repository: str, branch: str, paths: list[str], since: str, failed: errors.LakeFSException
 ) -> Op[tuple[list[str], list[models.ObjectError]]]:
-    """After a batch whose answer was lost: what is to be sent again, and what was written since and is kept."""
+    """Return which paths to retry after a batch without a response, and which objects were rewritten and are kept."""
     try:
         verdicts = yield from _remains(session, repository, branch, paths, since)
     except errors.LakeFSException as exc:
-        failed.add_note(f"looking which objects were deleted failed too: {exc}")
+        failed.add_note(f"the check which objects were deleted failed too: {exc}")
         raise failed from failed.__cause__
-    again = [path for path, verdict in zip(paths, verdicts, strict=True) if verdict is removal.Verdict.SAME]
+    again = [path for path, verdict in zip(paths, verdicts, strict=True) if verdict is removal.Verdict.UNCHANGED]
     kept = [
         models.ObjectError(UNKNOWN, _KEPT, path)
         for path, verdict in zip(paths, verdicts, strict=True)
@@ -223,24 +219,24 @@ def _sort_out(
 def delete_all(
     session: Session, repository: str, branch: str, paths: Iterable[str], *, known: bool = False
 ) -> Op[list[models.ObjectError]]:
-    """Deletes any number of objects in batches; returns those that failed.
+    """Delete any number of objects in batches and return those that failed.
 
     Args:
-        session: The client's.
-        repository: Repository id.
-        branch: Branch id.
-        paths: Paths of objects; one that ends with "/" and is not the path of an object fails.
+        session: The client's session.
+        repository: Repository ID.
+        branch: Branch ID.
+        paths: Paths of objects. A path that ends with "/" and is not that of an object fails.
         known: Whether the branch is known to exist.
 
     Raises:
-        NotFoundException: There is no such repository or branch.
-        BadRequestException: `branch` is a tag, a commit or an expression, which no write changes.
+        NotFoundException: The repository or the branch does not exist.
+        BadRequestException: `branch` is a tag, a commit or an expression, which are immutable.
     """
     stream: Iterator[str] = iter((paths,) if isinstance(paths, str) else paths)
     failed = list[models.ObjectError]()
-    while batch := list(islice(stream, BATCH)):
+    while batch := list(islice(stream, MAX_DELETE)):
         if not known:
-            about = f"deleting objects of lakefs://{repository}/{branch}"
+            about = endpoints.DELETE_OBJECTS.describe(repository, branch)
             look = call(session, Request(endpoints.GET_BRANCH, (repository, branch)), about=about)
             yield from refs.write_to(session, repository, branch, about, look)
             known = True
@@ -254,20 +250,20 @@ def delete_all(
 
 
 def _prefixes(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[set[str]]:
-    """Those of the paths that are not paths of objects; lakeFS calls each of them deleted."""
+    """Return the paths that are not those of objects; lakeFS reports each of them as deleted."""
 
     def missing(path: str) -> Op[str]:
         found = yield from look(session, repository, branch, path)
         return path if found is None else ""
 
-    found = yield from gather(map(missing, paths), LOOKS)
+    found = yield from gather(map(missing, paths), MAX_LOOKUPS)
     return set(filter(None, found))
 
 
 def not_an_object(path: str) -> models.ObjectError:
-    """Why a prefix is not deleted by a call that deletes objects."""
+    """Return the error of a prefix that was passed to a call that deletes objects."""
     message = (
-        "no object has this path, it is a prefix; to delete the objects below it, give their listing, "
+        "no object has this path, it is a prefix; to delete the objects under it, pass their listing, "
         f"list_objects(prefix={path!r}, recursive=True)"
     )
     return models.ObjectError(404, message, path)
@@ -284,17 +280,11 @@ def copy(
     shallow: bool = False,
     about: str = "",
 ) -> Op[models.ObjectStats]:
-    """Copies an object within the repository; from a branch its staged state."""
+    """Copy an object within the repository. From a branch, its uncommitted state is copied."""
     creation = models.ObjectCopy(from_path, from_ref, shallow=shallow or None)
-    request = Request(
-        endpoints.COPY_OBJECT,
-        (repository, branch),
-        {"dest_path": to_path},
-        {"content-type": "application/json"},
-        models.encode(creation),
-    )
-    source, target = object_uri(repository, from_ref, from_path), object_uri(repository, branch, to_path)
-    about = about or f"copying {source} to {target}"
+    request = json_request(endpoints.COPY_OBJECT, (repository, branch), creation, query={"dest_path": to_path})
+    source = object_uri(repository, from_ref, from_path)
+    about = about or endpoints.COPY_OBJECT.describe(repository, branch, path=to_path, source=source)
     try:
         copied = ask(session, models.ObjectStats, request, about=about)
         return (yield from refs.write_to(session, repository, branch, about, copied))
@@ -386,57 +376,47 @@ def set_metadata(
     *,
     before: models.ObjectStats | None = None,
 ) -> Op[None]:
-    """Replaces all user metadata of an object.
+    """Replace all user metadata of an object.
 
-    When the answer is lost: sent again only if the object is the same one and has the metadata that it had.
+    If the response is lost, the request is retried only if the object and its metadata are unchanged.
     """
-    wanted = lowered(metadata)
-    request = Request(
-        endpoints.UPDATE_OBJECT_USER_METADATA,
-        (repository, branch),
-        {"path": path},
-        {"content-type": "application/json"},
-        models.encode(models.UserMetadata(wanted)),
-    )
-    known = before or (yield from removal.note(session, stat(session, repository, branch, path)))
+    wanted = lower_keys(metadata)
+    body = models.UserMetadata(wanted)
+    request = json_request(endpoints.UPDATE_OBJECT_USER_METADATA, (repository, branch), body, query={"path": path})
+    known = before or (yield from removal.look_up_before(session, stat(session, repository, branch, path)))
 
     def verdict() -> Op[removal.Verdict]:
         now = yield from stat(session, repository, branch, path)
         if (now.metadata or {}) == wanted:
-            return removal.Verdict.DONE
-        return removal.Verdict.SAME if known is not None and _same(now, known) else removal.Verdict.CHANGED
+            return removal.Verdict.APPLIED
+        return removal.Verdict.UNCHANGED if known is not None and _same(now, known) else removal.Verdict.CHANGED
 
-    about = f"setting metadata of {object_uri(repository, branch, path)}"
+    about = request.describe()
     try:
         yield from refs.write_to(session, repository, branch, about, removal.run(session, request, verdict))
     except errors.ObjectNotFoundException:
         yield from check_reference(session, repository, branch, about)
         raise
-    # lakeFS reports success where there is no repository
+    # lakeFS reports success even if the repository does not exist
     if known is None and session.remote and not session.exactly_once:
         yield from check_reference(session, repository, branch, about)
 
 
 def _same(now: models.ObjectStats, before: models.ObjectStats) -> bool:
-    """Whether an object was not written since, its metadata included."""
+    """Return whether an object and its metadata were not written since."""
     fields = ("checksum", "mtime", "size_bytes")
     unmoved = all(getattr(now, name) == getattr(before, name) for name in fields)
     return unmoved and (now.metadata or {}) == (before.metadata or {})
 
 
-def lowered(metadata: Mapping[str, str]) -> dict[str, str]:
-    """User metadata with keys as lakeFS keeps them on every way in.
+def lower_keys(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return user metadata with lower-case keys, as lakeFS stores them.
 
     Raises:
-        TypeError: A key or a value is no string.
-        ValueError: Two keys differ in case only.
+        ValueError: Two keys differ only in case.
     """
-    for pair in metadata.items():
-        if not all(isinstance(each, str) for each in pair):
-            msg = f"metadata holds strings under strings, not {pair[1]!r:.80} under {pair[0]!r:.80}"
-            raise TypeError(msg)
-    kept = {key.lower(): value for key, value in metadata.items()}
-    if len(kept) != len(metadata):
-        msg = f"metadata keys are kept in lower case, and two of these become the same: {sorted(metadata)}"
+    lower = {key.lower(): value for key, value in metadata.items()}
+    if len(lower) != len(metadata):
+        msg = f"metadata keys are stored in lower case, and two of these become equal: {sorted(metadata)}"
         raise ValueError(msg)
-    return kept
+    return lower

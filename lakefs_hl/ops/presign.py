@@ -1,4 +1,4 @@
-"""Pre-signed URLs: whether to use them, what counts as one, and what a store's answer is worth."""
+"""Pre-signed URLs: whether to use them, and what a response of the store proves."""
 
 from __future__ import annotations
 
@@ -12,36 +12,40 @@ from lakefs_hl.spec import errors
 from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import FileSlice, Response
 
-#: A checksum that is a plain MD5, as far as its looks go.
+#: A checksum that can be an MD5.
 MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 
-def wanted(session: Session, pre_signed: bool | None) -> Op[bool]:
-    """Whether to go to the store directly: an order, or what the server can, asked for once."""
+def should_presign(session: Session, pre_signed: bool | None) -> Op[bool]:
+    """Return whether to access the store directly: as requested, else if the server can pre-sign."""
     if pre_signed is not None:
         return pre_signed
     storage = yield from server.storage(session)
     return storage.pre_sign_support
 
 
-def checked(url: str | None, uri: str) -> str:
-    """A URL that the server gave: its signature is a secret, so it hides itself.
+def require_url(url: str | None, about: str) -> str:
+    """Return a pre-signed URL of the server. It is a `Secret`, because of its signature.
+
+    Args:
+        url: The URL, if the server sent one.
+        about: What was asked, for messages.
 
     Raises:
-        UnsupportedOperationException: It gave none.
+        UnsupportedOperationException: The server sent none.
     """
     if url is None or not url.startswith(("http://", "https://")):
-        msg = f"{uri}: the server gave no pre-signed URL: pass pre_signed=False"
+        msg = f"{about}: the server sent no pre-signed URL: pass pre_signed=False"
         raise errors.UnsupportedOperationException(msg)
     return Secret(url)
 
 
-def encrypted(response: Response) -> bool:
-    """Whether the store encrypted with a key, so that its ETag is no MD5."""
-    kept = response.headers.get("x-amz-server-side-encryption", "")
-    return kept.startswith("aws:kms") or any(name.endswith("-customer-algorithm") for name in response.headers)
+def is_encrypted(response: Response) -> bool:
+    """Return whether the store encrypted the object with a key, so that its ETag is not an MD5."""
+    method = response.headers.get("x-amz-server-side-encryption", "")
+    return method.startswith("aws:kms") or any(name.endswith("-customer-algorithm") for name in response.headers)
 
 
 def length(part: bytes | memoryview | FileSlice) -> int:
-    """Bytes in a body or sink."""
+    """Return the number of bytes of a body or sink."""
     return part.length if isinstance(part, FileSlice) else len(part) if isinstance(part, bytes) else part.nbytes

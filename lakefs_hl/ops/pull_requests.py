@@ -12,7 +12,8 @@ from typing import Final, Literal, TypeAlias
 
 from lakefs_hl.ops import logged, refs, removal
 from lakefs_hl.ops.effects import Op, sleep
-from lakefs_hl.ops.retry import Session, ask, keyed, read_back
+from lakefs_hl.ops.requests import json_request
+from lakefs_hl.ops.retry import Session, ask, read_back, with_key
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import Request
@@ -74,8 +75,8 @@ def create(
     """
     about = _creating(repository, source, destination, title)
     creation = models.PullRequestCreation(title, source, destination, description or None)
-    request = keyed(session, logged.request(endpoints.CREATE_PULL_REQUEST, (repository,), creation))
-    before = yield from removal.note(session, _alike(session, repository, creation))
+    request = with_key(session, json_request(endpoints.CREATE_PULL_REQUEST, (repository,), creation))
+    before = yield from removal.look_up_before(session, _alike(session, repository, creation))
     try:
         made = yield from ask(session, models.PullRequestCreated, request, about=about)
     except errors.LakeFSException as exc:
@@ -148,7 +149,7 @@ def update(
     """
     fields = {"title": title, "description": description, "status": status}
     wanted = {name: value for name, value in fields.items() if value is not None}
-    about = f"updating pull request {id} of lakefs://{repository}"
+    about = endpoints.UPDATE_PULL_REQUEST.describe(repository, id)
     if not wanted:
         msg = f"{about}: give a title, a description or a status"
         raise ValueError(msg)
@@ -156,7 +157,7 @@ def update(
         msg = f"{about}: status must be 'open' or 'closed', not {status!r}; merge() merges a pull request"
         raise ValueError(msg)
     if status is None:
-        before = yield from removal.note(session, get(session, repository, id))
+        before = yield from removal.look_up_before(session, get(session, repository, id))
     else:
         before = yield from get(session, repository, id)
         if before.status == MERGED:
@@ -167,11 +168,11 @@ def update(
     def look() -> Op[removal.Verdict]:
         now = yield from get(session, repository, id)
         if all((getattr(now, name) or "") == value for name, value in wanted.items()):
-            return removal.Verdict.DONE
+            return removal.Verdict.APPLIED
         same = before is not None and all(getattr(now, name) == getattr(before, name) for name in wanted)
-        return removal.Verdict.SAME if same else removal.Verdict.CHANGED
+        return removal.Verdict.UNCHANGED if same else removal.Verdict.CHANGED
 
-    request = logged.request(
+    request = json_request(
         endpoints.UPDATE_PULL_REQUEST, (repository, id), models.PullRequestUpdate(title, description, status)
     )
     yield from removal.run(session, request, look, about=about)
@@ -200,8 +201,8 @@ def merge(session: Session, repository: str, id: str) -> Op[str]:
         BadRequestException: It is not open, has no changes, or the destination has uncommitted changes.
         AmbiguousOutcomeError: Outcome unknown.
     """
-    about = _merging(repository, id)
-    request = keyed(session, Request(endpoints.MERGE_PULL_REQUEST, (repository, id)))
+    about = endpoints.MERGE_PULL_REQUEST.describe(repository, id)
+    request = with_key(session, Request(endpoints.MERGE_PULL_REQUEST, (repository, id)))
     try:
         done = yield from ask(session, models.MergeResult, request, about=about)
     except errors.ConflictException as exc:
@@ -232,11 +233,11 @@ def merge_and_get(session: Session, repository: str, id: str) -> Op[models.Commi
             could not be looked up. Its ID is `result_id`.
     """
     made = yield from merge(session, repository, id)
-    return (yield from read_back(refs.commit(session, repository, made), _merging(repository, id), made))
-
-
-def _merging(repository: str, id: str) -> str:
-    return f"merging pull request {id} of lakefs://{repository}"
+    return (
+        yield from read_back(
+            refs.commit(session, repository, made), endpoints.MERGE_PULL_REQUEST.describe(repository, id), made
+        )
+    )
 
 
 def _explain(session: Session, repository: str, id: str, about: str, refused: errors.ConflictException) -> Op[None]:
@@ -271,12 +272,12 @@ def _settle(session: Session, look: Callable[[], Op[str]], unknown: errors.Ambig
     Raises:
         AmbiguousOutcomeError: It is not there in time, or a look failed.
     """
-    window, waited, step = session.policy.search_final, 0.0, logged.FIRST_STEP
+    window, waited, step = session.policy.search_final, 0.0, logged.FIRST_PAUSE_SECONDS
     found = ""
     try:
         while not (found := (yield from look())) and waited < window:
             waited += yield from sleep(0.0, min(step, window - waited))
-            step = min(logged.LAST_STEP, step * 2)
+            step = min(logged.LAST_PAUSE_SECONDS, step * 2)
     except errors.LakeFSException as exc:
         unknown.add_note(f"looking whether it was done failed too: {exc}")
     if not found:

@@ -1,13 +1,13 @@
-"""One call: authorization, retries and errors around a single request; the one retry layer there is.
+"""One call: authorization, retries and exceptions around a single request. This is the only retry layer.
 
-The policy is pure: waiting and dice are the driver's, and time is the sum of the seconds that answers report. Whether
-a try may be repeated follows from the operation's class (`Endpoint.retry`) and from what its outcome tells:
+The policy is pure: the driver waits and draws the jitter, and time is the sum of the seconds that responses report.
+Whether an attempt is retried depends on the operation's class (`Endpoint.retry`) and on the outcome:
 
-A safe, B idempotent: repeated. W last writer wins: repeated unless told not to. C conditional: repeated; a refusal
-after an unknown outcome carries `maybe_applied=None`, and the op reads back. D logged, R removing: repeated here only
-if nothing can have happened; else `ops.logged` looks for the op_id, and `ops.removal` whether what was to go is still
-what it was. E never: one try, connecting excepted. A request with an idempotency key is repeated in any class on a
-server that honours it: that server answers a repetition as it answered the first try.
+A safe, B idempotent: retried. W last writer wins: retried unless the policy forbids it. C conditional: retried; an
+error response after an unknown outcome has `maybe_applied=None`, and the op reads back. D logged, R removing: retried
+here only if nothing can have been applied; else `ops.logged` searches for the op_id, and `ops.removal` checks that what
+was to be removed is unchanged. E never: one attempt, except for failures to connect. On a server that honours
+idempotency keys a request with a key is retried in any class: such a server repeats its first response.
 """
 
 from __future__ import annotations
@@ -22,43 +22,44 @@ import msgspec
 
 from lakefs_hl.ops.auth import Authority
 from lakefs_hl.ops.effects import Op, Send, sleep
-from lakefs_hl.ops.failure import Outcome, body_of, doing, failure, is_html, meaning
+from lakefs_hl.ops.failure import Outcome, body_of, check, failure, is_html, kind_of_response
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY
 from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE
 from lakefs_hl.spec.wire import Endpoint, Request, Response, TransportError
 
 T = TypeVar("T")
 
-RETRIED: Final = frozenset({408, 425, 429, 499, 500, 502, 503, 504})
-#: Statuses between 300 and 499 after which the lake may have changed all the same: a proxy's, or a throttle's.
-_UNKNOWN: Final = frozenset({408, 425, 429, 499})
-_BUSY: Final = frozenset({429, 503})
-#: Refusals of an operation itself; 401 comes before a key is looked up.
-_SETTLING: Final = frozenset({400, 403, 404, 409, 410, 412, 422})
-#: Header of a request: the server carries out one of that key once, and answers a repetition as it did the first.
-KEY: Final = "idempotency-key"
-#: Header of a response, by which a server says what it honours beyond lakeFS.
-HONOURS: Final = "x-lakefs-hl"
+RETRYABLE: Final = frozenset({408, 425, 429, 499, 500, 502, 503, 504})
+#: Statuses of a busy server.
+BUSY: Final = frozenset({429, 503})
+#: Statuses between 300 and 499 after which the request may have been applied: sent by a proxy or a rate limit.
+_OUTCOME_UNKNOWN: Final = frozenset({408, 425, 429, 499})
+#: Statuses of the operation itself. 401 is not one: it is sent before a key is looked up.
+_CONCLUSIVE: Final = frozenset({400, 403, 404, 409, 410, 412, 422})
+#: Tokens of the retry budget that a retry costs, and one after a timeout.
+RETRY_COST: Final = 5
+_TIMEOUT_COST: Final = 10
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often and how long; seconds.
+    """Retries and timeouts. All times are in seconds.
 
     Attributes:
-        attempts: Tries of an operation that may be repeated.
-        logged_attempts: Tries of a commit, merge, revert: each but the first after a look into the log.
-        timeout: Read timeout; None leaves it to the operation's row.
-        connect: Connect timeout; None leaves it to the transport.
-        deadline: The whole call of a face, which may be many requests, transfers included: drivers hold it. None leaves
-            each request to its row, where a transfer has none.
-        base: First back-off.
-        base_busy: First back-off when the server says that it is busy.
-        growth: Factor by which the back-off grows with each try.
-        cap: Longest back-off.
+        attempts: Maximum attempts of a retryable operation.
+        logged_attempts: Maximum attempts of a commit, merge or revert. Each retry follows a search of the log.
+        timeout: Read timeout. Defaults to that of the operation's row.
+        connect: Connect timeout. Defaults to the transport's.
+        deadline: Deadline of a whole method call, with all its requests and transfers; enforced by drivers. Defaults to
+            a deadline per request from its row, where a transfer has none.
+        base: First backoff.
+        base_busy: First backoff if the server reports that it is busy.
+        growth: Factor of the backoff per attempt.
+        cap: Longest backoff.
         hint_cap: Longest Retry-After that is waited for.
-        retry_overwrites: Whether a write is repeated that could overtake another writer's.
-        search: How long a lost commit is looked for in the log before it is sent again.
-        search_final: The same where sending again is not safe.
+        retry_overwrites: Whether to retry a write that could overwrite a later write of others.
+        search: How long to search the log for a commit with a lost response before retrying it.
+        search_final: The same for a commit that is not safe to retry.
     """
 
     attempts: int = 5
@@ -76,19 +77,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     search_final: float = 30.0
 
     def backoff(self, tries: int, *, busy: bool) -> float:
-        """The upper end of the wait after `tries` tries."""
+        """Return the longest wait after `tries` attempts, in seconds."""
         try:
-            return min(self.cap, (self.base_busy if busy else self.base) * self.growth ** (tries - 1))
+            return float(min(self.cap, (self.base_busy if busy else self.base) * self.growth ** (tries - 1)))
         except OverflowError:
             return self.cap
 
     def limit(self, endpoint: Endpoint) -> float:
-        """How long a call of this operation may take: what was set goes before the row's, shorter or longer."""
-        return endpoint.pace.deadline if self.deadline is None else self.deadline
+        """Return the deadline of an operation in seconds. The policy's wins over the row's."""
+        return endpoint.timeouts.deadline if self.deadline is None else self.deadline
 
 
 class Budget:
-    """Tokens shared by all calls of a client: a retry costs, a success gives back; empty, nothing is repeated."""
+    """Retry tokens shared by all calls of a client. A retry spends tokens, a success returns them."""
 
     __slots__ = ("_left", "_lock", "_size")
 
@@ -98,11 +99,11 @@ class Budget:
 
     @property
     def left(self) -> int:
-        """Tokens left."""
+        """Number of tokens left."""
         return self._left
 
     def spend(self, cost: int) -> bool:
-        """Takes `cost` tokens, or says that there are not enough."""
+        """Spend tokens; return False if there are not enough."""
         with self._lock:
             if self._left < cost:
                 return False
@@ -110,42 +111,52 @@ class Budget:
             return True
 
     def refill(self, tokens: int) -> None:
-        """Gives tokens back after a success."""
+        """Return tokens after a success."""
         if self._left < self._size:
             with self._lock:
                 self._left = min(self._size, self._left + tokens)
 
 
 class Session:
-    """What every op of a client shares; ops hold no other state.
+    """State that all ops of a client share. Ops have no other state.
 
     Attributes:
-        authority: Who we are.
-        policy: How often and how long.
+        authority: Credentials of the client.
+        policy: Retries and timeouts.
         budget: The client's retry tokens.
-        where: The endpoint, for messages; "" in process.
-        storage: The server's storage configuration once it was asked for.
-        exactly_once: Whether the server says that it honours `Idempotency-Key`; None while that is unknown. Of no use
-            in process, where no answer is lost.
-        keys_arrive: Whether the key of a request of ours came back; None while none was answered.
-        date: The server's own clock in its last answer, an HTTP date; "" while there is none.
-        new_key: Makes an idempotency key that nobody else has.
+        endpoint: The endpoint, for messages; "" in process.
+        storage: The server's storage configuration, once it was requested.
+        exactly_once: Whether the server reports that it honours `Idempotency-Key`. None while unknown. Unused in
+            process, where no response can be lost.
+        keys_arrive: Whether the server sent back the key of a request. None before the first response to one.
+        date: The server's clock in its last response, as an HTTP date; "" while unknown.
+        new_key: Returns a new, unique idempotency key.
     """
 
-    __slots__ = ("authority", "budget", "date", "exactly_once", "keys_arrive", "new_key", "policy", "storage", "where")
+    __slots__ = (
+        "authority",
+        "budget",
+        "date",
+        "endpoint",
+        "exactly_once",
+        "keys_arrive",
+        "new_key",
+        "policy",
+        "storage",
+    )
 
     def __init__(
         self,
         authority: Authority,
         policy: Policy | None = None,
         *,
-        where: str = "",
+        endpoint: str = "",
         new_key: Callable[[], str] | None = None,
     ) -> None:
         self.authority = authority
         self.policy = policy or Policy()
         self.budget = Budget()
-        self.where = where
+        self.endpoint = endpoint
         self.storage: models.StorageConfig | None = None
         self.exactly_once: bool | None = None
         self.keys_arrive: bool | None = None
@@ -154,164 +165,143 @@ class Session:
 
     @property
     def remote(self) -> bool:
-        """Whether an answer can be lost on its way."""
-        return bool(self.where)
+        """Whether there is a network, on which a response can be lost."""
+        return bool(self.endpoint)
 
     @property
     def repeats(self) -> bool:
-        """Whether a request with a key may be sent again whatever became of it: the server honours and gets keys."""
+        """Whether a request with a key is safe to retry after any outcome: the server honours and receives keys."""
         return self.exactly_once is True and self.keys_arrive is True
 
     def learn(self, request: Request, response: Response) -> None:
-        """Note what an answer tells of its server, and of what lies in between."""
+        """Record what a response reveals about the server, and about proxies in between."""
         self.date = response.headers.get("date") or self.date
-        if KEY in response.headers.get(HONOURS, ""):
-            key = request.headers.get(KEY)
+        if IDEMPOTENCY_KEY in response.headers.get(CAPABILITIES, ""):
+            key = request.headers.get(IDEMPOTENCY_KEY)
             if key is not None:
-                self.keys_arrive = response.headers.get(KEY) == key
+                self.keys_arrive = response.headers.get(IDEMPOTENCY_KEY) == key
             self.exactly_once = self.keys_arrive is not False
-        elif self.exactly_once is None and response.status < 300:  # a refusal may be a proxy's
+        elif self.exactly_once is None and response.status < 300:  # an error response may be a proxy's
             self.exactly_once = False
 
     def copy(self, policy: Policy) -> Session:
-        """The same session under another policy."""
-        other = Session(self.authority, policy, where=self.where, new_key=self.new_key)
+        """Return a session with another policy that shares the budget."""
+        other = Session(self.authority, policy, endpoint=self.endpoint, new_key=self.new_key)
         other.budget, other.storage = self.budget, self.storage
         other.exactly_once, other.keys_arrive, other.date = self.exactly_once, self.keys_arrive, self.date
         return other
 
 
-def keyed(session: Session, request: Request, key: str = "") -> Request:
-    """The request with an idempotency key; unchanged in process, where it is of no use.
+def with_key(session: Session, request: Request, key: str = "") -> Request:
+    """Return the request with an idempotency key; unchanged in process, where keys have no use.
 
     Args:
-        session: The client's.
-        request: What to send.
-        key: The key; "" makes one.
+        session: The client's session.
+        request: The request.
+        key: The key; "" generates one.
     """
     if not session.remote:
         return request
     key = key or (session.new_key() if session.new_key else "")
-    return msgspec.structs.replace(request, headers={**request.headers, KEY: key}) if key else request
+    return msgspec.structs.replace(request, headers={**request.headers, IDEMPOTENCY_KEY: key}) if key else request
 
 
-def call(
-    session: Session, request: Request, *, about: str = "", repeat: bool = True, attempts: int | None = None
-) -> Op[Response]:
-    """Makes a request until it is answered for good; returns the answer only if the row says it is a success.
+def call(session: Session, request: Request, *, about: str = "", attempts: int | None = None) -> Op[Response]:
+    """Send a request, with retries, and return its successful response.
 
     Args:
-        session: The client's.
-        request: What to send, the same bytes in every try.
-        about: What is being done, for messages; "" says it by the request.
-        repeat: False forbids to repeat what may have been applied.
-        attempts: At most so many tries instead of the policy's.
+        session: The client's session.
+        request: The request. Every attempt sends the same bytes.
+        about: What was asked, for messages; "" means the words of the request.
+        attempts: Maximum attempts instead of the policy's.
+
+    Returns:
+        The response, with a status that the row lists as a success.
 
     Raises:
-        TypeError: A name or a path is no string; nothing was sent.
-        ValueError: It holds half a character; nothing was sent.
-        ServerException: The server said no.
-        TransportException: No answer came.
-        AmbiguousOutcomeError: Nobody knows, and the operation must not be repeated.
+        ServerException: The server returned an error response.
+        TransportException: No response was received.
+        AmbiguousOutcomeError: The outcome is unknown, and the operation is not safe to retry.
     """
-    for name, value in request.query.items():
-        _check_text(request, name, value)
-    for value in request.params:
-        _check_text(request, "a name", value)
     authority = session.authority
     if authority.current[1] is None and authority.renewable and not (request.endpoint.public or request.url):
         yield from authority.renew(authority.current[0], partial(call, session))
     generation = authority.current[0]
     outcome: Outcome
     try:
-        response: Response = yield Send(_signed(session, request))
+        response: Response = yield Send(_authorize(session, request))
     except TransportError as exc:
         outcome = exc
     else:
-        if session.where and request.url is None:
+        if session.remote and request.url is None:
             session.learn(request, response)
         if response.status in request.endpoint.ok:
             session.budget.refill(1)
             return response
         outcome = response
-    if session.exactly_once and KEY in request.headers and maybe_applied(request, outcome):
-        yield from _prove(session, request)
-    tries = _Tries(session, request, about, repeat=repeat, attempts=attempts)
-    return (yield from _again(tries, outcome, generation))
+    if session.exactly_once and IDEMPOTENCY_KEY in request.headers and maybe_applied(request, outcome):
+        yield from _check_keys_arrive(session, request)
+    made = _Attempts(session, request, about, limit=attempts)
+    return (yield from _retry(made, outcome, generation))
 
 
-def _prove(session: Session, request: Request) -> Op[None]:
-    """Ask whether keys reach the server before one is relied on: a proxy may drop headers that it does not know."""
+def _check_keys_arrive(session: Session, request: Request) -> Op[None]:
+    """Check that keys reach the server before relying on one: a proxy may drop headers that it does not know."""
     if session.keys_arrive is not None:
         return
-    probe = Request(endpoints.HEALTH_CHECK, headers={KEY: request.headers[KEY]})
+    probe = Request(endpoints.HEALTH_CHECK, headers={IDEMPOTENCY_KEY: request.headers[IDEMPOTENCY_KEY]})
     try:
-        answer: Response = yield Send(_signed(session, probe))
+        response: Response = yield Send(_authorize(session, probe))
     except TransportError:
-        return  # not known, so it is not relied on
-    session.learn(probe, answer)
-
-
-def _check_text(request: Request, name: str, value: object) -> None:
-    """Refuses what is no text: written into a URL as it prints, it would name something else."""
-    if isinstance(value, str):
-        if value.isascii():
-            return
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            msg = f"{request.endpoint.operation}: {name}={value!a:.80} holds half a surrogate pair, which is no text"
-            raise ValueError(msg) from None
-    elif isinstance(value, tuple):
-        for part in value:
-            _check_text(request, name, part)
-    else:
-        hint = "; the order is upload(data, path)" if request.endpoint.operation == "uploadObject" else ""
-        msg = f"{request.endpoint.operation}: {name} must be a string, not {type(value).__name__}: {value!r:.80}{hint}"
-        raise TypeError(msg)
+        return  # still unknown, so keys are not relied on
+    session.learn(probe, response)
 
 
 def ask(session: Session, kind: type[T], request: Request, *, about: str = "") -> Op[T]:
-    """A call that is answered by a record."""
+    """Send a request, with retries, and return the record in its response."""
     response = yield from call(session, request, about=about)
     return read(session, kind, request, response, about=about)
 
 
 def read(session: Session, kind: type[T], request: Request, response: Response, *, about: str = "") -> T:
-    """Reads the record of an answer, or says that this is no lakeFS."""
+    """Decode the record in a response.
+
+    Raises:
+        ProtocolException: The response has no such record, so the server is not lakeFS.
+    """
     try:
         return models.decode(kind, body_of(response))
     except msgspec.DecodeError as exc:
-        came = (
+        content = (
             "a web page" if is_html(response) else f"{response.headers.get('content-type') or 'untyped content'}: {exc}"
         )
         error = errors.ProtocolException(
-            f"{about or doing(request)}: HTTP {response.status} came with {came}, not with lakeFS's record; "
-            f"is the endpoint{' ' + session.where if session.where else ''} right?"
+            f"{about or request.describe()}: HTTP {response.status} with {content}, not with lakeFS's record; "
+            f"{check(session.endpoint)}"
         )
         error.maybe_applied = None if request.endpoint.retry != "A" else False
         raise error from None
 
 
 def check_page(session: Session, request: Request, response: Response, *, about: str = "") -> None:
-    """Refuse a web page where a success needs no record: a captive portal or a proxy has answered.
+    """Check that a successful response without a record is not a web page of a captive portal or a proxy.
 
     Raises:
-        ProtocolException: It is one; whether the request reached the server is unknown.
+        ProtocolException: It is a web page. Whether the request reached the server is unknown.
     """
     kind, start = response.headers.get("content-type", ""), body_of(response)[:200].lstrip().lower()
     if "text/html" in kind or start.startswith((b"<!doctype html", b"<html")):
-        where = f" {session.where}" if session.where and request.url is None else ""
+        advice = check(session.endpoint if request.url is None else "")
         error = errors.ProtocolException(
-            f"{about or doing(request)}: a web page came with HTTP {response.status}; is the endpoint{where} right, "
-            "and no proxy or login page in between?"
+            f"{about or request.describe()}: HTTP {response.status} with a web page; {advice}, and that no proxy or "
+            "login page is in between"
         )
         error.maybe_applied = None
         raise error
 
 
 def attempt(op: Op[T]) -> Op[T | errors.LakeFSException]:
-    """Runs an op and returns its failure instead of raising it: for a Gather that wants all outcomes."""
+    """Run an op and return its exception instead of raising it, for a Gather that needs all outcomes."""
     try:
         return (yield from op)
     except errors.LakeFSException as exc:
@@ -342,19 +332,19 @@ def read_back(op: Op[T], about: str, result_id: str) -> Op[T]:
 
 
 def maybe_applied(request: Request, outcome: Outcome) -> bool:
-    """Whether a failed try may have changed something all the same."""
+    """Return whether a failed attempt may have been applied."""
     if isinstance(outcome, TransportError):
         return outcome.applied is None
-    if outcome.status == 429:  # a throttled ref did not move; a staged write may lie where a commit takes it
+    if outcome.status == 429:  # a rate-limited ref did not move; a staged write may have been written before the limit
         return request.endpoint.retry in "BWR"
     if outcome.status == 500 and request.endpoint.retry in "CDR":
-        return meaning(request, outcome) not in NOTHING_DONE
-    refused = 300 <= outcome.status < 500 and outcome.status not in _UNKNOWN
-    return not refused and outcome.status not in (501, 505, 507)
+        return kind_of_response(request, outcome) not in NOTHING_DONE
+    rejected = 300 <= outcome.status < 500 and outcome.status not in _OUTCOME_UNKNOWN
+    return not rejected and outcome.status not in (501, 505, 507)
 
 
 def retry_after(response: Response) -> float | None:
-    """The server's hint in seconds; a date is counted from the answer's own."""
+    """Return the seconds of a Retry-After header. A date is relative to the response's own date."""
     hint = response.headers.get("retry-after", "").strip()
     if hint.isdecimal():
         return float(hint)
@@ -365,13 +355,13 @@ def retry_after(response: Response) -> float | None:
     return max(0.0, wait.total_seconds())
 
 
-def _signed(session: Session, request: Request, left: float | None = None) -> Request:
-    """The request with our authorization, never for a foreign URL, and with the times that are not its row's.
+def _authorize(session: Session, request: Request, left: float | None = None) -> Request:
+    """Return the request with our authorization, unless it has a pre-signed URL, and with the policy's timeouts.
 
     Args:
-        session: The client's.
-        request: What to send.
-        left: Seconds left for the call; None in its first try.
+        session: The client's session.
+        request: The request.
+        left: Seconds left for the call; None in its first attempt.
     """
     policy = session.policy
     authorization = None if request.url is not None or request.endpoint.public else session.authority.current[1]
@@ -386,91 +376,107 @@ def _signed(session: Session, request: Request, left: float | None = None) -> Re
     )
 
 
-class _Tries:
-    """What one call has been through, and what it may still do."""
+class _Attempts:
+    """The attempts of one call, and the decision whether there is another one."""
 
-    __slots__ = ("about", "attempts", "elapsed", "limit", "renewed", "repeat", "request", "session", "spent", "unknown")
+    __slots__ = (
+        "about",
+        "attempts",
+        "elapsed",
+        "is_safe",
+        "limit",
+        "renewed",
+        "request",
+        "session",
+        "spent",
+        "unknown",
+    )
 
-    def __init__(self, session: Session, request: Request, about: str, *, repeat: bool, attempts: int | None) -> None:
-        kind, policy = request.endpoint.retry, session.policy
+    def __init__(self, session: Session, request: Request, about: str, *, limit: int | None) -> None:
+        retry, policy = request.endpoint.retry, session.policy
         self.session, self.request, self.about = session, request, about
-        self.repeat = self._once or (repeat and kind in "ABWC" and (kind != "W" or policy.retry_overwrites))
-        self.limit = attempts or (policy.logged_attempts if kind == "D" and not self._once else policy.attempts)
+        self.is_safe = self._is_once or (retry in "ABWC" and (retry != "W" or policy.retry_overwrites))
+        self.limit = limit or (policy.logged_attempts if retry == "D" and not self._is_once else policy.attempts)
         self.attempts: list[errors.Attempt] = []
         self.elapsed, self.spent, self.unknown, self.renewed = 0.0, 0, False, False
 
     @property
-    def _once(self) -> bool:
-        """Whether the server carries this request out once however often it is sent."""
-        return self.session.repeats and KEY in self.request.headers
+    def _is_once(self) -> bool:
+        """Whether the server executes this request once, however often it is sent."""
+        return self.session.repeats and IDEMPOTENCY_KEY in self.request.headers
 
     @property
     def left(self) -> float:
-        """Seconds to the deadline."""
+        """Seconds until the deadline."""
         return self.session.policy.limit(self.request.endpoint) - self.elapsed
 
-    def note(self, outcome: Outcome) -> None:
-        """Writes a try down."""
-        told = str(outcome.status) if isinstance(outcome, Response) else f"{outcome.kind} ({outcome.phase})"
-        self.attempts.append(errors.Attempt(told, outcome.seconds))
+    def add(self, outcome: Outcome) -> None:
+        """Record an attempt."""
+        text = str(outcome.status) if isinstance(outcome, Response) else f"{outcome.kind} ({outcome.phase})"
+        self.attempts.append(errors.Attempt(text, outcome.seconds))
         self.elapsed += outcome.seconds
         self.unknown = self.unknown or maybe_applied(self.request, outcome)
 
     def renews(self, outcome: Outcome) -> bool:
-        """Whether this is the 401 after which a new token is worth one more try."""
-        first, self.renewed = (
-            not self.renewed,
-            self.renewed or (isinstance(outcome, Response) and outcome.status == 401),
-        )
-        foreign = self.request.url is not None or self.request.endpoint.public
-        return first and self.renewed and self.session.authority.renewable and not foreign
+        """Return whether this is the first 401, after which a new token is worth another attempt."""
+        unauthorized = isinstance(outcome, Response) and outcome.status == 401
+        first, self.renewed = not self.renewed, self.renewed or unauthorized
+        is_anonymous = self.request.url is not None or self.request.endpoint.public
+        return first and self.renewed and self.session.authority.renewable and not is_anonymous
 
     def wait(self, outcome: Outcome) -> tuple[float, float]:
-        """How long to wait before the next try: at most with dice, at least; raises if the call is over."""
-        busy = isinstance(outcome, Response) and outcome.status in _BUSY
+        """Return the longest and the shortest wait before the next attempt, in seconds.
+
+        Raises:
+            LakeFSException: There is no further attempt.
+        """
+        busy = isinstance(outcome, Response) and outcome.status in BUSY
         hint = (retry_after(outcome) if isinstance(outcome, Response) else None) or 0.0
-        if not self._may_repeat(outcome) or len(self.attempts) >= self.limit:
+        if not self._is_retryable(outcome) or len(self.attempts) >= self.limit:
             self.give_up(outcome)
         if hint > self.session.policy.hint_cap or hint >= self.left:
             self.give_up(outcome)
-        cost = 10 if isinstance(outcome, TransportError) and outcome.kind == "timeout" else 5
+        cost = _TIMEOUT_COST if isinstance(outcome, TransportError) and outcome.kind == "timeout" else RETRY_COST
         if not self.session.budget.spend(cost):
             self.give_up(outcome, exhausted=True)
         self.spent += cost
         return min(self.session.policy.backoff(len(self.attempts), busy=busy), self.left), hint
 
-    def _may_repeat(self, outcome: Outcome) -> bool:
+    def _is_retryable(self, outcome: Outcome) -> bool:
         if isinstance(outcome, TransportError):
-            partial_read = self.request.sink is not None and outcome.received > 0  # ops.transfer goes on from there
-            return outcome.retry and not partial_read and (self.repeat or outcome.applied is False)
-        if outcome.status not in RETRIED or (outcome.status == 500 and meaning(self.request, outcome) in FINAL):
+            is_partial = self.request.sink is not None and outcome.received > 0  # ops.transfer resumes it
+            return outcome.retry and not is_partial and (self.is_safe or outcome.applied is False)
+        if outcome.status not in RETRYABLE:
+            return False
+        if outcome.status == 500 and kind_of_response(self.request, outcome) in FINAL:
             return False
         never = self.request.endpoint.retry == "E"
-        return self.repeat or not (never or maybe_applied(self.request, outcome))
+        return self.is_safe or not (never or maybe_applied(self.request, outcome))
 
-    def _settles(self, outcome: Outcome) -> bool:
-        """Whether a refusal is that of every try: a server that honours keys looks a key up before it refuses."""
+    def _is_conclusive(self, outcome: Outcome) -> bool:
+        """Return whether an error response holds for every attempt: a server looks a key up before it rejects it."""
         return (
-            self._once
+            self._is_once
             and isinstance(outcome, Response)
-            and outcome.status in _SETTLING
-            and outcome.headers.get(KEY) == self.request.headers[KEY]
+            and outcome.status in _CONCLUSIVE
+            and outcome.headers.get(IDEMPOTENCY_KEY) == self.request.headers[IDEMPOTENCY_KEY]
         )
 
     def give_up(self, outcome: Outcome, *, exhausted: bool = False) -> NoReturn:
-        """Raises the error of the call."""
-        error = failure(self.request, outcome, self.about, self.session.where)
-        unknown = self.unknown and self.request.endpoint.retry != "A" and not self._settles(outcome)
-        if unknown and self.request.endpoint.retry in "EWR" and not self.repeat:
-            about = self.about or doing(self.request)
+        """Raise the exception of the call."""
+        error = failure(self.request, outcome, self.about, self.session.endpoint)
+        unknown = self.unknown and self.request.endpoint.retry != "A" and not self._is_conclusive(outcome)
+        if unknown and self.request.endpoint.retry in "EWR" and not self.is_safe:
+            about = self.about or self.request.describe()
             cause = error
             error = errors.AmbiguousOutcomeError(
-                f"{about}: outcome unknown: the request may have been applied and is not safe to repeat; look first "
-                f"({cause})"
+                f"{about}: outcome unknown: the request may have been applied and is not safe to repeat; check the "
+                f"current state before retrying ({cause})"
             )
             error.__cause__ = cause
         if len(self.attempts) > 1:
-            error.args = (f"{error}; gave up after {len(self.attempts)} tries in {self.elapsed:.1f} s", *error.args[1:])
+            text = f"{error}; gave up after {len(self.attempts)} attempts in {self.elapsed:.1f} s"
+            error.args = (text, *error.args[1:])
         if isinstance(outcome, Response) and isinstance(error, errors.ServerException):
             error.retry_after = retry_after(outcome)
         error.retry_budget_exhausted = exhausted
@@ -478,26 +484,26 @@ class _Tries:
         raise error
 
 
-def _again(tries: _Tries, outcome: Outcome, generation: int) -> Op[Response]:
-    """The slow path: what to do after a first try that was no success."""
-    session, request = tries.session, tries.request
+def _retry(attempts: _Attempts, outcome: Outcome, generation: int) -> Op[Response]:
+    """Retry a request until it succeeds, after a first attempt that did not."""
+    session, request = attempts.session, attempts.request
     while True:
-        tries.note(outcome)
-        if tries.renews(outcome):
+        attempts.add(outcome)
+        if attempts.renews(outcome):
             yield from session.authority.renew(generation, partial(call, session))
         else:
-            upto, atleast = tries.wait(outcome)
-            tries.elapsed += yield from sleep(upto, atleast)
-            if tries.left <= 0:
-                tries.give_up(outcome)
+            upto, atleast = attempts.wait(outcome)
+            attempts.elapsed += yield from sleep(upto, atleast)
+            if attempts.left <= 0:
+                attempts.give_up(outcome)
         generation = session.authority.current[0]
         try:
-            outcome = yield Send(_signed(session, request, tries.left))
+            outcome = yield Send(_authorize(session, request, attempts.left))
         except TransportError as exc:
             outcome = exc
         if isinstance(outcome, Response):
-            if session.where and request.url is None:
+            if session.remote and request.url is None:
                 session.learn(request, outcome)
             if outcome.status in request.endpoint.ok:
-                session.budget.refill(tries.spent)
+                session.budget.refill(attempts.spent)
                 return outcome

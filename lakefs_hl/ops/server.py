@@ -1,4 +1,4 @@
-"""The server: what it is, what it can, whether it is well."""
+"""The server: configuration, version, health."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Final, NamedTuple
 from lakefs_hl.ops.effects import Op, once
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
-from lakefs_hl.spec.wire import READ_ONLY, Request
+from lakefs_hl.spec.headers import READ_ONLY
+from lakefs_hl.spec.wire import Request
 
-#: A server that says so knows us, and has no such call for us.
-_MAY_NOT_ASK: Final = (errors.ForbiddenException, errors.NotFoundException, errors.UnsupportedOperationException)
+#: A server with one of these responses accepts the credentials, but not this call.
+_NOT_OFFERED: Final = (errors.ForbiddenException, errors.NotFoundException, errors.UnsupportedOperationException)
 
 
 class Health(NamedTuple):
-    """How a server is, and whom it takes a client for.
+    """Health of a server, and the user that it takes the client for.
 
     Attributes:
-        ok: Whether the server calls itself healthy.
-        version: Its version; None if it does not tell a caller that it does not know.
+        ok: Whether the server reports that it is healthy.
+        version: Its version. None if it does not report it to this caller.
         authenticated: Whether it accepts the client's credentials.
-        user: The user's id; of an embedded lake the committer. None if the server does not tell.
-        latency: Seconds that the health check took.
-        read_only: Whether an embedded lake has stopped taking writes; None if the server does not tell.
+        user: The user's ID; of an embedded lake, the committer. None if the server does not report it.
+        latency: Duration of the health check in seconds.
+        read_only: Whether an embedded lake no longer accepts writes. None if the server does not report it.
     """
 
     ok: bool = False
@@ -34,16 +35,16 @@ class Health(NamedTuple):
 
 
 def config(session: Session) -> Op[models.Config]:
-    """The whole configuration."""
+    """Return the server's configuration."""
     return (yield from ask(session, models.Config, Request(endpoints.GET_CONFIG)))
 
 
 def storage(session: Session) -> Op[models.StorageConfig]:
-    """The block store's configuration, asked for once per session."""
+    """Return the storage configuration, requested once per session."""
     if session.storage is None:
         yield from once(("storage", id(session)), _storage(session))
     found = session.storage
-    if found is None:  # the run that we shared belonged to a client that has the same id no more
+    if found is None:  # the shared run was that of another session, whose id() was reused
         found = yield from _storage(session)
     return found
 
@@ -53,7 +54,7 @@ def _storage(session: Session) -> Op[models.StorageConfig]:
         return session.storage
     try:
         found = yield from ask(session, models.StorageConfig, Request(endpoints.GET_STORAGE_CONFIG))
-    except errors.UnsupportedOperationException:  # a server that has dropped the deprecated call
+    except errors.UnsupportedOperationException:  # a server without the deprecated call
         whole = yield from config(session)
         if whole.storage_config is None:
             raise
@@ -63,48 +64,53 @@ def _storage(session: Session) -> Op[models.StorageConfig]:
 
 
 def version(session: Session) -> Op[str]:
-    """The server's version; "" if it does not tell."""
+    """Return the server's version; "" if it does not report it."""
     found = yield from ask(session, models.VersionConfig, Request(endpoints.GET_LAKEFS_VERSION))
     return found.version or ""
 
 
 def health(session: Session) -> Op[Health]:
-    """How the server is, and whom it takes us for.
+    """Return the health of the server, and the user that it takes the client for.
 
     Raises:
-        TransportException: There is no such server.
+        TransportException: No response was received.
     """
     request = Request(endpoints.HEALTH_CHECK)
     try:
         response = yield from call(session, request)
     except errors.ServerException:
         return Health()
-    said = response.headers.get(READ_ONLY)
+    read_only = response.headers.get(READ_ONLY)
+    user: str | None
     try:
-        who, told = yield from _who(session)
+        user, version = yield from _who(session)
     except errors.NotAuthorizedException:
-        who, told = None, None
+        user, version = None, None
     return Health(
         ok=True,
-        version=told,
-        authenticated=who is not None,
-        user=who or None,
+        version=version,
+        authenticated=user is not None,
+        user=user or None,
         latency=response.seconds,
-        read_only=None if said is None else said == "true",
+        read_only=None if read_only is None else read_only == "true",
     )
 
 
 def _who(session: Session) -> Op[tuple[str, str | None]]:
-    """Our user's id, "" if the server does not tell, and the server's version; 401 if it does not know us."""
+    """Return the user's ID, "" if the server does not report it, and the server's version.
+
+    Raises:
+        NotAuthorizedException: The server does not accept the credentials.
+    """
     try:
-        told: str | None = (yield from version(session)) or None
-    except _MAY_NOT_ASK:
-        told = None
+        number: str | None = (yield from version(session)) or None
+    except _NOT_OFFERED:
+        number = None
     try:
         user = (yield from ask(session, models.CurrentUser, Request(endpoints.GET_CURRENT_USER))).user
-    except (*_MAY_NOT_ASK, errors.ProtocolException):
-        return "", told
-    if not user.id:  # lakeFS answers nobody too
-        msg = "the server takes us for nobody"
+    except (*_NOT_OFFERED, errors.ProtocolException):
+        return "", number
+    if not user.id:  # lakeFS responds to anonymous callers too
+        msg = f"{endpoints.GET_CURRENT_USER.describe()}: the server takes the caller for an anonymous user"
         raise errors.NotAuthorizedException(msg)
-    return user.id, told
+    return user.id, number

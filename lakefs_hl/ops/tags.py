@@ -1,10 +1,11 @@
-"""Tags: names of commits that never move."""
+"""Tags: create, look up, list, delete. A tag never moves."""
 
 from __future__ import annotations
 
-from lakefs_hl.ops import logged, removal
+from lakefs_hl.ops import removal
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.refs import pin
+from lakefs_hl.ops.requests import json_request, page_query
 from lakefs_hl.ops.retry import Session, ask
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
@@ -12,7 +13,7 @@ from lakefs_hl.spec.wire import Request
 
 
 def get(session: Session, repository: str, tag: str) -> Op[models.Ref]:
-    """The tag and its commit."""
+    """Return a tag and its commit."""
     return (yield from ask(session, models.Ref, Request(endpoints.GET_TAG, (repository, tag))))
 
 
@@ -32,20 +33,16 @@ def exists(session: Session, repository: str, tag: str) -> Op[bool]:
 
 
 def page(session: Session, repository: str, after: str, amount: int, *, prefix: str = "") -> Op[models.RefPage]:
-    """One page of tags."""
-    query = {"amount": str(amount)}
-    if after:
-        query["after"] = after
-    if prefix:
-        query["prefix"] = prefix
-    return (yield from ask(session, models.RefPage, Request(endpoints.LIST_TAGS, (repository,), query)))
+    """Return one page of tags."""
+    request = Request(endpoints.LIST_TAGS, (repository,), page_query(after, amount, prefix=prefix))
+    return (yield from ask(session, models.RefPage, request))
 
 
 def create(session: Session, repository: str, tag: str, ref: str, *, exist_ok: bool = False) -> Op[models.Ref]:
-    """Tags the commit that `ref` stands for now; with `exist_ok` a tag that is there must be on that commit."""
-    about = f"creating tag {tag!r} at {ref!r} in lakefs://{repository}"
+    """Create a tag at the commit that `ref` resolves to now. With `exist_ok` an existing tag must be at that commit."""
+    about = endpoints.CREATE_TAG.describe(repository, id=tag, target=ref)
     pinned = yield from pin(session, repository, ref, about=about)
-    request = logged.request(endpoints.CREATE_TAG, (repository,), models.TagCreation(tag, pinned))
+    request = json_request(endpoints.CREATE_TAG, (repository,), models.TagCreation(tag, pinned))
     try:
         return (yield from ask(session, models.Ref, request, about=about))
     except errors.LakeFSException as exc:
@@ -55,13 +52,13 @@ def create(session: Session, repository: str, tag: str, ref: str, *, exist_ok: b
         found = yield from _look(session, repository, tag, exc)
         if found.commit_id == pinned:
             return found
-        earlier = "" if exc.maybe_applied is False else ", perhaps by an earlier try of this call"
-        exc.args = (f"{exc}; a tag of this name is there at {found.commit_id}, not at {pinned}{earlier}",)
+        earlier = "" if exc.maybe_applied is False else ", perhaps created by an earlier attempt"
+        exc.args = (f"{exc}; a tag of this name exists at {found.commit_id}, not at {pinned}{earlier}",)
         raise
 
 
 def _look(session: Session, repository: str, tag: str, failed: errors.LakeFSException) -> Op[models.Ref]:
-    """The tag that a failed creation may have made; else its failure."""
+    """Return the tag that a failed creation may have made. If there is none, raise the failure."""
     try:
         return (yield from get(session, repository, tag))
     except errors.LakeFSException:
@@ -69,18 +66,18 @@ def _look(session: Session, repository: str, tag: str, failed: errors.LakeFSExce
 
 
 def delete(session: Session, repository: str, tag: str) -> Op[None]:
-    """Deletes a tag; its commit stays.
+    """Delete a tag. Its commit is kept.
 
-    When the answer is lost: sent again only if the tag is still at the same commit.
+    If the response is lost, the request is retried only if the tag is still at the same commit.
     """
-    before = yield from removal.note(session, get(session, repository, tag))
+    before = yield from removal.look_up_before(session, get(session, repository, tag))
 
     def look() -> Op[removal.Verdict]:
         try:
             now = yield from get(session, repository, tag)
         except errors.NotFoundException:
-            return removal.Verdict.DONE
+            return removal.Verdict.APPLIED
         same = before is not None and now.commit_id == before.commit_id
-        return removal.Verdict.SAME if same else removal.Verdict.CHANGED
+        return removal.Verdict.UNCHANGED if same else removal.Verdict.CHANGED
 
     yield from removal.run(session, Request(endpoints.DELETE_TAG, (repository, tag)), look)

@@ -1,15 +1,15 @@
-"""Transactions: an ephemeral branch, one commit, one merge; all of it or nothing.
+"""Transactions: an ephemeral branch, one commit, one merge. All changes are applied, or none.
 
-0 pin the destination's head → 1 a hidden branch `tx-<destination>-<32 hex>` from it → 2 the user writes → 3 commit →
-4 merge the commit's id: **the only commit point** → 5 tag the merge commit → 6 delete the branch.
+0 pin the destination's head → 1 create a hidden branch `tx-<destination>-<32 hex>` from it → 2 the user writes →
+3 commit → 4 merge the commit's ID: **the only commit point** → 5 tag the merge commit → 6 delete the branch.
 
-States: NEW, OPEN, then COMMITTED, ABORTED or UNKNOWN. Once a merge is known, COMMITTED is for ever and what fails after
-it is told, never undone. On a failure before it the branch is kept and named, unless `delete_on_error` or unless there
-is nothing on it. An interruption passes as itself, with a note of what became of the transaction. It can land between
-any two lines, so whoever drives these ops runs `settle` until it has ended.
+States: NEW, OPEN, then COMMITTED, ABORTED or UNKNOWN. After a successful merge the state stays COMMITTED, and later
+failures are reported but undo nothing. After an earlier failure the branch is kept and named, unless `delete_on_error`
+is set or the branch has no changes. An interruption is raised as itself, with a note about the outcome. It can arrive
+between any two lines, so a driver of these ops runs `settle` until the transaction has ended.
 
-In process a call is over when it returns or raises, whatever it met: what the log does not have then will never be
-there, so UNKNOWN is the state of a transaction over a network only.
+In process a call has ended when it returns or raises. What the log does not have by then was not applied, so only a
+transaction over a network can be UNKNOWN.
 """
 
 from __future__ import annotations
@@ -23,36 +23,37 @@ import msgspec
 from lakefs_hl.ops import branches, ephemeral, logged, refs, tags
 from lakefs_hl.ops.effects import Op, sleep
 from lakefs_hl.ops.retry import Session
-from lakefs_hl.spec import errors, models
+from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.headers import COMMIT_OP_ID
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import NOTHING
 
 E = TypeVar("E", bound=errors.TransactionException)
-#: Refusals of a merge that pass: staged changes of somebody else, a race that was lost.
-_PASSING: Final = frozenset(
+#: Temporary reasons to reject a merge: uncommitted changes of others, a lost race.
+_TEMPORARY: Final = frozenset(
     {ErrorKind.DIRTY_BRANCH, ErrorKind.LOST_RACE, ErrorKind.BRANCH_LOCKED, ErrorKind.RATE_LIMITED}
 )
-#: Clean-up after a failure ends after so many seconds.
-HURRY: Final = 5.0
-#: Of which each of the two requests that tell whether anything is on the branch may take so many.
-LOOK: Final = 1.5
+#: Deadline of the clean-up after a failure.
+CLEANUP_SECONDS: Final = 5.0
+#: The part of it for each of the two requests that check whether the branch has changes.
+CHECK_SECONDS: Final = 1.5
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a transaction is to do.
 
     Attributes:
-        repository: Repository id.
-        destination: The branch that is to have the changes.
-        tx_id: 32 hex digits that nobody else has.
-        message: Of the commit and of the merge.
-        metadata: Of both.
-        tag: A name for the merge commit.
-        strategy: Whose change wins where both sides changed a path; None makes that an error.
+        repository: Repository ID.
+        destination: Branch that the transaction is merged into.
+        tx_id: Unique ID, 32 hex digits.
+        message: Message of the commit and of the merge.
+        metadata: Metadata of both.
+        tag: Tag to create at the merge commit.
+        strategy: Which side wins where both changed a path. None makes that a conflict.
         delete_on_error: Whether a failure deletes the ephemeral branch.
-        on_empty: "skip", "error" or "commit": what to do if nothing changed.
-        retries: How often a merge is tried again that was refused because somebody else was at the destination.
-        source: Where to start from; None is the destination's head.
+        on_empty: What to do if there are no changes: "skip", "error" or "commit".
+        retries: How many times to retry a merge that lost a race or found uncommitted changes on the destination.
+        source: Reference to start from. Defaults to the destination's head.
     """
 
     repository: str
@@ -69,41 +70,42 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def branch(self) -> str:
-        """The ephemeral branch."""
+        """Name of the ephemeral branch."""
         return ephemeral.name_of(self.destination, self.tx_id).branch
 
     @property
     def uri(self) -> str:
-        """The destination."""
+        """URI of the destination."""
         return f"lakefs://{self.repository}/{self.destination}"
 
     def trace(self, now: float) -> logged.Trace:
-        """Where the merge is found again."""
-        about = f"merging transaction {self.branch!r} into {self.uri}"
+        """Return where the merge can be found in the log."""
+        about = endpoints.MERGE_INTO_BRANCH.describe(self.repository, self.branch, self.destination)
         return logged.Trace(self.repository, self.destination, f"{self.tx_id}-merge", now, about)
 
 
 class Tx:
-    """How far a transaction is.
+    """Progress of a transaction.
 
     Attributes:
         plan: What it is to do.
         state: NEW, OPEN, COMMITTED, ABORTED or UNKNOWN.
         base: The commit that it started from.
-        merge_commit: The commit that it ended in; None while there is none, or when nothing had changed.
-        kept: Whether the ephemeral branch is there, or may be.
-        leaked_branch: The branch that could not be deleted after all went well.
-        trouble: Why not.
-        empty: Whether nothing is on the ephemeral branch; None if that was not looked at.
-        resumed: Whether it goes on with a kept branch, so that entering it makes none.
-        settled: Whether it has ended and its branch was seen to.
-        unwound: Whether an interruption was thrown into its op, which tidied up as far as it came.
-        noted: Whether the interruption that ended it carries a note.
+        merge_commit: Its merge commit. None before the merge, or if there were no changes.
+        kept: Whether the ephemeral branch exists, or may exist.
+        leaked_branch: The branch that could not be deleted after a successful transaction.
+        cleanup_error: Why it could not be deleted.
+        empty: Whether the ephemeral branch has no changes. None if that was not checked.
+        resumed: Whether it continues a kept branch, so that entering it creates none.
+        settled: Whether it has ended and its branch was kept or deleted as planned.
+        unwound: Whether an interruption was thrown into its op, which cleaned up as far as time allowed.
+        noted: Whether the interruption that ended it has a note.
         untagged: Why the merge commit could not be tagged.
     """
 
     __slots__ = (
         "base",
+        "cleanup_error",
         "empty",
         "kept",
         "leaked_branch",
@@ -113,7 +115,6 @@ class Tx:
         "resumed",
         "settled",
         "state",
-        "trouble",
         "untagged",
         "unwound",
     )
@@ -125,37 +126,38 @@ class Tx:
         self.merge_commit: str | None = None
         self.kept = False
         self.leaked_branch: str | None = None
-        self.trouble = self.untagged = ""
+        self.cleanup_error = self.untagged = ""
         self.empty: bool | None = None
         self.resumed = self.settled = self.unwound = self.noted = False
 
     @property
-    def fate(self) -> str:
-        """What became of it, in a sentence."""
+    def outcome(self) -> str:
+        """Outcome of the transaction, in a sentence."""
         branch = self.plan.branch
-        left = f"branch {branch!r} is kept" if self.kept else f"branch {branch!r} is deleted"
+        rest = f"branch {branch!r} is kept" if self.kept else f"branch {branch!r} was deleted"
         if self.state == "COMMITTED":
             at = f" as commit {self.merge_commit}" if self.merge_commit else ""
             tagged = f", but it could not be tagged {self.plan.tag!r}: {self.untagged}" if self.untagged else ""
             return f"{self.plan.uri} has the transaction{at}{tagged}"
         if self.state == "UNKNOWN":
             return (
-                f"outcome unknown: {self.plan.uri} may have the transaction; {left}: resolve() looks again, for a "
-                f"commit with {logged.OP_ID}={self.plan.tx_id}-merge"
+                f"outcome unknown: {self.plan.uri} may have the transaction; {rest}: resolve() searches again for a "
+                f"commit with {COMMIT_OP_ID}={self.plan.tx_id}-merge"
             )
-        return f"{self.plan.uri} is unchanged; {left}" + (f" ({self.trouble})" if self.trouble else "")
+        return f"{self.plan.uri} is unchanged; {rest}" + (f" ({self.cleanup_error})" if self.cleanup_error else "")
 
 
 # -- begin ------------------------------------------------------------------------------------------------------------
 
 
 def begin(session: Session, tx: Tx) -> Op[None]:
-    """Makes the ephemeral branch, unless the transaction could not end well.
+    """Create the ephemeral branch, unless the transaction could not succeed.
 
     Raises:
-        NotFoundException: There is no such repository or branch.
-        BadRequestException: It is a tag or a commit, which no write changes.
-        TransactionStartError: The destination has staged changes, the tag exists, or the branch could not be made.
+        NotFoundException: The repository or the destination does not exist.
+        BadRequestException: The destination is a tag or a commit, which are immutable.
+        TransactionStartError: The destination has uncommitted changes, the tag exists, or the branch could not be
+            created.
         TransactionStateError: It was begun before.
     """
     plan = tx.plan
@@ -166,31 +168,31 @@ def begin(session: Session, tx: Tx) -> Op[None]:
     head = yield from refs.write_to(session, plan.repository, plan.destination, about, look)
     staged = yield from branches.uncommitted_page(session, plan.repository, plan.destination, "", 1)
     if staged.results:
-        _refuse(tx, f"it has uncommitted changes ({staged.results[0].path!r} is one): commit or reset them first")
-    if plan.tag is not None and (taken := (yield from _tagged(session, plan))):
-        _refuse(tx, f"tag {plan.tag!r} is there already, at {taken}")
+        _fail_start(tx, f"it has uncommitted changes ({staged.results[0].path!r} is one): commit or reset them first")
+    if plan.tag is not None and (taken := (yield from _tag_commit(session, plan))):
+        _fail_start(tx, f"tag {plan.tag!r} exists already, at {taken}")
     tx.base = head.commit_id
     if plan.source is not None:
         start = yield from refs.commit(session, plan.repository, plan.source)
         tx.base = start.id
-    tx.kept = True  # from here on it may be there
+    tx.kept = True  # from here on it may exist
     try:
-        yield from _branch_off(session, tx)
+        yield from _create_branch(session, tx)
     except errors.LakeFSException as exc:
         tx.state, tx.kept = "ABORTED", exc.maybe_applied is None
         error = errors.TransactionStartError(f"{about}: {exc}")
-        raise _filled(tx, error, exc) from exc
+        raise _fill(tx, error, exc) from exc
     except GeneratorExit:
         raise
     except BaseException:
         tx.state, tx.unwound = "ABORTED", True
-        yield from _unwinding(_drop(_hurried(session, HURRY), tx))
+        yield from _unwinding(_delete_branch(_with_deadline(session, CLEANUP_SECONDS), tx))
         raise
     tx.state = "OPEN"
 
 
-def _branch_off(session: Session, tx: Tx) -> Op[None]:
-    """Makes the branch; a server that does not know hidden ones gets a plain one."""
+def _create_branch(session: Session, tx: Tx) -> Op[None]:
+    """Create the branch; a visible one on a server without hidden branches."""
     plan = tx.plan
     try:
         yield from branches.create(session, plan.repository, plan.branch, tx.base, hidden=True)
@@ -202,13 +204,13 @@ def _branch_off(session: Session, tx: Tx) -> Op[None]:
     yield from branches.create(session, plan.repository, plan.branch, tx.base)
 
 
-def _refuse(tx: Tx, why: str) -> NoReturn:
+def _fail_start(tx: Tx, why: str) -> NoReturn:
     tx.state = "ABORTED"
-    raise _filled(tx, errors.TransactionStartError(f"starting a transaction on {tx.plan.uri}: {why}"), None)
+    raise _fill(tx, errors.TransactionStartError(f"starting a transaction on {tx.plan.uri}: {why}"), None)
 
 
-def _tagged(session: Session, plan: Plan) -> Op[str | None]:
-    """The commit that the wanted tag is at already."""
+def _tag_commit(session: Session, plan: Plan) -> Op[str | None]:
+    """Return the commit of an existing tag with the planned name."""
     try:
         found = yield from tags.get(session, plan.repository, plan.tag or "")
     except errors.NotFoundException:
@@ -220,19 +222,19 @@ def _tagged(session: Session, plan: Plan) -> Op[str | None]:
 
 
 def finish(session: Session, tx: Tx, now: float, source: str | None = None) -> Op[None]:
-    """Commits, merges, tags, tidies up; whatever is raised, `tx.state` says what became of it.
+    """Commit, merge, tag and clean up. Whatever is raised, `tx.state` has the outcome.
 
     Args:
-        session: The client's.
+        session: The client's session.
         tx: The transaction.
-        now: Unix seconds.
-        source: What to merge, if it is committed already.
+        now: Current time in Unix seconds.
+        source: The commit to merge, if it exists already.
 
     Raises:
-        TransactionCommitError: The branch could not be committed; the destination is unchanged.
-        TransactionMergeError: The merge was refused; the destination is unchanged.
-        TransactionOutcomeUnknown: Nobody knows whether it was merged; `resolve` looks again.
-        TransactionException: It was merged, and only the tag is missing (`state` is COMMITTED).
+        TransactionCommitError: The branch could not be committed. The destination is unchanged.
+        TransactionMergeError: The merge was rejected. The destination is unchanged.
+        TransactionOutcomeUnknown: The outcome of the merge is unknown. `resolve` looks for it again.
+        TransactionException: The merge succeeded, and only the tag is missing (`state` is COMMITTED).
     """
     if tx.state != "OPEN":
         raise state_error(tx, "finished")
@@ -244,7 +246,7 @@ def finish(session: Session, tx: Tx, now: float, source: str | None = None) -> O
         else:
             tx.empty = False
             yield from _merge(session, tx, source, now)
-        yield from tidy_up(session, tx)
+        yield from clean_up(session, tx)
         tx.settled = True
     except (errors.LakeFSException, GeneratorExit):
         raise
@@ -256,7 +258,7 @@ def finish(session: Session, tx: Tx, now: float, source: str | None = None) -> O
 
 
 def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
-    """Commits what was written; None if nothing was and that is to be skipped."""
+    """Commit the changes and return the commit. None if there are none and that is to be skipped."""
     plan, op_id = tx.plan, f"{tx.plan.tx_id}-commit"
     creation = models.CommitCreation(plan.message, dict(plan.metadata) or None)
     try:
@@ -268,15 +270,15 @@ def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
         except errors.BadRequestException as exc:
             if exc.kind is not ErrorKind.NO_CHANGES:
                 raise
-            nothing = exc
+            no_changes = exc
         head = yield from branches.get(session, plan.repository, plan.branch)
-        if head.commit_id != tx.base:  # somebody who has the handle committed: that is to be merged
+        if head.commit_id != tx.base:  # somebody with the handle has committed: merge that
             return head.commit_id
         if plan.on_empty == "skip":
             return None
         tx.empty = True
         if plan.on_empty == "error":
-            raise nothing
+            raise no_changes
         empty = msgspec.structs.replace(creation, allow_empty=True)
         made = yield from branches.commit(
             session, plan.repository, plan.branch, empty, op_id=op_id, now=now, since=tx.base
@@ -289,24 +291,24 @@ def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
 
 
 def _merge(session: Session, tx: Tx, source: str, now: float) -> Op[None]:
-    """The commit point."""
+    """Merge: the commit point."""
     plan = tx.plan
     try:
-        if plan.tag is not None and (taken := (yield from _tagged(session, plan))):
-            msg = f"tag {plan.tag!r} has come into being meanwhile, at {taken}"
+        if plan.tag is not None and (taken := (yield from _tag_commit(session, plan))):
+            msg = f"tag {plan.tag!r} was created meanwhile, at {taken}"
             raise errors.ConflictException(msg)
         merge = models.Merge(
             plan.message, dict(plan.metadata), plan.strategy, allow_empty=True if plan.on_empty == "commit" else None
         )
         tx.state = "UNKNOWN"
-        tx.merge_commit = yield from _merge_patiently(session, tx, source, merge, now)
+        tx.merge_commit = yield from _merge_with_retries(session, tx, source, merge, now)
         tx.state = "COMMITTED"
     except errors.LakeFSException as exc:
-        yield from _unmerged(session, tx, exc, now)
+        yield from _settle_failed_merge(session, tx, exc, now)
 
 
-def _merge_patiently(session: Session, tx: Tx, source: str, merge: models.Merge, now: float) -> Op[str]:
-    """Merges; again, as often as is wanted, if it was refused for a reason that passes."""
+def _merge_with_retries(session: Session, tx: Tx, source: str, merge: models.Merge, now: float) -> Op[str]:
+    """Merge, with the planned retries if the merge is rejected for a temporary reason."""
     plan, trace = tx.plan, _trace(tx, now)
     op_id, since = trace.op_id, trace.since
     tries = 0
@@ -318,33 +320,33 @@ def _merge_patiently(session: Session, tx: Tx, source: str, merge: models.Merge,
                 )
             )
         except errors.ServerException as exc:
-            if tries == plan.retries or exc.maybe_applied is not False or not _passes(exc):
+            if tries == plan.retries or exc.maybe_applied is not False or not _is_temporary(exc):
                 raise
         tries += 1
         yield from sleep(session.policy.backoff(tries, busy=True))
 
 
 def _trace(tx: Tx, now: float) -> logged.Trace:
-    """Where the merge is found again: above the head that the destination had when the transaction began."""
+    """Return where the merge can be found: above the head that the destination had when the transaction began."""
     return msgspec.structs.replace(tx.plan.trace(now), since=tx.base if tx.plan.source is None else "")
 
 
-def _passes(exc: errors.ServerException) -> bool:
-    """Whether a refusal means that somebody else was faster, or has changes staged that he will commit."""
-    return exc.kind in _PASSING
+def _is_temporary(exc: errors.ServerException) -> bool:
+    """Return whether a merge was rejected for a temporary reason: a lost race, or uncommitted changes of others."""
+    return exc.kind in _TEMPORARY
 
 
 def _look(session: Session, tx: Tx, now: float) -> Op[None]:
-    """One look whether the merge is there; in process it will never be if it is not there now."""
+    """Search for the merge once. In process, a merge that is not found was not applied."""
     found = yield from logged.search(session, _trace(tx, now), 0.0)
     if found is not None:
         tx.state, tx.merge_commit = "COMMITTED", found.id
-    elif not session.where:
+    elif not session.remote:
         tx.state = "ABORTED"
 
 
 def _unwinding(op: Op[None]) -> Op[None]:
-    """Runs what an interruption leaves time for; it must not take the interruption's place."""
+    """Run what an interruption leaves time for, without replacing the interruption by an error."""
     try:
         yield from op
     except GeneratorExit:
@@ -353,29 +355,29 @@ def _unwinding(op: Op[None]) -> Op[None]:
         return
 
 
-def _unmerged(session: Session, tx: Tx, failed: errors.LakeFSException, now: float) -> Op[None]:
-    """What a failed merge means."""
+def _settle_failed_merge(session: Session, tx: Tx, failed: errors.LakeFSException, now: float) -> Op[None]:
+    """Settle what a failed merge means for the transaction, and raise it."""
     plan = tx.plan
     if failed.maybe_applied is None:
         tx.state = "UNKNOWN"
-        if not session.where:
+        if not session.remote:
             yield from _unwinding(_look(session, tx, now))
         if tx.state == "COMMITTED":
             return
     if tx.state == "UNKNOWN" and failed.maybe_applied is None:
-        lost = errors.TransactionOutcomeUnknown(f"transaction on {plan.uri}: {failed}; {tx.fate}")
-        raise _filled(tx, lost, failed) from failed
-    nothing = isinstance(failed, errors.BadRequestException) and failed.kind is ErrorKind.NO_CHANGES
-    if nothing and plan.on_empty == "skip":
-        tx.state = "COMMITTED"  # what was committed on the branch comes to nothing
+        lost = errors.TransactionOutcomeUnknown(f"transaction on {plan.uri}: {failed}; {tx.outcome}")
+        raise _fill(tx, lost, failed) from failed
+    is_empty = isinstance(failed, errors.BadRequestException) and failed.kind is ErrorKind.NO_CHANGES
+    if is_empty and plan.on_empty == "skip":
+        tx.state = "COMMITTED"  # the commit on the branch changes nothing
         return
     error = errors.TransactionMergeError(f"merging transaction into {plan.uri}: {failed}")
     error.conflicts = failed.conflicts if isinstance(failed, errors.MergeConflict) else ()
     yield from _abort(session, tx, error, failed)
 
 
-def tidy_up(session: Session, tx: Tx) -> Op[None]:
-    """Tags and deletes; the transaction is committed whatever happens here."""
+def clean_up(session: Session, tx: Tx) -> Op[None]:
+    """Create the tag and delete the branch. The transaction stays committed whatever fails here."""
     plan, tx.untagged = tx.plan, ""
     cause: errors.LakeFSException | None = None
     if plan.tag is not None and tx.merge_commit is not None:
@@ -383,126 +385,126 @@ def tidy_up(session: Session, tx: Tx) -> Op[None]:
             yield from tags.create(session, plan.repository, plan.tag, tx.merge_commit, exist_ok=True)
         except errors.LakeFSException as exc:
             cause, tx.untagged = exc, str(exc)
-    yield from _drop(session, tx)
+    yield from _delete_branch(session, tx)
     tx.leaked_branch = plan.branch if tx.kept else None
     if cause is not None:
-        error = errors.TransactionException(tx.fate)
+        error = errors.TransactionException(tx.outcome)
         error.maybe_applied = True
-        raise _filled(tx, error, None) from cause
+        raise _fill(tx, error, None) from cause
 
 
 def abandon(session: Session, tx: Tx) -> Op[None]:
-    """Ends a transaction whose body failed; its branch is kept if there is something on it."""
+    """End a transaction whose block failed. Its branch is kept if it has changes."""
     if tx.state != "OPEN":
         raise state_error(tx, "abandoned")
     tx.state = "ABORTED"
-    yield from _leave(session, tx)
+    yield from _release_branch(session, tx)
     tx.settled = True
 
 
 def settle(session: Session, tx: Tx, now: float) -> Op[None]:
-    """Brings a transaction that was interrupted to its end; does nothing to one that has ended."""
+    """End a transaction that was interrupted. Does nothing if it has ended."""
     if tx.settled or (tx.state == "NEW" and not tx.kept):
         return
-    session = _hurried(session, HURRY)
+    session = _with_deadline(session, CLEANUP_SECONDS)
     if tx.state == "UNKNOWN":
         yield from _look(session, tx, now)
     elif tx.state in ("NEW", "OPEN"):
         tx.state = "ABORTED"
     if tx.state == "COMMITTED":
-        with suppress(errors.TransactionException):  # a missing tag: `fate` says so
-            yield from tidy_up(session, tx)
+        with suppress(errors.TransactionException):  # a missing tag: `outcome` says so
+            yield from clean_up(session, tx)
     elif tx.state == "ABORTED":
-        yield from _leave(session, tx)
+        yield from _release_branch(session, tx)
     tx.settled = True
 
 
 def note(tx: Tx, interruption: BaseException) -> None:
-    """Says on an interruption what became of the transaction; once."""
+    """Add a note about the outcome of the transaction to an interruption, once."""
     if not tx.noted and tx.state not in ("NEW", "OPEN"):
         tx.noted = True
-        interruption.add_note(f"transaction on {tx.plan.uri} interrupted: {tx.fate}")
+        interruption.add_note(f"transaction on {tx.plan.uri} interrupted: {tx.outcome}")
 
 
 def resolve(session: Session, tx: Tx, now: float) -> Op[str]:
-    """Looks again for a merge that nobody knew of, and finishes what is left to do; returns the state."""
+    """Search again for a merge whose outcome is unknown, complete the transaction, and return its state."""
     if tx.state != "UNKNOWN":
         return tx.state
     found = yield from logged.search(session, _trace(tx, now), session.policy.search_final)
     if found is not None:
         tx.state, tx.merge_commit = "COMMITTED", found.id
-        yield from tidy_up(session, tx)
+        yield from clean_up(session, tx)
         tx.settled = True
     return tx.state
 
 
-def broken(tx: Tx, cause: Exception) -> errors.TransactionException:
-    """Builds the error of a transaction whose body failed."""
+def block_error(tx: Tx, cause: Exception) -> errors.TransactionException:
+    """Build the exception of a transaction whose block failed."""
     what = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
-    return _filled(tx, errors.TransactionException(f"transaction failed: {what}; {tx.fate}"), None)
+    return _fill(tx, errors.TransactionException(f"transaction failed: {what}; {tx.outcome}"), None)
 
 
-def unclosed(tx: Tx, names: Sequence[str], form: str) -> errors.TransactionException:
-    """Builds the error of a transaction whose body left files open; `form` is "with" or "async with"."""
+def unclosed_error(tx: Tx, names: Sequence[str], form: str) -> errors.TransactionException:
+    """Build the exception of a transaction whose block left files open. `form` is "with" or "async with"."""
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     msg = (
-        f"nothing was merged without {shown}: opened for writing in the transaction and not closed. Close files inside "
-        f"the block, as in `{form} tx.open(path, 'w') as file: ...`, or discard() them; {tx.fate}"
+        f"nothing was merged: files opened for writing in the transaction are not closed: {shown}. Close files inside "
+        f"the block, as in `{form} tx.open(path, 'w') as file: ...`, or discard() them; {tx.outcome}"
     )
-    return _filled(tx, errors.TransactionException(msg), None)
+    return _fill(tx, errors.TransactionException(msg), None)
 
 
-def gone(tx: Tx) -> errors.TransactionStartError:
-    """Builds the error of a kept transaction that cannot be resumed."""
+def gone_error(tx: Tx) -> errors.TransactionStartError:
+    """Build the exception of a kept transaction that cannot be resumed."""
     tx.state = "ABORTED"
     msg = (
-        f"resuming transaction {tx.plan.branch!r}: its branch is gone, and {tx.plan.uri} has no commit with "
-        f"{logged.OP_ID}={tx.plan.tx_id}-merge: it was discarded"
+        f"resuming transaction {tx.plan.branch!r}: its branch does not exist, and {tx.plan.uri} has no commit with "
+        f"{COMMIT_OP_ID}={tx.plan.tx_id}-merge: it was discarded"
     )
-    return _filled(tx, errors.TransactionStartError(msg), None)
+    return _fill(tx, errors.TransactionStartError(msg), None)
 
 
-def untaggable(tx: Tx) -> errors.TransactionException:
-    """Builds the error of a kept transaction that somebody else has merged, so that there is no commit to tag."""
+def untaggable_error(tx: Tx) -> errors.TransactionException:
+    """Build the exception of a kept transaction that others have merged, so that it has no commit to tag."""
     msg = (
-        f"{tx.fate}, but it cannot be tagged {tx.plan.tag!r}: no commit of its log has "
-        f"{logged.OP_ID}={tx.plan.tx_id}-merge. Create the tag where you want it, and resume without one"
+        f"{tx.outcome}, but it cannot be tagged {tx.plan.tag!r}: no commit of its log has "
+        f"{COMMIT_OP_ID}={tx.plan.tx_id}-merge. Create the tag yourself, and resume without one"
     )
-    return _filled(tx, errors.TransactionException(msg), None)
+    return _fill(tx, errors.TransactionException(msg), None)
 
 
 def state_error(tx: Tx, verb: str) -> errors.TransactionStateError:
-    """Builds the error of a transaction that is not where it should be."""
-    hint = "enter it first" if tx.state == "NEW" else "a transaction is used once: make another"
+    """Build the exception of a transaction that is in the wrong state."""
+    hint = "enter it first" if tx.state == "NEW" else "a transaction can be used once: create another"
     if tx.resumed:
-        hint = "resume() has finished it, and nothing is left to do"
+        hint = "resume() has finished it"
     msg = f"a transaction on {tx.plan.uri} that is {tx.state} cannot be {verb}: {hint}"
-    return _filled(tx, errors.TransactionStateError(msg), None)
+    return _fill(tx, errors.TransactionStateError(msg), None)
 
 
 def _abort(session: Session, tx: Tx, error: errors.TransactionException, cause: errors.LakeFSException) -> Op[None]:
-    """Raises, after the branch was left as it is, or deleted."""
+    """Delete or keep the branch as planned, then raise."""
     tx.state = "ABORTED"
     if tx.empty is None and not isinstance(cause, errors.ServerException):
-        tx.empty = False  # no time is lost on asking a server that does not answer what it holds
-    yield from _leave(session, tx)
+        tx.empty = False  # do not spend time on requests to a server that does not respond
+    yield from _release_branch(session, tx)
     tx.settled = True
-    error.args = (f"{error}; {tx.fate}",)
-    raise _filled(tx, error, cause) from cause
+    error.args = (f"{error}; {tx.outcome}",)
+    raise _fill(tx, error, cause) from cause
 
 
-def _leave(session: Session, tx: Tx) -> Op[None]:
-    """Deletes the branch of a transaction that has failed, if that was asked for or if nothing is on it."""
-    wanted, seconds = tx.plan.delete_on_error, HURRY
+def _release_branch(session: Session, tx: Tx) -> Op[None]:
+    """Delete the branch of a failed transaction, if that was planned or if it has no changes."""
+    wanted, seconds = tx.plan.delete_on_error, CLEANUP_SECONDS
     if tx.kept and not wanted and tx.empty is None:
-        tx.empty = yield from _is_empty(_hurried(session, LOOK), tx)
-        seconds -= 2 * LOOK
+        tx.empty = yield from _is_empty(_with_deadline(session, CHECK_SECONDS), tx)
+        seconds -= 2 * CHECK_SECONDS
     if tx.kept and (wanted or tx.empty):
-        yield from _drop(_hurried(session, seconds), tx)
+        yield from _delete_branch(_with_deadline(session, seconds), tx)
 
 
 def _is_empty(session: Session, tx: Tx) -> Op[bool | None]:
-    """Whether nothing was staged or committed on the branch; None if that could not be seen."""
+    """Return whether nothing was written to or committed on the branch. None if that is unknown."""
     plan = tx.plan
     try:
         staged = yield from branches.uncommitted_page(session, plan.repository, plan.branch, "", 1)
@@ -517,24 +519,24 @@ def _is_empty(session: Session, tx: Tx) -> Op[bool | None]:
     return head.commit_id == tx.base
 
 
-def _drop(session: Session, tx: Tx) -> Op[None]:
-    """Deletes the ephemeral branch; a failure is noted."""
+def _delete_branch(session: Session, tx: Tx) -> Op[None]:
+    """Delete the ephemeral branch. A failure is recorded."""
     try:
         yield from branches.delete(session, tx.plan.repository, tx.plan.branch)
     except errors.NotFoundException:
         tx.kept = False
     except errors.LakeFSException as exc:
-        tx.kept, tx.trouble = True, f"it could not be deleted: {exc}"
+        tx.kept, tx.cleanup_error = True, f"it could not be deleted: {exc}"
     else:
         tx.kept = False
 
 
-def _hurried(session: Session, seconds: float) -> Session:
-    """The same session for what must not keep a user waiting."""
+def _with_deadline(session: Session, seconds: float) -> Session:
+    """Return a session with a short deadline, for a clean-up that must not keep the user waiting."""
     return session.copy(msgspec.structs.replace(session.policy, deadline=seconds))
 
 
-def _filled(tx: Tx, error: E, cause: errors.LakeFSException | None) -> E:
+def _fill(tx: Tx, error: E, cause: errors.LakeFSException | None) -> E:
     error.branch, error.state = tx.plan.branch, tx.state
     if cause is not None:
         error.attempts, error.op_id = cause.attempts, cause.op_id

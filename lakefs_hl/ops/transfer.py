@@ -1,7 +1,7 @@
-"""Bytes of objects: read whole, in ranges, or into a sink; every byte is checked. Writing is `ops.upload`.
+"""Content of objects: read it whole, in ranges or into a sink, and verify every byte. `ops.upload` writes it.
 
-Rules of the room: a broken body is gone on with by a later Range and a narrower sink, never mixed from two versions;
-our credentials never go to a pre-signed URL, and no such URL is ever printed or kept on an error.
+Rules of the room: an interrupted response is resumed by a later Range and a narrower sink, and never mixes two
+versions. Credentials are never sent to a pre-signed URL, and no such URL is printed or kept on an exception.
 """
 
 from __future__ import annotations
@@ -14,37 +14,34 @@ import msgspec
 
 from lakefs_hl.ops import objects, presign
 from lakefs_hl.ops.effects import Op, sleep
-from lakefs_hl.ops.failure import body_of, is_html
-from lakefs_hl.ops.retry import Session, call
-from lakefs_hl.ops.upload import EXTRA, upload
+from lakefs_hl.ops.failure import body_of, check, is_html
+from lakefs_hl.ops.retry import RETRY_COST, Session, call
+from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec import endpoints, errors
-from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 
-__all__ = ["Download", "Part", "download", "download_to_file", "read_into", "upload"]
+#: How many times an interrupted response is resumed without `PROGRESS_BYTES` in between.
+MAX_RESUMES: Final = 5
+PROGRESS_BYTES: Final = 65536
 
-#: A body that breaks is resumed at most so often without so many bytes in between.
-RESUMES: Final = 5
-PROGRESS: Final = 65536
-
-#: Room of a sink for an object whose size is not known yet, bytes.
+#: Room of a sink for an object whose size is not known yet, in bytes.
 LARGEST: Final = 1 << 62
 
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _UNVERIFIED: Final = (
-    "the bytes are not what was stored, or the object was linked or imported with a checksum that is no MD5: "
-    "verify=False reads it as it comes"
+    "the bytes are not those that were stored, or the object was linked or imported with a checksum that is not an "
+    "MD5: verify=False reads it without this check"
 )
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What a read into a sink brought.
+    """Result of a read into a sink.
 
     Attributes:
-        filled: Bytes put in the sink, from its start; fewer than it holds only at the object's end.
-        size: Size of the object.
-        etag: Which version of the object this is; hand it to the next read.
-        link: A pre-signed URL that may serve the next read as well; never printed.
+        filled: Number of bytes written to the sink, from its start. Less than its size only at the object's end.
+        size: Size of the object in bytes.
+        etag: ETag of the version of the object; pass it to the next read.
+        link: A pre-signed URL that may serve the next read too. Never printed.
     """
 
     filled: int
@@ -53,7 +50,6 @@ class Part(msgspec.Struct, frozen=True):
     link: str | None = None
 
     def __repr__(self) -> str:
-        """Shows no URL."""
         return f"Part(filled={self.filled}, size={self.size}, etag={self.etag!r})"
 
 
@@ -73,18 +69,18 @@ class Download(msgspec.Struct, frozen=True):
 
 
 class _Source(msgspec.Struct, frozen=True):
-    """Where an object is read from: the server, or its store by a pre-signed URL."""
+    """Where an object is read from: the server, or its store through a pre-signed URL."""
 
     repository: str
     ref: str
     path: str
     link: str | None = None
     checksum: str | None = None
-    size: int | None = None  # by the record, where it was looked up: what a store sends must have it
+    size: int | None = None  # from the object's record, if it was looked up; the store's response must have it
 
     @property
-    def uri(self) -> str:
-        return object_uri(self.repository, self.ref, self.path)
+    def about(self) -> str:
+        return endpoints.GET_OBJECT.describe(self.repository, self.ref, path=self.path)
 
     def request(self, headers: Mapping[str, str], sink: memoryview | FileSlice | None, *, digest: bool) -> Request:
         params = (self.repository, self.ref)
@@ -109,62 +105,63 @@ def download(
     verify: bool = True,
     pre_signed: bool | None = None,
 ) -> Op[bytes]:
-    """The content of an object, or its bytes from `start` to before `end`; negative ones count from its end.
+    """Return the content of an object, or its bytes from `start` to before `end`; negative ones count from its end.
 
     Raises:
-        IntegrityError: The content, fetched three times, never had the object's length or checksum.
+        IntegrityError: Three times, the content did not have the object's length or checksum.
     """
     first = start or 0
     if first < 0 or (end or 0) < 0:
         record = yield from objects.stat(session, repository, ref, path)
         first, end, _ = slice(start, end).indices(record.size_bytes or 0)
     if end is not None and end <= first:
-        yield from objects.stat(session, repository, ref, path)  # nothing to read, but of an object that is there
+        yield from objects.stat(session, repository, ref, path)  # nothing to read, but the object must exist
         return b""
     source = _Source(repository, ref, path)
-    signed = yield from presign.wanted(session, pre_signed)
-    for left in range(EXTRA, -1, -1):
-        if signed and (left == EXTRA or source.link is None):
+    signed = yield from presign.should_presign(session, pre_signed)
+    for left in range(EXTRA_TRANSFERS, -1, -1):
+        if signed and (left == EXTRA_TRANSFERS or source.link is None):
             source = yield from _sign(session, source)
-        came = yield from _fetch(session, source, first, end, verify=verify)
-        if isinstance(came, bytes):
-            return came
+        found = yield from _fetch(session, source, first, end, verify=verify)
+        if isinstance(found, bytes):
+            return found
         if not left:
-            msg = f"reading {source.uri}: {came}, {EXTRA + 1} times over; {_UNVERIFIED}"
+            msg = f"{source.about}: {found}, {EXTRA_TRANSFERS + 1} times; {_UNVERIFIED}"
             raise errors.IntegrityError(msg)
     raise AssertionError  # the loop returns or raises
 
 
 def _fetch(session: Session, source: _Source, start: int, end: int | None, *, verify: bool) -> Op[bytes | str]:
-    """One read without a sink: the content, or what is wrong with it."""
+    """Read once without a sink. Return the content, or what is wrong with it."""
     whole = not start and end is None
     span = {} if whole else {"range": f"bytes={start}-{'' if end is None else end - 1}"}
     try:
-        response, source = yield from _exchange(session, source, source.request(span, None, digest=verify and whole))
+        request = source.request(span, None, digest=verify and whole)
+        response, source = yield from _request_content(session, source, request)
     except errors.ServerException as exc:
         if exc.status == 416 and span:
             return b""
         raise
     etag, content = _etag(source, response), body_of(response)
-    told = response.headers.get("content-length", "")
-    if told.isdecimal() and int(told) != len(content):
-        return f"{len(content)} of {told} bytes came"
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) != len(content):
+        return f"received {len(content)} of {length} bytes"
     if whole:
         if source.size is not None and len(content) != source.size:
-            return f"{len(content)} bytes came, and the object has {source.size}"
-        return _wrong(response, etag) or content
-    if response.status == 200:  # a server that ignores ranges sends all there is
+            return f"received {len(content)} bytes, and the object has {source.size}"
+        return _checksum_error(response, etag) or content
+    if response.status == 200:  # a server that ignores ranges sends everything
         return content[start:end]
-    size = _placed(source, response, start, len(content))
+    size = _check_range(source, response, start, len(content))
     expected = min(size, size if end is None else end) - start
-    return content if len(content) == expected else f"{len(content)} of {expected} bytes came"
+    return content if len(content) == expected else f"received {len(content)} of {expected} bytes"
 
 
-def _wrong(response: Response, checksum: str) -> str | None:
-    """What is wrong with a whole content whose checksum can tell; None if nothing is."""
-    if response.md5 is None or not presign.MD5.fullmatch(checksum) or presign.encrypted(response):
+def _checksum_error(response: Response, checksum: str) -> str | None:
+    """Return what is wrong with a whole content, as far as its checksum shows it. None if nothing is."""
+    if response.md5 is None or not presign.MD5.fullmatch(checksum) or presign.is_encrypted(response):
         return None
-    return None if response.md5 == checksum else f"the content has MD5 {response.md5}, the object's is {checksum}"
+    return None if response.md5 == checksum else f"the content has MD5 {response.md5}, the object has {checksum}"
 
 
 def download_to_file(
@@ -196,8 +193,8 @@ def download_to_file(
         IntegrityError: The content, fetched three times, never had the object's length or checksum.
         ObjectChangedError: The body broke, and another version is there now.
     """
-    signed = yield from presign.wanted(session, pre_signed)
-    for left in range(EXTRA, -1, -1):
+    signed = yield from presign.should_presign(session, pre_signed)
+    for left in range(EXTRA_TRANSFERS, -1, -1):
         source = _Source(repository, ref, path)  # a new start may be of another version
         if signed:
             source = yield from _sign(session, source)
@@ -205,7 +202,7 @@ def download_to_file(
         if isinstance(came, Download):
             return came
         if not left:
-            msg = f"reading {source.uri}: {came}, {EXTRA + 1} times over; {_UNVERIFIED}"
+            msg = f"{source.about}: {came}, {EXTRA_TRANSFERS + 1} times over; {_UNVERIFIED}"
             raise errors.IntegrityError(msg)
     raise AssertionError  # the loop returns or raises
 
@@ -214,16 +211,18 @@ def _fetch_to_file(session: Session, source: _Source, fd: int, *, verify: bool) 
     """Read the whole object once; return what is wrong with it if it is not right."""
     request = source.request({}, FileSlice(fd, 0, LARGEST), digest=verify)
     try:
-        response, source = yield from _exchange(session, source, request)
+        response, source = yield from _request_content(session, source, request)
     except errors.TransportException as exc:
         return (yield from _resume_to_file(session, source, fd, exc))
-    etag, told = _etag(source, response), response.headers.get("content-length", "")
-    if told.isdecimal() and int(told) != response.filled:
-        return f"{response.filled} of {told} bytes came"
+    etag, length = _etag(source, response), response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) != response.filled:
+        return f"{response.filled} of {length} bytes came"
     if source.size is not None and response.filled != source.size:
         return f"{response.filled} bytes came, and the object has {source.size}"
-    checked = response.md5 is not None and presign.MD5.fullmatch(etag) is not None and not presign.encrypted(response)
-    return _wrong(response, etag) or Download(response.filled, etag, checked)
+    checked = (
+        response.md5 is not None and presign.MD5.fullmatch(etag) is not None and not presign.is_encrypted(response)
+    )
+    return _checksum_error(response, etag) or Download(response.filled, etag, checked)
 
 
 def _resume_to_file(
@@ -231,10 +230,10 @@ def _resume_to_file(
 ) -> Op[Download | str]:
     """Read the rest of an object whose body broke; raise the failure if it is unknown what came."""
     broken = failed.__cause__
-    if not isinstance(broken, TransportError) or not broken.received or not broken.retry or broken.answer is None:
+    if not isinstance(broken, TransportError) or not broken.received or not broken.retry or broken.response is None:
         raise failed from broken
-    source = _same(source, _etag(source, broken.answer))
-    size = _placed(source, broken.answer, 0, -1)
+    source = _check_version(source, _etag(source, broken.response))
+    size = _check_range(source, broken.response, 0, -1)
     if not source.checksum or size < broken.received or not session.budget.spend(5):
         raise failed from broken
     yield from sleep(session.policy.backoff(1, busy=False))
@@ -265,40 +264,40 @@ def read_into(
     pre_signed: bool | None = None,
     link: str | None = None,
 ) -> Op[Part]:
-    """Fills a sink from byte `start` of an object, as far as the object goes; a broken body is resumed.
+    """Fill a sink from byte `start` of an object, as far as the object goes. An interrupted response is resumed.
 
     Args:
-        session: The client's.
-        repository: Repository id.
+        session: The client's session.
+        repository: Repository ID.
         ref: Reference.
         path: Path of the object.
-        start: First byte wanted.
-        sink: Filled from its start.
-        etag: The version that must be read; None takes the one that is there.
-        pre_signed: Whether to read from the store directly; None asks the server once whether it can.
-        link: A pre-signed URL that an earlier part brought; with `etag`.
+        start: Offset of the first byte.
+        sink: Destination, filled from its start.
+        etag: ETag of the version to read. Defaults to the current one.
+        pre_signed: Whether to read from the store directly. By default the server is asked once whether it can.
+        link: A pre-signed URL of an earlier part; used with `etag`.
 
     Raises:
-        ObjectChangedError: Another version is there now; the sink's content is to be discarded.
+        ObjectChangedError: The object has another version now. Discard the content of the sink.
     """
     source = _Source(repository, ref, path, checksum=etag or None)
-    if (yield from presign.wanted(session, pre_signed)):
+    if (yield from presign.should_presign(session, pre_signed)):
         known = link is not None and source.checksum is not None
         source = msgspec.structs.replace(source, link=link) if known else (yield from _sign(session, source))
     length, filled, breaks, mark = presign.length(sink), 0, 0, 0
     while True:
-        came, source = yield from _read_part(session, source, start + filled, _narrow(sink, filled))
-        filled += came.filled
-        if came.error is None or filled == length:  # a connection may break after the last byte that was wanted
-            return Part(filled, came.size, source.checksum or "", source.link)
-        breaks, mark = (1, filled) if filled - mark >= PROGRESS else (breaks + 1, mark)
-        if breaks > RESUMES or not session.budget.spend(5):
-            raise came.error
+        part, source = yield from _read_part(session, source, start + filled, _rest_of(sink, filled))
+        filled += part.filled
+        if part.error is None or filled == length:  # the connection may fail after the last byte
+            return Part(filled, part.size, source.checksum or "", source.link)
+        breaks, mark = (1, filled) if filled - mark >= PROGRESS_BYTES else (breaks + 1, mark)
+        if breaks > MAX_RESUMES or not session.budget.spend(RETRY_COST):
+            raise part.error
         yield from sleep(session.policy.backoff(breaks, busy=False))
 
 
-class _Came(msgspec.Struct, frozen=True):
-    """What one ranged read brought, and why no more."""
+class _PartResult(msgspec.Struct, frozen=True):
+    """Result of one ranged read, and the error that ended it early."""
 
     filled: int
     size: int
@@ -307,90 +306,93 @@ class _Came(msgspec.Struct, frozen=True):
 
 def _read_part(
     session: Session, source: _Source, start: int, sink: memoryview | FileSlice
-) -> Op[tuple[_Came, _Source]]:
-    """One ranged read; tells how far it came if its body broke."""
+) -> Op[tuple[_PartResult, _Source]]:
+    """Read one range. If the response is interrupted, return how much was received."""
     length = presign.length(sink)
     if not length:
-        return (yield from _beyond(session, source, None))
+        return (yield from _read_past_end(session, source, None))
     request = source.request({"range": f"bytes={start}-{start + length - 1}"}, sink, digest=False)
     try:
-        response, source = yield from _exchange(session, source, request)
+        response, source = yield from _request_content(session, source, request)
     except errors.TransportException as exc:
         broken = exc.__cause__
         if not isinstance(broken, TransportError) or not broken.received or not broken.retry:
             raise
-        if broken.answer is None:  # of which version, and from where, the bytes are is unknown
-            return _Came(0, -1, exc), source
-        source = _same(source, _etag(source, broken.answer))
-        size = _placed(source, broken.answer, start, -1)
-        return _Came(min(broken.received, length), size, exc), source
+        if broken.response is None:  # version and offset of the bytes are unknown
+            return _PartResult(0, -1, exc), source
+        source = _check_version(source, _etag(source, broken.response))
+        size = _check_range(source, broken.response, start, -1)
+        return _PartResult(min(broken.received, length), size, exc), source
     except errors.ServerException as exc:
         if exc.status != 416:
             raise
-        return (yield from _beyond(session, source, start))
-    source = _same(source, _etag(source, response))
-    size = _placed(source, response, start, response.filled)
+        return (yield from _read_past_end(session, source, start))
+    source = _check_version(source, _etag(source, response))
+    size = _check_range(source, response, start, response.filled)
     expected = min(length, size - start)
     if response.filled < expected:
-        error = errors.TransportException(f"reading {source.uri}: {response.filled} of {expected} bytes came")
-        return _Came(response.filled, size, error), source
-    return _Came(expected, size), source
+        error = errors.TransportException(f"{source.about}: received {response.filled} of {expected} bytes")
+        return _PartResult(response.filled, size, error), source
+    return _PartResult(expected, size), source
 
 
-def _beyond(session: Session, source: _Source, start: int | None) -> Op[tuple[_Came, _Source]]:
-    """Nothing is at `start`: an empty object, the end, or an object that became shorter; the record tells which."""
+def _read_past_end(session: Session, source: _Source, start: int | None) -> Op[tuple[_PartResult, _Source]]:
+    """Find out why there is nothing at `start`: an empty object, its end, or an object that became shorter."""
     record = yield from objects.stat(session, source.repository, source.ref, source.path)
     size = record.size_bytes or 0
-    source = _same(source, record.checksum)
+    source = _check_version(source, record.checksum)
     if start is not None and start < size:
         raise _changed(source, "another", record.checksum)
-    return _Came(0, size), source
+    return _PartResult(0, size), source
 
 
-def _exchange(session: Session, source: _Source, request: Request) -> Op[tuple[Response, _Source]]:
-    """Makes a request for content; an expired pre-signed URL is signed anew once."""
-    about = f"reading {source.uri}"
+def _request_content(session: Session, source: _Source, request: Request) -> Op[tuple[Response, _Source]]:
+    """Request content. An expired pre-signed URL is renewed once."""
     try:
-        return (yield from call(session, request, about=about)), source
+        return (yield from call(session, request)), source
     except errors.ObjectNotFoundException:
         if source.link is None:
-            yield from objects.check_reference(session, source.repository, source.ref, about)
+            yield from objects.check_reference(session, source.repository, source.ref, source.about)
         raise
     except errors.ServerException as exc:
         if source.link is None or exc.status not in (400, 401, 403):
             raise
     source = yield from _sign(session, source)
     renewed = msgspec.structs.replace(request, url=source.link)
-    return (yield from call(session, renewed, about=about)), source
+    return (yield from call(session, renewed)), source
 
 
 def _sign(session: Session, source: _Source) -> Op[_Source]:
-    """Asks for a fresh pre-signed URL; the object must not have changed since the last one."""
+    """Request a new pre-signed URL. The object must not have changed since the last one."""
     record = yield from objects.stat(session, source.repository, source.ref, source.path, presign=True)
-    link = presign.checked(record.physical_address, source.uri)
-    return msgspec.structs.replace(_same(source, record.checksum), link=link, size=record.size_bytes)
+    link = presign.require_url(record.physical_address, source.about)
+    return msgspec.structs.replace(_check_version(source, record.checksum), link=link, size=record.size_bytes)
 
 
 def _etag(source: _Source, response: Response) -> str:
-    """Which version came; an answer without that is no lakeFS's."""
-    if source.link is not None:  # the store has its own name for the same bytes; the record's checksum is the object's
+    """Return the ETag of a response.
+
+    Raises:
+        ProtocolException: It has none and is a web page.
+    """
+    if source.link is not None:  # the store has its own ETag; the object's is in its record
         return source.checksum or ""
     etag = response.headers.get("etag")
     if etag is None and is_html(response):
-        msg = f"reading {source.uri}: a web page came, not an object: is the endpoint right?"
+        msg = f"{source.about}: received a web page, not an object; {check('')}"
         raise errors.ProtocolException(msg)
     return (etag or "").strip('"')
 
 
 def _changed(source: _Source, etag: str, found: str) -> errors.ObjectChangedError:
     return errors.ObjectChangedError(
-        f"{source.uri} changed while it was read: its checksum was {etag} and is {found or 'unknown'} now; read it "
+        f"{source.about}: the object has changed: its checksum was {etag} and is now {found or 'unknown'}; read it "
         f"again, or read from a commit (branch.pin())"
     )
 
 
-def _narrow(sink: memoryview | FileSlice, filled: int) -> memoryview | FileSlice:
-    """What is left of a sink."""
+def _rest_of(sink: memoryview | FileSlice, filled: int) -> memoryview | FileSlice:
+    """Return the part of a sink that is not filled."""
     if not filled:
         return sink
     if isinstance(sink, FileSlice):
@@ -398,33 +400,41 @@ def _narrow(sink: memoryview | FileSlice, filled: int) -> memoryview | FileSlice
     return sink.cast("B")[filled:]
 
 
-def _placed(source: _Source, response: Response, start: int, came: int) -> int:
-    """The size of the object, once it is sure that the bytes are those from `start` of that object."""
-    size = _size(source, response, start, came)
+def _check_range(source: _Source, response: Response, start: int, received: int) -> int:
+    """Return the size of the object, after checking that the bytes are those from `start` of that object.
+
+    Raises:
+        IntegrityError: The store's object has another size.
+        ProtocolException: The response has another range.
+    """
+    size = _size_in(source, response, start, received)
     if source.size is not None and size not in (source.size, -1):
-        msg = f"reading {source.uri}: the store has {size} bytes, and the object {source.size}"
+        msg = f"{source.about}: the store has {size} bytes, and the object {source.size}"
         raise errors.IntegrityError(msg)
     return size
 
 
-def _size(source: _Source, response: Response, start: int, came: int) -> int:
+def _size_in(source: _Source, response: Response, start: int, received: int) -> int:
     if response.status == 200:
         length = response.headers.get("content-length", "")
         if start:
-            msg = (
-                f"reading {source.uri}: bytes from {start} were asked for, and the server sent the whole object instead"
-            )
+            msg = f"{source.about}: requested the bytes from {start}, and the server sent the whole object"
             raise errors.ProtocolException(msg)
-        return int(length) if length.isdecimal() else came
-    told = _RANGE.fullmatch(response.headers.get("content-range", ""))
-    if told is None or int(told[1]) != start or told[3] == "*":
-        msg = f"reading {source.uri}: bytes from {start} were asked for, {response.headers.get('content-range')!r} came"
+        return int(length) if length.isdecimal() else received
+    found = _RANGE.fullmatch(response.headers.get("content-range", ""))
+    if found is None or int(found[1]) != start or found[3] == "*":
+        sent = response.headers.get("content-range")
+        msg = f"{source.about}: requested the bytes from {start}, and the server sent {sent!r}"
         raise errors.ProtocolException(msg)
-    return int(told[3])
+    return int(found[3])
 
 
-def _same(source: _Source, found: str) -> _Source:
-    """The source with the version that came, if it is no other than the one being read."""
+def _check_version(source: _Source, found: str) -> _Source:
+    """Return the source with the ETag of a response.
+
+    Raises:
+        ObjectChangedError: It is not the version that is being read.
+    """
     if source.checksum and found and found != source.checksum:
         raise _changed(source, source.checksum, found)
     return source if source.checksum or not found else msgspec.structs.replace(source, checksum=found)

@@ -1,7 +1,7 @@
-"""Writing an object's bytes, through the server or straight into its store; what is stored is what was sent.
+"""Uploads of objects, through the server or directly to its store; what is stored is verified.
 
-Rules of the room: our credentials never go to a pre-signed URL, and it is sent exactly what was signed; what the store
-got wrong is not linked.
+Rules of the room: credentials are never sent to a pre-signed URL, which gets exactly the headers that were signed. What
+the store received incorrectly is not linked.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ import msgspec
 
 from lakefs_hl.ops import objects, presign, refs
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.requests import json_request
 from lakefs_hl.ops.retry import Session, ask, call, check_page, read
 from lakefs_hl.spec import endpoints, errors, media, models
+from lakefs_hl.spec.headers import OBJECT_OP_ID, OCTET_STREAM, USER_METADATA
 from lakefs_hl.spec.kinds import ErrorKind
-from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 
-#: Content whose checksum is wrong is moved again at most so often.
-EXTRA: Final = 2
-#: Largest body that an op hashes itself, bytes: the hash of 1 MiB takes 2 ms.
-HASHED_HERE: Final = 256 << 10
-#: Key of the op_id in a created object's metadata; without underscores, which some proxies drop from header names.
-OP_ID: Final = "lakefs-hl-op-id"
+#: How many times to transfer content again whose checksum is wrong.
+EXTRA_TRANSFERS: Final = 2
+#: Largest body that an op hashes itself: hashing 1 MiB takes 2 ms.
+MAX_HASHED_BYTES: Final = 256 << 10
 
 _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?|")
@@ -44,13 +43,13 @@ class _Upload(msgspec.Struct, frozen=True):
     create_only: bool
 
     @property
-    def uri(self) -> str:
-        return object_uri(self.repository, self.branch, self.path)
+    def about(self) -> str:
+        return endpoints.UPLOAD_OBJECT.describe(self.repository, self.branch, path=self.path)
 
     @property
-    def hashed_below(self) -> bool:
-        """Whether the transport hashes it as it moves: a file, or so much that an event loop would be held up."""
-        return isinstance(self.body, FileSlice) or len(self.body) > HASHED_HERE
+    def hashes_in_transport(self) -> bool:
+        """Whether the transport computes the MD5: of files, and of bodies that would block an event loop too long."""
+        return isinstance(self.body, FileSlice) or len(self.body) > MAX_HASHED_BYTES
 
     @property
     def condition(self) -> dict[str, str]:
@@ -70,169 +69,169 @@ def upload(
     pre_signed: bool | None = None,
     op_id: str = "",
 ) -> Op[models.ObjectStats]:
-    """Writes an object; what the server stored must be what was sent.
+    """Write an object and verify that the server stored what was sent.
 
     Args:
-        session: The client's.
-        repository: Repository id.
-        branch: Branch id.
+        session: The client's session.
+        repository: Repository ID.
+        branch: Branch ID.
         path: Path of the object.
-        body: Its content.
-        content_type: Its type; None takes the one that the path's suffix stands for (`spec.media`).
-        metadata: User metadata; keys are kept in lower case.
-        create_only: Whether an object of this name is an error.
-        pre_signed: Whether to write to the store directly; None asks the server once whether it can.
-        op_id: With `create_only`, kept in the object's metadata, so that a lost answer is told from another writer's
-            equal object; "" does without.
+        body: Content.
+        content_type: Content type. Defaults to the type of the path's suffix (`spec.media`).
+        metadata: User metadata. Keys are stored in lower case.
+        create_only: Whether an existing object is an error.
+        pre_signed: Whether to write to the store directly. By default the server is asked once whether it can.
+        op_id: With `create_only`, an ID for the object's metadata. It distinguishes an upload with a lost response from
+            an equal object of another writer. "" adds none.
+
+    Returns:
+        The object's record.
 
     Raises:
-        ObjectExistsException: `create_only`, and there is one.
+        ObjectExistsException: `create_only`, and the object exists.
         BadRequestException: `branch` is a commit or a tag, among other reasons.
-        IntegrityError: The server stored other bytes than were sent, three times.
+        IntegrityError: Three times, the server stored other bytes than were sent.
     """
     if content_type is not None and not _VALUE.fullmatch(content_type):
-        msg = f"content_type={content_type!a:.80} cannot be sent: want printable ASCII, such as 'text/csv'"
+        msg = f"content_type={content_type!a:.80} cannot be sent: it must be printable ASCII, such as 'text/csv'"
         raise ValueError(msg)
-    kept = objects.lowered(metadata or {})
+    lower = objects.lower_keys(metadata or {})
     if create_only and op_id:
-        kept[OP_ID] = op_id
-    kind = media.guess_type(path) if content_type is None else content_type or media.OCTET_STREAM
-    wanted = _Upload(repository, branch, path, body, kind, kept, create_only)
-    way = _upload_to_store if (yield from presign.wanted(session, pre_signed)) else _upload_to_server
+        lower[OBJECT_OP_ID] = op_id
+    kind = media.guess_type(path) if content_type is None else content_type or OCTET_STREAM
+    new = _Upload(repository, branch, path, body, kind, lower, create_only)
+    run = _upload_to_store if (yield from presign.should_presign(session, pre_signed)) else _upload_to_server
     try:
-        return (yield from way(session, wanted))
+        return (yield from run(session, new))
     except (errors.NotFoundException, errors.BadRequestException) as exc:
-        yield from refs.check_writable(session, repository, branch, f"uploading {wanted.uri}", exc)
+        yield from refs.check_writable(session, repository, branch, new.about, exc)
         raise
 
 
-def _upload_to_server(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
-    if wanted.content_type.lower().startswith("multipart/form-data"):
-        msg = f"uploading {wanted.uri}: content type {wanted.content_type!r} would be taken apart by the server"
+def _upload_to_server(session: Session, upload: _Upload) -> Op[models.ObjectStats]:
+    if upload.content_type.lower().startswith("multipart/form-data"):
+        msg = f"{upload.about}: the server would parse content type {upload.content_type!r} as a form; pass another one"
         raise ValueError(msg)
-    described = _as_headers(wanted.metadata)
-    headers = {"content-type": wanted.content_type, **wanted.condition, **(described or {})}
+    described = _as_headers(upload.metadata)
+    headers = {"content-type": upload.content_type, **upload.condition, **(described or {})}
     request = Request(
         endpoints.UPLOAD_OBJECT,
-        (wanted.repository, wanted.branch),
-        {"path": wanted.path},
+        (upload.repository, upload.branch),
+        {"path": upload.path},
         headers,
-        wanted.body,
-        digest=wanted.hashed_below,
+        upload.body,
+        digest=upload.hashes_in_transport,
     )
-    for left in range(0 if wanted.create_only else EXTRA, -1, -1):
+    for left in range(0 if upload.create_only else EXTRA_TRANSFERS, -1, -1):
         try:
             response = yield from call(session, request)
         except errors.LakeFSException as exc:
-            if not wanted.create_only or exc.maybe_applied is False:
+            if not upload.create_only or exc.maybe_applied is False:
                 raise
-            record = yield from _ours(session, wanted, exc)
+            record = yield from _find_created(session, upload, exc)
             break
         record = read(session, models.ObjectStats, request, response)
-        md5 = _md5(wanted.body, response)
+        md5 = _md5(upload.body, response)
         if md5 is None or not presign.MD5.fullmatch(record.checksum) or md5 == record.checksum:
             break
         if not left:
-            msg = (
-                f"uploading {wanted.uri}: content with MD5 {md5} was sent, the server stored one with {record.checksum}"
-            )
+            msg = f"{upload.about}: sent content with MD5 {md5}, and the server stored content with {record.checksum}"
             raise errors.IntegrityError(msg)
-    if described is not None and (record.metadata is None or wanted.metadata.keys() <= record.metadata.keys()):
+    if described is not None and (record.metadata is None or upload.metadata.keys() <= record.metadata.keys()):
         return record
-    return (yield from _describe(session, wanted, record))
+    return (yield from _set_metadata(session, upload, record))
 
 
-def _describe(session: Session, wanted: _Upload, record: models.ObjectStats) -> Op[models.ObjectStats]:
-    """Sets metadata that HTTP headers cannot carry, as JSON, after the object."""
+def _set_metadata(session: Session, upload: _Upload, record: models.ObjectStats) -> Op[models.ObjectStats]:
+    """Set metadata that HTTP headers cannot carry, as JSON, after the upload."""
     try:
         yield from objects.set_metadata(
-            session, wanted.repository, wanted.branch, wanted.path, wanted.metadata, before=record
+            session, upload.repository, upload.branch, upload.path, upload.metadata, before=record
         )
     except errors.LakeFSException as exc:
-        exc.add_note(f"{wanted.uri} was uploaded, but without its metadata, which HTTP headers cannot carry")
+        exc.add_note(f"{upload.about}: the object was stored without its metadata, which HTTP headers cannot carry")
         raise
-    return (yield from objects.stat(session, wanted.repository, wanted.branch, wanted.path))
+    return (yield from objects.stat(session, upload.repository, upload.branch, upload.path))
 
 
-def _ours(session: Session, wanted: _Upload, failed: errors.LakeFSException) -> Op[models.ObjectStats]:
-    """The object that a lost try of this very upload made; else its failure."""
+def _find_created(session: Session, upload: _Upload, failed: errors.LakeFSException) -> Op[models.ObjectStats]:
+    """Return the object that a lost attempt of this upload created. Otherwise raise the failure."""
     try:
-        record = yield from objects.look(session, wanted.repository, wanted.branch, wanted.path)
+        record = yield from objects.look(session, upload.repository, upload.branch, upload.path)
     except errors.LakeFSException:
         record = None
     if record is None:
         raise failed from failed.__cause__
-    md5, op_id = _md5(wanted.body, None), wanted.metadata.get(OP_ID)
-    equal = record.size_bytes == presign.length(wanted.body) and (md5 is None or md5 == record.checksum)
-    if not equal or (record.metadata or {}).get(OP_ID) != op_id or (md5 is None and op_id is None):
-        failed.maybe_applied = False  # it was to be created only, and somebody else's object is there
-        failed.add_note(f"another object is at {wanted.uri}: its checksum is {record.checksum}")
+    md5, op_id = _md5(upload.body, None), upload.metadata.get(OBJECT_OP_ID)
+    equal = record.size_bytes == presign.length(upload.body) and (md5 is None or md5 == record.checksum)
+    if not equal or (record.metadata or {}).get(OBJECT_OP_ID) != op_id or (md5 is None and op_id is None):
+        failed.maybe_applied = False  # the write was create-only, and the object is that of another writer
+        failed.add_note(f"another object exists there, with checksum {record.checksum}")
         raise failed
     return record
 
 
-def _upload_to_store(session: Session, wanted: _Upload) -> Op[models.ObjectStats]:
-    """Address, PUT, link; a lost or stale address is replaced once."""
+def _upload_to_store(session: Session, upload: _Upload) -> Op[models.ObjectStats]:
+    """Request an address, write to it, link it. An expired address is replaced once."""
     for left in (1, 0):
-        place = yield from _address(session, wanted)
+        place = yield from _address(session, upload)
         try:
-            checksum = yield from _put(session, wanted, presign.checked(place.presigned_url, wanted.uri))
-            return (yield from _link(session, wanted, place, checksum))
+            checksum = yield from _put(session, upload, presign.require_url(place.presigned_url, upload.about))
+            return (yield from _link(session, upload, place, checksum))
         except errors.ServerException as exc:
             if not left or exc.kind not in (ErrorKind.INVALID_ADDRESS, ErrorKind.STORE_REFUSED):
                 raise
     raise AssertionError  # the loop returns or raises
 
 
-def _address(session: Session, wanted: _Upload) -> Op[models.StagingLocation]:
-    query = {"path": wanted.path, "presign": "true"}
-    request = Request(endpoints.GET_PHYSICAL_ADDRESS, (wanted.repository, wanted.branch), query)
+def _address(session: Session, upload: _Upload) -> Op[models.StagingLocation]:
+    query = {"path": upload.path, "presign": "true"}
+    request = Request(endpoints.GET_PHYSICAL_ADDRESS, (upload.repository, upload.branch), query)
     return (yield from ask(session, models.StagingLocation, request))
 
 
-def _put(session: Session, wanted: _Upload, url: str) -> Op[str]:
-    """Writes the bytes to the store; returns the checksum to link them by."""
-    # exactly what was signed: no content type of ours, no credentials; Azure alone wants to be told what it is
+def _put(session: Session, upload: _Upload, url: str) -> Op[str]:
+    """Write the bytes to the store. Return the checksum to link them by."""
+    # exactly what was signed: no content type, no credentials; only Azure requires a header
     azure = ".blob.core." in url.partition("?")[0]
     headers = {"x-ms-blob-type": "BlockBlob"} if azure else {}
     request = Request(
         endpoints.PRESIGNED_PUT,
-        (wanted.repository, wanted.branch),
-        {"path": wanted.path},
+        (upload.repository, upload.branch),
+        {"path": upload.path},
         headers,
-        wanted.body,
-        digest=wanted.hashed_below,
+        upload.body,
+        digest=upload.hashes_in_transport,
         url=url,
     )
-    for left in range(EXTRA, -1, -1):
-        about = f"uploading {wanted.uri}"
-        response = yield from call(session, request, about=about)
-        check_page(session, request, response, about=about)
-        etag, md5 = response.headers.get("etag", "").strip('"'), _md5(wanted.body, response)
-        plain = presign.MD5.fullmatch(etag) and not presign.encrypted(response) and not azure
+    for left in range(EXTRA_TRANSFERS, -1, -1):
+        response = yield from call(session, request)
+        check_page(session, request, response)
+        etag, md5 = response.headers.get("etag", "").strip('"'), _md5(upload.body, response)
+        plain = presign.MD5.fullmatch(etag) and not presign.is_encrypted(response) and not azure
         if md5 is None or not plain or md5 == etag:
             return etag if plain or "-" in etag else md5 or etag
         if not left:
-            msg = f"uploading {wanted.uri}: MD5 {md5} was sent, the store has {etag}; nothing was linked"
+            msg = f"{upload.about}: sent content with MD5 {md5}, and the store has {etag}; nothing was linked"
             raise errors.IntegrityError(msg)
     raise AssertionError  # the loop returns or raises
 
 
-def _link(session: Session, wanted: _Upload, place: models.StagingLocation, checksum: str) -> Op[models.ObjectStats]:
-    """Links what was put; a refusal after a lost answer may be due to our own first try."""
+def _link(session: Session, upload: _Upload, place: models.StagingLocation, checksum: str) -> Op[models.ObjectStats]:
+    """Link the bytes. After a lost response, an error may be due to the first attempt of the same link."""
     link = models.StagingLink(
         models.StagingLocation(place.physical_address),
         checksum,
-        presign.length(wanted.body),
-        wanted.metadata,
-        wanted.content_type,
+        presign.length(upload.body),
+        upload.metadata,
+        upload.content_type,
     )
-    request = Request(
+    request = json_request(
         endpoints.LINK_PHYSICAL_ADDRESS,
-        (wanted.repository, wanted.branch),
-        {"path": wanted.path},
-        {"content-type": "application/json", **wanted.condition},
-        models.encode(link),
+        (upload.repository, upload.branch),
+        link,
+        query={"path": upload.path},
+        extra=upload.condition,
     )
     try:
         return (yield from ask(session, models.ObjectStats, request))
@@ -241,26 +240,26 @@ def _link(session: Session, wanted: _Upload, place: models.StagingLocation, chec
             raise
         failed = exc
     try:
-        record = yield from objects.look(session, wanted.repository, wanted.branch, wanted.path)
+        record = yield from objects.look(session, upload.repository, upload.branch, upload.path)
     except errors.LakeFSException:
         record = None
     if record is None:
         raise failed from failed.__cause__
-    address = place.physical_address or ""  # the record has it without the token behind its last comma
+    address = place.physical_address or ""  # the record has it without the token after its last comma
     if record.physical_address and record.physical_address in (address, address.rpartition(",")[0]):
         return record
     raise failed
 
 
 def _md5(body: bytes | FileSlice, response: Response | None) -> str | None:
-    """The MD5 of what was sent, as the transport saw it where the op cannot."""
+    """Return the MD5 of what was sent. None if neither the transport nor this op can compute it."""
     if response is not None and response.md5 is not None:
         return response.md5
     return hashlib.md5(body, usedforsecurity=False).hexdigest() if isinstance(body, bytes) else None
 
 
 def _as_headers(metadata: Mapping[str, str]) -> dict[str, str] | None:
-    """User metadata as headers; None if they cannot carry it as it is."""
+    """Return user metadata as headers. None if headers cannot carry it unchanged."""
     if all(_TOKEN.fullmatch(key) and _VALUE.fullmatch(value) for key, value in metadata.items()):
-        return {f"x-lakefs-meta-{key}": value for key, value in metadata.items()}
+        return {f"{USER_METADATA}{key}": value for key, value in metadata.items()}
     return None

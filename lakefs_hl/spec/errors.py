@@ -1,7 +1,7 @@
-"""Every error this package raises, one tree; public as `lakefs_hl.exceptions`.
+"""All exceptions of this package, as one tree. Public as `lakefs_hl.exceptions`.
 
 LakeFSException(Exception)
-├── ServerException                      an answer that says no
+├── ServerException                      an error response
 │   ├── BadRequestException(ValueError)  400
 │   ├── NotAuthorizedException(PermissionError) 401
 │   ├── ForbiddenException(PermissionError) 403
@@ -13,35 +13,36 @@ LakeFSException(Exception)
 │   ├── TooManyRequestsException         429
 │   ├── UnsupportedOperationException(NotImplementedError) 501, 405
 │   ├── ServerErrorException             5xx
-│   └── ImportFailedException(RuntimeError) an import that was started ended in an error
-├── TransportException(ConnectionError)  no answer
+│   └── ImportFailedException(RuntimeError) an import failed or was cancelled
+├── TransportException(ConnectionError)  no response
 │   └── DeadlineExceeded(TimeoutError) · CertificateException · ProtocolException
 ├── AmbiguousOutcomeError                the request may have been applied
-├── IntegrityError · ObjectChangedError  bytes are not what was promised; two versions would have mixed
+├── IntegrityError · ObjectChangedError  a checksum did not match; the object changed while it was read
 ├── TransactionException ── TransactionStartError · TransactionCommitError · TransactionMergeError
 │                           · TransactionOutcomeUnknown · TransactionStateError
-├── PartialFailureError                  a bulk call; the report is on it
+├── PartialFailureError                  some items of a bulk call failed
 ├── NoAuthenticationFound · InvalidConfigError(ValueError)
 └── LakeError ── LakeLockedError(TimeoutError) · LakeCorruptError · LakeFormatError      the embedded lake
                  · LakeReadOnlyError · LakeResourceError(OSError)
 
-Rules: no class defines `__init__`; one positional argument, the message; fields are attributes with defaults, carried
-by pickle and copy. A message says what, where, with which value, what to do next, and never a secret.
+Rules: no class defines `__init__`. The only positional argument is the message. Fields are attributes with defaults,
+which pickle and copy carry. A message says what was asked, what is wrong with which value, and what to do; it never has
+a secret. `spec.refusals` says which class an error response has.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-from lakefs_hl.spec.kinds import ErrorKind, kind_of
+from lakefs_hl.spec.kinds import ErrorKind
 
 
 class Attempt(NamedTuple):
-    """One try of a call.
+    """One attempt of a request.
 
     Attributes:
-        outcome: The status, or what broke and in which phase.
-        seconds: How long it took.
+        outcome: The status, or the transport error and its phase.
+        seconds: Duration in seconds.
     """
 
     outcome: str
@@ -49,13 +50,13 @@ class Attempt(NamedTuple):
 
 
 class LakeFSException(Exception):
-    """Base of all.
+    """Base class of all exceptions of this package.
 
     Attributes:
-        attempts: The tries made.
-        maybe_applied: Whether the lake may have changed all the same; None when nobody can know.
-        op_id: The id that the operation left in the lake's metadata, if any.
-        retry_budget_exhausted: Whether the client's budget of retries, not the call's own limits, ended it.
+        attempts: The attempts that were made.
+        maybe_applied: Whether the request may have been applied. None if that is unknown.
+        op_id: The ID that the operation left in the lake's metadata, if any.
+        retry_budget_exhausted: Whether the client's retry budget, and not the call's own limits, ended the retries.
     """
 
     attempts: tuple[Attempt, ...] = ()
@@ -64,7 +65,7 @@ class LakeFSException(Exception):
     retry_budget_exhausted: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles the message and the fields, those of an OSError base too."""
+        """Pickle the message and the attributes, including those of an OSError base."""
         fields = self.__dict__.copy()
         for name in ("errno", "filename"):
             value = getattr(self, name, None)
@@ -73,7 +74,7 @@ class LakeFSException(Exception):
         return (_rebuild, (type(self), self.args), fields)
 
     def __str__(self) -> str:
-        """The message; an OSError base would print its errno, a LookupError base its quotes."""
+        """Return the message. An OSError base would print its errno, a LookupError base would quote it."""
         return str(self.args[0]) if self.args else type(self).__name__
 
 
@@ -82,20 +83,19 @@ def _rebuild(kind: type[LakeFSException], args: tuple[Any, ...]) -> LakeFSExcept
 
 
 class ServerException(LakeFSException):
-    """The server answered, and said no.
+    """The server returned an error response.
 
     Attributes:
-        status: HTTP status of the answer.
-        reason: Its reason phrase.
-        body: Its body, at most 64 KiB.
-        request_id: The server's own id of the exchange.
-        retry_after: Seconds after which the server wants to be asked again, if it said so.
-        kind: What the refusal means, to be matched where a status says too little.
-        server_message: The server's own words, unprefixed; for people, they differ between servers.
+        status: HTTP status of the response.
+        reason: Reason phrase of the response.
+        body: Body of the response, at most 64 KiB.
+        request_id: The server's ID of the request.
+        retry_after: Seconds to wait before a retry, if the server sent them.
+        kind: What the error means, more specific than the status.
+        server_message: The server's own message, without a prefix. For people: it differs between servers.
     """
 
     status_code: ClassVar[int] = 0
-    by_status: ClassVar[dict[int, type[ServerException]]] = {}
     status: int = 0
     reason: str = ""
     body: bytes = b""
@@ -105,75 +105,72 @@ class ServerException(LakeFSException):
     server_message: str = ""
 
     def __init_subclass__(cls, status: int = 0, **kwargs: Any) -> None:
-        """Registers the class for its status."""
+        """Set the status of an error that no response brought."""
         super().__init_subclass__(**kwargs)
         if status:
             cls.status_code = cls.status = status
-            ServerException.by_status[status] = cls
 
 
 class BadRequestException(ServerException, ValueError, status=400):
-    """The request makes no sense to the server: a bad name, a bad value, nothing to commit."""
+    """The server rejected the request as invalid: a bad name, a bad value, nothing to commit (400)."""
 
 
 class NotAuthorizedException(ServerException, PermissionError, status=401):
-    """The server does not know these credentials."""
+    """The server does not accept the credentials (401)."""
 
 
 class ForbiddenException(ServerException, PermissionError, status=403):
-    """The server knows who asks and refuses: protection, read-only, policy."""
+    """The credentials lack the permission, or the branch or repository is protected (403)."""
 
 
 class NotFoundException(ServerException, LookupError, status=404):
-    """There is no such repository, branch, tag, commit or record."""
+    """The repository, branch, tag, commit or record does not exist (404)."""
 
 
 class ObjectNotFoundException(NotFoundException, FileNotFoundError):
-    """There is no such object; `filename` is its URI."""
+    """The object does not exist. `filename` is its URI."""
 
 
 class ConflictException(ServerException, status=409):
-    """It exists already, or changes collide."""
+    """The name exists already, or changes conflict (409)."""
 
 
 class MergeConflict(ConflictException):
-    """Both sides changed the same paths.
+    """Both sides of a merge changed the same paths.
 
     Attributes:
-        conflicts: The paths, sorted; at most 1,000 are looked up.
+        conflicts: The paths in order, at most 1,000.
     """
 
     conflicts: tuple[str, ...] = ()
 
 
 class RepositoryNotEmptyError(ConflictException):
-    """The repository holds something, and the call was not told to delete it."""
+    """The repository has content, and `force` was not set."""
 
 
 class PreconditionFailedException(ServerException, status=412):
-    """A precondition or a hook said no."""
+    """A precondition failed, or a hook rejected the operation (412)."""
 
 
-class ObjectExistsException(ServerException, FileExistsError):
-    """A create-only write met an object; `filename` is its URI."""
-
-    status_code: ClassVar[int] = 412
+class ObjectExistsException(ServerException, FileExistsError, status=412):
+    """A create-only write found an existing object. `filename` is its URI."""
 
 
 class TooManyRequestsException(ServerException, status=429):
-    """The server is busy; try later."""
+    """The server limits the rate of requests: try again later (429)."""
 
 
 class UnsupportedOperationException(ServerException, NotImplementedError, status=501):
-    """This server, or its storage, cannot do that."""
+    """The server, its version or its storage does not support the operation (501, 405)."""
 
 
 class ServerErrorException(ServerException, status=500):
-    """The server failed."""
+    """The server failed (5xx)."""
 
 
 class ImportFailedException(ServerException, RuntimeError):
-    """An import was started and ended in an error, or was cancelled; the branch is unchanged.
+    """An import failed or was cancelled. The branch is unchanged.
 
     `kind` is `IMPORT_FAILED` or `IMPORT_CANCELLED`.
     """
@@ -182,19 +179,19 @@ class ImportFailedException(ServerException, RuntimeError):
 
 
 class TransportException(LakeFSException, ConnectionError):
-    """No answer came."""
+    """No response was received."""
 
 
 class DeadlineExceeded(TransportException, TimeoutError):
-    """Not within the time given."""
+    """The deadline expired."""
 
 
 class CertificateException(TransportException):
-    """The server's certificate is not to be trusted, or this is not TLS."""
+    """The server's certificate is not trusted, or the port does not speak TLS."""
 
 
 class ProtocolException(TransportException):
-    """Something answered that is not a lakeFS server."""
+    """The response did not come from a lakeFS server."""
 
 
 class AmbiguousOutcomeError(LakeFSException):
@@ -210,18 +207,18 @@ class AmbiguousOutcomeError(LakeFSException):
 
 
 class IntegrityError(LakeFSException):
-    """Bytes are not what was promised."""
+    """A checksum or length did not match."""
 
 
 class ObjectChangedError(LakeFSException):
-    """Two versions of an object would have been mixed."""
+    """The object changed while it was read. Two versions would have been mixed."""
 
 
 class TransactionException(LakeFSException):
     """A transaction did not commit, or its outcome is unknown.
 
     Attributes:
-        branch: The ephemeral branch; kept unless the message says otherwise.
+        branch: The ephemeral branch. It is kept unless the message says otherwise.
         state: "ABORTED", "UNKNOWN" or "COMMITTED".
     """
 
@@ -230,15 +227,15 @@ class TransactionException(LakeFSException):
 
 
 class TransactionStartError(TransactionException):
-    """The ephemeral branch could not be made; nothing changed."""
+    """The ephemeral branch could not be created. Nothing has changed."""
 
 
 class TransactionCommitError(TransactionException):
-    """The ephemeral branch could not be committed; the destination is unchanged."""
+    """The ephemeral branch could not be committed. The destination is unchanged."""
 
 
 class TransactionMergeError(TransactionException):
-    """The merge was refused; the destination is unchanged.
+    """The merge was rejected. The destination is unchanged.
 
     Attributes:
         conflicts: The paths that both sides changed, if that was the reason.
@@ -248,36 +245,36 @@ class TransactionMergeError(TransactionException):
 
 
 class TransactionOutcomeUnknown(TransactionException):
-    """The merge may or may not have happened; the branch is kept."""
+    """The merge may have been applied. The ephemeral branch is kept."""
 
     state: str = "UNKNOWN"
     maybe_applied: bool | None = None
 
 
 class TransactionStateError(TransactionException):
-    """The transaction is not open (any more), or is open already."""
+    """The transaction is in the wrong state: not open, or open already."""
 
 
 class PartialFailureError(LakeFSException):
     """Some items of a bulk call failed.
 
     Attributes:
-        report: What happened to each item.
+        report: The outcome of each item.
     """
 
     report: Any = None
 
 
 class NoAuthenticationFound(LakeFSException):
-    """No source of the auth chain held credentials."""
+    """No source had credentials."""
 
 
 class InvalidConfigError(LakeFSException, ValueError):
-    """A setting is unusable: the message names its source and value."""
+    """A setting is invalid. The message names its source and value."""
 
 
 class LakeError(LakeFSException):
-    """The embedded lake."""
+    """An error of the embedded lake."""
 
 
 class LakeLockedError(LakeError, TimeoutError):
@@ -285,51 +282,24 @@ class LakeLockedError(LakeError, TimeoutError):
 
 
 class LakeCorruptError(LakeError):
-    """What is on disk is not what was written."""
+    """Data on disk is damaged."""
 
 
 class LakeFormatError(LakeError):
-    """The folder is no lake, or one of another format."""
+    """The directory is not a lake, or one of another format."""
 
 
 class LakeReadOnlyError(LakeError):
-    """The lake takes no writes for now: a sync failed, or its folder cannot be written."""
+    """The lake is read-only: an fsync failed, or its directory is not writable."""
 
 
 class LakeResourceError(LakeError, OSError):
-    """The machine ran out of something: disk space, open files, memory; `errno` says of what."""
+    """The machine has no disk space, open files or memory left. `errno` says which."""
 
 
 class InsecureTransportWarning(UserWarning):
-    """Credentials go over the network in a way that others can read or redirect."""
+    """Credentials are sent over a connection that others can read or redirect."""
 
 
 class InsecureConfigWarning(UserWarning):
-    """A file that holds credentials may be read or changed by others."""
-
-
-def for_status(status: int) -> type[ServerException]:
-    """Returns the class that stands for a status."""
-    found = ServerException.by_status.get(status)
-    if found is None:
-        found = (
-            ServerErrorException
-            if status >= 500
-            else UnsupportedOperationException
-            if status == 405
-            else ServerException
-        )
-    return found
-
-
-def refusal(status: int, message: str, operation: str = "") -> ServerException:
-    """Build the error of a refusal by its status; how a server without HTTP says no.
-
-    Args:
-        status: The status that stands for it.
-        message: The server's words.
-        operation: lakeFS's operationId, where the words alone leave the kind open.
-    """
-    error = for_status(status)(message)
-    error.status, error.server_message, error.kind = status, message, kind_of(operation, status, message)
-    return error
+    """A file with credentials can be read or changed by others."""

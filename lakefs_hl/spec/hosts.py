@@ -1,7 +1,7 @@
-"""Host names as the network knows them: ASCII, whatever alphabet they were written in.
+"""Host names in ASCII, as DNS and HTTP use them.
 
-Rules of the room: no look-up, no environment. IDNA is the standard library's of 2003; the four characters that later
-rules map to another domain are refused, because guessing could send credentials to somebody else's server.
+Rules of the room: no look-up, no environment. IDNA is that of 2003, from the standard library. The characters that IDNA
+2008 maps to another domain are rejected, because a wrong guess could send credentials to another server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def ascii_host(host: str) -> str:
     """Return a host name in lower-case ASCII; international names become their `xn--` form.
 
     Raises:
-        ValueError: It cannot be encoded; the message says why.
+        ValueError: The name cannot be encoded. The message says why.
     """
     host = host.lower()
     if host.isascii():
@@ -35,7 +35,7 @@ def ascii_host(host: str) -> str:
 
 
 def host_and_port(entry: str) -> tuple[str, int | None]:
-    """Split `host`, `host:port`, `address` or `[address]:port`; the host in ASCII, without brackets.
+    """Split `host`, `host:port`, `address` or `[address]:port`. The host is returned in ASCII and without brackets.
 
     Raises:
         ValueError: The port is not a number, or the host cannot be encoded.
@@ -50,15 +50,15 @@ def host_and_port(entry: str) -> tuple[str, int | None]:
 
 
 def proxy_fault(url: str) -> str:
-    """Return why a URL cannot be a proxy's, without repeating it; "" if it can."""
-    want = "want http://host:port"
+    """Return why a URL cannot be that of a proxy, without repeating it; "" if it can."""
+    expected = "must be http://host:port"
     try:
         parts = urlsplit(reveal(url))
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
-        return want
+        return expected
     if not usable:
-        return want
+        return expected
     try:
         ascii_host(parts.hostname or "")
     except ValueError as exc:

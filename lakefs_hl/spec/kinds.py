@@ -1,7 +1,8 @@
-"""What a refusal means, as a value: derived once from the operation, the status and the server's words.
+"""Kinds of error responses, and the messages of lakeFS by which they are recognized.
 
-Rules of the room: a pattern matches a whole message, so that a path or a name inside one cannot steer; what no row
-knows is OTHER, never a guess. The recorded messages of a real lakeFS hold the table (`tests/spec/test_kinds.py`).
+Rules of the room: a pattern matches a whole message, so that a path or a name inside a message cannot decide its kind.
+A message without a row has no kind of its own. The table is tested against recorded messages of a real lakeFS
+(`tests/spec/test_kinds.py`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Final, NamedTuple
 
 
 class ErrorKind(StrEnum):
-    """Why a server refused a request: `ServerException.kind`.
+    """Why a server rejected a request: `ServerException.kind`.
 
-    A kind says more than a status, and unlike a message it may be relied on.
+    A kind is more specific than a status and, unlike a message, stable.
     """
 
     OTHER = "other"
@@ -24,72 +25,72 @@ class ErrorKind(StrEnum):
     DIRTY_BRANCH = "dirty_branch"
     #: A repository, branch, tag or pull request of this name exists.
     ALREADY_EXISTS = "already_exists"
-    #: Something of another sort has this name: a branch for a tag, a tag or a commit for a branch.
+    #: The name is that of another kind of reference, such as a tag's for a branch.
     NAME_TAKEN = "name_taken"
-    #: A create-only write met an object.
+    #: A create-only write found an existing object.
     OBJECT_EXISTS = "object_exists"
     #: Another repository has used the storage namespace.
     NAMESPACE_IN_USE = "namespace_in_use"
-    #: The storage namespace is not one of this server's store.
+    #: The storage namespace does not fit this server's object store.
     INVALID_NAMESPACE = "invalid_namespace"
     #: Both sides changed the same paths.
     MERGE_CONFLICT = "merge_conflict"
     #: The two references have no common ancestor.
     NO_MERGE_BASE = "no_merge_base"
-    #: The import is over and cannot be cancelled.
+    #: The import has ended and cannot be cancelled.
     IMPORT_OVER = "import_over"
     BRANCH_PROTECTED = "branch_protected"
     READ_ONLY_REPOSITORY = "read_only_repository"
     #: The default branch of a repository cannot be deleted.
     DEFAULT_BRANCH = "default_branch"
-    #: The reference is a commit or a tag, which no write changes.
+    #: The reference is a commit or a tag, which are immutable.
     IMMUTABLE_REFERENCE = "immutable_reference"
-    #: The credentials are unknown.
+    #: The credentials are invalid.
     UNAUTHORIZED = "unauthorized"
-    #: The credentials are known and lack the permission.
+    #: The credentials are valid but lack the permission.
     FORBIDDEN = "forbidden"
     REPOSITORY_NOT_FOUND = "repository_not_found"
     BRANCH_NOT_FOUND = "branch_not_found"
     TAG_NOT_FOUND = "tag_not_found"
     COMMIT_NOT_FOUND = "commit_not_found"
-    #: A reference or expression names no commit.
+    #: A reference or ref expression does not resolve to a commit.
     REFERENCE_NOT_FOUND = "reference_not_found"
     OBJECT_NOT_FOUND = "object_not_found"
     IMPORT_NOT_FOUND = "import_not_found"
     PULL_REQUEST_NOT_FOUND = "pull_request_not_found"
     #: The pull request is merged or closed.
     PULL_REQUEST_NOT_OPEN = "pull_request_not_open"
-    #: There is no such action run, or the run has no such hook.
+    #: The action run does not exist, or has no such hook.
     RUN_NOT_FOUND = "run_not_found"
-    #: The record is there, its data is gone.
+    #: The object's record exists but its data does not.
     GONE = "gone"
     REPOSITORY_IN_DELETION = "repository_in_deletion"
     PRECONDITION_FAILED = "precondition_failed"
-    #: A hook of the repository refused.
+    #: A hook of the repository rejected the operation.
     HOOK_REFUSED = "hook_refused"
     INVALID_ARGUMENT = "invalid_argument"
-    #: The reference is malformed, or its modifier does not fit.
+    #: The reference is malformed, or its modifier does not apply.
     INVALID_REFERENCE = "invalid_reference"
     #: A merge commit needs a parent number, or the commit has no such parent.
     INVALID_PARENT = "invalid_parent"
-    #: A physical address is not valid here, or not any more.
+    #: A physical address is invalid or has expired.
     INVALID_ADDRESS = "invalid_address"
-    #: This server does not know a field of the request.
+    #: The server does not know a field of the request.
     UNKNOWN_PROPERTY = "unknown_property"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
-    #: The server, its version or its storage does not offer the operation.
+    #: The server, its version or its storage does not support the operation.
     NOT_SUPPORTED = "not_supported"
-    #: The store cannot pre-sign.
+    #: The object store does not support pre-signed URLs.
     PRESIGN_NOT_SUPPORTED = "presign_not_supported"
-    #: Somebody else moved the branch meanwhile; nothing was changed.
+    #: The branch was updated concurrently; nothing was applied.
     LOST_RACE = "lost_race"
-    #: Another operation holds the branch; nothing was changed.
+    #: Another operation holds the branch; nothing was applied.
     BRANCH_LOCKED = "branch_locked"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
-    #: The object store behind a pre-signed URL refused.
+    #: The object store behind a pre-signed URL rejected the request.
     STORE_REFUSED = "store_refused"
-    #: The import ended in an error.
+    #: The import failed.
     IMPORT_FAILED = "import_failed"
     #: The import was cancelled.
     IMPORT_CANCELLED = "import_cancelled"
@@ -103,10 +104,12 @@ class _Row(NamedTuple):
 
 
 _OBJECTS: Final = ("statObject", "headObject", "getObject", "copyObject", "getUnderlyingProperties")
+#: Operations whose 404 without a known message is that of an object; of ours, a read through a pre-signed URL.
+OBJECT_OPERATIONS: Final = frozenset({*_OBJECTS, "updateObjectUserMetadata", "presignedGet"})
 _REFERENCES: Final = ("createTag", "diffRefs", "logCommits", "listObjects", "findMergeBase", "hardResetBranch")
 _REFERENCES_TOO: Final = (*_REFERENCES, "createBranch", "cherryPick", "revertBranch", "mergeIntoBranch", "getCommit")
 _MERGES: Final = ("mergeIntoBranch", "revertBranch", "cherryPick", "mergePullRequest")
-#: What lakeFS puts before a core message: the step that failed, with nothing of the caller's but a branch's name.
+#: What lakeFS puts before a message: the step that failed. A branch's name is all that comes from the caller.
 _STEP: Final = r"(?:update branch(?: [-\w]+)?: |(?:commit|merge|merge in CommitManager|add commit|adding commit): )*"
 _NAMED: Final = rf"{_STEP}(?:[-\w]+: )?"
 
@@ -117,7 +120,7 @@ def _row(statuses: tuple[int, ...] | int, pattern: str, kind: ErrorKind, *operat
 
 
 _K = ErrorKind
-#: In order; the first row that fits.
+#: The first row that matches decides.
 _ROWS: Final = (
     _row(400, rf"{_STEP}no changes", _K.NO_CHANGES),
     _row(400, rf"{_NAMED}uncommitted changes \(dirty branch\)", _K.DIRTY_BRANCH),
@@ -187,7 +190,7 @@ _ROWS: Final = (
     _row(
         404,
         r"prepare-commit hook aborted, run id '[^']*': list actions from commit: listing actions: not found",
-        _K.BRANCH_NOT_FOUND,  # how lakeFS says it to a commit
+        _K.BRANCH_NOT_FOUND,  # lakeFS's message for a commit
         "commit",
     ),
     _row(
@@ -215,36 +218,25 @@ _ROWS: Final = (
     _row(500, rf"{_STEP}predicate failed", _K.LOST_RACE),
     _row(500, r"branch is currently locked(?:, try again later)?", _K.BRANCH_LOCKED),
 )
-#: What a status alone says.
-_STATUSES: Final = {
-    401: _K.UNAUTHORIZED,
-    405: _K.NOT_SUPPORTED,
-    410: _K.GONE,
-    412: _K.PRECONDITION_FAILED,
-    416: _K.RANGE_NOT_SATISFIABLE,
-    429: _K.RATE_LIMITED,
-    501: _K.NOT_SUPPORTED,
-    503: _K.UNAVAILABLE,
-}
-#: Refusals in which nothing was changed, though their status alone would leave that open.
+#: Kinds of responses after which nothing was applied, although their status leaves that open.
 NOTHING_DONE: Final = frozenset({_K.LOST_RACE, _K.BRANCH_LOCKED})
-#: Refusals that a repetition meets again, though their status is one that passes.
+#: Kinds of responses that a retry gets again, although their status is retryable.
 FINAL: Final = frozenset({_K.PRESIGN_NOT_SUPPORTED, _K.NOT_SUPPORTED, _K.NO_MERGE_BASE, _K.INVALID_ARGUMENT})
 
 
-def kind_of(operation: str, status: int, message: str, *, create_only: bool = False) -> ErrorKind:
-    """Return what a refusal means.
+def kind_of_message(operation: str, status: int, message: str, *, create_only: bool = False) -> ErrorKind | None:
+    """Return the kind of an error response by its message. None if the message is unknown.
 
     Args:
         operation: lakeFS's operationId.
         status: HTTP status of the response.
-        message: The server's own words, unprefixed; "" if there are none.
-        create_only: Whether the request carried `If-None-Match`: its failed precondition is an object.
+        message: The server's message without a prefix, or "".
+        create_only: Whether the request had `If-None-Match`, whose failed precondition is an existing object.
     """
     for row in _ROWS:
-        asked = status in row.statuses and (not row.operations or operation in row.operations)
-        if asked and row.words.fullmatch(message):
+        applies = status in row.statuses and (not row.operations or operation in row.operations)
+        if applies and row.words.fullmatch(message):
             return row.kind
     if create_only and (status, message) == (412, "Precondition failed"):
         return ErrorKind.OBJECT_EXISTS
-    return _STATUSES.get(status, ErrorKind.OTHER)
+    return None

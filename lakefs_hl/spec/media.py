@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Type of anything else, and what lakeFS stores if an upload names no type.
-OCTET_STREAM: Final = "application/octet-stream"
+from lakefs_hl.spec.headers import JSON, OCTET_STREAM
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _OPEN_DOCUMENT: Final = "application/vnd.oasis.opendocument"
@@ -79,7 +78,7 @@ _TYPES: Final = {
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
     "js": "text/javascript",
-    "json": "application/json",
+    "json": JSON,
     "jsonl": "application/x-ndjson",  # not registered; https://github.com/ndjson/ndjson-spec
     "jsonld": "application/ld+json",
     "jxl": "image/jxl",

@@ -1,8 +1,8 @@
-"""The records of lakeFS's API as it writes them in JSON.
+"""The records of lakeFS's API, as JSON has them.
 
-Rules of the room: a field that lakeFS always writes has no default, or a factory (written even when empty, tolerated
-when an old server leaves it out); a field that it may leave out is None by default and not written. Unknown fields are
-ignored, words of an enumeration stay strings. Times are Unix seconds, sizes bytes.
+Rules of the room: a field that lakeFS always writes has no default, or a factory (it is written even if empty, and old
+servers may omit it). A field that lakeFS may omit is None by default and not written. Unknown fields are ignored, and
+values of an enumeration are strings. Times are in Unix seconds, sizes in bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _URLS: Final = ("physical_address", "presigned_url")
 
 
-def _list() -> list[Any]:  # a factory of our own: msgspec writes it even when empty, `list` it would omit
+def _list() -> list[Any]:  # msgspec writes the value of this factory even if empty; that of `list` it would omit
     return []
 
 
@@ -29,14 +29,14 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 def _without_query(record: Record) -> str:
-    """A record as it prints; the query of a URL in it may be a signature."""
+    """Return the repr of a record without the queries of URLs, which may be signatures."""
     fields = ((name, getattr(record, name)) for name in record.__struct_fields__)
     shown = ((name, value.partition("?")[0] if name in _URLS and value else value) for name, value in fields)
     return f"{type(record).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
 
 
 class Error(Record, frozen=True):
-    """The body of every refusal."""
+    """Body of an error response."""
 
     message: str
 
@@ -45,7 +45,7 @@ class Error(Record, frozen=True):
 
 
 class Pagination(Record, frozen=True):
-    """Where a listing stands; `next_offset` is "" at its end."""
+    """Position in a listing. `next_offset` is "" at its end."""
 
     has_more: bool
     next_offset: str = field(default_factory=str)
@@ -75,7 +75,7 @@ class RepositoryPage(Record, frozen=True):
 
 
 class RepositoryCreation(Record, frozen=True):
-    """What to create."""
+    """A repository to create."""
 
     name: str
     storage_namespace: str
@@ -86,33 +86,33 @@ class RepositoryCreation(Record, frozen=True):
 
 
 class RepositoryMetadataSet(Record, frozen=True):
-    """Keys to set."""
+    """Metadata keys to set."""
 
     metadata: dict[str, str]
 
 
 class RepositoryMetadataKeys(Record, frozen=True):
-    """Keys to drop."""
+    """Metadata keys to delete."""
 
     keys: list[str]
 
 
 class GCBranchRule(Record, frozen=True):
-    """How long one branch keeps its history, days."""
+    """Retention of one branch's history in days."""
 
     branch_id: str
     retention_days: int
 
 
 class GCRules(Record, frozen=True):
-    """How long history is kept, days."""
+    """Retention of history in days."""
 
     default_retention_days: int
     branches: list[GCBranchRule] | None
 
 
 class BranchProtectionRule(Record, frozen=True):
-    """A pattern of branch names that only merges may change."""
+    """A pattern of branch names that only merges can change."""
 
     pattern: str
 
@@ -173,7 +173,7 @@ class CommitPage(Record, frozen=True):
 
 
 class CommitCreation(Record, frozen=True):
-    """A commit to make; `date` in Unix seconds."""
+    """A commit to create. `date` is in Unix seconds."""
 
     message: str
     metadata: dict[str, str] | None = None
@@ -183,14 +183,14 @@ class CommitCreation(Record, frozen=True):
 
 
 class CommitOverrides(Record, frozen=True):
-    """What to write instead of the original's."""
+    """Message and metadata to use instead of the original commit's."""
 
     message: str | None = None
     metadata: dict[str, str] | None = None
 
 
 class Reset(Record, frozen=True):
-    """Staged changes to drop: `type` is "reset", "common_prefix" or "object"."""
+    """Uncommitted changes to discard: `type` is "reset", "common_prefix" or "object"."""
 
     type: str
     path: str | None = None
@@ -198,7 +198,7 @@ class Reset(Record, frozen=True):
 
 
 class Revert(Record, frozen=True):
-    """A commit to undo; `parent_number` counts from 1, 0 means that it is no merge."""
+    """A commit to revert. `parent_number` counts from 1; 0 is for a commit that is not a merge."""
 
     ref: str
     parent_number: int
@@ -208,7 +208,7 @@ class Revert(Record, frozen=True):
 
 
 class CherryPick(Record, frozen=True):
-    """A commit to apply."""
+    """A commit to cherry-pick."""
 
     ref: str
     parent_number: int | None = None
@@ -217,7 +217,7 @@ class CherryPick(Record, frozen=True):
 
 
 class Merge(Record, frozen=True):
-    """How to merge."""
+    """Options of a merge."""
 
     message: str | None = None
     metadata: dict[str, str] | None = None
@@ -228,13 +228,13 @@ class Merge(Record, frozen=True):
 
 
 class MergeResult(Record, frozen=True):
-    """The merge commit's id; "" after a conflict."""
+    """ID of the merge commit; "" after a conflict."""
 
     reference: str
 
 
 class MergeBase(Record, frozen=True):
-    """The commits that a merge would join, and their base."""
+    """The two heads of a merge, and their merge base."""
 
     source_commit_id: str
     destination_commit_id: str
@@ -251,7 +251,7 @@ class RightStats(Record, frozen=True):
 
 
 class Diff(Record, frozen=True):
-    """One difference: `type` is added, removed, changed, conflict or prefix_changed."""
+    """One difference. `type` is added, removed, changed, conflict or prefix_changed."""
 
     type: str
     path: str
@@ -271,7 +271,7 @@ class DiffPage(Record, frozen=True):
 
 
 class ObjectStats(Record, frozen=True):
-    """What lakeFS knows of one object; `path_type` "common_prefix" carries a path only."""
+    """Record of one object. With `path_type` "common_prefix" it has only a path."""
 
     path: str
     path_type: str
@@ -284,7 +284,6 @@ class ObjectStats(Record, frozen=True):
     physical_address_expiry: int | None = None
 
     def __repr__(self) -> str:
-        """Shows no signature."""
         return _without_query(self)
 
 
@@ -302,7 +301,7 @@ class PathList(Record, frozen=True):
 
 
 class ObjectError(Record, frozen=True):
-    """Why one object of a bulk call was refused."""
+    """Error of one object of a bulk call."""
 
     status_code: int
     message: str
@@ -310,13 +309,13 @@ class ObjectError(Record, frozen=True):
 
 
 class ObjectErrors(Record, frozen=True):
-    """The refused objects of a bulk call."""
+    """Errors of a bulk call."""
 
     errors: list[ObjectError]
 
 
 class ObjectCopy(Record, frozen=True):
-    """An object to copy from."""
+    """Source of a copy."""
 
     src_path: str
     src_ref: str | None = None
@@ -325,7 +324,7 @@ class ObjectCopy(Record, frozen=True):
 
 
 class ObjectStage(Record, frozen=True):
-    """An object to register by its address."""
+    """An object to stage by its physical address."""
 
     physical_address: str
     checksum: str
@@ -337,31 +336,30 @@ class ObjectStage(Record, frozen=True):
 
 
 class UserMetadata(Record, frozen=True):
-    """All of an object's user metadata."""
+    """The complete user metadata of an object."""
 
     set: dict[str, str]
 
 
 class UnderlyingProperties(Record, frozen=True):
-    """What the store knows of an object."""
+    """Properties of an object in its store."""
 
     storage_class: str | None = None
 
 
 class StagingLocation(Record, frozen=True):
-    """Where to put bytes before they are linked."""
+    """Where to write data before it is linked."""
 
     physical_address: str | None = None
     presigned_url: str | None = None
     presigned_url_expiry: int | None = None
 
     def __repr__(self) -> str:
-        """Shows no signature."""
         return _without_query(self)
 
 
 class StagingLink(Record, frozen=True):
-    """Bytes that were put, to be linked to a path."""
+    """Data to link to a path."""
 
     staging: StagingLocation
     checksum: str
@@ -392,13 +390,13 @@ class ImportCreation(Record, frozen=True):
 
 
 class ImportStarted(Record, frozen=True):
-    """The id to ask for."""
+    """ID of a started import."""
 
     id: str
 
 
 class ImportStatus(Record, frozen=True):
-    """How far an import is; a failed one has `error` and is never completed."""
+    """Progress of an import. A failed one has `error` and is never completed."""
 
     completed: bool
     update_time: str
@@ -529,7 +527,7 @@ class HookRunPage(Record, frozen=True):
 
 
 class VersionConfig(Record, frozen=True):
-    """The server's version."""
+    """Version of the server."""
 
     version: str | None = None
     version_context: str | None = None
@@ -539,7 +537,7 @@ class VersionConfig(Record, frozen=True):
 
 
 class StorageConfig(Record, frozen=True):
-    """The server's block store."""
+    """Configuration of the server's object store."""
 
     blockstore_type: str
     blockstore_namespace_example: str = field(default_factory=str)
@@ -555,7 +553,7 @@ class StorageConfig(Record, frozen=True):
 
 
 class Config(Record, frozen=True):
-    """The server's configuration."""
+    """Configuration of the server."""
 
     version_config: VersionConfig | None = None
     storage_config: StorageConfig | None = None
@@ -565,7 +563,7 @@ class Config(Record, frozen=True):
 
 
 class GCConfig(Record, frozen=True):
-    """How long unreferenced data is safe, seconds."""
+    """Grace period of garbage collection in seconds."""
 
     grace_period: int | None = None
 
@@ -577,29 +575,26 @@ class Login(Record, frozen=True):
     secret_access_key: str
 
     def __repr__(self) -> str:
-        """Shows no secret."""
         return f"<Login {self.access_key_id}>"
 
 
 class ExternalLogin(Record, frozen=True):
-    """A signed identity to log in with."""
+    """A signed external identity to log in with."""
 
     identity: dict[str, Any] = field(name="identityRequest")
     token_expiration_duration: int | None = None
 
     def __repr__(self) -> str:
-        """Shows no secret."""
         return "<ExternalLogin>"
 
 
 class Token(Record, frozen=True):
-    """The answer of a login; `token_expiration` in Unix seconds."""
+    """Response to a login. `token_expiration` is in Unix seconds."""
 
     token: str
     token_expiration: int = field(default_factory=int)
 
     def __repr__(self) -> str:
-        """Shows no secret."""
         return "<Token>"
 
 
@@ -613,13 +608,13 @@ class User(Record, frozen=True):
 
 
 class CurrentUser(Record, frozen=True):
-    """Who asks."""
+    """The user of the credentials."""
 
     user: User
 
 
 class LoginConfig(Record, frozen=True):
-    """How people log in."""
+    """How people sign in."""
 
     rbac: str = field(name="RBAC")
     login_url: str
@@ -646,10 +641,10 @@ encode: Final = msgspec.json.Encoder().encode
 
 
 def decode(kind: type[T], data: bytes) -> T:
-    """Reads a record.
+    """Decode a record.
 
     Raises:
-        msgspec.DecodeError: The data is not JSON, or not of this kind (`msgspec.ValidationError`).
+        msgspec.DecodeError: The data is not JSON, or not of this type (`msgspec.ValidationError`).
     """
     decoder = _DECODERS.get(kind)
     if decoder is None:

@@ -1,8 +1,8 @@
-"""Text that must not be shown: a secret key, a token, a URL with a login in it.
+"""Text that must not be shown: a secret key, a token, a URL with credentials.
 
-A `Secret` is a `str` that hides itself from `repr`, `str` and formatting, so that neither a log nor a traceback with
-local variables repeats it. Code that needs the text says so with `reveal()`; concatenation and `encode()` give it too,
-which is what HTTP libraries do with a header's value.
+A `Secret` is a `str` whose `repr`, `str` and formatting do not show the text, so that neither a log nor a traceback
+with local variables contains it. `reveal()` returns the text. So do concatenation and `encode()`, which HTTP libraries
+use for the value of a header.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
+import msgspec
+
 HIDDEN: Final = "…"
 
 
 class Secret(str):
-    """A string that hides itself."""
+    """A string whose representation is hidden."""
 
     __slots__ = ()
-
-    def reveal(self) -> str:
-        """Return the text as a plain string."""
-        return str.__str__(self)
 
     def __repr__(self) -> str:
         return f"'{HIDDEN}'"
@@ -32,8 +30,7 @@ class Secret(str):
         return format(HIDDEN, spec)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        """Refuse: whoever wants a secret in a pickle reveals it first."""
-        msg = "a secret is not pickled"
+        msg = "a secret cannot be pickled; pickle what reveal() returns"
         raise TypeError(msg)
 
     def __copy__(self) -> Secret:
@@ -44,7 +41,7 @@ class Secret(str):
 
 
 class Unfit:
-    """Stands for a secret that is no string, so that its value is in no frame when the error is raised."""
+    """Placeholder for a secret that is not a string, so that no frame of the error has its value."""
 
     __slots__ = ("kind",)
 
@@ -56,26 +53,41 @@ class Unfit:
 
 
 def hide(value: Any) -> Any:
-    """Return a secret argument as a `Secret`; None stays None, and what is no string becomes `Unfit`."""
+    """Return a secret argument as a `Secret`. None stays None, and other types become `Unfit`."""
     if value is None or isinstance(value, Secret | Unfit):
         return value
     return Secret(str.__str__(value)) if isinstance(value, str) else Unfit(type(value))
 
 
 def hide_login(value: Any) -> Any:
-    """Return a URL as a `Secret` if it holds a user name or password; anything else stays as it is."""
+    """Return a URL with a user name or password as a `Secret`. Other values are returned unchanged."""
     if isinstance(value, str) and "@" in value and not value.startswith(("local:", "mem:")):
         return hide(value)
     return value
 
 
 def hide_values(value: Any) -> Any:
-    """Return a mapping of names to secrets with the secrets hidden; None stays None, anything else becomes `Unfit`."""
+    """Return a mapping of names to secrets with the secrets hidden. None stays None, other types become `Unfit`."""
     if isinstance(value, Mapping):
         return {name: hide(one) for name, one in value.items()}
     return None if value is None else Unfit(type(value))
 
 
 def reveal(value: str) -> str:
-    """Return a string as a plain one, whether it hides itself or not."""
+    """Return a string as a plain string, also if it is a `Secret`."""
     return str.__str__(value)
+
+
+class KeyPair(msgspec.Struct, frozen=True):
+    """An access key and its secret, which may be a `Secret`."""
+
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return f"<KeyPair {masked(self.access_key_id)}>"
+
+
+def masked(value: str) -> str:
+    """Return the beginning of a name that is partly secret."""
+    return f"{value[:4]}…" if len(value) > 8 else "…"

@@ -1,36 +1,37 @@
-"""Requests and responses as values, and what a transport may say went wrong.
+"""Endpoints, requests and responses as values, and the error of a transport.
 
-Rules of the room: no sockets, no clock, no environment. A body is replayable, a sink has a fixed start, and nothing
-here shows a credential or a pre-signed URL when printed.
+Rules of the room: no sockets, no clock, no environment. A body is replayable and a sink has a fixed start. No `repr`
+shows a credential or a pre-signed URL.
 """
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from lakefs_hl.spec.errors import NotFoundException, ServerException
+from lakefs_hl.spec.uri import repository_uri
 
 Phase: TypeAlias = Literal["connect", "tls", "send", "wait", "read"]
-#: Retry classes of the failure model: A safe, B idempotent, W last writer wins, C conditional, D logged, R removing
-#: (repeated after a look only: it could undo what others did since), E never.
+#: Retry classes: A safe, B idempotent, W last writer wins, C conditional, D logged, R removing (retried only after a
+#: check of the current state, because it could undo later changes of others), E never.
 RetryClass: TypeAlias = Literal["A", "B", "W", "C", "D", "R", "E"]
 #: Query values are strings; a tuple is a parameter given several times.
 Query: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
-#: Header of our own server's health check: whether the lake takes no writes, "true" or "false".
-READ_ONLY: Final = "x-lakefs-hl-read-only"
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 
-class Pace(msgspec.Struct, frozen=True, gc=False):
-    """How long an operation may take, in seconds.
+class Timeouts(msgspec.Struct, frozen=True, gc=False):
+    """Timeouts of an operation in seconds.
 
     Attributes:
-        read: The longest silence of the server within one try.
-        deadline: The whole call, tries and waits together.
+        read: Read timeout of one attempt.
+        deadline: Deadline of the whole call, with all attempts and waits.
     """
 
     read: float
@@ -38,38 +39,58 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
 
 
 class Endpoint(msgspec.Struct, frozen=True, gc=False):
-    """One operation of the API: the same row formats the client's URL and routes the server's.
+    """One operation of the API. The same row formats the client's URL and routes the server's requests.
 
     Attributes:
         operation: lakeFS's operationId.
         method: HTTP method.
-        path: Template below `/api/v1`, parameters in braces.
-        retry: Class of the failure model.
-        ok: Statuses that are a success.
-        pace: Timeouts of the operation.
-        missing: What its 404 means.
-        public: Whether it answers without credentials.
+        path: Template below `/api/v1`, with parameters in braces.
+        retry: Retry class.
+        wording: What the operation does, and to what, as error messages begin: a format string over the path
+            parameters, over `path` (the object's) and over the names that `describe` is given.
+        ok: Success statuses.
+        timeouts: Timeouts of the operation.
+        public: Whether the operation needs no credentials.
     """
 
     operation: str
     method: str
     path: str
     retry: RetryClass
+    wording: str
     ok: tuple[int, ...]
-    pace: Pace
-    missing: type[ServerException] = NotFoundException
+    timeouts: Timeouts
     public: bool = False
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the path parameters, in order."""
+        return tuple(_PARAMETER.findall(self.path))
+
+    def describe(self, *params: str, **named: str) -> str:
+        """Return what a request of this operation does, in words.
+
+        Args:
+            params: Path parameters in the row's order.
+            named: Further values of the wording. They win over path parameters of the same name; a missing one is
+                shown as an ellipsis.
+        """
+        values = defaultdict(lambda: "…", zip(self.parameters, params, strict=False))
+        values.update(named)
+        if "repository" in values:
+            values["repository"] = repository_uri(values["repository"])
+        return self.wording.format_map(values)
 
 
 class FileSlice(msgspec.Struct, frozen=True, gc=False):
-    """`length` bytes at `offset` of an open file; never moves the file's position, never closes it.
+    """`length` bytes at `offset` of an open file. Neither moves the file's position nor closes it.
 
     Attributes:
-        fd: Descriptor.
-        offset: Where the bytes begin.
-        length: How many they are.
-        check: Raises if the file is no longer what was measured. Called by whoever reads a body, once the last byte is
-            read and before it is handed on, so that what was torn is never complete.
+        fd: File descriptor.
+        offset: Offset of the first byte.
+        length: Number of bytes.
+        check: Raises if the file has changed since it was measured. The reader of a body calls it after reading the
+            last byte and before passing that byte on, so that a torn body is never sent completely.
     """
 
     fd: int
@@ -79,21 +100,21 @@ class FileSlice(msgspec.Struct, frozen=True, gc=False):
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """One exchange to make: a row, its path parameters in the row's order, and what moves.
+    """One HTTP request of an operation.
 
     Attributes:
         endpoint: The operation.
-        params: Path parameters, unquoted.
+        params: Path parameters in the row's order, unquoted.
         query: Query parameters, unquoted.
-        headers: Lower-case names.
-        body: Bytes, or a slice of an open file; replayable either way.
-        sink: Filled from its start by a 200 or 206; never with an error body.
-        digest: Whether the transport hashes what it moves into `Response.md5`.
-        authorization: Value of the header; kept out of `headers` so that nothing prints it.
-        timeout: Read timeout in seconds; None means the row's.
-        url: A pre-signed URL to use instead of the row's path; never with `authorization`.
-        connect: Connect timeout in seconds; None means the transport's.
-        within: Seconds left for the whole exchange, connecting and both bodies included; None means the row's deadline.
+        headers: Headers by lower-case name.
+        body: Bytes, or a slice of an open file. Both are replayable.
+        sink: Filled from its start by a 200 or 206 response, never with an error body.
+        digest: Whether the transport computes the MD5 of the body that it sends or receives, as `Response.md5`.
+        authorization: Value of the header. It is not in `headers`, so that nothing prints it.
+        timeout: Read timeout in seconds. Defaults to the row's.
+        url: A pre-signed URL to use instead of the row's path. Never sent with `authorization`.
+        connect: Connect timeout in seconds. Defaults to the transport's.
+        within: Seconds left for the whole request, with connecting and both bodies. Defaults to the row's deadline.
     """
 
     endpoint: Endpoint
@@ -109,24 +130,28 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     connect: float | None = None
     within: float | None = None
 
-    def __repr__(self) -> str:
-        """Names the operation and its target; shows no header, no credential, no URL."""
+    def describe(self) -> str:
+        """Return what the request does, in the words of its row."""
+        path = self.query.get("path") or self.query.get("dest_path") or ""
+        return self.endpoint.describe(*self.params, path=str(path))
+
+    def __repr__(self) -> str:  # no header, no credential, no URL
         where = " at a pre-signed URL" if self.url else ""
         return f"<Request {self.endpoint.operation} {self.params} {dict(self.query)}{where}>"
 
 
 class Response(msgspec.Struct, gc=False):
-    """An answer, whatever its status.
+    """An HTTP response of any status.
 
     Attributes:
         status: HTTP status.
-        headers: Lower-case names.
-        body: Content, or where it lies; empty when a sink took it.
-        seconds: From the first byte sent to the last received.
-        filled: Bytes put in the sink.
-        md5: Hex digest of what moved, if the request asked for it.
+        headers: Headers by lower-case name.
+        body: The content, or the slice of a file that holds it. Empty if a sink received the content.
+        seconds: Time from the first byte sent to the last byte received, in seconds.
+        filled: Number of bytes written to the sink.
+        md5: MD5 of the body as hex digits, if the request asked for it.
         reason: The reason phrase.
-        done: Called once by whoever has moved the body; gives back what the body lies in.
+        done: Called once after the body was read; releases the file that holds it.
     """
 
     status: int
@@ -139,21 +164,21 @@ class Response(msgspec.Struct, gc=False):
     done: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
-        """Shows no header and no content: a login's answer is a token, a Location may be a pre-signed URL."""
+        # no header and no content: the response to a login is a token, a Location may be a pre-signed URL
         return f"<Response {self.status} {len(self.body) if isinstance(self.body, bytes) else self.body.length} bytes>"
 
 
 class TransportError(Exception):
-    """No answer came. Never leaves `ops`: a call turns it into an error of the tree.
+    """No complete response was received. It never leaves `ops`: a call converts it to a public exception.
 
     Attributes:
-        phase: Where it broke.
-        sent: Body bytes sent.
-        received: Body bytes received.
-        seconds: Time spent.
-        retry: False if trying again is pointless (a certificate, a protocol that is not HTTP).
+        phase: The phase that failed.
+        sent: Number of body bytes sent.
+        received: Number of body bytes received.
+        seconds: Time spent, in seconds.
+        retry: Whether a retry can help. False for a bad certificate, or a peer that does not speak HTTP.
         kind: "timeout", "certificate", "protocol", "proxy", "refused", "reset", "dns" or "other".
-        answer: Status and headers of the answer whose body broke; None if it broke before.
+        response: Status and headers of the response whose body was interrupted. None if there was no response.
     """
 
     def __init__(
@@ -166,7 +191,7 @@ class TransportError(Exception):
         seconds: float = 0.0,
         retry: bool = True,
         kind: str = "other",
-        answer: Response | None = None,
+        response: Response | None = None,
     ) -> None:
         super().__init__(message)
         self.phase = phase
@@ -175,9 +200,9 @@ class TransportError(Exception):
         self.seconds = seconds
         self.retry = retry
         self.kind = kind
-        self.answer = answer
+        self.response = response
 
     @property
     def applied(self) -> bool | None:
-        """False before anything could be read by the server, else None: unknown."""
+        """Whether the request was applied: False if it never reached the server, else None (unknown)."""
         return False if self.phase in ("connect", "tls") else None

@@ -43,7 +43,7 @@ def from_file(body: FileSlice, hashed: hashlib._Hash | None) -> Iterator[bytes]:
 
 def is_data(endpoint: Endpoint) -> bool:
     """Whether the operation answers with the content of an object, and not with a record."""
-    return endpoint.method == "GET" and endpoint.pace.deadline == float("inf")
+    return endpoint.method == "GET" and endpoint.timeouts.deadline == float("inf")
 
 
 def receive(request: Request, answer: BaseHTTPResponse, exchange: Exchange, hashed: hashlib._Hash | None) -> Response:

@@ -79,7 +79,7 @@ def explain(
         seconds=seconds,
         retry=kind not in ("certificate", "protocol") and not (kind == "proxy" and _FOR_GOOD.search(words)),
         kind=kind,
-        answer=exchange.answer,
+        response=exchange.answer,
     )
 
 

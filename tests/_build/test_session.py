@@ -49,8 +49,8 @@ def test_an_aws_role_logs_in_first() -> None:
 
 
 def test_only_a_server_has_a_name_in_messages() -> None:
-    assert session_of(settings(Token("t")), Policy())[0].where == "https://lakefs.example"
-    assert session_of(resolve(ClientOptions(host="mem://x"), {}), Policy())[0].where == ""
+    assert session_of(settings(Token("t")), Policy())[0].endpoint == "https://lakefs.example"
+    assert session_of(resolve(ClientOptions(host="mem://x"), {}), Policy())[0].endpoint == ""
 
 
 def test_keys_differ() -> None:

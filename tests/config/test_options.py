@@ -276,5 +276,5 @@ def test_no_frame_of_a_refusal_holds_a_secret(given: dict[str, Any]) -> None:
 
 def test_options_with_a_secret_do_not_pickle_in_silence() -> None:
     assert pickle.loads(pickle.dumps(ClientOptions(timeout=5))) == ClientOptions(timeout=5)
-    with pytest.raises(TypeError, match="a secret is not pickled"):
+    with pytest.raises(TypeError, match="a secret cannot be pickled"):
         pickle.dumps(ClientOptions(password=SECRET))

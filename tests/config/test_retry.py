@@ -26,7 +26,7 @@ READ = Request(endpoints.GET_REPOSITORY, params=("r",))
 
 def session(retries: int | Retry | None) -> Session:
     policy = policy_of(ClientOptions(retries=retries))
-    return Session(basic("AKEY", "s3cr3t"), policy, where="http://lake:8000")
+    return Session(basic("AKEY", "s3cr3t"), policy, endpoint="http://lake:8000")
 
 
 def windows(retries: int | Retry | None, outcome: Response | TransportError, request: Request = READ) -> list[float]:
@@ -171,6 +171,6 @@ def test_a_retry_counts_attempts() -> None:
         return Response(500, body=b'{"message":"no"}')
 
     client = lakefs_hl.Client(transport=fails, retries=Retry(attempts=3, backoff_start=0))
-    with pytest.raises(ServerErrorException, match="3 tries"):
+    with pytest.raises(ServerErrorException, match="3 attempts"):
         _ = client.version
     assert len(asked) == 3

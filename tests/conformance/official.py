@@ -19,7 +19,7 @@ from lakefs_sdk.configuration import Configuration
 from lakefs_sdk.exceptions import ApiException
 
 from lakefs_hl.exceptions import ServerException
-from lakefs_hl.spec.errors import for_status
+from lakefs_hl.spec.refusals import meaning_of
 from tests.worlds import World
 
 #: Their types hold no default to be one.
@@ -320,7 +320,7 @@ def ask_us(call: Callable[[], Any]) -> Told:
         return "returned", call()
     except ServerException as exc:
         refusal = exc
-    wanted = for_status(refusal.status)
+    wanted = meaning_of(refusal.status).error
     assert isinstance(refusal, wanted) or (isinstance(refusal, FileExistsError) and refusal.status == 412), (
         f"{type(refusal).__name__} for {refusal.status}, not {wanted.__name__}: {refusal}"
     )

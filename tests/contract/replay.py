@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from lakefs_hl.local.api import App, answers, principals
-from lakefs_hl.spec import endpoints
+from lakefs_hl.spec import routes
 from lakefs_hl.spec.errors import ServerException
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 
@@ -137,7 +137,7 @@ class InProcess:
 
     def __call__(self, recorded: dict[str, Any]) -> dict[str, Any]:
         """Answers one recorded request."""
-        found = endpoints.match(recorded["path"])
+        found = routes.match(recorded["path"])
         row = found[0].get(recorded["method"]) if found is not None else None
         if found is None or row is None:
             raise NoSuchEndpoint("no such endpoint; only a URL can name it")

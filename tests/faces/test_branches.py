@@ -70,7 +70,7 @@ def test_revert_of_a_merge_names_its_parent(repo: lakefs_hl.Repository, branch: 
 def test_revert_with_staged_changes_is_refused(branch: lakefs_hl.Branch) -> None:
     commit = change(branch, "a", "1")
     branch.upload("staged", "b")
-    with pytest.raises(exceptions.BadRequestException, match="commit or reset its staged changes first"):
+    with pytest.raises(exceptions.BadRequestException, match="commit or reset its uncommitted changes first"):
         branch.revert(commit)
 
 
@@ -115,11 +115,11 @@ def test_reset_says_so_if_there_is_nothing_of_that_name(branch: lakefs_hl.Branch
     twin = aio.Branch(branch.repository_id, "main", of(branch._client))
     for typo in ("typo", "a", "typo/", "b/", "d/1/"):
         with pytest.raises(
-            exceptions.ObjectNotFoundException, match=r"resetting staged changes of .*: there is no"
+            exceptions.ObjectNotFoundException, match=r"resetting uncommitted changes of .*: no object has this"
         ) as caught:
             branch.reset(typo)
         assert caught.value.filename == f"{branch.uri}{typo}"
-        with pytest.raises(exceptions.ObjectNotFoundException, match="there is no object"):
+        with pytest.raises(exceptions.ObjectNotFoundException, match="no object has this"):
             asyncio.run(twin.reset(typo))
     branch.reset("a/1")  # it is there, with nothing staged
     branch.reset("a/")
@@ -241,7 +241,9 @@ def test_b8_77_what_is_committed_inside_is_not_lost(repo: lakefs_hl.Repository, 
 def test_b8_78_a_file_that_was_not_closed_fails_the_transaction(
     repo: lakefs_hl.Repository, branch: lakefs_hl.Branch
 ) -> None:
-    with pytest.raises(exceptions.TransactionException, match=r"nothing was merged without lakefs://.*/b: ") as caught:
+    with pytest.raises(
+        exceptions.TransactionException, match=r"nothing was merged: files .* are not closed: lakefs://.*/b\."
+    ) as caught:
         with branch.transaction("load") as tx:
             tx.upload("1", "a")
             file = tx.open("b", "w")
@@ -255,7 +257,7 @@ def test_b8_78_a_file_that_was_not_closed_fails_the_transaction(
 
 def test_b8_78_a_file_that_was_forgotten_fails_the_transaction(branch: lakefs_hl.Branch) -> None:
     """The garbage collector has closed it before the block ended; its name is left in `_lost`."""
-    with pytest.raises(exceptions.TransactionException, match=r"without lakefs://x/y/b: "):
+    with pytest.raises(exceptions.TransactionException, match=r"are not closed: lakefs://x/y/b"):
         with branch.transaction("load") as tx:
             tx.upload("1", "a")
             tx._lost.append("lakefs://x/y/b")

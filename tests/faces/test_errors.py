@@ -111,7 +111,7 @@ def test_a_repository_that_exists(branch: lakefs_hl.Branch) -> None:
 def test_a_server_that_is_not_lakefs_is_named(said: bytes) -> None:
     with answering(said) as server:
         client = lakefs_hl.Client(server.url, "AKIAEXAMPLE", "the-secret", retries=0)
-        error = fails(client, exceptions.ProtocolException, re.escape(server.url), r"right\?")
+        error = fails(client, exceptions.ProtocolException, re.escape(server.url), "check that the endpoint")
         assert "<" not in str(error)
         assert "the-secret" not in str(error)
         assert "next=secret" not in str(error)
@@ -141,13 +141,13 @@ def test_nobody_listens() -> None:
     with peer(lambda *_: None) as server:
         url = server.url
     client = lakefs_hl.Client(url, "key", "the-secret", retries=0)
-    error = fails(client, exceptions.TransportException, re.escape(url), "is the server running")
+    error = fails(client, exceptions.TransportException, re.escape(url), "the server is running")
     assert isinstance(error, ConnectionError)
 
 
 def test_no_such_host() -> None:
     client = lakefs_hl.Client("https://lakefs.invalid", "key", "the-secret", retries=0)
-    fails(client, exceptions.TransportException, "https://lakefs.invalid", "spelled right")
+    fails(client, exceptions.TransportException, "https://lakefs.invalid", "spelling")
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,7 @@ def broken(after: int, times: int) -> Any:
             return response
         left[0] -= 1
         error = TransportError("read", "connection reset", received=after, kind="reset")
-        error.answer = response
+        error.response = response
         raise error
 
     return change
@@ -292,7 +292,7 @@ def test_b1_12_an_object_that_was_replaced_is_an_error_never_a_mixture(branch: l
         if lakefs_hl.ServerStorageConfiguration(branch._client).pre_sign_support():
             assert file.read() == b"1" * (3 * WINDOW - 10)  # the store keeps what the URL was signed for
         else:
-            with pytest.raises(exceptions.ObjectChangedError, match=r"main/a changed while it was read"):
+            with pytest.raises(exceptions.ObjectChangedError, match=r"main/a: the object has changed"):
                 file.read()
     with branch.open("a", "rb") as file:
         assert file.read() == b"2" * (3 * WINDOW)
@@ -788,7 +788,7 @@ def test_b2_19_a_file_in_a_generator_that_is_not_run_to_its_end_warns(lake_branc
     assert not lake_branch.exists("a")
     with (
         pytest.warns(UserWarning, match="not finished"),
-        pytest.raises(exceptions.TransactionException, match=r"nothing was merged without .*/a: "),
+        pytest.raises(exceptions.TransactionException, match=r"nothing was merged: files .* are not closed: .*/a\."),
         lake_branch.transaction("half") as tx,
     ):
         next(rows(tx))

@@ -66,7 +66,7 @@ def test_b3_35_names_that_are_too_long_or_empty(branch: lakefs_hl.Branch) -> Non
     for call in (lambda: branch.upload(b"", ""), lambda: branch.stat_object(""), lambda: branch.download("")):
         with pytest.raises(ValueError):
             call()
-    with pytest.raises(ValueError, match="path cannot be empty"):
+    with pytest.raises(ValueError, match="the path of an object must not be empty"):
         branch.delete_objects(["a", ""])
 
 
@@ -274,7 +274,7 @@ def test_b2_31_keys_are_lower_case(branch: lakefs_hl.Branch) -> None:
         assert branch.upload(b"", "a", metadata={"Team": "Blue"}).metadata == {"team": "Blue"}
         branch.set_object_metadata("a", {"TEAM": "Red"})
         assert branch.stat_object("a").metadata == {"team": "Red"}
-        with pytest.raises(ValueError, match="two of these become the same"):
+        with pytest.raises(ValueError, match="two of these become equal"):
             branch.upload(b"", "a", metadata={"k": "1", "K": "2"})
 
 
@@ -308,7 +308,7 @@ def test_content_that_is_not_what_was_stored_is_no_content(tapped: lakefs_hl.Bra
         return response
 
     tap.change = spoil
-    with pytest.raises(exceptions.IntegrityError, match=r"main/a: the content has MD5 0+, the object's is .* 3 times"):
+    with pytest.raises(exceptions.IntegrityError, match=r"main/a: the content has MD5 0+, the object has .* 3 times"):
         tapped.download("a")
     assert tapped.download("a", verify=False) == b"right"
 

@@ -25,7 +25,7 @@ Lose = Callable[..., None]
 @pytest.fixture
 def lose(tap: Tap, tapped: lakefs_hl.Branch) -> Iterator[Lose]:
     """Loses the answer to an operation once, and lets somebody else work before the caller knows."""
-    tapped._client._session.where = "http://lake"
+    tapped._client._session.endpoint = "http://lake"
     waiting: dict[str, tuple[bool, Callable[[], object]]] = {}
 
     def change(request: Request, response: Response) -> Response:
@@ -101,7 +101,7 @@ def test_a_delete_does_not_remove_what_was_written_since(
     tapped.upload("1", "o")
     info = tapped.stat_object("o")
     lose("deleteObject", lambda: lake_branch.upload("acknowledged", "o"))
-    with pytest.raises(exceptions.AmbiguousOutcomeError, match="look at what is there") as caught:
+    with pytest.raises(exceptions.AmbiguousOutcomeError, match="check the current state") as caught:
         info.delete()
     assert caught.value.maybe_applied is None
     assert lake_branch.download("o") == b"acknowledged"
@@ -207,7 +207,7 @@ def test_commits_are_immutable(branch: lakefs_hl.Branch, reference: str) -> None
     ("reference", "meaning", "words"),
     [
         ("nowhere", ErrorKind.REFERENCE_NOT_FOUND, "there is no branch, tag or commit 'nowhere'"),
-        ("main~99", ErrorKind.REFERENCE_NOT_FOUND, "the expression 'main~99' names no commit"),
+        ("main~99", ErrorKind.REFERENCE_NOT_FOUND, "the expression 'main~99' resolves to no commit"),
         ("0123abcdef", ErrorKind.COMMIT_NOT_FOUND, "has no commit 0123abcdef"),
     ],
 )
@@ -272,6 +272,6 @@ def test_kinds_can_be_matched_without_reading(branch: lakefs_hl.Branch) -> None:
 
 
 def test_an_embedded_lake_says_to_leave_the_namespace_out(lake: lakefs_hl.Client) -> None:
-    with pytest.raises(exceptions.BadRequestException, match="leave storage_namespace out") as caught:
+    with pytest.raises(exceptions.BadRequestException, match="omit storage_namespace") as caught:
         lakefs_hl.repository("example", client=lake).create("s3://bucket/place")
     assert caught.value.kind is ErrorKind.INVALID_NAMESPACE

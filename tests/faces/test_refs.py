@@ -106,7 +106,7 @@ def test_merging_into_staged_changes_is_refused(repo: lakefs_hl.Repository, bran
     dev = repo.branch("dev").create("main")
     change(dev, "a", "1")
     branch.upload("staged", "b")
-    with pytest.raises(exceptions.BadRequestException, match="commit or reset its staged changes first"):
+    with pytest.raises(exceptions.BadRequestException, match="commit or reset its uncommitted changes first"):
         dev.merge_into("main")
 
 

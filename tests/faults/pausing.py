@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from lakefs_hl.spec import endpoints
+from lakefs_hl.spec import routes
 
 #: Seconds that anything may take here; a test that gets there fails.
 LONG = 30.0
@@ -136,7 +136,7 @@ _OURS = {"connection", "content-length", "transfer-encoding"}
 
 
 def _operation(method: str, path: str) -> str:
-    found = endpoints.match(path.partition("?")[0].removeprefix(endpoints.BASE))
+    found = routes.match(path.partition("?")[0].removeprefix(routes.BASE))
     assert found is not None, path
     return found[0][method].operation
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from lakefs_hl.spec import endpoints
+from lakefs_hl.spec import routes
 
 #: Headers that belong to a connection, not to what is forwarded on it.
 _HOP: frozenset[str] = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
@@ -373,7 +373,7 @@ def _read(conn: socket.socket) -> Seen | None:
 
 def _operation(method: str, target: str) -> str:
     path = target.partition("?")[0]
-    found = endpoints.match(path.removeprefix(endpoints.BASE)) if path.startswith(endpoints.BASE) else None
+    found = routes.match(path.removeprefix(routes.BASE)) if path.startswith(routes.BASE) else None
     row = found[0].get(method) if found is not None else None
     return row.operation if row is not None else ""
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.records import ImportRecord
 from lakefs_hl.local.engine.store import now
-from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec import administration, endpoints, models
 from lakefs_hl.spec.wire import Endpoint, Query
 
 Step: TypeAlias = Callable[[Engine, str], object]
@@ -186,15 +186,17 @@ OPERATIONS = [
     Operation(endpoints.UPDATE_OBJECT_USER_METADATA, {"set": {"color": "blue"}}, query={"path": "a"}, between=put("a")),
     Operation(endpoints.DELETE_OBJECT, query={"path": "a"}, between=put("a")),
     Operation(endpoints.DELETE_OBJECTS, {"paths": ["a", "b"]}, between=put("a")),
-    Operation(endpoints.SET_BRANCH_PROTECTION_RULES, [{"pattern": "x"}], params=("{repo}",), between=protect("x", "y")),
     Operation(
-        endpoints.INTERNAL_CREATE_BRANCH_PROTECTION_RULE,
+        administration.SET_BRANCH_PROTECTION_RULES, [{"pattern": "x"}], params=("{repo}",), between=protect("x", "y")
+    ),
+    Operation(
+        administration.INTERNAL_CREATE_BRANCH_PROTECTION_RULE,
         {"pattern": "x"},
         params=("{repo}",),
         between=protect("y"),
     ),
     Operation(
-        endpoints.INTERNAL_DELETE_BRANCH_PROTECTION_RULE,
+        administration.INTERNAL_DELETE_BRANCH_PROTECTION_RULE,
         {"pattern": "x"},
         params=("{repo}",),
         before=protect("x"),
@@ -207,11 +209,11 @@ OPERATIONS = [
             params=("{repo}",),
             between=keep_for(4),
         )
-        for endpoint in (endpoints.SET_GC_RULES, endpoints.INTERNAL_SET_GARBAGE_COLLECTION_RULES)
+        for endpoint in (administration.SET_GC_RULES, administration.INTERNAL_SET_GARBAGE_COLLECTION_RULES)
     ),
     *(
         Operation(endpoint, params=("{repo}",), before=keep_for(3), between=keep_for(4))
-        for endpoint in (endpoints.DELETE_GC_RULES, endpoints.INTERNAL_DELETE_GARBAGE_COLLECTION_RULES)
+        for endpoint in (administration.DELETE_GC_RULES, administration.INTERNAL_DELETE_GARBAGE_COLLECTION_RULES)
     ),
     # A store that is not the lake's own: the import starts, and ends in an error.
     Operation(

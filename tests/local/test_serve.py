@@ -25,6 +25,7 @@ import pytest
 from lakefs_hl.local.serve import asgi, exchange, keyfile
 from lakefs_hl.local.serve.server import listen
 from lakefs_hl.spec.errors import IntegrityError, InvalidConfigError, LakeCorruptError, LakeError, LakeLockedError
+from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.spec.wire import Response
 from tests.serving import Served, running, start, stop
 
@@ -149,12 +150,12 @@ def test_a_key_file_without_keys_is_an_error(tmp_path: Path) -> None:
 
 
 def test_key_files_round_trip(tmp_path: Path) -> None:
-    pair = keyfile.Pair("123", "no: #'\"\\")
+    pair = KeyPair("123", "no: #'\"\\")
     keyfile.write(tmp_path, pair, "http://127.0.0.1:1")
     assert keyfile.read(tmp_path) == pair
     assert "no:" not in repr(pair)
     again = keyfile.make()
-    assert (len(again.key), len(again.secret)) == (20, 40)
+    assert (len(again.access_key_id), len(again.secret_access_key)) == (20, 40)
     assert again != keyfile.make()
 
 

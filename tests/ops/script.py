@@ -1,6 +1,7 @@
-"""A driver that plays a script: the requests an op must make, in order, each with its canned answer.
+"""A driver that plays a script: the requests that an op must send, in order, each with its prepared response.
 
-No clock, no dice: a wait takes as long as it may. A mutation that is sent twice must be sent with the same bytes.
+It has no clock and draws no jitter: a wait takes as long as it may. A mutation that is sent twice must have the same
+bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from lakefs_hl.spec.wire import Request, Response, TransportError
 
 T = TypeVar("T")
 Answer: TypeAlias = Response | BaseException | Callable[[Request], Response]
-#: May be sent again with other bytes: only what failed, or to another address.
+#: May be sent again with other bytes: only the failed items, or another address.
 _VARY = ("deleteObjects", "presignedPut", "linkPhysicalAddress")
 NOW = 1_700_000_000.0
 JSON = {"content-type": "application/json"}
@@ -45,7 +46,7 @@ def step(
     headers: dict[str, str] | None = None,
     url: str | None = None,
 ) -> Step:
-    """An expected request; `query` and `url` are compared if given, of `body` and `headers` what is given."""
+    """Return an expected request. `query` and `url` are compared if given, of `body` and `headers` the given parts."""
     return Step(operation, params, answer, query, body, headers or {}, url)
 
 
@@ -63,7 +64,7 @@ def no(status: int, message: str | None = None, seconds: float = 0.0, **headers:
 
 
 def lost(seconds: float = 0.0, **fields: Any) -> TransportError:
-    """The request went out and the connection broke: nobody knows."""
+    """Return a connection that broke after the request was sent: the outcome is unknown."""
     return TransportError("wait", "the connection was closed", seconds=seconds, kind="reset", **fields)
 
 
@@ -72,7 +73,7 @@ def silent(seconds: float = 30.0) -> TransportError:
 
 
 def down() -> TransportError:
-    """Nothing was sent."""
+    """Return a failure to connect: nothing was sent."""
     return TransportError("connect", "127.0.0.1:9 refuses connections", kind="refused")
 
 
@@ -95,8 +96,8 @@ def page(*results: Any, kind: Any = None, after: str = "") -> Response:
 
 
 def session(authority: Authority | None = None, *, exactly_once: bool | None = None, **policy: Any) -> Session:
-    """A session of a server; `exactly_once` is what it knows of it already, None nothing."""
-    made = Session(authority or basic("AKEY", "s3cr3t"), Policy(**policy), where="http://lake:8000", new_key=key)
+    """Return a session with a server. `exactly_once` is what it knows already; None is unknown."""
+    made = Session(authority or basic("AKEY", "s3cr3t"), Policy(**policy), endpoint="http://lake:8000", new_key=key)
     made.exactly_once = made.keys_arrive = exactly_once
     return made
 
@@ -106,12 +107,12 @@ def key() -> str:
 
 
 def head(branch: str = "b", commit: str = C0, **headers: str) -> Step:
-    """The look at a branch's head before an operation whose answer may be lost."""
+    """Return the look-up of a branch's head before an operation whose response may be lost."""
     return step("getBranch", "r", branch, answer=ok(models.Ref(branch, commit), 200, 0.0, **headers))
 
 
 class Play:
-    """Runs one op against its steps."""
+    """Run of one op against its steps."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)
@@ -119,13 +120,13 @@ class Play:
         self.slept: list[tuple[float, float]] = []
 
     def run(self, op: Op[T]) -> T:
-        """Runs the op to its end; every step must be used."""
+        """Run the op to its end. Every step must be used."""
         result = self._drive(op)
         self.close()
         return result
 
     def fails(self, op: Op[Any], kind: type[Any], match: str = "") -> Any:
-        """Runs the op to its error, of exactly this class; every step must be used."""
+        """Run the op to its exception, of exactly this class. Every step must be used."""
         with pytest.raises(kind, match=match or None) as caught:
             self._drive(op)
         assert caught.type is kind, f"{caught.type.__name__}: {caught.value}"
@@ -133,7 +134,7 @@ class Play:
         return caught.value
 
     def close(self) -> None:
-        assert not self.steps, f"never asked for: {[step[:2] for step in self.steps]}"
+        assert not self.steps, f"never requested: {[step[:2] for step in self.steps]}"
         first: dict[Any, Request] = {}
         for request in self.sent:
             if request.endpoint.retry == "A" or request.endpoint.operation in _VARY:
@@ -197,7 +198,7 @@ class Play:
 def filling(
     content: bytes, size: int, start: int = 0, etag: str = "e", status: int = 206
 ) -> Callable[[Request], Response]:
-    """Answers a ranged read with the bytes of `content` from `start`, of an object of `size` bytes."""
+    """Return the response to a ranged read: `content` at `start` of an object of `size` bytes."""
 
     def answer(request: Request) -> Response:
         headers = {"etag": f'"{etag}"', "content-range": f"bytes {start}-{start + len(content) - 1}/{size}"}
@@ -215,10 +216,10 @@ def filling(
 def breaking(
     content: bytes, size: int, start: int = 0, etag: str = "e", head: bool = True
 ) -> Callable[[Request], Response]:
-    """Fills the sink with `content` and then breaks."""
+    """Return a response that fills the sink with `content` and is then interrupted."""
 
     def answer(request: Request) -> Response:
         response = filling(content, size, start, etag)(request)
-        raise TransportError("read", "closed", received=len(content), kind="reset", answer=response if head else None)
+        raise TransportError("read", "closed", received=len(content), kind="reset", response=response if head else None)
 
     return answer

@@ -41,9 +41,9 @@ def test_a_run() -> None:
 @pytest.mark.parametrize("answer", [no(404, "not found: not found"), no(404, "not found")])
 def test_a_missing_run_is_named(answer: Response) -> None:
     play = Play(step("getRun", "r", "5k", answer=answer))
-    error = play.fails(actions.get(S, "r", "5k"), errors.NotFoundException, "looking up action run 5k of lakefs://r")
+    error = play.fails(actions.get(S, "r", "5k"), errors.NotFoundException, "looking up action run '5k' of lakefs://r")
     assert error.kind is ErrorKind.RUN_NOT_FOUND
-    assert "there is no such action run or hook" in str(error)
+    assert "the action run or the hook does not exist" in str(error)
 
 
 def test_the_hooks_of_a_run() -> None:
@@ -60,10 +60,10 @@ def test_the_output_of_a_hook_is_returned_as_it_is(printed: bytes) -> None:
 def test_a_login_page_is_not_the_output_of_a_hook() -> None:
     play = Play(step("getRunHookOutput", "r", "5k", "h", answer=Response(200, HTML, b"<html>log in</html>")))
     play.fails(
-        actions.output(S, "r", "5k", "h"), errors.ProtocolException, "reading the output of hook h of action run"
+        actions.output(S, "r", "5k", "h"), errors.ProtocolException, "reading the output of hook 'h' of action run"
     )
 
 
 def test_a_missing_output_is_named() -> None:
     play = Play(step("getRunHookOutput", "r", "5k", "h", answer=no(404, "not found")))
-    play.fails(actions.output(S, "r", "5k", "h"), errors.NotFoundException, "hook h of action run 5k of lakefs://r")
+    play.fails(actions.output(S, "r", "5k", "h"), errors.NotFoundException, "hook 'h' of action run '5k' of lakefs://r")

@@ -1,4 +1,4 @@
-"""Branches: what is sent, and what is read back when an answer is lost (reliability 3.3)."""
+"""Branches: what is sent, and what is looked up after a lost response."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def test_create_pins_its_source() -> None:
     assert play.run(branches.create(S, "r", "dev", "main~1")) == C1
 
 
-def test_create_from_an_id_asks_nothing() -> None:
+def test_create_from_a_commit_id_sends_no_look_up() -> None:
     assert Play(step("createBranch", "r", answer=MADE, body={**BODY, "hidden": True})).run(create(hidden=True)) == C1
 
 
-def test_create_names_the_source_as_typed() -> None:
+def test_create_names_the_source_as_the_user_wrote_it() -> None:
     play = Play(step("getCommit", "r", "nope", answer=no(404, "commit not found")))
     play.fails(branches.create(S, "r", "dev", "nope"), errors.NotFoundException, "creating branch 'dev' from 'nope'")
 
 
-# create branch, after an unknown outcome
+# create, after an unknown outcome
 
 
 @pytest.mark.parametrize("first", [lost(), no(500, "x"), no(503, "x"), no(504, "x")])
-def test_created_by_the_lost_try(first: Any) -> None:  # B5.57
+def test_created_by_the_attempt_without_a_response(first: Any) -> None:  # B5.57
     play = Play(
         step("createBranch", "r", answer=first),
         step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
@@ -53,7 +53,7 @@ def test_created_by_the_lost_try(first: Any) -> None:  # B5.57
     assert play.run(create()) == C1
 
 
-def test_somebody_elses_branch_after_a_lost_try() -> None:
+def test_a_branch_of_another_client_after_a_lost_response() -> None:
     play = Play(
         step("createBranch", "r", answer=lost()),
         step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
@@ -61,19 +61,19 @@ def test_somebody_elses_branch_after_a_lost_try() -> None:
     )
     error = play.fails(create(), errors.ConflictException, C2)
     assert error.maybe_applied is None
-    assert "perhaps by an earlier try" in str(error)
+    assert "perhaps created by an earlier attempt" in str(error)
 
 
-def test_lost_and_not_made_is_sent_again() -> None:
+def test_a_lost_creation_that_was_not_applied_is_retried() -> None:
     Play(step("createBranch", "r", answer=lost()), step("createBranch", "r", answer=MADE)).run(create())
 
 
-def test_all_answers_lost_but_made() -> None:
+def test_all_responses_lost_but_created() -> None:
     play = Play(*[step("createBranch", "r", answer=lost())] * 5, step("getBranch", "r", "dev", answer=ref("dev", C1)))
     assert play.run(create()) == C1
 
 
-def test_all_answers_lost_and_nothing_there() -> None:
+def test_all_responses_lost_and_not_created() -> None:
     play = Play(
         *[step("createBranch", "r", answer=lost())] * 5,
         step("getBranch", "r", "dev", answer=no(404, "branch not found")),
@@ -81,12 +81,12 @@ def test_all_answers_lost_and_nothing_there() -> None:
     assert play.fails(create(), errors.TransportException).maybe_applied is None
 
 
-def test_a_first_conflict_is_real() -> None:
+def test_a_conflict_of_the_first_attempt_is_raised() -> None:
     play = Play(step("createBranch", "r", answer=no(409, "branch already exists: not unique")))
     assert play.fails(create(), errors.ConflictException).maybe_applied is False
 
 
-def test_a_throttled_branch_did_not_move() -> None:
+def test_a_rate_limited_branch_did_not_move() -> None:
     play = Play(
         step("createBranch", "r", answer=no(429, "Too many attempts")),
         step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
@@ -94,7 +94,7 @@ def test_a_throttled_branch_did_not_move() -> None:
     play.fails(create(), errors.ConflictException)
 
 
-def test_exist_ok_gives_what_is_there() -> None:
+def test_exist_ok_returns_the_existing_branch() -> None:
     play = Play(
         step("createBranch", "r", answer=no(409, "branch already exists: not unique")),
         step("getBranch", "r", "dev", answer=ref("dev", C2)),
@@ -102,7 +102,7 @@ def test_exist_ok_gives_what_is_there() -> None:
     assert play.run(create(exist_ok=True)) == C2
 
 
-def test_exist_ok_is_not_met_by_a_tag() -> None:
+def test_exist_ok_does_not_accept_a_tag() -> None:
     play = Play(
         step("createBranch", "r", answer=no(409, "tag ID dev: conflict found")),
         step("getBranch", "r", "dev", answer=no(404, "branch not found")),
@@ -128,50 +128,52 @@ def delete(s: Any = None) -> Op[None]:
     return branches.delete(s or session(exactly_once=False), "r", "dev")
 
 
-def test_a_lost_delete_that_was_done() -> None:
+def test_a_lost_delete_that_was_applied() -> None:
     lost_delete(GONE).run(delete())
 
 
-def test_a_lost_delete_that_was_not_done_is_sent_again() -> None:
+def test_a_lost_delete_that_was_not_applied_is_retried() -> None:
     lost_delete(head("dev"), CLEAN, DELETE).run(delete())
-    refused = step("deleteBranch", "r", "dev", answer=no(404, "branch not found"))  # the first try was under way
+    refused = step(
+        "deleteBranch", "r", "dev", answer=no(404, "branch not found")
+    )  # the first attempt was still running
     lost_delete(head("dev"), CLEAN, refused).run(delete())
 
 
 @pytest.mark.parametrize("found", [[head("dev", C1)], [head("dev"), STAGED]])
-def test_a_branch_that_somebody_made_anew_stays(found: list[Any]) -> None:
-    error = lost_delete(*found).fails(delete(), errors.AmbiguousOutcomeError, "deleting branch lakefs://r/dev")
+def test_a_recreated_branch_is_not_deleted(found: list[Any]) -> None:
+    error = lost_delete(*found).fails(delete(), errors.AmbiguousOutcomeError, "deleting branch 'dev' of lakefs://r")
     assert error.maybe_applied is None
-    assert "look at what is there" in str(error)
+    assert "check the current state" in str(error)
 
 
-def test_a_look_that_fails_leaves_a_delete_unknown() -> None:
+def test_a_failed_check_leaves_the_outcome_of_a_delete_unknown() -> None:
     error = lost_delete(*[step("getBranch", "r", "dev", answer=lost())] * 5).fails(
         delete(), errors.AmbiguousOutcomeError
     )
-    assert "looking whether it was done failed too" in error.__notes__[0]
+    assert "the check whether it was applied failed too" in error.__notes__[0]
 
 
-def test_a_delete_refused_after_a_lost_one() -> None:
+def test_a_delete_rejected_after_a_lost_one() -> None:
     refused = step("deleteBranch", "r", "dev", answer=no(403, "read-only repository"))
     error = lost_delete(head("dev"), CLEAN, refused, head("dev"), CLEAN).fails(delete(), errors.ForbiddenException)
     assert error.maybe_applied is None
     assert len(error.attempts) == 2
 
 
-def test_a_delete_is_tried_five_times() -> None:
+def test_a_delete_is_attempted_five_times() -> None:
     again = [step("deleteBranch", "r", "dev", answer=lost()), head("dev"), CLEAN]
     play = Play(head("dev"), *again * 5)
     assert len(play.fails(delete(), errors.AmbiguousOutcomeError).attempts) == 5
     assert play.slept == [(0.1, 0.0), (0.2, 0.0), (0.4, 0.0), (0.8, 0.0)]
 
 
-def test_no_retries_means_no_repetition() -> None:
+def test_without_retries_nothing_is_sent_twice() -> None:
     lost_delete(head("dev"), CLEAN).fails(delete(session(attempts=1)), errors.AmbiguousOutcomeError)
     lost_delete(GONE).run(delete(session(attempts=1)))
 
 
-def test_deleting_where_keys_are_honoured_needs_no_look() -> None:
+def test_a_delete_with_an_honoured_key_needs_no_check() -> None:
     key = {"idempotency-key": "a-key"}
     Play(
         step("deleteBranch", "r", "dev", answer=lost(), headers=key),
@@ -179,13 +181,13 @@ def test_deleting_where_keys_are_honoured_needs_no_look() -> None:
     ).run(delete(session(exactly_once=True)))
 
 
-def test_a_transactions_own_branch_is_deleted_until_it_is_gone() -> None:
+def test_the_delete_of_an_ephemeral_branch_is_retried() -> None:
     there = step("getBranch", "r", TX, answer=ref(TX, C3))
     steps = [step("deleteBranch", "r", TX, answer=lost()), there, step("deleteBranch", "r", TX, answer=ok())]
     Play(*steps).run(branches.delete(session(), "r", TX))
 
 
-def test_deleting_what_is_not_there() -> None:
+def test_deleting_something_missing_raises() -> None:
     Play(GONE, step("deleteBranch", "r", "dev", answer=no(404, "branch not found"))).fails(
         delete(), errors.NotFoundException
     )
@@ -206,12 +208,12 @@ def test_reset(path: str | None, body: dict[str, str]) -> None:
     Play(step("resetBranch", "r", "b", answer=ok(), body=body)).run(branches.reset(S, "r", "b", path))
 
 
-def test_reset_of_nothing_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="empty path"):
+def test_reset_of_an_empty_path_is_rejected() -> None:
+    with pytest.raises(ValueError, match="path must not be empty"):
         Play().run(branches.reset(S, "r", "b", ""))
 
 
-def test_reset_of_a_path_looks_for_it_first() -> None:
+def test_reset_of_a_path_looks_it_up_first() -> None:
     staged = step("diffBranch", "r", "b", answer=page(DIFF), query={"amount": "1", "prefix": "a"})
     reset = step("resetBranch", "r", "b", answer=ok(), body={"type": "object", "path": "a"})
     Play(staged, reset).run(branches.reset_path(S, "r", "b", "a"))
@@ -219,7 +221,7 @@ def test_reset_of_a_path_looks_for_it_first() -> None:
     listed = step("listObjects", "r", "b", answer=page(STATS), query={"amount": "1", "prefix": "a"})
     Play(clean, listed, reset).run(branches.reset_path(S, "r", "b", "a"))
     Play(clean, step("listObjects", "r", "b", answer=page())).fails(
-        branches.reset_path(S, "r", "b", "a"), errors.ObjectNotFoundException, "lakefs://r/b/a: there is no object"
+        branches.reset_path(S, "r", "b", "a"), errors.ObjectNotFoundException, "lakefs://r/b/a: no object"
     )
 
 
@@ -228,28 +230,28 @@ def unreset(path: str | None, **query: str) -> Any:
     return step("diffBranch", "r", "b", answer=page(*rows), query={"amount": "1", **query})
 
 
-def test_a_lost_reset_is_not_repeated() -> None:
+def test_a_lost_reset_is_not_retried() -> None:
     Play(step("resetBranch", "r", "b", answer=lost()), unreset(None)).fails(
-        branches.reset(S, "r", "b"), errors.AmbiguousOutcomeError, "resetting staged changes of lakefs://r/b"
+        branches.reset(S, "r", "b"), errors.AmbiguousOutcomeError, "resetting uncommitted changes of lakefs://r/b"
     )
     Play(step("resetBranch", "r", "b", answer=lost()), unreset("a/b", prefix="a/b")).fails(
         branches.reset(S, "r", "b", "a/b"), errors.AmbiguousOutcomeError
     )
 
 
-def test_a_lost_reset_that_was_done() -> None:
+def test_a_lost_reset_that_was_applied() -> None:
     clean = step("diffBranch", "r", "b", answer=page(), query={"amount": "1"})
     Play(step("resetBranch", "r", "b", answer=lost()), clean).run(branches.reset(S, "r", "b"))
     other = step("diffBranch", "r", "b", answer=page(models.Diff("added", "a/bc", "object")))
     Play(step("resetBranch", "r", "b", answer=lost()), other).run(branches.reset(S, "r", "b", "a/b"))
 
 
-def test_a_lost_reset_of_our_own_branch_is() -> None:
+def test_a_lost_reset_of_an_ephemeral_branch_is_retried() -> None:
     staged = step("diffBranch", "r", TX, answer=page(models.Diff("added", "w", "object")))
     Play(step("resetBranch", "r", TX, answer=lost()), staged, step("resetBranch", "r", TX, answer=ok())).run(
         branches.reset(S, "r", TX)
     )
-    # a name that only begins like one is anybody's
+    # a name with only the prefix is not ephemeral
     staged = step("diffBranch", "r", "tx-b-1", answer=page(models.Diff("added", "w", "object")))
     Play(step("resetBranch", "r", "tx-b-1", answer=lost()), staged).fails(
         branches.reset(S, "r", "tx-b-1"), errors.AmbiguousOutcomeError
@@ -257,7 +259,7 @@ def test_a_lost_reset_of_our_own_branch_is() -> None:
 
 
 def moved(*then: Any) -> Play:
-    """A branch that is at C2, moved to C1, with the answer lost."""
+    """Return the steps of a branch at C2 that is moved to C1, with a lost response."""
     return Play(head("b", C2), step("hardResetBranch", "r", "b", answer=lost(), query={"ref": C1}), *then)
 
 
@@ -265,7 +267,7 @@ def move() -> Op[None]:
     return branches.hard_reset(session(exactly_once=False), "r", "b", C1)
 
 
-def test_hard_reset_pins_so_that_a_repetition_goes_no_further_back() -> None:
+def test_hard_reset_pins_its_target_so_that_a_retry_goes_no_further_back() -> None:
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
         head("main", C2),
@@ -276,11 +278,11 @@ def test_hard_reset_pins_so_that_a_repetition_goes_no_further_back() -> None:
     play.run(branches.hard_reset(S, "r", "main", "main~1"))
 
 
-def test_a_lost_hard_reset_that_was_done() -> None:
+def test_a_lost_hard_reset_that_was_applied() -> None:
     moved(head("b", C1)).run(move())
 
 
-def test_commits_on_top_of_a_lost_hard_reset_stay() -> None:
+def test_commits_added_after_a_lost_hard_reset_are_kept() -> None:
     stop = {"amount": "100", "first_parent": "true", "stop_at": C2}
     done = step("logCommits", "r", "b", answer=log(commit(C3), commit(C1)), query=stop)
     moved(head("b", C3), done).run(move())
@@ -290,10 +292,10 @@ def test_commits_on_top_of_a_lost_hard_reset_stay() -> None:
     moved(head("b", C3), neither).fails(move(), errors.AmbiguousOutcomeError)
 
 
-# commit: the logged operations' common part is in test_logged
+# commit; the part that all logged operations share is in test_logged
 
 
-def test_commit_carries_its_id_beside_the_users_metadata() -> None:
+def test_commit_metadata_has_the_op_id_and_the_users_keys() -> None:
     play = Play(
         head(),
         step(
@@ -351,7 +353,7 @@ def test_revert_returns_its_own_commit_not_the_head() -> None:  # B8.82
     assert play.run(revert()).id == C2
 
 
-def test_revert_with_words_of_ones_own() -> None:
+def test_revert_with_the_users_message() -> None:
     body = {**REVERT, "commit_overrides": {"message": "undo", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}}}
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
@@ -369,11 +371,11 @@ def test_revert_whose_commit_is_not_in_the_log() -> None:
         step("revertBranch", "r", "b", answer=ok()),
         step("logCommits", "r", "b", answer=log(commit(C2))),
     )
-    error = play.fails(revert(), errors.AmbiguousOutcomeError, "it was done")
+    error = play.fails(revert(), errors.AmbiguousOutcomeError, "it was applied")
     assert error.maybe_applied is True
 
 
-def test_a_lost_revert_that_was_done() -> None:
+def test_a_lost_revert_that_was_applied() -> None:
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
         head(),
@@ -383,7 +385,7 @@ def test_a_lost_revert_that_was_done() -> None:
     assert play.run(revert()).id == C2
 
 
-def test_a_lost_revert_repeated_and_refused_and_found() -> None:
+def test_a_lost_revert_is_found_after_a_rejected_retry() -> None:
     s = session(search=0.0)
     play = Play(
         step("getCommit", "r", "main~1", answer=ok(commit(C1))),
@@ -426,7 +428,7 @@ def test_cherry_pick_keeps_the_metadata_of_the_original() -> None:
     assert play.run(branches.cherry_pick(S, "r", "b", "dev", op_id="op1", now=NOW)).id == C2
 
 
-def test_a_lost_cherry_pick_is_never_repeated() -> None:
+def test_a_lost_cherry_pick_is_never_retried() -> None:
     play = Play(
         step("getCommit", "r", "dev", answer=ok(commit(C1))),
         head(),

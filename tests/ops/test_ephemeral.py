@@ -1,4 +1,4 @@
-"""Names of ephemeral branches, and the ids that tell their age."""
+"""Names of ephemeral branches, and IDs with a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_example_of_the_rfc() -> None:
 def test_an_id_is_a_uuid_of_version_7(rng: random.Random) -> None:
     for _ in range(100):
         now = rng.randrange(2**47) * 1_000_000 + rng.randrange(1_000_000)
-        made = uuid.UUID(ephemeral.make_id(now, rng.randbytes(ephemeral.DICE)))
+        made = uuid.UUID(ephemeral.make_id(now, rng.randbytes(ephemeral.RANDOM_BYTES)))
         assert (made.version, made.variant) == (7, uuid.RFC_4122)
         name = ephemeral.name_of("main", made.hex)
         assert name.started == (now // 1_000_000) / 1000
@@ -31,24 +31,24 @@ def test_an_id_is_a_uuid_of_version_7(rng: random.Random) -> None:
 
 def test_later_ids_sort_later(rng: random.Random) -> None:
     moments = [MOMENT * 1_000_000 + step * 250 for step in range(10_000)]  # a quarter of a microsecond apart
-    made = [ephemeral.make_id(now, rng.randbytes(ephemeral.DICE)) for now in moments]
+    made = [ephemeral.make_id(now, rng.randbytes(ephemeral.RANDOM_BYTES)) for now in moments]
     assert made == sorted(made)
     assert len(set(made)) == len(made)
 
 
-def test_all_the_dice_are_used() -> None:
-    low, high = (ephemeral.make_id(0, fill * ephemeral.DICE) for fill in (b"\0", b"\xff"))
+def test_all_random_bytes_are_used() -> None:
+    low, high = (ephemeral.make_id(0, fill * ephemeral.RANDOM_BYTES) for fill in (b"\0", b"\xff"))
     assert int(low, 16) ^ int(high, 16) == 2**62 - 1
 
 
 @pytest.mark.parametrize("destination", ["main", "a-b", "tx-main-" + "0" * 32, "x" * 200])
-def test_a_name_and_back(destination: str) -> None:
+def test_names_round_trip(destination: str) -> None:
     name = ephemeral.name_of(destination, EXAMPLE)
     assert name.branch == f"tx-{destination}-{EXAMPLE}"
     assert ephemeral.parse(name.branch) == name
 
 
-def test_an_id_of_an_earlier_release_tells_no_age() -> None:
+def test_an_id_of_an_earlier_release_has_no_time() -> None:
     name = ephemeral.parse(f"tx-main-{uuid.UUID(EXAMPLE[:12] + '4' + EXAMPLE[13:]).hex}")
     assert name is not None
     assert name.started is None
@@ -56,5 +56,5 @@ def test_an_id_of_an_earlier_release_tells_no_age() -> None:
 
 
 @pytest.mark.parametrize("branch", ["main", "tx-main", f"tx--{EXAMPLE}", f"tx-main-{EXAMPLE[1:]}", f"x-main-{EXAMPLE}"])
-def test_a_branch_that_no_transaction_has_made(branch: str) -> None:
+def test_other_branch_names_are_not_parsed(branch: str) -> None:
     assert ephemeral.parse(branch) is None

@@ -1,4 +1,4 @@
-"""Transactions left behind: what is asked to tell what is on a branch, what resuming and collecting send."""
+"""Kept transactions: the requests that inspect, resume and collect them."""
 
 from __future__ import annotations
 
@@ -72,22 +72,22 @@ def look(head: str = C0) -> Any:
     ],
     ids=["empty", "staged", "committed", "merged", "a worker's commit", "staged after the merge"],
 )
-def test_what_is_on_a_branch(steps: list[Step], head: str, found: Kept) -> None:
+def test_states_of_a_branch(steps: list[Step], head: str, found: Kept) -> None:
     assert Play(*steps).run(look(head)) == found
 
 
 @pytest.mark.parametrize("steps", [[staged()._replace(answer=GONE)], [staged(), headed(OWN)._replace(answer=GONE)]])
-def test_a_branch_that_is_gone(steps: list[Step]) -> None:
+def test_a_branch_that_does_not_exist(steps: list[Step]) -> None:
     assert Play(*steps).run(look(C1)) is None
 
 
-def test_a_destination_that_is_gone_has_not_got_it() -> None:
+def test_a_missing_destination_has_no_commits() -> None:
     found = Play(staged(), headed(OWN), based(C1, C0)._replace(answer=GONE)).run(look(C1))
     assert found is not None
     assert (found.state, found.base) == ("committed", "")
 
 
-def test_a_page_leaves_out_what_no_transaction_has_made() -> None:
+def test_a_page_omits_branches_of_other_names() -> None:
     rows = [models.Ref("tx-mine", C0), models.Ref(NAME.branch, C0)]
     found = Play(listed(*rows, more="tx-z"), *EMPTY).run(kept.page(session(), "r", "", 1000))
     assert [one.name for one in found.results] == [NAME]
@@ -138,7 +138,7 @@ def test_resume_opens_one_that_a_worker_committed_to() -> None:
     assert (tx.state, tx.base) == ("OPEN", C0)
 
 
-def test_resume_merges_with_the_words_of_the_commit() -> None:
+def test_resume_merges_with_the_message_of_the_commit() -> None:
     tx = make()
     own = commit(C1, f"{ID}-commit", message="mine")
     own.metadata["k"] = "v"
@@ -148,14 +148,14 @@ def test_resume_merges_with_the_words_of_the_commit() -> None:
     assert (tx.state, tx.merge_commit, tx.kept) == ("COMMITTED", C2, False)
 
 
-def test_resume_that_is_refused_keeps_the_branch() -> None:
+def test_a_rejected_resume_keeps_the_branch() -> None:
     tx = make()
     refused = step("mergeIntoBranch", "r", C1, "dev", answer=no(412, "pre-merge hook aborted"))
     Play(at(C1), *COMMITTED, refused).fails(resume(tx), errors.TransactionMergeError, "is kept")
     assert (tx.state, tx.kept) == ("ABORTED", True)
 
 
-def test_resume_finds_the_merge_however_far_back() -> None:
+def test_resume_finds_an_old_merge() -> None:
     tx = make(tag="v1")
     tag = step("createTag", "r", answer=ok(models.Ref("v1", C2), 201), body={"id": "v1", "ref": C2})
     later = msgspec.structs.replace(commit("9" * 64), creation_date=int(NOW))
@@ -163,20 +163,20 @@ def test_resume_finds_the_merge_however_far_back() -> None:
     assert (tx.state, tx.merge_commit) == ("COMMITTED", C2)
 
 
-def test_resume_does_not_read_a_log_that_is_older_than_the_transaction() -> None:
+def test_resume_stops_reading_the_log_at_the_start_of_the_transaction() -> None:
     tx = make()
     old = commit(C0)  # of 1970
     Play(at(C1), *MERGED, logged(old, after="x"), dropped()).run(resume(tx))
-    assert (tx.state, tx.merge_commit) == ("COMMITTED", None)  # somebody has merged it by hand
+    assert (tx.state, tx.merge_commit) == ("COMMITTED", None)  # merged by hand
 
 
-def test_resume_cannot_tag_what_somebody_else_has_merged() -> None:
+def test_resume_cannot_tag_a_merge_of_others() -> None:
     tx = make(tag="v1")
     error = Play(at(C1), *MERGED, logged()).fails(resume(tx), errors.TransactionException, "cannot be tagged 'v1'")
     assert (error.state, tx.kept) == ("COMMITTED", True)
 
 
-def test_resume_of_one_that_is_gone() -> None:
+def test_resume_of_a_deleted_branch() -> None:
     gone = at(C0)._replace(answer=GONE)
     tx = make()
     Play(gone, logged(MERGE), dropped(answer=GONE)).run(resume(tx))
@@ -199,7 +199,7 @@ def collect(*, older_than: float = DAY, dry_run: bool = False) -> Any:
 
 
 def named(name: str, steps: list[Step]) -> list[Step]:
-    """The same steps for another branch, whose commit is not called its own."""
+    """Return the same steps for another branch, whose commit is not its own."""
     return [one._replace(params=("r", name)) if one.operation == "diffBranch" else one for one in steps]
 
 
@@ -210,21 +210,21 @@ def test_a_collection() -> None:
     steps = [listed(*rows, more="tx-e"), *named(old, STAGED), dropped(old), *named(new, STAGED)]
     steps += [*named(unknown, EMPTY), listed(models.Ref(NAME.branch, C1), after="tx-e"), *MERGED, dropped()]
     found = Play(*steps).run(collect())
-    assert found.deleted == {old: "uncommitted; it began 86,400 s ago", NAME.branch: "merged into 'dev'"}
+    assert found.deleted == {old: "uncommitted changes; it began 86,400 s ago", NAME.branch: "merged into 'dev'"}
     assert found.kept == {
-        new: "uncommitted; it began 86,399 s ago",
-        unknown: "nothing is on it that its destination lacks; its name does not tell when it began",
+        new: "uncommitted changes; it began 86,399 s ago",
+        unknown: "no changes; its name has no start time",
     }
 
 
-def test_a_name_of_a_time_to_come_is_no_transactions() -> None:
-    """A hash in a name may look like an id: what seems to begin in some thousand years is not collected as new."""
+def test_a_name_with_a_future_time_has_no_age() -> None:
+    """A hash in a name can look like an ID with a time far in the future."""
     future = ephemeral.name_of("dev", tx_id(-2 * DAY)).branch
     found = Play(listed(models.Ref(future, C0)), *named(future, STAGED)).run(collect(older_than=0.0))
-    assert found.kept == {future: "uncommitted; its name does not tell when it began"}
-    ahead = ephemeral.name_of("dev", tx_id(-60.0)).branch  # by a clock that is a little ahead
+    assert found.kept == {future: "uncommitted changes; its name has no start time"}
+    ahead = ephemeral.name_of("dev", tx_id(-60.0)).branch  # by a clock that is slightly ahead
     found = Play(listed(models.Ref(ahead, C0)), *named(ahead, STAGED), dropped(ahead)).run(collect(older_than=0.0))
-    assert found.deleted == {ahead: "uncommitted; it began 0 s ago"}
+    assert found.deleted == {ahead: "uncommitted changes; it began 0 s ago"}
 
 
 def test_a_kept_transaction_is_pickled_and_copied() -> None:
@@ -237,7 +237,7 @@ def test_a_dry_collection_deletes_nothing() -> None:
     assert set(found.deleted) == {NAME.branch}
 
 
-def test_a_collection_tells_of_what_it_could_not_delete() -> None:
+def test_a_collection_reports_what_it_could_not_delete() -> None:
     rows = [
         models.Ref(NAME.branch, C1),
         models.Ref("tx-dev-" + tx_id(0, 1), C1),
@@ -250,8 +250,8 @@ def test_a_collection_tells_of_what_it_could_not_delete() -> None:
     assert set(found.kept) == {rows[0].id, rows[1].id}
     assert "merged into 'dev', but: " in found.kept[rows[0].id]
     assert "not yours" in found.kept[rows[0].id]
-    assert "what is on it is not known, but: " in found.kept[rows[1].id]
+    assert "its content is unknown, but: " in found.kept[rows[1].id]
 
 
-def test_a_collection_that_loses_the_server_says_so() -> None:
+def test_a_collection_reports_an_unreachable_server() -> None:
     Play(*[listed()._replace(answer=lost())] * 5).fails(collect(), errors.TransportException)

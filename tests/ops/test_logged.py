@@ -1,4 +1,4 @@
-"""Commit and its like: an answer that is lost is looked for in the log, never sent again blindly (3.2 D, 3.3)."""
+"""Commit and similar operations: after a lost response the log is searched before a retry."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lakefs_hl.ops.auth import basic
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.refusals import meaning_of
 from lakefs_hl.spec.wire import Response
 from tests.ops.script import C0, C1, C2, C3, NOW, Play, commit, down, head, log, lost, no, ok, session, silent, step
 
@@ -40,29 +41,29 @@ UNKNOWN = [lost(), silent(1.0), no(500, "x"), no(502, "x"), no(503, "x"), no(504
 
 
 @pytest.mark.parametrize("first", UNKNOWN)
-def test_lost_but_done(first: Any) -> None:  # B5.57
+def test_lost_but_applied(first: Any) -> None:  # B5.57
     assert Play(head(), sent(first), looked(commit(C2), commit(C1, "op1"))).run(make()).id == C1
 
 
-def test_lost_and_landing_late() -> None:
+def test_lost_and_applied_late() -> None:
     play = Play(head(), sent(lost()), looked(), looked(), looked(commit(C1, "op1")))
     assert play.run(make()).id == C1
     assert play.slept == [(0.0, 0.2), (0.0, 0.4)]
 
 
-def test_the_window_is_ten_seconds_then_it_is_sent_again() -> None:
+def test_the_log_is_searched_for_ten_seconds_before_a_retry() -> None:
     play = Play(head(), sent(lost()), *[looked()] * 9, sent(ok(commit(C1, "op1"), 201)))
     assert play.run(make()).id == C1
     assert sum(wait for _, wait in play.slept) == pytest.approx(10.0)
     assert max(wait for _, wait in play.slept) == 2.0
 
 
-def test_sent_again_and_refused_because_the_first_was_done() -> None:
+def test_a_retry_that_is_rejected_because_the_first_attempt_was_applied() -> None:
     play = Play(head(), sent(lost()), looked(), sent(NO_CHANGES), looked(commit(C1, "op1")))
     assert play.run(make(session(search=0.0))).id == C1
 
 
-def test_sent_again_and_refused_and_not_there() -> None:
+def test_a_retry_that_is_rejected_without_a_commit_in_the_log() -> None:
     play = Play(head(), sent(lost()), looked(), sent(NO_CHANGES), looked())
     error = play.fails(make(session(search=0.0)), errors.BadRequestException, "no changes")
     assert [each.outcome for each in error.attempts] == ["reset (wait)", "400"]
@@ -70,7 +71,7 @@ def test_sent_again_and_refused_and_not_there() -> None:
     assert error.op_id == "op1"
 
 
-def test_three_tries_and_no_more() -> None:
+def test_at_most_three_attempts() -> None:
     play = Play(head(), *[sent(lost()), looked()] * 3)
     error = play.fails(make(session(search=0.0)), errors.AmbiguousOutcomeError)
     assert len(error.attempts) == 3
@@ -81,7 +82,7 @@ def test_three_tries_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("option", ["allow_empty", "force"])
-def test_what_the_server_would_repeat_is_never_sent_again(option: str) -> None:
+def test_operations_that_would_be_applied_twice_are_never_retried(option: str) -> None:
     play = Play(head(), sent(lost()), looked())
     play.fails(make(session(search_final=0.0), **{option: True}), errors.AmbiguousOutcomeError)
     play = Play(head(), sent(lost()), *[looked()] * 19)
@@ -91,17 +92,17 @@ def test_what_the_server_would_repeat_is_never_sent_again(option: str) -> None:
     assert play.run(make(**{option: True})).id == C1
 
 
-def test_not_sent_is_no_reason_to_look() -> None:
+def test_a_request_that_was_not_sent_needs_no_search() -> None:
     assert Play(head(), sent(down()), sent(ok(commit(C1), 201))).run(make()).id == C1
     assert Play(head(), *[sent(down())] * 3).fails(make(), errors.TransportException).maybe_applied is False
 
 
 @pytest.mark.parametrize("message", ["branch is currently locked, try again later", "predicate failed"])
-def test_a_lost_race_is_sent_again(message: str) -> None:  # B5.58
+def test_a_lost_race_is_retried(message: str) -> None:  # B5.58
     Play(head(), sent(no(500, message)), sent(no(429, "x")), sent(ok(commit(C1), 201))).run(make())
 
 
-def test_tries_are_counted_together() -> None:
+def test_attempts_are_counted_together() -> None:
     play = Play(head(), sent(no(429, "x")), sent(lost()), looked(), sent(no(429, "x")), looked())
     error = play.fails(make(session(search=0.0)), errors.TooManyRequestsException)
     assert len(error.attempts) == 3
@@ -109,49 +110,49 @@ def test_tries_are_counted_together() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412])
-def test_a_first_refusal_is_real(status: int) -> None:
-    error = Play(head(), sent(no(status, "x"))).fails(make(), errors.for_status(status))
+def test_an_error_of_the_first_attempt_is_raised(status: int) -> None:
+    error = Play(head(), sent(no(status, "x"))).fails(make(), meaning_of(status).error)
     assert error.maybe_applied is False
 
 
-def test_done_with_an_unreadable_answer() -> None:
+def test_applied_with_an_unreadable_response() -> None:
     garbled = Response(201, {"content-type": "application/json"}, b'{"id": "11')
     assert Play(head(), sent(garbled), looked(commit(C1, "op1"))).run(make()).id == C1
     play = Play(head(), sent(garbled), looked())
     play.fails(make(session(search_final=0.0)), errors.AmbiguousOutcomeError)
 
 
-def test_a_log_that_cannot_be_read_leaves_it_unknown() -> None:
+def test_an_unreadable_log_leaves_the_outcome_unknown() -> None:
     play = Play(head(), sent(lost()), *[step("logCommits", "r", "b", answer=down())] * 5)
     error = play.fails(make(), errors.AmbiguousOutcomeError)
     assert "the log could not be read either" in error.__notes__[0]
     assert isinstance(error.__cause__, errors.TransportException)
 
 
-def test_the_branch_is_gone_meanwhile() -> None:
+def test_the_branch_is_deleted_meanwhile() -> None:
     play = Play(head(), sent(lost()), step("logCommits", "r", "b", answer=no(404, "ref: not found")))
     play.fails(make(), errors.AmbiguousOutcomeError)
 
 
-def test_a_wrong_endpoint_is_no_unknown_outcome() -> None:
+def test_a_wrong_endpoint_is_not_an_unknown_outcome() -> None:
     play = Play(head(), sent(Response(302, {"location": "https://other/"})))
     play.fails(make(), errors.ProtocolException)
 
 
-def test_no_clock_decides_what_is_found() -> None:
-    """A commit may be dated at will, and the clocks of client and server may differ: the log is read by number."""
+def test_the_search_does_not_depend_on_clocks() -> None:
+    """Dates of commits are arbitrary, and the clocks of client and server differ."""
     play = Play(head(), sent(lost()), looked(commit(C1, "op1")))
     play.run(make(date=1))
     assert "since" not in play.sent[2].query
 
 
-def test_marks_do_not_touch_the_users_dictionary() -> None:
+def test_the_users_metadata_is_not_modified() -> None:
     given = {"k": "v"}
-    assert ops.marked(given, "x") == {"k": "v", "lakefs_hl.op_id": "x"}
+    assert ops.with_op_id(given, "x") == {"k": "v", "lakefs_hl.op_id": "x"}
     assert given == {"k": "v"}
 
 
-# the head that was noted (c1): however many commits lie between
+# the recorded head
 
 
 def logged(*commits: models.Commit, more: bool = False) -> Response:
@@ -162,7 +163,7 @@ def others(start: int, count: int) -> list[models.Commit]:
     return [commit(f"{number:064x}", f"other{number}") for number in range(start, start + count)]
 
 
-def test_a_busy_branch_is_searched_down_to_the_noted_head() -> None:
+def test_a_busy_branch_is_searched_down_to_the_recorded_head() -> None:
     first, second = others(100, 100), others(200, 1000)
     play = Play(
         head(),
@@ -171,7 +172,7 @@ def test_a_busy_branch_is_searched_down_to_the_noted_head() -> None:
         step(
             "logCommits",
             "r",
-            first[-1].id,  # and not with `after`, to which lakeFS walks from the head
+            first[-1].id,  # not with `after`, to which lakeFS would walk from the head
             answer=logged(first[-1], *second, more=True),
             query={**DOWN, "amount": "1000", "stop_at": C0},
         ),
@@ -180,18 +181,18 @@ def test_a_busy_branch_is_searched_down_to_the_noted_head() -> None:
     assert play.run(make()).id == C1
 
 
-def test_what_lies_below_the_noted_head_is_not_read() -> None:
+def test_commits_below_the_recorded_head_are_not_read() -> None:
     below = logged(*others(300, 5), commit(C0), commit(C1, "op1"), more=True)
     play = Play(head(), sent(lost()), step("logCommits", "r", "b", answer=below), sent(ok(commit(C2), 201)))
     assert play.run(make(session(search=0.0))).id == C2
 
 
-def test_what_was_read_once_is_not_read_again() -> None:
+def test_commits_are_read_once() -> None:
     play = Play(head(), sent(lost()), looked(commit(C2), commit(C3)), looked_on(C2, commit(C1, "op1"), commit(C2)))
     assert play.run(make()).id == C1
 
 
-def test_a_log_that_is_too_long_for_the_deadline_leaves_it_unknown() -> None:
+def test_a_log_too_long_for_the_deadline_leaves_the_outcome_unknown() -> None:
     def slow(start: int) -> Response:
         answer = logged(*others(start, 100), more=True)
         answer.seconds = 300.0
@@ -199,11 +200,11 @@ def test_a_log_that_is_too_long_for_the_deadline_leaves_it_unknown() -> None:
 
     steps = [step("logCommits", "r", "b", answer=slow(100)), step("logCommits", "r", f"{199:064x}", answer=slow(200))]
     error = Play(head(), sent(lost()), *steps).fails(make(), errors.AmbiguousOutcomeError)
-    assert "the deadline is over" in error.__notes__[0]
+    assert "the deadline expired" in error.__notes__[0]
     assert error.op_id == "op1"
 
 
-def test_a_head_that_is_not_told_is_no_reason_not_to_send() -> None:
+def test_an_unknown_head_does_not_prevent_the_operation() -> None:
     for status in (403, 404):
         hidden = step("getBranch", "r", "b", answer=no(status, "no"))
         assert Play(hidden, sent(ok(commit(C1), 201))).run(make()).id == C1
@@ -241,15 +242,15 @@ PROOF = step(
     ],
 )
 @pytest.mark.parametrize("option", [{}, {"allow_empty": True}, {"force": True}])
-def test_a_key_that_may_not_reach_the_server_is_not_relied_on(option: dict[str, bool], came: Any) -> None:
+def test_a_key_that_a_proxy_may_drop_is_not_relied_on(option: dict[str, bool], came: Any) -> None:
     s = session()
-    s.exactly_once = True  # the server says so in every answer, and a proxy lets that pass
+    s.exactly_once = True  # the server reports it in every response, and a proxy forwards that
     probe = step("healthCheck", answer=came, headers={"idempotency-key": "op1"})
     look = step("logCommits", "r", "b", answer=log(commit(C2), commit(C1, "op1")))
     assert Play(keyed(lost()), probe, look).run(make(s, **option)).id == C1
 
 
-def test_an_answer_without_the_key_tells_that_keys_do_not_arrive() -> None:
+def test_a_response_without_the_key_means_that_keys_do_not_arrive() -> None:
     s = session()
     s.exactly_once = True
     Play(keyed(ok(commit(C1), 201, x_lakefs_hl="idempotency-key"))).run(make(s))
@@ -258,27 +259,27 @@ def test_an_answer_without_the_key_tells_that_keys_do_not_arrive() -> None:
 
 
 @pytest.mark.parametrize("option", [{}, {"allow_empty": True}, {"force": True}])
-def test_a_lost_answer_is_asked_for_again_by_its_key(option: dict[str, bool]) -> None:
+def test_a_lost_response_is_requested_again_by_its_key(option: dict[str, bool]) -> None:
     play = Play(keyed(lost()), keyed(no(503, "x")), keyed(ok(commit(C1), 201)))
     assert play.run(make(session(exactly_once=True), **option)).id == C1
 
 
-def test_the_first_look_tells_whether_a_server_honours_keys() -> None:
+def test_the_first_response_shows_whether_a_server_honours_keys() -> None:
     s = session()
     play = Play(head(x_lakefs_hl="idempotency-key"), keyed(lost()), PROOF, keyed(ok(commit(C1), 201)))
     assert play.run(make(s)).id == C1
     assert s.exactly_once is True
-    assert Play(keyed(ok(commit(C1), 201))).run(make(s)).id == C1  # no look from then on
+    assert Play(keyed(ok(commit(C1), 201))).run(make(s)).id == C1  # no look-up from then on
 
 
-def test_a_server_that_does_not_honour_keys_is_looked_at_each_time() -> None:
+def test_without_honoured_keys_the_head_is_recorded_each_time() -> None:
     s = session()
     for _ in range(2):
         Play(head(), keyed(ok(commit(C1), 201))).run(make(s))
     assert s.exactly_once is False
 
 
-def test_a_refusal_tells_nothing_but_of_a_server_that_honours_keys() -> None:
+def test_an_error_response_only_proves_that_keys_are_honoured() -> None:
     s = session()
     head, immutable = (step(name, "r", "b", answer=no(404, "branch not found")) for name in ("getBranch", "getCommit"))
     Play(head, keyed(no(404, "branch not found")), immutable).fails(make(s), errors.NotFoundException)
@@ -289,15 +290,15 @@ def test_a_refusal_tells_nothing_but_of_a_server_that_honours_keys() -> None:
 
 
 @pytest.mark.parametrize(("status", "words"), [(400, "commit: no changes"), (404, "branch not found")])
-def test_a_refusal_of_a_repetition_with_a_key_is_that_of_the_first_try(status: int, words: str) -> None:
+def test_an_error_of_a_retry_with_a_key_is_that_of_the_first_attempt(status: int, words: str) -> None:
     refused = keyed(no(status, words, x_lakefs_hl="idempotency-key", idempotency_key="op1"))
     look = [step("getCommit", "r", "b", answer=no(404, words))] if status == 404 else []  # is it a tag or a commit?
     play = Play(keyed(lost()), refused, *look)
-    error = play.fails(make(session(exactly_once=True)), errors.for_status(status), words)
+    error = play.fails(make(session(exactly_once=True)), meaning_of(status).error, words)
     assert error.maybe_applied is False
 
 
-def test_all_answers_lost_with_a_key() -> None:
+def test_all_responses_lost_with_a_key() -> None:
     unread = step("logCommits", "r", "b", answer=log(commit(C2)), query=DOWN)
     error = Play(*[keyed(lost())] * 5, unread).fails(
         make(session(exactly_once=True, search=0.0)), errors.AmbiguousOutcomeError
@@ -307,15 +308,15 @@ def test_all_answers_lost_with_a_key() -> None:
     assert play.run(make(session(exactly_once=True))).id == C1
 
 
-def test_in_process_nothing_is_looked_at_and_no_key_is_sent() -> None:
+def test_in_process_no_head_is_recorded_and_no_key_is_sent() -> None:
     local = Session(basic("AKEY", "s3cr3t"))
     play = Play(sent(ok(commit(C1), 201)))
     assert play.run(make(local)).id == C1
     assert "idempotency-key" not in play.sent[0].headers
 
 
-def test_a_merge_that_was_applied_is_never_told_as_an_error() -> None:
-    """Lost on a busy branch, sent again, refused as having no changes: the log has it, far down."""
+def test_an_applied_merge_is_never_reported_as_an_error() -> None:
+    """Lost on a busy branch, retried, rejected for having no changes: the commit is far down in the log."""
     far = [logged(*others(100, 100), more=True), logged(*others(199, 1000), commit(C1, "op1"))]
     play = Play(
         head("main"),

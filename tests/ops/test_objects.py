@@ -1,4 +1,4 @@
-"""Objects without their bytes."""
+"""Objects without their content."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_exists() -> None:
 
 
 @pytest.mark.parametrize(("reference", "asked"), [("b", "getCommit"), ("b@", "getCommit"), ("b$", "getBranch")])
-def test_a_missing_object_of_a_reference_that_is_there(reference: str, asked: str) -> None:
+def test_a_missing_object_of_an_existing_reference(reference: str, asked: str) -> None:
     answer = ok(commit(C1)) if asked == "getCommit" else ref("b", C1)
     play = Play(
         step("statObject", "r", reference, answer=no(404, "not found")),
@@ -77,15 +77,15 @@ def test_list_page() -> None:
     Play(step("listObjects", "r", "b", answer=page(), query={"amount": "7"})).run(objects.list_page(S, "r", "b", "", 7))
 
 
-# delete: what was written since the request was sent stays (c1)
+# delete: objects that were written since the request was sent are kept
 
 
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"  # 1_700_000_000
-OLD, NEW = 1_699_999_990, 1_699_999_998  # the latter too close to be sure of
+OLD, NEW = 1_699_999_990, 1_699_999_998  # the latter is within the margin
 
 
 def known(date: str = DATE) -> Any:
-    """A session that has heard the server's clock and knows that it does not honour keys."""
+    """Return a session that knows the server's clock, and that the server does not honour keys."""
     s = session(exactly_once=False)
     s.date = date
     return s
@@ -101,7 +101,7 @@ def absent(path: str = "k") -> Any:
 
 
 def at(seconds: int) -> Any:
-    """The branch's head, committed at a moment."""
+    """Return the branch's head, committed at a given time."""
     return step("getCommit", "r", "b", answer=ok(models.Commit(C1, [C0], "me", "m", seconds, "r")))
 
 
@@ -109,11 +109,11 @@ LOST = step("deleteObject", "r", "b", answer=lost())
 AGAIN = step("deleteObject", "r", "b", answer=ok())
 
 
-def test_a_lost_delete_that_was_done() -> None:
+def test_a_lost_delete_that_was_applied() -> None:
     Play(LOST, absent()).run(objects.delete(known(), "r", "b", "k"))
 
 
-def test_a_lost_delete_of_what_is_older_than_the_request_is_repeated() -> None:
+def test_a_lost_delete_of_an_object_older_than_the_request_is_retried() -> None:
     Play(LOST, there(mtime=OLD), at(OLD), AGAIN).run(objects.delete(known(), "r", "b", "k"))
 
 
@@ -122,12 +122,12 @@ def test_a_lost_delete_of_what_is_older_than_the_request_is_repeated() -> None:
     [
         ([there(mtime=NEW)], DATE),
         ([there(mtime=1_700_000_100)], DATE),
-        ([there(mtime=OLD), at(NEW)], DATE),  # a merge or an import may have brought it back with its old time
-        ([there(mtime=OLD)], ""),  # the server tells no time
+        ([there(mtime=OLD), at(NEW)], DATE),  # a merge or an import may have restored it with its old time
+        ([there(mtime=OLD)], ""),  # the server sends no date
         ([there(mtime=OLD)], "yesterday"),
     ],
 )
-def test_an_object_that_may_have_been_written_since_stays(steps: list[Any], date: str) -> None:
+def test_an_object_that_may_have_been_rewritten_is_kept(steps: list[Any], date: str) -> None:
     error = Play(LOST, *steps).fails(
         objects.delete(known(date), "r", "b", "k"), errors.AmbiguousOutcomeError, "deleting lakefs://r/b/k"
     )
@@ -141,14 +141,14 @@ def test_the_clock_is_read_before_the_request_is_sent() -> None:
     Play(LOST, told).fails(objects.delete(known(), "r", "b", "k"), errors.AmbiguousOutcomeError)
 
 
-def test_a_server_is_met_once() -> None:
+def test_a_servers_clock_is_requested_once() -> None:
     s = session()
     Play(head("b", C1, date=DATE), AGAIN).run(objects.delete(s, "r", "b", "k"))
     assert (s.exactly_once, s.date) == (False, DATE)
     Play(AGAIN).run(objects.delete(s, "r", "b", "k"))
 
 
-def test_where_keys_are_honoured_nothing_is_looked_at() -> None:
+def test_with_honoured_keys_nothing_is_checked() -> None:
     s = session()
     once = {"idempotency-key": "a-key"}
     Play(
@@ -171,14 +171,14 @@ def test_commits_are_immutable(ref: str) -> None:
     assert f"deleting lakefs://r/{ref}/k" in str(error)
 
 
-def test_a_bad_path_on_a_branch_is_just_that() -> None:
+def test_an_invalid_path_on_a_branch_is_reported_as_such() -> None:
     refused = no(400, "argument path: 2000 bytes, at most 1024: invalid value: validation error")
     play = Play(step("deleteObject", "r", "b", answer=refused))
     error = play.fails(objects.delete(known(), "r", "b", "k"), errors.BadRequestException, "at most 1024")
     assert error.kind is ErrorKind.INVALID_ARGUMENT
 
 
-def test_deleting_on_a_branch_that_is_not_there() -> None:
+def test_deleting_on_a_missing_branch() -> None:
     play = Play(
         step("deleteObject", "r", "typo", answer=no(404, "branch not found")),
         step("getCommit", "r", "typo", answer=no(404, "commit not found")),
@@ -187,17 +187,17 @@ def test_deleting_on_a_branch_that_is_not_there() -> None:
     assert error.kind is ErrorKind.BRANCH_NOT_FOUND
 
 
-# delete objects (bulk): idempotent, errors inspected, only failed paths again (B3.42)
+# delete objects in bulk: errors are inspected, and only failed paths are retried (B3.42)
 
 
-def test_refusals_inside_a_200_are_returned() -> None:
+def test_errors_inside_a_200_are_returned() -> None:
     refused = ObjectError(403, "cannot write to protected branch", "a")
     play = Play(step("deleteObjects", "r", "b", answer=errors_of(refused), body={"paths": ["a", "b"]}))
     assert play.run(objects.delete_batch(S, "r", "b", ["a", "b"])) == [refused]
     assert play.slept == []
 
 
-def test_only_what_failed_on_the_servers_side_is_tried_again() -> None:
+def test_only_items_with_server_errors_are_retried() -> None:
     final, passing = ObjectError(403, "no", "a"), ObjectError(500, "oops", "c")
     play = Play(
         step("deleteObjects", "r", "b", answer=errors_of(final, passing), body={"paths": ["a", "b", "c"]}),
@@ -209,7 +209,7 @@ def test_only_what_failed_on_the_servers_side_is_tried_again() -> None:
     assert play.slept == [(0.1, 0.0)]
 
 
-def test_what_fails_for_good_is_returned_after_five_tries() -> None:
+def test_permanent_failures_are_returned_after_five_attempts() -> None:
     failing = ObjectError(503, "slow down", "c")
     tried = step("deleteObjects", "r", "b", answer=errors_of(failing))
     play = Play(*[tried, there("c"), at(OLD)] * 4, tried)
@@ -217,9 +217,9 @@ def test_what_fails_for_good_is_returned_after_five_tries() -> None:
 
 
 @pytest.mark.parametrize("exactly_once", [False, True])
-def test_an_item_that_failed_is_looked_at_before_it_is_tried_again(exactly_once: bool) -> None:
+def test_a_failed_item_is_checked_before_a_retry(exactly_once: bool) -> None:
     s, (done, new, hidden) = known(), (ObjectError(500, "oops", path) for path in ("done", "new", "hidden"))
-    s.exactly_once = s.keys_arrive = exactly_once  # a batch of what is left is another request, with a key of its own
+    s.exactly_once = s.keys_arrive = exactly_once  # a batch of the rest is another request with its own key
     play = Play(step("deleteObjects", "r", "b", answer=errors_of(done, new)), absent("done"), there("new", NEW))
     assert play.run(objects.delete_batch(s, "r", "b", ["done", "new"])) == [new]
     look = step("statObject", "r", "b", answer=no(403, "no"))
@@ -227,12 +227,12 @@ def test_an_item_that_failed_is_looked_at_before_it_is_tried_again(exactly_once:
     assert play.run(objects.delete_batch(s, "r", "b", ["hidden"])) == [hidden]
 
 
-def test_an_error_that_names_no_path_is_returned() -> None:
+def test_an_error_without_a_path_is_returned() -> None:
     play = Play(step("deleteObjects", "r", "b", answer=errors_of(ObjectError(500, "all of it"))))
     assert len(play.run(objects.delete_batch(S, "r", "b", ["c"]))) == 1
 
 
-def test_of_a_lost_batch_only_what_is_there_as_it_was_is_sent_again() -> None:
+def test_of_a_lost_batch_only_unchanged_objects_are_retried() -> None:
     play = Play(
         step("deleteObjects", "r", "b", answer=lost(), body={"paths": ["done", "new", "old"]}),
         absent("done"),
@@ -246,12 +246,12 @@ def test_of_a_lost_batch_only_what_is_there_as_it_was_is_sent_again() -> None:
     assert "was kept" in kept.message
 
 
-def test_a_lost_batch_that_was_done() -> None:
+def test_a_lost_batch_that_was_applied() -> None:
     play = Play(step("deleteObjects", "r", "b", answer=lost()), absent("a"), absent("b"))
     assert play.run(objects.delete_batch(known(), "r", "b", ["a", "b"])) == []
 
 
-def test_an_unreadable_answer_is_asked_for_again_by_its_key() -> None:
+def test_an_unreadable_response_is_requested_again_by_its_key() -> None:
     once = {"idempotency-key": "a-key"}
     play = Play(
         step("deleteObjects", "r", "b", answer=ok({"hello": "world"}), headers=once),
@@ -260,20 +260,20 @@ def test_an_unreadable_answer_is_asked_for_again_by_its_key() -> None:
     assert play.run(objects.delete_batch(session(exactly_once=True), "r", "b", ["a"])) == []
 
 
-def test_a_batch_is_tried_five_times() -> None:
+def test_a_batch_is_attempted_five_times() -> None:
     again = [step("deleteObjects", "r", "b", answer=lost()), there("a"), at(OLD)]
     Play(*again * 5).fails(objects.delete_batch(known(), "r", "b", ["a"]), errors.AmbiguousOutcomeError)
 
 
-def test_a_lost_batch_that_cannot_be_looked_at() -> None:
+def test_a_lost_batch_that_cannot_be_checked() -> None:
     play = Play(step("deleteObjects", "r", "b", answer=lost()), step("statObject", "r", "b", answer=no(403, "no")))
     error = play.fails(objects.delete_batch(known(), "r", "b", ["a"]), errors.AmbiguousOutcomeError)
     assert "failed too" in error.__notes__[0]
 
 
 def test_an_empty_path_is_not_sent() -> None:
-    """LakeFS would delete nothing of the whole batch, and say 200."""
-    with pytest.raises(ValueError, match="cannot be empty"):
+    """LakeFS would delete nothing of the whole batch and respond with 200."""
+    with pytest.raises(ValueError, match="must not be empty"):
         Play().run(objects.delete_batch(S, "r", "b", ["a", ""]))
 
 
@@ -292,8 +292,8 @@ def test_batches_of_a_thousand(count: int, batches: list[int]) -> None:  # B3.41
     assert sizes == batches
 
 
-def test_a_path_like_a_prefix_is_looked_for() -> None:
-    """LakeFS answers that it deleted a prefix, and deletes nothing."""
+def test_a_path_like_a_prefix_is_looked_up() -> None:
+    """LakeFS reports a prefix as deleted and deletes nothing."""
     play = Play(
         step("getBranch", "r", "b", answer=ref("b", C1)),
         step("statObject", "r", "b", answer=no(404, "not found"), query={"path": "data/"}),
@@ -310,7 +310,7 @@ def test_a_path_like_a_prefix_is_looked_for() -> None:
 
 
 def test_a_missing_branch_is_noticed() -> None:
-    """LakeFS answers a batch on a missing branch with 200 and no errors."""
+    """LakeFS responds to a batch on a missing branch with 200 and no errors."""
     play = Play(
         step("getBranch", "r", "typo", answer=no(404, "branch not found")),
         step("getCommit", "r", "typo", answer=no(404, "commit not found")),
@@ -357,7 +357,7 @@ def test_copy() -> None:
         ([no(404, "branch not found"), no(404, "commit not found")], errors.NotFoundException),
     ],
 )
-def test_copying_what_is_not_there(answers: list[Any], kind: type[Any]) -> None:
+def test_copying_a_missing_object(answers: list[Any], kind: type[Any]) -> None:
     looked = "b" if b"branch" in answers[0].body else "v1"
     steps = [step("copyObject", "r", "b", answer=answers[0])]
     steps += [step("getCommit", "r", looked, answer=answer) for answer in answers[1:]]
@@ -368,11 +368,11 @@ def test_copying_what_is_not_there(answers: list[Any], kind: type[Any]) -> None:
     ("ref", "kind", "words"),
     [
         ("0123abcd", ErrorKind.COMMIT_NOT_FOUND, "the repository has no commit 0123abcd"),
-        ("main~99", ErrorKind.REFERENCE_NOT_FOUND, "the expression 'main~99' names no commit"),
+        ("main~99", ErrorKind.REFERENCE_NOT_FOUND, "the expression 'main~99' resolves to no commit"),
         ("nope", ErrorKind.REFERENCE_NOT_FOUND, "there is no branch, tag or commit 'nope'"),
     ],
 )
-def test_a_missing_reference_and_a_missing_object_are_told_apart(ref: str, kind: ErrorKind, words: str) -> None:
+def test_missing_references_and_missing_objects_are_distinguished(ref: str, kind: ErrorKind, words: str) -> None:
     play = Play(
         step("statObject", "r", ref, answer=no(404, "not found")),
         step("getCommit", "r", ref, answer=no(404, "commit not found")),
@@ -381,19 +381,19 @@ def test_a_missing_reference_and_a_missing_object_are_told_apart(ref: str, kind:
     assert error.kind is kind
     found = Play(
         step("statObject", "r", ref, answer=no(404, "not found")), step("getCommit", "r", ref, answer=ok(commit(C1)))
-    ).fails(objects.stat(S, "r", ref, "k"), errors.ObjectNotFoundException, "there is no such object")
+    ).fails(objects.stat(S, "r", ref, "k"), errors.ObjectNotFoundException, "the object does not exist")
     assert found.kind is ErrorKind.OBJECT_NOT_FOUND
 
 
-def test_a_reference_that_cannot_be_looked_up_leaves_the_object_missing() -> None:
+def test_a_failed_look_up_of_the_reference_leaves_the_object_missing() -> None:
     play = Play(
         step("statObject", "r", "b", answer=no(404, "not found")), step("getCommit", "r", "b", answer=no(403, "no"))
     )
     play.fails(objects.stat(S, "r", "b", "k"), errors.ObjectNotFoundException)
 
 
-def test_metadata_in_a_repository_that_is_not_there() -> None:
-    """LakeFS answers that with 204."""
+def test_metadata_in_a_missing_repository() -> None:
+    """LakeFS responds with 204."""
     missing = no(404, "repository not found")
     play = Play(
         step("statObject", "r", "b", answer=missing),
@@ -419,7 +419,7 @@ def described(mtime: int = OLD, **metadata: str) -> Any:
     )
 
 
-def test_a_web_page_is_no_answer() -> None:
+def test_a_web_page_is_not_a_response() -> None:
     page_ = step("updateObjectUserMetadata", "r", "b", answer=Response(200, HTML, b"<html>"))
     error = Play(described(), page_).fails(objects.set_metadata(S, "r", "b", "k", {"a": "2"}), errors.ProtocolException)
     assert error.maybe_applied is None
@@ -431,10 +431,10 @@ CHANGE = step("updateObjectUserMetadata", "r", "b", answer=ok({}, 201))
 @pytest.mark.parametrize(
     ("found", "then"),
     [
-        (described(a="2"), []),  # done
-        (described(a="1"), [CHANGE]),  # not done, and nobody was there since
-        (described(a="3"), None),  # somebody else's metadata
-        (described(NEW, a="1"), None),  # somebody else's object
+        (described(a="2"), []),  # applied
+        (described(a="1"), [CHANGE]),  # not applied, and unchanged since
+        (described(a="3"), None),  # metadata of another writer
+        (described(NEW, a="1"), None),  # an object of another writer
     ],
 )
 def test_lost_metadata(found: Any, then: list[Any] | None) -> None:
@@ -446,15 +446,9 @@ def test_lost_metadata(found: Any, then: list[Any] | None) -> None:
         play.run(op)
 
 
-def test_keys_that_become_one() -> None:
-    with pytest.raises(ValueError, match="become the same"):
-        objects.lowered({"A": "1", "a": "2"})
-
-
-@pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, {"a": None}, {"a": b"x"}])
-def test_metadata_that_is_no_text(metadata: Any) -> None:
-    with pytest.raises(TypeError, match="metadata holds strings under strings"):
-        objects.lowered(metadata)
+def test_keys_that_become_equal() -> None:
+    with pytest.raises(ValueError, match="become equal"):
+        objects.lower_keys({"A": "1", "a": "2"})
 
 
 # move: the source is deleted only once the copy is there

@@ -53,7 +53,7 @@ def test_get() -> None:
 
 def test_a_missing_pull_request_is_named() -> None:
     play = Play(step(*GET, answer=no(404, "pull request not found")))
-    error = play.fails(pull_requests.get(s(), "r", "p1"), errors.NotFoundException, "pull request p1 of lakefs://r")
+    error = play.fails(pull_requests.get(s(), "r", "p1"), errors.NotFoundException, "pull request 'p1' of lakefs://r")
     assert error.kind is ErrorKind.PULL_REQUEST_NOT_FOUND
 
 
@@ -77,7 +77,7 @@ def test_a_server_without_pull_requests_says_so(make: Any, answer: Response) -> 
     for op, operation in ops:
         params = ("r",) if operation == "listPullRequests" else ("r", "p1")
         error = Play(step(operation, *params, answer=answer)).fails(op, errors.UnsupportedOperationException)
-        assert "this server, its version or its storage does not offer that" in str(error)
+        assert "the server, its version or its storage does not support this" in str(error)
 
 
 # -- creating ---------------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def test_a_lost_update_that_was_not_done_is_sent_again() -> None:
 def test_a_lost_update_does_not_undo_what_others_did_since() -> None:
     other = msgspec.structs.replace(OPEN, title="theirs")
     play = Play(record(OPEN), changed(lost(), title="mine"), record(other))
-    play.fails(update(title="mine"), errors.AmbiguousOutcomeError, "updating pull request p1 of lakefs://r")
+    play.fails(update(title="mine"), errors.AmbiguousOutcomeError, "updating pull request 'p1' of lakefs://r")
     play = Play(record(OPEN), changed(lost(), status="closed"), record(MERGED))
     play.fails(update(status="closed"), errors.AmbiguousOutcomeError)
 
@@ -297,7 +297,9 @@ def test_a_lost_merge_that_lands_late_is_found() -> None:
 
 def test_a_lost_merge_that_is_not_found_is_unknown() -> None:
     play = Play(step(*MERGE, answer=lost()), *[record(OPEN)] * 19)
-    error = play.fails(merge(), errors.AmbiguousOutcomeError, "merging pull request p1 of lakefs://r: outcome unknown")
+    error = play.fails(
+        merge(), errors.AmbiguousOutcomeError, "merging pull request 'p1' of lakefs://r: outcome unknown"
+    )
     assert "check whether the status of pull request p1 is 'merged', and the log of its destination branch" in str(
         error
     )
@@ -354,7 +356,7 @@ def test_a_merge_is_not_reported_as_failed_if_its_commit_cannot_be_read() -> Non
     ],
 )
 def test_a_refused_merge_is_final(answer: Response, kind: type[Any], meaning: ErrorKind) -> None:
-    error = Play(step(*MERGE, answer=answer)).fails(merge(), kind, "merging pull request p1 of lakefs://r")
+    error = Play(step(*MERGE, answer=answer)).fails(merge(), kind, "merging pull request 'p1' of lakefs://r")
     assert (error.kind, error.maybe_applied) == (meaning, False)
 
 

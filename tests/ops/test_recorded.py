@@ -1,4 +1,4 @@
-"""Every recorded answer of a real lakeFS is understood: none is taken for a foreign server's or asked for twice."""
+"""Every recorded response of a real lakeFS is understood: none is taken for another server's, none is retried."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pytest
 
 from lakefs_hl.ops.effects import Send
 from lakefs_hl.ops.retry import call
-from lakefs_hl.spec import endpoints, errors
+from lakefs_hl.spec import errors, routes
+from lakefs_hl.spec.refusals import meaning_of
 from lakefs_hl.spec.wire import Request, Response
 from tests.ops.script import session
 
 CONTRACT = Path(__file__).parents[1] / "data" / "contract"
 FILES = sorted(CONTRACT.glob("*/*.json"))
-#: Recorded for other clients: we neither ask for redirects nor send If-None-Match with a read.
+#: Recorded for other clients: ours neither requests redirects nor sends If-None-Match with a read.
 NOT_OURS = (302, 304)
 
 
@@ -26,11 +27,11 @@ def answer_of(recorded: dict[str, Any]) -> Response:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_recorded_answers(path: Path) -> None:
+def test_recorded_responses(path: Path) -> None:
     tried = 0
     for each in json.loads(path.read_text()):
         asked, answer = each["request"], answer_of(each["response"])
-        found = endpoints.match(asked["path"].partition("?")[0]) if "path" in asked else None
+        found = routes.match(asked["path"].partition("?")[0]) if "path" in asked else None
         if found is None or asked["method"] not in found[0] or answer.status in NOT_OURS:
             continue
         row = found[0][asked["method"]]
@@ -44,14 +45,14 @@ def test_recorded_answers(path: Path) -> None:
             assert stopped.value.value is answer
             continue
         message = each["response"].get("json", {}).get("message", "")
-        if (answer.status, message) == (500, "<any>"):  # the words that tell a final 500 from a passing one are masked
+        if (answer.status, message) == (500, "<any>"):  # the message that distinguishes a final 500 is masked
             continue
         with pytest.raises(errors.ServerException) as caught:
             op.send(answer)
             raise AssertionError(f"asked twice: {asked}")
         assert caught.value.status == answer.status
         assert message in str(caught.value)
-        kind = errors.UnsupportedOperationException if "not supported" in message else errors.for_status(answer.status)
+        kind = errors.UnsupportedOperationException if "not supported" in message else meaning_of(answer.status).error
         assert isinstance(caught.value, kind) or answer.status in (400, 403, 404, 412)
     assert tried > 5, "the recording was not understood"
 

@@ -1,4 +1,4 @@
-"""References: resolving, history, differences, merges."""
+"""References: resolve, log, diff, merge."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ def test_merge_base() -> None:
 # merge
 
 
-def test_merge_sends_the_id_and_says_the_name() -> None:
+def test_merge_sends_the_commit_id_and_names_the_source() -> None:
     body = {"message": "Merge 'dev' into 'main'", "metadata": {"lakefs_hl.op_id": "op1"}}
     play = Play(PIN, head("main"), step("mergeIntoBranch", "r", C1, "main", answer=DONE, body=body))
     assert play.run(merge()) == C2
 
 
-def test_merge_with_the_users_words() -> None:
+def test_merge_with_the_users_message() -> None:
     body = {"message": "mine", "metadata": {"k": "v", "lakefs_hl.op_id": "op1"}, "strategy": "dest-wins"}
     play = Play(PIN, head("main"), step("mergeIntoBranch", "r", C1, "main", answer=DONE, body=body))
     play.run(merge(message="mine", metadata={"k": "v"}, strategy="dest-wins"))
@@ -171,7 +171,7 @@ def test_at_most_a_thousand_conflicts_are_looked_up() -> None:
     assert len(error.conflicts) == 1000
 
 
-def test_a_conflict_stays_one_when_its_paths_cannot_be_had() -> None:
+def test_a_conflict_is_raised_even_if_its_paths_cannot_be_listed() -> None:
     play = Play(
         PIN,
         head("main"),
@@ -181,7 +181,7 @@ def test_a_conflict_stays_one_when_its_paths_cannot_be_had() -> None:
     assert play.fails(merge(), errors.MergeConflict, "the same paths").conflicts == ()
 
 
-def test_a_lost_plain_merge_that_was_done() -> None:  # B5.57
+def test_a_lost_merge_that_was_applied() -> None:  # B5.57
     play = Play(
         PIN,
         head("main"),
@@ -191,7 +191,7 @@ def test_a_lost_plain_merge_that_was_done() -> None:  # B5.57
     assert play.run(merge()) == C2
 
 
-def test_a_lost_plain_merge_is_sent_again_and_refused_and_found() -> None:
+def test_a_lost_merge_is_found_after_a_rejected_retry() -> None:
     play = Play(
         PIN,
         head("main"),
@@ -204,7 +204,7 @@ def test_a_lost_plain_merge_is_sent_again_and_refused_and_found() -> None:
 
 
 @pytest.mark.parametrize("option", ["squash_merge", "allow_empty", "force"])
-def test_a_lost_merge_that_the_server_would_repeat(option: str) -> None:
+def test_a_lost_merge_that_would_be_applied_twice(option: str) -> None:
     play = Play(
         PIN,
         head("main"),
@@ -222,11 +222,11 @@ def test_a_dirty_destination() -> None:  # B8.79
         head("main"),
         step("mergeIntoBranch", "r", C1, "main", answer=no(400, "uncommitted changes (dirty branch)")),
     )
-    error = play.fails(merge(), errors.BadRequestException, "commit or reset its staged changes first")
+    error = play.fails(merge(), errors.BadRequestException, "commit or reset its uncommitted changes first")
     assert "merging 'dev' into branch 'main' of lakefs://r" in str(error)
 
 
-def test_a_hook_that_says_no() -> None:
+def test_a_hook_that_rejects_the_merge() -> None:
     play = Play(
         PIN,
         head("main"),
@@ -235,6 +235,6 @@ def test_a_hook_that_says_no() -> None:
     play.fails(merge(), errors.PreconditionFailedException, "run id 'x1'")
 
 
-def test_a_source_that_is_not_there() -> None:
+def test_a_missing_source() -> None:
     play = Play(step("getCommit", "r", "dev", answer=no(404, "commit not found")))
     play.fails(merge(), errors.NotFoundException, "merging 'dev' into branch 'main'")

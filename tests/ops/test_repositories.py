@@ -1,4 +1,4 @@
-"""Repositories: where they are made, two at once, and the guard before they go."""
+"""Repositories: namespaces, concurrent creation, and the check before a deletion."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def got(answer: Any) -> Any:
         ("s3://bucket/a/b//", "s3://bucket/a/b/r"),
     ],
 )
-def test_the_place_that_the_server_proposes(prefix: str, namespace: str) -> None:
+def test_the_default_storage_namespace(prefix: str, namespace: str) -> None:
     play = Play(
         step("getStorageConfig", answer=ok(models.StorageConfig("s3", default_namespace_prefix=prefix))),
         step(
@@ -61,7 +61,7 @@ def test_the_place_that_the_server_proposes(prefix: str, namespace: str) -> None
 
 
 @pytest.mark.parametrize("prefix", ["", None])
-def test_a_server_that_proposes_none(prefix: str | None) -> None:
+def test_a_server_without_a_default_prefix(prefix: str | None) -> None:
     config = models.StorageConfig("s3", "s3://example-bucket/", default_namespace_prefix=prefix)
     play = Play(step("getStorageConfig", answer=ok(config)))
     error = play.fails(
@@ -79,26 +79,26 @@ def test_options() -> None:
 # create repository, after an unknown outcome
 
 
-def test_created_by_the_lost_try() -> None:  # B5.57
+def test_created_by_the_attempt_without_a_response() -> None:  # B5.57
     assert Play(sent(lost()), sent(TAKEN), got(record())).run(create()).id == "r"
 
 
-def test_somebody_elses_repository_after_a_lost_try() -> None:
+def test_a_repository_of_another_client_after_a_lost_response() -> None:
     play = Play(sent(lost()), sent(TAKEN), got(record("s3://other/place")))
     assert play.fails(create(), errors.ConflictException).maybe_applied is None
 
 
-def test_a_lost_try_that_only_touched_the_namespace() -> None:
+def test_a_lost_attempt_that_only_used_the_namespace() -> None:
     play = Play(sent(lost()), sent(TOUCHED), got(ABSENT))
-    error = play.fails(create(), errors.BadRequestException, "An earlier try of this call has touched the namespace")
+    error = play.fails(create(), errors.BadRequestException, "An earlier attempt has used the namespace")
     assert error.maybe_applied is None
 
 
-def test_a_lost_try_whose_marker_and_repository_are_there() -> None:
+def test_a_lost_attempt_that_created_the_repository() -> None:
     assert Play(sent(lost()), sent(TOUCHED), got(record())).run(create()).id == "r"
 
 
-def test_first_refusals_are_real() -> None:
+def test_errors_of_the_first_attempt_are_raised() -> None:
     Play(sent(TAKEN)).fails(create(), errors.ConflictException, "creating lakefs://r at s3://bucket/r")
     Play(sent(TOUCHED)).fails(create(), errors.BadRequestException, "choose another one")
 
@@ -110,21 +110,21 @@ def test_exist_ok() -> None:
 # get_or_create
 
 
-def test_an_existing_one_is_returned() -> None:
+def test_an_existing_repository_is_returned() -> None:
     found, made = Play(got(record("s3://other/place"))).run(both())
     assert (found.storage_namespace, made) == ("s3://other/place", False)
 
 
-def test_a_missing_one_is_made() -> None:
+def test_a_missing_repository_is_created() -> None:
     assert Play(got(ABSENT), sent(MADE)).run(both())[1] is True
 
 
 @pytest.mark.parametrize("answer", [TAKEN, TOUCHED])
-def test_two_at_once_both_succeed(answer: Any) -> None:
+def test_concurrent_creations_both_succeed(answer: Any) -> None:
     assert Play(got(ABSENT), sent(answer), got(record())).run(both())[1] is False
 
 
-def test_the_faster_ones_repository_may_come_a_little_after_its_marker() -> None:
+def test_a_concurrent_creation_takes_the_namespace_before_the_repository_exists() -> None:
     play = Play(got(ABSENT), sent(TOUCHED), got(ABSENT), got(ABSENT), got(record()))
     assert play.run(both())[1] is False
     assert [upto for upto, _ in play.slept] == [0.1, 0.2]
@@ -140,7 +140,7 @@ def test_another_error_is_not_hidden() -> None:
     Play(got(ABSENT), sent(no(400, "invalid namespace"))).fails(both(), errors.BadRequestException)
 
 
-# the guard
+# the check for content
 
 
 def holds(
@@ -167,19 +167,19 @@ def holds(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"tags": ["v1"]}, "it holds tag 'v1'"),
-        ({"objects": ["a/b"]}, "it holds object 'a/b' on branch 'main'"),
-        ({"commits": 2}, "it holds commits on branch 'main'"),
-        ({"staged": ["gone"]}, "it holds staged changes on branch 'main'"),
+        ({"tags": ["v1"]}, "it contains tag 'v1'"),
+        ({"objects": ["a/b"]}, "it contains object 'a/b' on branch 'main'"),
+        ({"commits": 2}, "it contains commits on branch 'main'"),
+        ({"staged": ["gone"]}, "it contains uncommitted changes on branch 'main'"),
     ],
 )
-def test_a_repository_that_holds_something_stays(content: dict[str, Any], words: str) -> None:
+def test_a_repository_with_content_is_not_deleted(content: dict[str, Any], words: str) -> None:
     error = Play(*holds(**content)).fails(repositories.delete(session(), "r"), errors.RepositoryNotEmptyError, words)
     assert "force=True" in str(error)
 
 
 @pytest.mark.parametrize("branches", [(), ("main",), ("dev", "main")])
-def test_an_empty_one_goes(branches: tuple[str, ...]) -> None:
+def test_an_empty_repository_is_deleted(branches: tuple[str, ...]) -> None:
     Play(*holds(branches=branches), got(record()), step("deleteRepository", "r", answer=ok(), query={})).run(
         repositories.delete(session(), "r")
     )
@@ -193,34 +193,34 @@ DROPPED = step("deleteRepository", "r", answer=ok(), query={"force": "true"})
 LOST = step("deleteRepository", "r", answer=lost())
 
 
-def test_force_does_not_ask_what_it_holds() -> None:
+def test_force_skips_the_check_for_content() -> None:
     Play(got(record()), DROPPED).run(drop())
     Play(DROPPED).run(drop(session(exactly_once=True)))
 
 
 @pytest.mark.parametrize("gone", [ABSENT, no(410, "repository in deletion")])
-def test_a_lost_delete_that_was_done(gone: Any) -> None:
+def test_a_lost_delete_that_was_applied(gone: Any) -> None:
     Play(got(record()), LOST, got(gone)).run(drop())
 
 
-def test_a_lost_delete_of_the_same_repository_is_repeated() -> None:
+def test_a_lost_delete_of_the_same_repository_is_retried() -> None:
     Play(got(record()), LOST, got(record()), DROPPED).run(drop())
-    # lakeFS takes a look at a repository from a cache, a deletion not
+    # lakeFS serves a look-up of a repository from a cache, but not a deletion
     Play(got(record()), LOST, got(record()), step("deleteRepository", "r", answer=ABSENT)).run(drop())
 
 
-def test_a_repository_that_somebody_made_anew_stays() -> None:
+def test_a_recreated_repository_is_not_deleted() -> None:
     made = ok(models.Repository("r", 2, "main", NAMESPACE))
     Play(got(record()), LOST, got(made)).fails(drop(), errors.AmbiguousOutcomeError, "deleting lakefs://r")
     Play(got(ABSENT), LOST, got(record())).fails(drop(), errors.AmbiguousOutcomeError)
 
 
-def test_a_repository_that_was_filled_since_stays() -> None:
+def test_a_repository_with_new_content_is_not_deleted() -> None:
     play = Play(*holds(), got(record()), LOST, got(record()), *holds(objects=["a"]))
     play.fails(repositories.delete(session(), "r"), errors.AmbiguousOutcomeError)
 
 
-def test_deleting_what_is_not_there() -> None:
+def test_deleting_something_missing_raises() -> None:
     play = Play(got(ABSENT), step("deleteRepository", "r", answer=ABSENT))
     play.fails(drop(), errors.NotFoundException)
 
@@ -250,7 +250,7 @@ def described(**metadata: str) -> Any:
     [
         (described(a="2", b="3"), "done"),
         (described(a="1"), "again"),
-        (described(a="1", b="x"), "again"),  # a key of somebody else's
+        (described(a="1", b="x"), "again"),  # a key of another writer
         (described(a="9"), "unknown"),
     ],
 )
@@ -272,7 +272,7 @@ def test_lost_deletion_of_metadata() -> None:
     )
 
 
-def test_a_lost_race_for_the_metadata_is_run_again() -> None:
+def test_a_lost_race_for_the_metadata_is_retried() -> None:
     Play(
         described(),
         step("setRepositoryMetadata", "r", answer=no(500, "predicate failed")),

@@ -1,4 +1,4 @@
-"""The server: asked once, whatever its age."""
+"""The server: configuration requested once, old and new servers, health."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import pytest
 
 from lakefs_hl.ops import server
 from lakefs_hl.spec import errors, models
-from lakefs_hl.spec.wire import READ_ONLY, Response
+from lakefs_hl.spec.headers import READ_ONLY
+from lakefs_hl.spec.wire import Response
 from tests.ops.script import Play, Step, no, ok, session, step
 
 STORAGE = models.StorageConfig("s3", pre_sign_support=True)
 
 
-def test_storage_is_asked_once_per_session() -> None:
+def test_storage_is_requested_once_per_session() -> None:
     s = session()
     assert Play(step("getStorageConfig", answer=ok(STORAGE))).run(server.storage(s)) == STORAGE
     assert Play().run(server.storage(s)) == STORAGE
@@ -21,13 +22,13 @@ def test_storage_is_asked_once_per_session() -> None:
     assert Play().run(server.storage(s)) == STORAGE
 
 
-def test_a_failure_is_not_kept() -> None:
+def test_a_failure_is_not_cached() -> None:
     s = session()
     Play(step("getStorageConfig", answer=no(401, "x"))).fails(server.storage(s), errors.NotAuthorizedException)
     Play(step("getStorageConfig", answer=ok(STORAGE))).run(server.storage(s))
 
 
-def test_a_server_that_has_dropped_the_call() -> None:
+def test_a_server_without_the_deprecated_call() -> None:
     play = Play(
         step("getStorageConfig", answer=no(404, "invalid API endpoint")),
         step("getConfig", answer=ok(models.Config(storage_config=STORAGE))),
@@ -70,7 +71,7 @@ def test_health(steps: list[Step], found: tuple[object, ...]) -> None:
     assert health.read_only is None
 
 
-def test_health_of_a_lake_that_takes_no_writes() -> None:
+def test_health_of_a_read_only_lake() -> None:
     for said, read_only in (("true", True), ("false", False)):
         answer = Response(204, {READ_ONLY: said})
         health = Play(step("healthCheck", answer=answer), VERSION, ME).run(server.health(session()))

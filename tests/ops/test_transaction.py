@@ -1,4 +1,4 @@
-"""Transactions, every row of the failure matrix (reliability 3.6): what is sent, what is raised, what became of it."""
+"""Transactions, every row of the failure matrix: what is sent, what is raised, and the outcome."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lakefs_hl.ops.effects import Cancelled, Op
 from lakefs_hl.ops.retry import Policy, Session
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.models import Diff
+from lakefs_hl.spec.refusals import meaning_of
 from lakefs_hl.spec.wire import Response
 from tests.ops.script import (
     C0,
@@ -92,7 +93,7 @@ def tagged(answer: Answer) -> Step:
     return step("getTag", "r", "v1", answer=answer)
 
 
-#: What is looked at on the ephemeral branch after a failure.
+#: Look-ups of the ephemeral branch after a failure.
 WORK = step("diffBranch", "r", TX, answer=page(Diff("added", "a", "object")), query={"amount": "1"})
 BARE = step("diffBranch", "r", TX, answer=page(), query={"amount": "1"})
 UNMOVED = step("getBranch", "r", TX, answer=ref(TX, C0))
@@ -105,7 +106,7 @@ def check(error: Any, state: str, branch: str = TX) -> None:
     assert (error.state, error.branch) == (state, branch)
 
 
-# -- the good way -----------------------------------------------------------------------------------------------------
+# -- success ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_whole_protocol_in_order() -> None:
@@ -124,7 +125,7 @@ def test_the_whole_protocol_in_order() -> None:
     assert (tx.state, tx.merge_commit, tx.kept, tx.leaked_branch) == ("COMMITTED", C2, False, None)
 
 
-def test_names_collide_with_nobodys() -> None:  # B8.80
+def test_branch_names_are_unique() -> None:  # B8.80
     plan = make().plan
     assert plan.branch == TX
     assert len(plan.branch) == len("tx-dev-") + 32
@@ -138,7 +139,7 @@ def test_0_lost_is_retried() -> None:
     Play(step("getBranch", "r", "dev", answer=lost()), HEAD, CLEAN, forked(ok(C0, 201))).run(begin(tx))
 
 
-def test_0_a_missing_branch_is_just_that() -> None:
+def test_0_a_missing_branch_is_reported_as_such() -> None:
     tx = make("NEW")
     steps = [step(name, "r", "dev", answer=no(404, "branch not found")) for name in ("getBranch", "getCommit")]
     Play(*steps).fails(begin(tx), errors.NotFoundException, "branch not found")
@@ -152,16 +153,16 @@ def test_0_a_dirty_destination_fails_early() -> None:  # B8.79
     check(error, "ABORTED")
 
 
-def test_0_a_tag_that_is_there_fails_early() -> None:  # B8.76
+def test_0_an_existing_tag_fails_early() -> None:  # B8.76
     tx = make("NEW", tag="v1")
-    error = Play(HEAD, CLEAN, tagged(ref("v1", C3))).fails(begin(tx), errors.TransactionStartError, "tag 'v1' is there")
+    error = Play(HEAD, CLEAN, tagged(ref("v1", C3))).fails(begin(tx), errors.TransactionStartError, "tag 'v1' exists")
     check(error, "ABORTED")
 
 
 # -- row 1: the branch ------------------------------------------------------------------------------------------------
 
 
-def test_1_lost_but_made() -> None:
+def test_1_lost_but_created() -> None:
     tx = make("NEW")
     taken = no(409, "branch already exists: not unique")
     back = step("getBranch", "r", TX, answer=ref(TX, C0))
@@ -170,11 +171,11 @@ def test_1_lost_but_made() -> None:
 
 
 @pytest.mark.parametrize("status", [403, 409, 412])
-def test_1_refused(status: int) -> None:
+def test_1_rejected(status: int) -> None:
     tx = make("NEW")
     error = Play(HEAD, CLEAN, forked(no(status, "hook says no"))).fails(begin(tx), errors.TransactionStartError)
     check(error, "ABORTED")
-    assert isinstance(error.__cause__, errors.for_status(status))
+    assert isinstance(error.__cause__, meaning_of(status).error)
     assert not tx.kept
 
 
@@ -182,7 +183,7 @@ def test_1_unknown() -> None:
     tx = make("NEW")
     gone = step("getBranch", "r", TX, answer=no(404, "branch not found"))
     Play(HEAD, CLEAN, *[forked(lost())] * 5, gone).fails(begin(tx), errors.TransactionStartError)
-    assert tx.kept  # perhaps: the message of the error names it
+    assert tx.kept  # it may exist: the message names it
 
 
 def test_1_a_server_without_hidden_branches() -> None:  # B8.80, B9.92
@@ -200,18 +201,18 @@ def test_1_interrupted(interrupt: type[BaseException]) -> None:
     assert (tx.state, tx.kept) == ("ABORTED", False)
 
 
-# -- row 2: the body --------------------------------------------------------------------------------------------------
+# -- row 2: the block -------------------------------------------------------------------------------------------------
 
 
 def test_2_an_exception_keeps_the_branch_and_names_it() -> None:
     tx = make()
     Play(WORK).run(transaction.abandon(session(), tx))
-    error = transaction.broken(tx, KeyError("k"))
+    error = transaction.block_error(tx, KeyError("k"))
     check(error, "ABORTED")
     assert str(error) == f"transaction failed: KeyError: 'k'; lakefs://r/dev is unchanged; branch '{TX}' is kept"
 
 
-def test_2_a_branch_with_nothing_on_it_goes() -> None:
+def test_2_a_branch_without_changes_is_deleted() -> None:
     tx = make()
     play = Play(BARE, UNMOVED, dropped())
     play.run(transaction.abandon(session(), tx))
@@ -219,14 +220,14 @@ def test_2_a_branch_with_nothing_on_it_goes() -> None:
     assert sum(request.within or 99.0 for request in play.sent) == 5.0  # all of it, not each
 
 
-def test_2_a_branch_that_somebody_committed_to_stays() -> None:
+def test_2_a_branch_with_a_commit_of_others_is_kept() -> None:
     tx = make()
     Play(BARE, MOVED).run(transaction.abandon(session(), tx))
     assert tx.kept
 
 
 @pytest.mark.parametrize("answer", [no(403, "no"), silent(1.0)])
-def test_2_a_branch_that_cannot_be_looked_at_stays(answer: Answer) -> None:
+def test_2_a_branch_that_cannot_be_checked_is_kept(answer: Answer) -> None:
     tx = make()
     play = Play(*[step("diffBranch", "r", TX, answer=answer)] * 5)
     play._drive(transaction.abandon(session(), tx))
@@ -234,7 +235,7 @@ def test_2_a_branch_that_cannot_be_looked_at_stays(answer: Answer) -> None:
     assert {request.endpoint.operation for request in play.sent} == {"diffBranch"}
 
 
-def test_2_a_branch_that_is_gone_is_not_called_kept() -> None:
+def test_2_a_deleted_branch_is_not_reported_as_kept() -> None:
     tx = make()
     Play(step("diffBranch", "r", TX, answer=no(404, "branch not found"))).run(transaction.abandon(session(), tx))
     assert not tx.kept
@@ -243,10 +244,10 @@ def test_2_a_branch_that_is_gone_is_not_called_kept() -> None:
 def test_2_files_that_were_not_closed_are_named() -> None:
     tx = make()
     Play(WORK).run(transaction.abandon(session(), tx))
-    error = transaction.unclosed(tx, [f"lakefs://r/{TX}/{number}" for number in range(7)], "async with")
+    error = transaction.unclosed_error(tx, [f"lakefs://r/{TX}/{number}" for number in range(7)], "async with")
     check(error, "ABORTED")
     assert "`async with tx.open(path, 'w')" in str(error)
-    assert f"nothing was merged without lakefs://r/{TX}/0, " in str(error)
+    assert f"are not closed: lakefs://r/{TX}/0, " in str(error)
     assert "and 2 more" in str(error)
     assert "with tx.open(path, 'w') as file" in str(error)
     assert f"branch '{TX}' is kept" in str(error)
@@ -257,13 +258,13 @@ def test_2_delete_on_error() -> None:
     play = Play(dropped())
     play.run(transaction.abandon(session(), tx))
     assert play.sent[0].within == 5.0
-    assert "is deleted" in str(transaction.broken(tx, ValueError()))
+    assert "was deleted" in str(transaction.block_error(tx, ValueError()))
 
 
 def test_2_a_clean_up_that_fails_never_hides_the_error() -> None:  # B8.75
     tx = make(delete_on_error=True)
     Play(dropped(no(403, "no"))).run(transaction.abandon(session(), tx))
-    told = str(transaction.broken(tx, ValueError("mine")))
+    told = str(transaction.block_error(tx, ValueError("mine")))
     assert "ValueError: mine" in told
     assert f"branch '{TX}' is kept (it could not be deleted" in told
     tx = make(delete_on_error=True)
@@ -271,7 +272,7 @@ def test_2_a_clean_up_that_fails_never_hides_the_error() -> None:  # B8.75
     assert tx.kept
 
 
-def test_2_the_branch_was_deleted_by_somebody() -> None:
+def test_2_the_branch_was_deleted_by_others() -> None:
     tx = make(delete_on_error=True)
     Play(dropped(no(404, "branch not found"))).run(transaction.abandon(session(), tx))
     assert not tx.kept
@@ -297,7 +298,7 @@ def test_3_unknown() -> None:
 @pytest.mark.parametrize(
     ("status", "message"), [(412, "pre-commit hook aborted"), (403, "x"), (404, "branch not found")]
 )
-def test_3_refused(status: int, message: str) -> None:
+def test_3_rejected(status: int, message: str) -> None:
     tx = make()
     immutable = [step("getCommit", "r", TX, answer=no(404, "commit not found"))] if status == 404 else []
     play = Play(committed(no(status, message)), *immutable, WORK)
@@ -307,9 +308,9 @@ def test_3_refused(status: int, message: str) -> None:
     assert "lakefs://r/dev is unchanged" in str(error)
 
 
-def test_3_refused_and_deleted() -> None:
+def test_3_rejected_and_deleted() -> None:
     tx = make(delete_on_error=True)
-    Play(committed(no(412, "x")), dropped()).fails(finish(tx), errors.TransactionCommitError, "is deleted")
+    Play(committed(no(412, "x")), dropped()).fails(finish(tx), errors.TransactionCommitError, "was deleted")
 
 
 def test_3_the_credentials_expired() -> None:  # row 2, token expiry
@@ -319,24 +320,24 @@ def test_3_the_credentials_expired() -> None:  # row 2, token expiry
     assert isinstance(error.__cause__, errors.NotAuthorizedException)
 
 
-def test_3_nothing_changed_is_skipped() -> None:  # B8.77
+def test_3_no_changes_are_skipped() -> None:  # B8.77
     tx = make()
     Play(committed(NO_CHANGES), UNMOVED, dropped()).run(finish(tx))
     assert (tx.state, tx.merge_commit) == ("COMMITTED", None)
 
 
-def test_3_nothing_changed_as_an_error() -> None:  # B8.77
+def test_3_no_changes_are_an_error() -> None:  # B8.77
     tx = make(on_empty="error")
     play = Play(committed(NO_CHANGES), UNMOVED, dropped())
     error = play.fails(finish(tx), errors.TransactionCommitError, "no changes")
     check(error, "ABORTED")
-    assert "is deleted" in str(error)  # nothing is on it
+    assert "was deleted" in str(error)  # it has no changes
 
 
-def test_3_nothing_changed_and_committed_all_the_same() -> None:  # B8.77
+def test_3_no_changes_are_committed() -> None:  # B8.77
     tx = make(on_empty="commit")
     play = Play(committed(NO_CHANGES), UNMOVED, committed(allow_empty=True), merged(allow_empty=True), dropped())
-    play._drive(finish(tx))  # the second commit is another request: it has a flag more
+    play._drive(finish(tx))  # the second commit is another request, with a flag
     assert (play.steps, tx.merge_commit) == ([], C2)
 
 
@@ -371,14 +372,14 @@ def test_4_lost_but_merged() -> None:
     assert (tx.state, tx.merge_commit) == ("COMMITTED", C2)
 
 
-def test_4_repeated_and_refused_and_found() -> None:
+def test_4_found_after_a_rejected_retry() -> None:
     tx = make()
     refused = merged(no(400, "update branch dev: no changes"))
     Play(committed(), merged(lost()), looked(), refused, looked(FOUND), dropped()).run(finish(tx, search=0.0))
     assert tx.state == "COMMITTED"
 
 
-def test_4_unknown_keeps_the_branch_whatever() -> None:
+def test_4_an_unknown_outcome_always_keeps_the_branch() -> None:
     tx = make(delete_on_error=True)
     steps = [merged(lost()), looked()] * 3
     error = Play(committed(), *steps).fails(finish(tx, search=0.0), errors.TransactionOutcomeUnknown, "resolve\\(\\)")
@@ -388,7 +389,7 @@ def test_4_unknown_keeps_the_branch_whatever() -> None:
     assert tx.kept
 
 
-def test_4_the_server_is_gone_after_a_lost_answer() -> None:
+def test_4_the_server_is_down_after_a_lost_response() -> None:
     tx = make()
     gone = [step("logCommits", "r", "dev", answer=down())] * 5
     check(Play(committed(), merged(lost()), *gone).fails(finish(tx), errors.TransactionOutcomeUnknown), "UNKNOWN")
@@ -416,7 +417,7 @@ def test_4_conflict_keeps_the_branch_and_lists_the_paths() -> None:  # B8.79
     ("status", "message"),
     [(400, "uncommitted changes (dirty branch)"), (412, "pre-merge hook aborted, run id 'x': no"), (403, "read-only")],
 )
-def test_4_refused(status: int, message: str) -> None:  # B8.79
+def test_4_rejected(status: int, message: str) -> None:  # B8.79
     tx = make()
     error = Play(committed(), merged(no(status, message))).fails(finish(tx), errors.TransactionMergeError)
     check(error, "ABORTED")
@@ -424,13 +425,13 @@ def test_4_refused(status: int, message: str) -> None:  # B8.79
     assert tx.kept
 
 
-def test_4_a_tag_that_came_into_being_meanwhile_is_found_before_the_merge() -> None:  # B8.76
+def test_4_a_tag_created_meanwhile_is_found_before_the_merge() -> None:  # B8.76
     tx = make(tag="v1")
     error = Play(committed(), tagged(ref("v1", C3))).fails(finish(tx), errors.TransactionMergeError, "tag 'v1'")
     check(error, "ABORTED")
 
 
-def test_4_commits_that_come_to_nothing() -> None:
+def test_4_commits_without_a_net_change() -> None:
     tx = make()
     Play(committed(), merged(no(400, "update branch dev: no changes")), dropped()).run(finish(tx))
     assert (tx.state, tx.merge_commit) == ("COMMITTED", None)
@@ -477,18 +478,18 @@ def test_4_interrupted_in_process_and_not_found_is_not_merged(interrupt: type[Ba
 
 
 @pytest.mark.parametrize(("log", "state"), [([], "ABORTED"), ([FOUND], "COMMITTED")])
-def test_4_in_process_an_error_that_leaves_it_open_is_looked_up(log: list[models.Commit], state: str) -> None:
+def test_4_in_process_an_unknown_outcome_is_looked_up(log: list[models.Commit], state: str) -> None:
     tx = make(on_empty="commit")
     steps = [committed(), merged(no(500, "disk full")), looked(*log)]
     if state == "COMMITTED":
         Play(*steps, dropped()).run(transaction.finish(in_process(), tx, NOW))
     else:
-        play = Play(*steps, looked())  # the retry layer's own look, then ours
+        play = Play(*steps, looked())  # the retry layer's look-up, then that of the transaction
         play.fails(transaction.finish(in_process(), tx, NOW), errors.TransactionMergeError)
     assert tx.state == state
 
 
-def test_settle_goes_on_where_an_interruption_broke_it_off() -> None:
+def test_settle_continues_after_an_interruption() -> None:
     tx = make()
     broken_off = [committed(), merged(KeyboardInterrupt()), step("logCommits", "r", "dev", answer=KeyboardInterrupt())]
     Play(*broken_off).fails(transaction.finish(in_process(), tx, NOW), KeyboardInterrupt)
@@ -499,7 +500,7 @@ def test_settle_goes_on_where_an_interruption_broke_it_off() -> None:
 
 
 @pytest.mark.parametrize("state", ["NEW", "OPEN"])
-def test_settle_drops_a_branch_that_nobody_has_come_to_use(state: str) -> None:
+def test_settle_deletes_an_unused_branch(state: str) -> None:
     tx = make(state)
     tx.kept = True
     Play(BARE, UNMOVED, dropped()).run(transaction.settle(session(), tx, NOW))
@@ -518,7 +519,7 @@ def test_4_interrupted_before_it_was_sent() -> None:
     assert tx.state == "ABORTED"
 
 
-def test_4_a_generator_that_is_dropped_asks_nothing() -> None:  # B8.75
+def test_4_a_closed_generator_sends_nothing() -> None:  # B8.75
     tx = make()
     op = finish(tx)
     next(op)
@@ -546,7 +547,7 @@ def test_5_lost_but_tagged() -> None:
 
 
 @pytest.mark.parametrize("status", [403, 409, 412])
-def test_5_refused(status: int) -> None:  # B8.76
+def test_5_rejected(status: int) -> None:  # B8.76
     tx = make(tag="v1")
     refused = [step("createTag", "r", answer=no(status, "x"))]
     if status == 409:
@@ -559,18 +560,18 @@ def test_5_refused(status: int) -> None:  # B8.76
 
 
 @pytest.mark.parametrize("answer", [no(404, "branch not found"), ok()])
-def test_6_gone_is_gone(answer: Response) -> None:  # B8.75
+def test_6_a_branch_that_was_deleted_already(answer: Response) -> None:  # B8.75
     tx = make()
     Play(committed(), merged(), dropped(answer)).run(finish(tx))
     assert tx.leaked_branch is None
 
 
 @pytest.mark.parametrize("answers", [[no(403, "x")], [down()] * 5])
-def test_6_a_branch_that_stays_is_no_failure(answers: list[Answer]) -> None:  # B8.75
+def test_6_a_branch_that_cannot_be_deleted_is_not_a_failure(answers: list[Answer]) -> None:  # B8.75
     tx = make()
     Play(committed(), merged(), *[dropped(each) for each in answers]).run(finish(tx))
     assert (tx.state, tx.leaked_branch) == ("COMMITTED", TX)
-    assert "could not be deleted" in tx.trouble
+    assert "could not be deleted" in tx.cleanup_error
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
@@ -584,7 +585,7 @@ def test_6_interrupted(interrupt: type[BaseException]) -> None:
 # -- resolve, and what is not allowed ---------------------------------------------------------------------------------
 
 
-def test_resolve_finishes_what_is_left() -> None:
+def test_resolve_completes_the_transaction() -> None:
     tx = make("UNKNOWN", tag="v1")
     made = step("createTag", "r", answer=ok(models.Ref("v1", C2), 201), body=MAKE_TAG)
     play = Play(looked(), looked(FOUND), made, dropped())
@@ -599,13 +600,13 @@ def test_resolve_that_finds_nothing_stays_unknown() -> None:
     assert sum(wait for _, wait in play.slept) == pytest.approx(30.0)
 
 
-def test_resolve_of_what_is_known_asks_nothing() -> None:
+def test_resolve_of_a_known_outcome_sends_nothing() -> None:
     assert Play().run(transaction.resolve(session(), make("ABORTED"), NOW)) == "ABORTED"
 
 
 @pytest.mark.parametrize("state", ["OPEN", "COMMITTED", "ABORTED", "UNKNOWN"])
 def test_a_transaction_is_entered_once(state: str) -> None:  # B8.81
-    Play().fails(begin(make(state)), errors.TransactionStateError, "a transaction is used once")
+    Play().fails(begin(make(state)), errors.TransactionStateError, "a transaction can be used once")
 
 
 @pytest.mark.parametrize("state", ["NEW", "COMMITTED", "ABORTED", "UNKNOWN"])
@@ -614,7 +615,7 @@ def test_a_transaction_ends_once(state: str) -> None:
     Play().fails(transaction.abandon(session(), make(state)), errors.TransactionStateError)
 
 
-# retries, and another start
+# retries, and another source
 
 
 @pytest.mark.parametrize(
@@ -622,7 +623,7 @@ def test_a_transaction_ends_once(state: str) -> None:
     [no(429, "too many attempts"), no(400, "uncommitted changes (dirty branch)"), no(500, "predicate failed")],
     ids=["busy", "dirty", "race"],
 )
-def test_4_a_refusal_that_passes_is_waited_for(refusal: Response) -> None:
+def test_4_a_temporary_rejection_is_retried(refusal: Response) -> None:
     tx = make(retries=2)
     play = Play(committed(), merged(refusal), merged(refusal), merged(), dropped())
     play.run(finish(tx, logged_attempts=1))
@@ -630,7 +631,7 @@ def test_4_a_refusal_that_passes_is_waited_for(refusal: Response) -> None:
     assert (tx.state, tx.merge_commit) == ("COMMITTED", C2)
 
 
-def test_4_retries_come_to_an_end() -> None:
+def test_4_retries_are_limited() -> None:
     tx = make(retries=1)
     dirty = no(400, "uncommitted changes (dirty branch)")
     play = Play(committed(), merged(dirty), merged(dirty))
@@ -645,7 +646,7 @@ def test_4_a_conflict_is_not_retried() -> None:
     play.fails(finish(tx), errors.TransactionMergeError, "both sides changed a")
 
 
-def test_1_from_another_start() -> None:
+def test_1_from_another_source() -> None:
     tx = make("NEW", source="v1")
     start = step("getCommit", "r", "v1", answer=ok(commit(C3)))
     fork = step("createBranch", "r", answer=ok(C3, 201), body={"name": TX, "source": C3, "hidden": True})
@@ -653,10 +654,10 @@ def test_1_from_another_start() -> None:
     assert (tx.state, tx.base) == ("OPEN", C3)
 
 
-# -- where a lost merge is looked for (c1) -----------------------------------------------------------------------------
+# -- where a lost merge is searched for -- -----------------------------------------------------------------------------
 
 
-def test_a_lost_merge_is_looked_for_down_to_where_the_transaction_began() -> None:
+def test_a_lost_merge_is_searched_for_down_to_the_start_of_the_transaction() -> None:
     down = {"amount": "100", "first_parent": "true", "stop_at": C0}
     found = step("logCommits", "r", "dev", answer=log(FOUND, commit(C0)), query=down)
     tx = make()
@@ -667,13 +668,13 @@ def test_a_lost_merge_is_looked_for_down_to_where_the_transaction_began() -> Non
     assert tx.state == "COMMITTED"
 
 
-def test_a_transaction_from_elsewhere_notes_the_destinations_head() -> None:
+def test_a_transaction_from_another_source_records_the_destinations_head() -> None:
     tx = make(source="v1")
     Play(committed(), HEAD, merged(), dropped()).run(finish(tx))
     assert tx.state == "COMMITTED"
 
 
-def test_a_transaction_asks_for_no_head_of_its_own() -> None:
+def test_a_transaction_needs_no_look_up_of_the_head() -> None:
     play = Play(committed(), merged(), dropped())
     play.run(finish(make()))
     assert [request.endpoint.operation for request in play.sent] == ["commit", "mergeIntoBranch", "deleteBranch"]

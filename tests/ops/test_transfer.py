@@ -1,4 +1,4 @@
-"""Reading: every byte checked, broken bodies resumed, versions never mixed, pre-signed or not (3.3, 3.5)."""
+"""Reads: every byte verified, interrupted bodies resumed, versions never mixed, pre-signed or not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from lakefs_hl.ops import transfer
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.refusals import meaning_of
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 from tests.ops.script import C1, HTML, Play, breaking, commit, filling, lost, no, ok, session, step
 
@@ -38,7 +39,7 @@ def stat(checksum: str = MD5, size: int = 10, address: str = "s3://b/k") -> Resp
 # -- whole ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_whole_object_is_hashed_on_its_way() -> None:
+def test_a_whole_object_is_hashed_by_the_transport() -> None:
     play = Play(step(*GET, answer=whole(), query={"path": "k"}))
     assert play.run(download()) == DATA
     assert play.sent[0].digest
@@ -49,7 +50,7 @@ def test_an_empty_object() -> None:  # B1.1
     assert Play(step(*GET, answer=whole(b"", hashlib.md5(b"").hexdigest()))).run(download()) == b""
 
 
-def test_a_wrong_checksum_is_fetched_twice_more() -> None:
+def test_content_with_a_wrong_checksum_is_fetched_twice_more() -> None:
     bad = whole(b"012345678X", MD5)
     play = Play(step(*GET, answer=bad), step(*GET, answer=bad), step(*GET, answer=whole()))
     assert play.run(download()) == DATA
@@ -60,12 +61,12 @@ def test_a_wrong_checksum_is_fetched_twice_more() -> None:
 
 
 @pytest.mark.parametrize("etag", ["", "abc", MD5 + "-3", "W/" + MD5, "Zz" * 16])  # B1.16, B2.30
-def test_only_a_plain_md5_is_held_against_the_content(etag: str) -> None:
+def test_only_a_plain_md5_is_compared_with_the_content(etag: str) -> None:
     assert Play(step(*GET, answer=whole(etag=etag))).run(download()) == DATA
 
 
 @pytest.mark.parametrize("kms", ["aws:kms", "aws:kms:dsse"])
-def test_an_encrypted_stores_etag_is_no_md5(kms: str) -> None:
+def test_the_etag_of_an_encrypted_store_is_not_an_md5(kms: str) -> None:
     answer = whole(etag="0" * 32, x_amz_server_side_encryption=kms)
     assert Play(step(*GET, answer=answer)).run(download()) == DATA
 
@@ -85,17 +86,17 @@ def test_a_short_body_is_never_accepted() -> None:  # B1.9
     short.headers = {**short.headers, "content-length": "10"}
     play = Play(step(*GET, answer=short), step(*GET, answer=whole()))
     assert play.run(download(verify=False)) == DATA
-    Play(*[step(*GET, answer=short)] * 3).fails(download(), errors.IntegrityError, "5 of 10 bytes came")
+    Play(*[step(*GET, answer=short)] * 3).fails(download(), errors.IntegrityError, "received 5 of 10 bytes")
 
 
-def test_a_broken_body_is_fetched_again() -> None:  # B1.10
+def test_an_interrupted_body_is_fetched_again() -> None:  # B1.10
     play = Play(step(*GET, answer=lost(received=5)), step(*GET, answer=whole()))
     assert play.run(download()) == DATA
 
 
-def test_a_web_page_is_no_object() -> None:
+def test_a_web_page_is_not_an_object() -> None:
     play = Play(step(*GET, answer=Response(200, HTML, b"<html>")))
-    play.fails(download(), errors.ProtocolException, "is the endpoint right")
+    play.fails(download(), errors.ProtocolException, "check that the endpoint is correct")
 
 
 def test_an_object_that_is_a_web_page() -> None:
@@ -104,7 +105,7 @@ def test_an_object_that_is_a_web_page() -> None:
     assert Play(step(*GET, answer=answer)).run(download()) == page
 
 
-def test_a_compressed_object_comes_as_stored() -> None:  # B1.16
+def test_a_compressed_object_is_returned_as_stored() -> None:  # B1.16
     answer = whole(content_encoding="gzip")
     assert Play(step(*GET, answer=answer)).run(download()) == DATA
 
@@ -158,10 +159,10 @@ def test_a_server_that_ignores_the_range() -> None:  # B1.11
 
 
 @pytest.mark.parametrize("told", ["bytes 3-5/10", "bytes 2-4/*", "", "bytes */10"])
-def test_another_range_than_asked_for(told: str) -> None:
+def test_another_range_than_requested(told: str) -> None:
     answer = Response(206, {"etag": '"e"', "content-range": told}, b"234")
     Play(step(*GET, answer=answer)).fails(
-        download(start=2, end=5), errors.ProtocolException, "bytes from 2 were asked for"
+        download(start=2, end=5), errors.ProtocolException, "requested the bytes from 2"
     )
 
 
@@ -184,12 +185,12 @@ def test_a_sink_is_filled() -> None:
     assert sink == b"2345"
 
 
-def test_the_end_of_the_object_ends_it() -> None:
+def test_a_read_ends_at_the_end_of_the_object() -> None:
     sink = bytearray(9)
     assert Play(step(*GET, answer=filling(b"89", 10, 8))).run(read(sink, 8)) == transfer.Part(2, 10, "e")
 
 
-def test_a_broken_body_is_gone_on_with() -> None:  # B1.10, B1.8: a narrower sink, a later range
+def test_an_interrupted_body_is_resumed() -> None:  # B1.10, B1.8: a narrower sink, a later range
     sink = bytearray(10)
     play = Play(
         step(*GET, answer=breaking(b"012", 10), headers={"range": "bytes=0-9"}),
@@ -201,7 +202,7 @@ def test_a_broken_body_is_gone_on_with() -> None:  # B1.10, B1.8: a narrower sin
     assert len(play.slept) == 2
 
 
-def test_a_short_answer_is_gone_on_with() -> None:  # B1.9
+def test_a_short_response_is_resumed() -> None:  # B1.9
     sink = bytearray(10)
 
     def short(request: Request) -> Response:
@@ -216,22 +217,22 @@ def test_a_short_answer_is_gone_on_with() -> None:  # B1.9
 
 def test_an_object_that_changed_meanwhile() -> None:  # B1.10: never mixed bytes
     play = Play(step(*GET, answer=breaking(b"012", 10)), step(*GET, answer=filling(b"XXXXXXX", 10, 3, etag="new")))
-    error = play.fails(read(bytearray(10)), errors.ObjectChangedError, "its checksum was e and is new now")
+    error = play.fails(read(bytearray(10)), errors.ObjectChangedError, "its checksum was e and is now new")
     assert "branch.pin()" in str(error)
 
 
-def test_the_version_of_an_earlier_part_is_held() -> None:  # B1.12
+def test_the_version_of_an_earlier_part_is_required() -> None:  # B1.12
     play = Play(step(*GET, answer=filling(b"45", 10, 4, etag="new")))
     play.fails(read(bytearray(2), 4, etag="e"), errors.ObjectChangedError)
 
 
-def test_a_broken_body_of_another_version_counts_for_nothing() -> None:
+def test_an_interrupted_body_of_another_version_is_discarded() -> None:
     play = Play(step(*GET, answer=breaking(b"45", 10, 4, etag="new")))
     play.fails(read(bytearray(4), 4, etag="e"), errors.ObjectChangedError)
 
 
 def test_bytes_of_unknown_origin_are_fetched_again() -> None:
-    """A transport that does not say what answer broke: nobody knows of which version the bytes are."""
+    """Without the interrupted response, the version of the bytes is unknown."""
     sink = bytearray(10)
     play = Play(
         step(*GET, answer=breaking(b"XXX", 10, head=False), headers={"range": "bytes=0-9"}),
@@ -241,24 +242,24 @@ def test_bytes_of_unknown_origin_are_fetched_again() -> None:
     assert sink == DATA
 
 
-def test_a_break_after_the_last_byte_wanted() -> None:
+def test_an_interruption_after_the_last_byte() -> None:
     sink = bytearray(4)
     assert Play(step(*GET, answer=breaking(b"0123", 10))).run(read(sink)) == transfer.Part(4, 10, "e")
 
 
-def test_a_body_that_never_comes_is_given_up() -> None:
+def test_a_body_without_progress_is_given_up() -> None:
     play = Play(*[step(*GET, answer=breaking(bytes([48 + n]), 10, n)) for n in range(6)])
     play.fails(read(bytearray(10)), errors.TransportException, "reading lakefs://r/b/k")
 
 
-def test_progress_counts_anew() -> None:
+def test_progress_resets_the_count_of_resumes() -> None:
     size, block = 70_000 * 12, b"x" * 70_000
     sink = bytearray(size)
     steps = [step(*GET, answer=breaking(block, size, n * 70_000)) for n in range(11)]
     assert Play(*steps, step(*GET, answer=filling(block, size, 770_000))).run(read(sink)).filled == size
 
 
-def test_no_answer_at_all_is_retried_as_any_read() -> None:
+def test_a_missing_response_is_retried_like_any_read() -> None:
     sink = bytearray(10)
     play = Play(step(*GET, answer=lost()), step(*GET, answer=no(503, "x")), step(*GET, answer=filling(DATA, 10)))
     play.run(read(sink))
@@ -274,7 +275,7 @@ def test_the_whole_object_instead_of_a_range() -> None:  # B1.11
     play = Play(step(*GET, answer=filling(DATA, 10, status=200)))
     assert play.run(read(sink)) == transfer.Part(10, 10, "e")
     Play(step(*GET, answer=filling(DATA, 10, status=200))).fails(
-        read(sink, 3), errors.ProtocolException, "the server sent the whole object instead"
+        read(sink, 3), errors.ProtocolException, "the server sent the whole object"
     )
 
 
@@ -293,7 +294,7 @@ def test_an_object_that_became_shorter() -> None:  # B1.12
     play.fails(read(bytearray(4), 8, etag="e"), errors.ObjectChangedError)
 
 
-def test_an_empty_sink_tells_the_size() -> None:
+def test_an_empty_sink_returns_the_size() -> None:
     play = Play(step("statObject", "r", "b", answer=stat("e", 10)))
     assert play.run(read(bytearray(0))) == transfer.Part(0, 10, "e")
 
@@ -311,7 +312,7 @@ def test_a_file_as_a_sink_is_narrowed() -> None:
     def some(request: Request) -> Response:
         assert request.sink == FileSlice(7, 100, 10)
         head = Response(206, {"etag": '"e"', "content-range": "bytes 0-9/10"})
-        raise TransportError("read", "closed", received=4, kind="reset", answer=head)
+        raise TransportError("read", "closed", received=4, kind="reset", response=head)
 
     def rest(request: Request) -> Response:
         assert request.sink == FileSlice(7, 104, 6)
@@ -337,7 +338,7 @@ def written(content: bytes = DATA, etag: str = MD5, md5: str | None = None, **he
 
 def broke(received: int, etag: str = MD5, size: int | None = 10) -> TransportError:
     head = Response(200, {"etag": f'"{etag}"'} | ({} if size is None else {"content-length": str(size)}))
-    return TransportError("read", "closed", received=received, kind="reset", answer=head)
+    return TransportError("read", "closed", received=received, kind="reset", response=head)
 
 
 def rest(start: int, filled: int | None = None, etag: str = MD5) -> Any:
@@ -393,7 +394,7 @@ def test_a_download_to_a_file_that_breaks_after_its_last_byte_is_whole() -> None
 
 def test_a_download_to_a_file_never_mixes_two_versions() -> None:
     play = Play(step(*GET, answer=broke(4)), rest(4, etag="f" * 32))
-    play.fails(to_file(), errors.ObjectChangedError, "changed while it was read")
+    play.fails(to_file(), errors.ObjectChangedError, "the object has changed")
 
 
 @pytest.mark.parametrize(
@@ -402,7 +403,7 @@ def test_a_download_to_a_file_never_mixes_two_versions() -> None:
         broke(4, size=None),
         broke(4, etag=""),
         TransportError("read", "closed", received=4, kind="reset"),
-        TransportError("read", "too long", received=4, retry=False, kind="protocol", answer=broke(4).answer),
+        TransportError("read", "too long", received=4, retry=False, kind="protocol", response=broke(4).response),
     ],
 )
 def test_a_broken_download_of_which_too_little_is_known_fails(broken: TransportError) -> None:
@@ -431,7 +432,7 @@ def s3(content: bytes = DATA, **headers: str) -> Response:
     return whole(content, **headers)
 
 
-def test_the_server_is_asked_once_what_it_can() -> None:
+def test_the_servers_capabilities_are_requested_once() -> None:
     s = session()
     config = step("getStorageConfig", answer=ok(models.StorageConfig("s3", pre_sign_support=True)))
     play = Play(config, SIGNED, step(*STORE, answer=s3(), url=URL), SIGNED, step(*STORE, answer=s3(), url=URL))
@@ -444,28 +445,28 @@ def test_the_server_is_asked_once_what_it_can() -> None:
     assert all(each.authorization is None for each in play.sent if each.url)  # B1.14
 
 
-def test_a_server_that_cannot() -> None:
+def test_a_server_without_presigning() -> None:
     config = step("getStorageConfig", answer=ok(models.StorageConfig("local")))
     assert Play(config, step(*GET, answer=whole())).run(transfer.download(session(), "r", "b", "k")) == DATA
 
 
-def test_an_order_is_followed_without_asking() -> None:
+def test_an_explicit_choice_sends_no_request() -> None:
     assert Play(SIGNED, step(*STORE, answer=s3(), url=URL)).run(download(pre_signed=True)) == DATA
 
 
-def test_the_records_checksum_is_held_against_the_stores_bytes() -> None:
+def test_the_stores_bytes_are_compared_with_the_records_checksum() -> None:
     bad = s3(b"012345678X", etag="anything")
     play = Play(SIGNED, *[step(*STORE, answer=bad, url=URL)] * 3)
     play.fails(download(pre_signed=True), errors.IntegrityError, "lakefs://r/b/k")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_an_expired_url_is_signed_anew_once(status: int) -> None:  # B1.15
+def test_an_expired_url_is_renewed_once(status: int) -> None:  # B1.15
     gone = Response(status, {}, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
     play = Play(SIGNED, step(*STORE, answer=gone, url=URL), SIGNED2, step(*STORE, answer=s3(), url=URL2))
     assert play.run(download(pre_signed=True)) == DATA
     play = Play(SIGNED, step(*STORE, answer=gone, url=URL), SIGNED2, step(*STORE, answer=gone, url=URL2))
-    error = play.fails(download(pre_signed=True), errors.for_status(status), "AccessDenied: Request has expired")
+    error = play.fails(download(pre_signed=True), meaning_of(status).error, "AccessDenied: Request has expired")
     assert "s3cr3t" not in str(error) + repr(error) + repr(error.__dict__)  # B9.93
 
 
@@ -484,14 +485,14 @@ def test_the_object_changed_while_the_url_expired() -> None:
     play.fails(download(pre_signed=True), errors.ObjectChangedError)
 
 
-def test_a_server_that_gives_no_url() -> None:
+def test_a_server_that_sends_no_url() -> None:
     play = Play(step("statObject", "r", "b", answer=stat(address="local:///tmp/x")))
     play.fails(download(pre_signed=True), errors.UnsupportedOperationException, "pre_signed=False")
     play = Play(step("statObject", "r", "b", answer=no(400, "local adapter presigned URL: operation not supported")))
     play.fails(download(pre_signed=True), errors.BadRequestException, "pre_signed=False")
 
 
-def test_presigned_into_a_sink_and_on() -> None:
+def test_presigned_reads_into_a_sink_reuse_the_url() -> None:
     sink = bytearray(4)
     play = Play(SIGNED, step(*STORE, answer=filling(b"0123", 10, etag="the store's own"), url=URL))
     first = play.run(read(sink, pre_signed=True))
@@ -519,13 +520,13 @@ def test_presigned_empty_object() -> None:  # B1.1
     assert play.run(read(bytearray(4), pre_signed=True)).size == 0
 
 
-def test_a_login_page_instead_of_the_store_is_no_content() -> None:
-    """A checksum that is no MD5 tells nothing; the size that the record has does."""
+def test_a_login_page_is_not_the_stores_content() -> None:
+    """A checksum that is not an MD5 proves nothing, but the size in the record does."""
     parts = stat("0123456789abcdef0123456789abcdef-3", address=URL)
     page = Response(200, {"content-type": "text/html", "content-length": "6"}, b"<html>", md5="x")
     sign = step("statObject", "r", "b", answer=parts)
     play = Play(sign, *[step(*STORE, answer=page, url=URL)] * 3)
-    play.fails(download(pre_signed=True), errors.IntegrityError, "6 bytes came, and the object has 10")
+    play.fails(download(pre_signed=True), errors.IntegrityError, "received 6 bytes, and the object has 10")
     sink = bytearray(4)
     short = step(*STORE, answer=filling(b"<htm", 6, etag="the store's own"), url=URL)
     Play(sign, short).fails(read(sink, pre_signed=True), errors.IntegrityError, "the store has 6 bytes")

@@ -1,4 +1,4 @@
-"""The tree of errors: every class constructs, prints, pickles and copies, and is the builtin it promises."""
+"""The tree of exceptions: every class constructs, prints, pickles and copies, and has its builtin base."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from lakefs_hl import exceptions
 from lakefs_hl.spec import errors
-from lakefs_hl.spec.errors import Attempt, LakeFSException, ServerException, for_status, refusal
+from lakefs_hl.spec.errors import Attempt, LakeFSException, ServerException
 from lakefs_hl.spec.kinds import ErrorKind
 
 TREE = [
@@ -36,7 +36,7 @@ BUILTINS = {
 
 
 @pytest.mark.parametrize("kind", TREE)
-def test_it_prints_its_message_and_survives_a_journey(kind: type[LakeFSException]) -> None:
+def test_it_prints_its_message_and_survives_pickling_and_copying(kind: type[LakeFSException]) -> None:
     error = kind("what, where, what next")
     error.attempts = (Attempt("503", 0.25), Attempt("reset", 1.0))
     error.op_id = "abc"
@@ -50,18 +50,18 @@ def test_it_prints_its_message_and_survives_a_journey(kind: type[LakeFSException
 
 
 @pytest.mark.parametrize("kind", TREE)
-def test_no_class_has_a_constructor_of_its_own(kind: type[LakeFSException]) -> None:
+def test_no_class_defines_a_constructor(kind: type[LakeFSException]) -> None:
     assert "__init__" not in vars(kind)
 
 
 @pytest.mark.parametrize(("kind", "builtin"), BUILTINS.items())
-def test_it_is_the_builtin_one_expects(kind: type[LakeFSException], builtin: type[BaseException]) -> None:
+def test_it_is_the_expected_builtin(kind: type[LakeFSException], builtin: type[BaseException]) -> None:
     with pytest.raises(builtin):
         raise kind("no")
 
 
 @pytest.mark.parametrize("kind", [errors.ObjectNotFoundException, errors.ObjectExistsException])
-def test_a_file_error_carries_its_file(kind: type[LakeFSException]) -> None:
+def test_a_file_error_has_its_filename(kind: type[LakeFSException]) -> None:
     error = kind("no such object")
     assert isinstance(error, OSError)
     error.filename = "lakefs://repo/main/a.txt"
@@ -70,45 +70,19 @@ def test_a_file_error_carries_its_file(kind: type[LakeFSException]) -> None:
     assert str(again) == "no such object"
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, errors.BadRequestException),
-        (401, errors.NotAuthorizedException),
-        (403, errors.ForbiddenException),
-        (404, errors.NotFoundException),
-        (405, errors.UnsupportedOperationException),
-        (409, errors.ConflictException),
-        (410, ServerException),
-        (412, errors.PreconditionFailedException),
-        (418, ServerException),
-        (429, errors.TooManyRequestsException),
-        (500, errors.ServerErrorException),
-        (501, errors.UnsupportedOperationException),
-        (503, errors.ServerErrorException),
-    ],
-)
-def test_a_status_has_its_class(status: int, kind: type[ServerException]) -> None:
-    assert for_status(status) is kind
-    assert refusal(status, "no").status == status
-
-
-def test_a_refusal_has_its_kind() -> None:
-    error = refusal(400, "commit: no changes", "commit")
-    assert (error.kind, error.server_message, str(error)) == (ErrorKind.NO_CHANGES, "commit: no changes", str(error))
-    assert refusal(500, "no such words").kind is ErrorKind.OTHER
+def test_an_error_made_by_hand_has_a_kind() -> None:
     assert ServerException("made by hand").kind is ErrorKind.OTHER
     assert errors.ImportFailedException("made by hand").kind is ErrorKind.IMPORT_FAILED
 
 
-def test_a_resource_error_says_of_what() -> None:
+def test_a_resource_error_has_its_errno() -> None:
     error = errors.LakeResourceError("no space left")
     error.errno = errno.ENOSPC
     assert pickle.loads(pickle.dumps(error)).errno == copy.deepcopy(error).errno == errno.ENOSPC
     assert str(pickle.loads(pickle.dumps(error))) == "no space left"
 
 
-def test_all_are_public() -> None:
+def test_all_exceptions_are_public() -> None:
     assert {kind.__name__ for kind in TREE} <= set(exceptions.__all__)
     assert exceptions.__all__ == sorted(exceptions.__all__)
     assert all(hasattr(exceptions, name) for name in exceptions.__all__)

@@ -1,4 +1,4 @@
-"""Kinds of refusals: every recorded message of a real lakeFS has the kind that a reader expects, and no text steers."""
+"""Kinds of error responses: every recorded message of a real lakeFS has its expected kind, and no path decides it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from lakefs_hl import types
-from lakefs_hl.spec import endpoints
-from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE, ErrorKind, kind_of
+from lakefs_hl.spec import routes
+from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE, ErrorKind
+from lakefs_hl.spec.refusals import kind_of
 
 CONTRACT = Path(__file__).parents[1] / "data" / "contract"
-#: Names in recorded messages, so that one row stands for all of them.
+#: Names in recorded messages, which are replaced, so that one row covers all of them.
 NAME = re.compile(r"\{\w+\}|\b(?:no-such-ref|no-ref|no-branch|rel-1|v1|t0|w\d|main|ffd)\b(?:~\d)?")
 BOUND = re.compile(r"at (?:most|least) -?\d+\n.*", re.DOTALL)
-#: Status, message, kind, operations: all that was recorded, read by a person.
+#: Status, message, kind and operations of all recorded messages, classified by hand.
 RECORDED = [
     (409, "branch already exists: not unique", ErrorKind.ALREADY_EXISTS, "createBranch"),
     (409, "error creating repository: not unique", ErrorKind.ALREADY_EXISTS, "createRepository"),
@@ -225,7 +226,7 @@ def recorded() -> Iterator[tuple[str, int, str]]:
     for path in sorted(CONTRACT.glob("*/*.json")):
         for each in json.loads(path.read_text()):
             asked, answer = each["request"], each["response"]
-            found = endpoints.match(asked["path"].partition("?")[0]) if "path" in asked else None
+            found = routes.match(asked["path"].partition("?")[0]) if "path" in asked else None
             if answer["status"] < 400 or found is None or asked["method"] not in found[0]:
                 continue
             body = answer.get("json") or {}
@@ -234,7 +235,7 @@ def recorded() -> Iterator[tuple[str, int, str]]:
                 yield found[0][asked["method"]].operation, answer["status"], message
 
 
-def test_every_recorded_message_has_the_kind_that_was_read_into_it() -> None:
+def test_every_recorded_message_has_its_expected_kind() -> None:
     expected = {
         (operation, status, message): kind
         for status, message, kind, operations in RECORDED
@@ -248,7 +249,7 @@ def test_every_recorded_message_has_the_kind_that_was_read_into_it() -> None:
     assert seen == expected.keys()
 
 
-#: What users may have in paths and names: the whole message of another refusal.
+#: What paths and names can contain: the whole message of another error.
 STEERING = [
     "no changes",
     "predicate failed",
@@ -261,7 +262,7 @@ STEERING = [
 
 @pytest.mark.parametrize("text", STEERING)
 @pytest.mark.parametrize("status", [400, 404, 409, 412, 500])
-def test_a_path_in_a_message_does_not_steer(status: int, text: str) -> None:
+def test_a_path_in_a_message_does_not_decide_its_kind(status: int, text: str) -> None:
     for message in (
         f"reading object a/{text}: boom",
         f"error while resolving address: x/{text}",
@@ -309,11 +310,13 @@ def test_a_path_in_a_message_does_not_steer(status: int, text: str) -> None:
         ),
     ],
 )
-def test_what_was_not_recorded_but_is_in_lakefs(operation: str, status: int, message: str, kind: ErrorKind) -> None:
+def test_messages_from_lakefs_source_that_were_not_recorded(
+    operation: str, status: int, message: str, kind: ErrorKind
+) -> None:
     assert kind_of(operation, status, message) is kind
 
 
-def test_a_failed_precondition_of_a_create_only_write_is_an_object() -> None:
+def test_a_failed_precondition_of_a_create_only_write_means_an_existing_object() -> None:
     assert kind_of("linkPhysicalAddress", 412, "Precondition failed", create_only=True) is ErrorKind.OBJECT_EXISTS
     assert kind_of("linkPhysicalAddress", 412, "Precondition failed") is ErrorKind.PRECONDITION_FAILED
     assert kind_of("uploadObject", 412, "a hook's own words", create_only=True) is ErrorKind.PRECONDITION_FAILED

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from lakefs_hl.spec import media
-from lakefs_hl.spec.media import OCTET_STREAM, guess_type
+from lakefs_hl.spec.headers import OCTET_STREAM
+from lakefs_hl.spec.media import guess_type
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The records against what a real lakeFS answered: read, and written again as they were."""
+"""Records, compared with the responses of a real lakeFS: decoded, and encoded unchanged."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lakefs_hl.spec import models
-from lakefs_hl.spec.endpoints import match
+from lakefs_hl.spec.routes import match
 
 GOLDEN = Path(__file__).parents[1] / "data" / "contract" / "golden"
-#: Operation and status to the record that its answer is.
+#: Operation and status -> record of the response.
 RECORDS: dict[tuple[str, int], type[Any]] = {
     ("listRepositories", 200): models.RepositoryPage,
     ("createRepository", 201): models.Repository,
@@ -56,7 +56,7 @@ RECORDS: dict[tuple[str, int], type[Any]] = {
 
 
 def recorded() -> list[tuple[str, int, Any]]:
-    """Every recorded JSON answer with the operation it answers; what differs between runs gets a plain value."""
+    """Yield every recorded JSON response with its operation; values that differ between runs are replaced."""
     found = []
     for path in sorted(GOLDEN.glob("*.json")):
         for line in json.loads(path.read_text(encoding="utf-8")):
@@ -69,7 +69,7 @@ def recorded() -> list[tuple[str, int, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """A recorded value without the marks of the recorder."""
+    """Return a recorded value without the masks of the recorder."""
     if isinstance(value, dict):
         return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -77,7 +77,7 @@ def plain(value: Any) -> Any:
     return 1 if value == "<int>" else value
 
 
-def test_every_recorded_answer_is_read_and_written_as_it_was() -> None:
+def test_every_recorded_response_is_decoded_and_encoded_unchanged() -> None:
     seen = Counter[str]()
     for operation, status, answer in recorded():
         kind = RECORDS.get((operation, status)) or (models.Error if status >= 400 else None)
@@ -91,13 +91,13 @@ def test_every_recorded_answer_is_read_and_written_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("kind", [models.Commit, models.ObjectStats, models.Repository])
-def test_b4_an_unknown_field_is_ignored(kind: type[Any]) -> None:
+def test_an_unknown_field_is_ignored(kind: type[Any]) -> None:
     known = {"id": "x", "path": "p", "path_type": "object", "creation_date": 1, "default_branch": "main"}
     record = models.decode(kind, json.dumps({**known, "storage_namespace": "s3://b", "brand_new": [1]}).encode())
     assert b"brand_new" not in models.encode(record)
 
 
-def test_b8_85_an_old_server_may_leave_fields_out() -> None:
+def test_an_old_server_may_omit_fields() -> None:
     commit = models.decode(models.Commit, b'{"id": "x"}')
     assert (commit.parents, commit.metadata, commit.generation) == ([], {}, None)
 

@@ -14,8 +14,9 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from lakefs_hl.ops.effects import Op, gather, gather_each, once, send, sleep
-from lakefs_hl.ops.paging import PAGE, NextPage, Page
+from lakefs_hl.ops.paging import NextPage, Page
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.limits import MAX_PAGE
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport import aio
 from lakefs_hl.transport.aio import Aio
@@ -270,7 +271,7 @@ def test_a_page_in_process_is_short_and_the_loop_turns_before_its_rows() -> None
         return len(found), turns
 
     assert run(main(8))[0] == 2_000
-    assert amounts == [PAGE] * 2
+    assert amounts == [MAX_PAGE] * 2
     found, turns = run(main(1))
     assert (found, amounts) == (2_000, [aio.IN_PROCESS_PAGE] * (2_000 // aio.IN_PROCESS_PAGE))
     assert turns >= 2 * len(amounts)
@@ -463,11 +464,6 @@ def test_pages_honour_the_amount_and_wrap(amount: int | None, fan_out: int) -> N
         return [row async for row in rows]
 
     assert run(main()) == [str(one) for one in range(10_000 if amount is None else amount)]
-
-
-def test_pages_check_their_arguments_at_the_call() -> None:
-    with pytest.raises(ValueError, match="max_amount"):
-        Aio(Fake()).pages(numbers([]), "", -1)
 
 
 @pytest.mark.parametrize("how", ["close", "collect", "loop ends"])

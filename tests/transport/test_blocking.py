@@ -441,11 +441,6 @@ def test_pages_honour_the_amount_exactly(amount: int | None, fan_out: int) -> No
     assert [row.path for row in rows] == [str(one) for one in range(min(10_000, 10_000 if amount is None else amount))]
 
 
-def test_pages_check_their_arguments_at_the_call() -> None:
-    with pytest.raises(ValueError, match="max_amount"):
-        Blocking(Fake()).pages(numbers([]), "", -1)
-
-
 @pytest.mark.parametrize("how", ["close", "collect"])
 def test_abandoned_pages_leave_no_exchange(how: str) -> None:
     busy = list[int]()

@@ -7,7 +7,7 @@ from typing import Final
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, empty_page, refuse
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec import administration, endpoints, models
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException
 from lakefs_hl.spec.wire import Request, Response
 
@@ -55,7 +55,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     endpoints.GET_RUN.operation: get_run,
     endpoints.LIST_RUN_HOOKS.operation: list_hooks,
     endpoints.GET_RUN_HOOK_OUTPUT.operation: get_run,
-    endpoints.GET_METADATA_OBJECT.operation: metadata_object,
-    endpoints.GET_META_RANGE.operation: metadata_location,
-    endpoints.GET_RANGE.operation: metadata_location,
+    administration.GET_METADATA_OBJECT.operation: metadata_object,
+    administration.GET_META_RANGE.operation: metadata_location,
+    administration.GET_RANGE.operation: metadata_location,
 }

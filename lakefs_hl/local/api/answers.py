@@ -7,14 +7,14 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec import models
+from lakefs_hl.spec import headers, models
 from lakefs_hl.spec.errors import ServerException
 from lakefs_hl.spec.wire import Request, Response
 
 #: (engine, request, who asks) -> answer. "" asks only where the API needs no name.
 Handler: TypeAlias = Callable[[Engine, Request, str], Response]
 
-JSON: Final[Mapping[str, str]] = MappingProxyType({"content-type": "application/json"})
+JSON: Final[Mapping[str, str]] = MappingProxyType({"content-type": headers.JSON})
 TEXT: Final[Mapping[str, str]] = MappingProxyType({"content-type": "text/plain; charset=utf-8"})
 REASONS: Final[dict[int, str]] = {
     200: "OK",

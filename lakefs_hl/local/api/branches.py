@@ -9,7 +9,7 @@ from lakefs_hl.local.api.answers import TEXT, Handler, created, done, ok
 from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
-from lakefs_hl.spec.errors import refusal
+from lakefs_hl.spec.refusals import refusal
 from lakefs_hl.spec.wire import Request, Response
 
 _RESETS: Final = ("object", "common_prefix", "reset")

@@ -14,12 +14,11 @@ import msgspec
 
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, UnsupportedOperationException
+from lakefs_hl.spec.limits import MAX_PAGE, MAX_PATH_BYTES
 from lakefs_hl.spec.wire import FileSlice, Query, Request
 
 T = TypeVar("T")
 AMOUNT: Final = 100
-MAX_AMOUNT: Final = 1000
-MAX_PATH: Final = 1024  # bytes
 _INTEGER: Final = re.compile(r"-?[0-9]{1,9}")
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -62,7 +61,7 @@ def path(query: Query, name: str = "path") -> str:
     value = query.get(name)
     if type(value) is not str or not value:
         value = required(query, name)
-    if len(value) > MAX_PATH or not value.isascii():
+    if len(value) > MAX_PATH_BYTES or not value.isascii():
         _measure(value, name)
     return value
 
@@ -70,7 +69,7 @@ def path(query: Query, name: str = "path") -> str:
 def prefix(query: Query) -> str:
     """The start of the paths asked for: at most 1,024 bytes."""
     value = text(query, "prefix")
-    if len(value) > MAX_PATH or not value.isascii():
+    if len(value) > MAX_PATH_BYTES or not value.isascii():
         _measure(value, "prefix")
     return value
 
@@ -80,8 +79,10 @@ def _measure(value: str, name: str) -> None:
         size = len(value.encode())
     except UnicodeEncodeError:
         raise parameter(name, "not valid UTF-8") from None
-    if size > MAX_PATH:
-        raise BadRequestException(f"argument {name}: {size} bytes, at most {MAX_PATH}: invalid value: validation error")
+    if size > MAX_PATH_BYTES:
+        raise BadRequestException(
+            f"argument {name}: {size} bytes, at most {MAX_PATH_BYTES}: invalid value: validation error"
+        )
 
 
 def integer(query: Query, name: str, default: int, low: int, high: int) -> int:
@@ -103,7 +104,7 @@ def amount(query: Query) -> int:
     """How many results a page may hold: 0 and -1 mean 100."""
     if "amount" not in query:
         return AMOUNT
-    number = integer(query, "amount", AMOUNT, -1, MAX_AMOUNT)
+    number = integer(query, "amount", AMOUNT, -1, MAX_PAGE)
     return number if number > 0 else AMOUNT
 
 

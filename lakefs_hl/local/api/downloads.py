@@ -10,6 +10,7 @@ from lakefs_hl.local.api import checks, ranges
 from lakefs_hl.local.api.answers import Handler, refuse
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.headers import OCTET_STREAM
 from lakefs_hl.spec.wire import Request, Response
 
 #: Types that a browser may show in place; compared as they are, so that a parameter makes it an attachment.
@@ -22,7 +23,6 @@ _INLINE: Final = frozenset(
         *(f"text/{kind}" for kind in ("plain", "markdown", "x-markdown", "html", "css", "javascript", "xml")),
     }
 )
-_OCTETS: Final = "application/octet-stream"
 
 
 @lru_cache(maxsize=1024)
@@ -31,7 +31,7 @@ def _date(mtime: int) -> str:
 
 
 def _headers(stats: models.ObjectStats) -> dict[str, str]:
-    kind = stats.content_type or _OCTETS
+    kind = stats.content_type or OCTET_STREAM
     return {
         "content-type": kind,
         "etag": f'"{stats.checksum}"',

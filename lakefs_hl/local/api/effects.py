@@ -17,14 +17,14 @@ from lakefs_hl.local.api.answers import REASONS
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.idempotency import KeyedRequest, RepeatedRequest, fingerprint
 from lakefs_hl.spec.errors import BadRequestException, ServerException
+from lakefs_hl.spec.headers import IDEMPOTENCY_KEY, INTERNAL_METADATA, USER_METADATA
 from lakefs_hl.spec.wire import Request, Response
 
 T = TypeVar("T")
-HEADER: Final = "idempotency-key"
 KEY: Final = re.compile(r"[!-~]{1,255}")
 #: Headers that say what a request means, besides those of an object's metadata.
 _MEANING: Final = frozenset({"content-type", "if-match", "if-none-match"})
-_METADATA: Final = ("x-lakefs-meta-", "x-lakefs-internal-")
+_METADATA: Final = (USER_METADATA, INTERNAL_METADATA)
 #: Does what is asked; gives what it came to, or the answer if it is refused.
 Act: TypeAlias = Callable[[Engine, Request, str], T | Response]
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -47,7 +47,7 @@ class Effect(Generic[T]):
 
     def __call__(self, engine: Engine, request: Request, who: str) -> Response:
         """Answers a request."""
-        key = request.headers.get(HEADER)
+        key = request.headers.get(IDEMPOTENCY_KEY)
         if key is not None:
             return self._once(engine, request, who, key)
         result = self._act(engine, request, who)

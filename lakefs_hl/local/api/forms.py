@@ -10,7 +10,8 @@ from email.message import Message
 from email.parser import BytesParser
 from typing import Final
 
-from lakefs_hl.spec.errors import BadRequestException, refusal
+from lakefs_hl.spec.errors import BadRequestException
+from lakefs_hl.spec.refusals import refusal
 from lakefs_hl.spec.wire import FileSlice
 
 _MAX_HEADERS: Final = 64 * 1024

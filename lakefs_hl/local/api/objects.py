@@ -17,12 +17,9 @@ from lakefs_hl.spec.errors import (
     ObjectExistsException,
     UnsupportedOperationException,
 )
+from lakefs_hl.spec.headers import INTERNAL_METADATA, OCTET_STREAM, USER_METADATA
+from lakefs_hl.spec.limits import MAX_DELETE
 from lakefs_hl.spec.wire import Request, Response
-
-MAX_DELETE: Final = 1000
-_META: Final = "x-lakefs-meta-"
-_INTERNAL: Final = "x-lakefs-internal-"
-_OCTETS: Final = "application/octet-stream"
 
 
 def stat_object(engine: Engine, request: Request, who: str) -> Response:
@@ -66,16 +63,16 @@ def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectSt
     query, headers = request.query, request.headers
     path = checks.path(query)
     create_only = checks.create_only(request)
-    content_type = _OCTETS
+    content_type = OCTET_STREAM
     metadata: dict[str, str] = {}
     for name, value in headers.items():
         if name == "content-type":
-            content_type = value or _OCTETS
+            content_type = value or OCTET_STREAM
         elif name.startswith("x-lakefs-"):
-            if name.startswith(_META):
-                metadata[name[len(_META) :]] = value
-            elif name.startswith(_INTERNAL):
-                metadata["::lakefs::" + name[len(_INTERNAL) :]] = value
+            if name.startswith(USER_METADATA):
+                metadata[name[len(USER_METADATA) :]] = value
+            elif name.startswith(INTERNAL_METADATA):
+                metadata["::lakefs::" + name[len(INTERNAL_METADATA) :]] = value
     body = request.body
     if forms.is_form(content_type):
         body, content_type = forms.content(body, content_type)
@@ -85,7 +82,7 @@ def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectSt
             branch,
             path,
             body,
-            content_type=content_type or _OCTETS,
+            content_type=content_type or OCTET_STREAM,
             metadata=metadata,
             create_only=create_only,
             force=checks.flag(query, "force"),

@@ -7,13 +7,14 @@ from typing import Final
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, done, ok
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec import administration, endpoints, models
 from lakefs_hl.spec.errors import (
     ConflictException,
     NotAuthorizedException,
     NotFoundException,
 )
-from lakefs_hl.spec.wire import READ_ONLY, Request, Response
+from lakefs_hl.spec.headers import READ_ONLY
+from lakefs_hl.spec.wire import Request, Response
 
 GRACE: Final = 86_400  # seconds
 _SETUP_STATE: Final = models.encode(
@@ -112,14 +113,14 @@ HANDLERS: Final[dict[str, Handler]] = {
     endpoints.GET_CONFIG.operation: config,
     endpoints.GET_LAKEFS_VERSION.operation: version,
     endpoints.GET_STORAGE_CONFIG.operation: storage,
-    endpoints.GET_GARBAGE_COLLECTION_CONFIG.operation: gc_config,
-    endpoints.POST_STATS_EVENTS.operation: statistics,
-    endpoints.GET_USAGE_REPORT_SUMMARY.operation: usage_report,
-    endpoints.GET_SETUP_STATE.operation: setup_state,
-    endpoints.SETUP.operation: setup,
-    endpoints.SETUP_COMM_PREFS.operation: setup,
+    administration.GET_GARBAGE_COLLECTION_CONFIG.operation: gc_config,
+    administration.POST_STATS_EVENTS.operation: statistics,
+    administration.GET_USAGE_REPORT_SUMMARY.operation: usage_report,
+    administration.GET_SETUP_STATE.operation: setup_state,
+    administration.SETUP.operation: setup,
+    administration.SETUP_COMM_PREFS.operation: setup,
     endpoints.LOGIN.operation: login,
-    endpoints.GET_AUTH_CAPABILITIES.operation: capabilities,
+    administration.GET_AUTH_CAPABILITIES.operation: capabilities,
     endpoints.GET_CURRENT_USER.operation: current_user,
-    endpoints.GET_USER.operation: get_user,
+    administration.GET_USER.operation: get_user,
 }

@@ -8,7 +8,7 @@ from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, done, ok
 from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec import administration, models
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException
 from lakefs_hl.spec.wire import Request, Response
 
@@ -82,17 +82,17 @@ def delete_gc_rules(engine: Engine, request: Request, who: str) -> None:
 
 
 HANDLERS: Final[dict[str, Handler]] = {
-    endpoints.GET_BRANCH_PROTECTION_RULES.operation: get_protection,
-    endpoints.SET_BRANCH_PROTECTION_RULES.operation: set_protection,
-    endpoints.INTERNAL_GET_BRANCH_PROTECTION_RULES.operation: get_protection,
-    endpoints.INTERNAL_CREATE_BRANCH_PROTECTION_RULE.operation: add_protection,
-    endpoints.INTERNAL_DELETE_BRANCH_PROTECTION_RULE.operation: delete_protection,
-    endpoints.CREATE_BRANCH_PROTECTION_RULE_PREFLIGHT.operation: allowed,
-    endpoints.GET_GC_RULES.operation: get_gc_rules,
-    endpoints.SET_GC_RULES.operation: set_gc_rules,
-    endpoints.DELETE_GC_RULES.operation: delete_gc_rules,
-    endpoints.INTERNAL_GET_GARBAGE_COLLECTION_RULES.operation: get_gc_rules,
-    endpoints.INTERNAL_SET_GARBAGE_COLLECTION_RULES.operation: set_gc_rules,
-    endpoints.INTERNAL_DELETE_GARBAGE_COLLECTION_RULES.operation: delete_gc_rules,
-    endpoints.SET_GARBAGE_COLLECTION_RULES_PREFLIGHT.operation: allowed,
+    administration.GET_BRANCH_PROTECTION_RULES.operation: get_protection,
+    administration.SET_BRANCH_PROTECTION_RULES.operation: set_protection,
+    administration.INTERNAL_GET_BRANCH_PROTECTION_RULES.operation: get_protection,
+    administration.INTERNAL_CREATE_BRANCH_PROTECTION_RULE.operation: add_protection,
+    administration.INTERNAL_DELETE_BRANCH_PROTECTION_RULE.operation: delete_protection,
+    administration.CREATE_BRANCH_PROTECTION_RULE_PREFLIGHT.operation: allowed,
+    administration.GET_GC_RULES.operation: get_gc_rules,
+    administration.SET_GC_RULES.operation: set_gc_rules,
+    administration.DELETE_GC_RULES.operation: delete_gc_rules,
+    administration.INTERNAL_GET_GARBAGE_COLLECTION_RULES.operation: get_gc_rules,
+    administration.INTERNAL_SET_GARBAGE_COLLECTION_RULES.operation: set_gc_rules,
+    administration.INTERNAL_DELETE_GARBAGE_COLLECTION_RULES.operation: delete_gc_rules,
+    administration.SET_GARBAGE_COLLECTION_RULES_PREFLIGHT.operation: allowed,
 }

@@ -14,8 +14,8 @@ from lakefs_hl.spec.errors import (
     ObjectExistsException,
     PreconditionFailedException,
     UnsupportedOperationException,
-    refusal,
 )
+from lakefs_hl.spec.refusals import refusal
 from lakefs_hl.spec.wire import Request, Response
 
 

@@ -11,7 +11,8 @@ from lakefs_hl.local.engine.settings import protected
 from lakefs_hl.local.engine.store import Head, Store, rows
 from lakefs_hl.local.engine.views import END, staged
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import BadRequestException, ConflictException, ForbiddenException, refusal
+from lakefs_hl.spec.errors import BadRequestException, ConflictException, ForbiddenException
+from lakefs_hl.spec.refusals import refusal
 
 
 class Branches:

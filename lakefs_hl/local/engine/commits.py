@@ -16,7 +16,6 @@ from lakefs_hl.local.engine.bulk import BulkNodes
 from lakefs_hl.local.engine.history import committed, walk
 from lakefs_hl.local.engine.idempotency import check, note
 from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
-from lakefs_hl.local.engine.pages import MOST
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.settings import protected
 from lakefs_hl.local.engine.store import Head, Repo, Store, now
@@ -28,6 +27,7 @@ from lakefs_hl.spec.errors import (
     NotFoundException,
     TooManyRequestsException,
 )
+from lakefs_hl.spec.limits import MAX_PAGE
 
 #: Changes that are applied under the write lock, at most.
 SMALL: Final = 5000
@@ -231,7 +231,7 @@ class Commits:
                     break
         more = len(rows) > amount
         rows = rows[:amount]
-        return models.CommitPage(models.Pagination(more, rows[-1].id if more else "", len(rows), MOST), rows)
+        return models.CommitPage(models.Pagination(more, rows[-1].id if more else "", len(rows), MAX_PAGE), rows)
 
     def _named(self, reader: Reader, repo: Repo, ref: str, what: str) -> bytes:
         told = "ref: invalid value: validation error: should point to a commit"

@@ -14,6 +14,7 @@ from lakefs_hl.local.engine.pages import page_of
 from lakefs_hl.local.engine.store import Repo, Store
 from lakefs_hl.local.tree import Tree
 from lakefs_hl.spec import models
+from lakefs_hl.spec.headers import OCTET_STREAM
 
 #: A path, what happened to it, and its entries before and after, encoded.
 Found: TypeAlias = "tuple[bytes, str, bytes | None, bytes | None]"
@@ -168,5 +169,5 @@ class _Page:
         right = None
         if self.stats:
             etag = entry.etag.hex() if isinstance(entry.etag, bytes) else entry.etag
-            right = models.RightStats(etag, entry.mtime, entry.content_type or records.OCTETS, entry.metadata or {})
+            right = models.RightStats(etag, entry.mtime, entry.content_type or OCTET_STREAM, entry.metadata or {})
         return models.Diff(kind, key.decode(), "object", size, right)

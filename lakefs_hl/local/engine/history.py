@@ -11,7 +11,8 @@ from lakefs_hl.local.disk.rows import Reader
 from lakefs_hl.local.engine.expressions import INVALID, Expression, parse
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.store import Head, Store, rows
-from lakefs_hl.spec.errors import BadRequestException, NotFoundException, ServerException, refusal
+from lakefs_hl.spec.errors import BadRequestException, NotFoundException, ServerException
+from lakefs_hl.spec.refusals import refusal
 
 _FULL: Final = re.compile(r"[0-9a-f]{64}")
 _SHORT: Final = re.compile(r"[0-9a-f]{1,63}")

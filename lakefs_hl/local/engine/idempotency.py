@@ -21,7 +21,7 @@ from lakefs_hl.local.disk.blobs import Span, blocks
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import AnswerRecord
-from lakefs_hl.spec.errors import refusal
+from lakefs_hl.spec.refusals import refusal
 
 if TYPE_CHECKING:
     from lakefs_hl.local.engine.store import Store

@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from lakefs_hl.spec.errors import BadRequestException
+from lakefs_hl.spec.limits import MAX_PATH_BYTES
 
 #: Bytes of a path or prefix, at most.
-MAX_PATH: Final = 1024
 _BRANCH: Final = re.compile(r"\w[-\w]*", re.ASCII)
 _BAD_TAG: Final = re.compile(r"[\x00-\x20\x7f^:?*\[\\/]|\.\.|@\{")
 
@@ -54,8 +54,8 @@ def path_key(path: str, argument: str = "path") -> bytes:
     key = _encode(path, argument)
     if not key:
         raise BadRequestException("missing path: required value: validation error")
-    if len(key) > MAX_PATH:
-        raise invalid(argument, f"path of {len(key)} bytes, at most {MAX_PATH} are allowed")
+    if len(key) > MAX_PATH_BYTES:
+        raise invalid(argument, f"path of {len(key)} bytes, at most {MAX_PATH_BYTES} are allowed")
     return key
 
 

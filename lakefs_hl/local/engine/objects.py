@@ -13,8 +13,7 @@ from lakefs_hl.local.disk.blobs import INLINE, Held
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.names import after_key, delimiter_key, path_key, prefix_key
-from lakefs_hl.local.engine.pages import MOST
-from lakefs_hl.local.engine.records import OCTETS, Entry
+from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.sources import LOCAL
 from lakefs_hl.local.engine.store import Repo, Store, now, public, put_entry
 from lakefs_hl.local.engine.writes import Writes
@@ -25,9 +24,11 @@ from lakefs_hl.spec.errors import (
     IntegrityError,
     NotFoundException,
     ObjectExistsException,
-    refusal,
 )
+from lakefs_hl.spec.headers import OCTET_STREAM
+from lakefs_hl.spec.limits import MAX_PAGE
 from lakefs_hl.spec.models import ObjectStats
+from lakefs_hl.spec.refusals import refusal
 from lakefs_hl.spec.wire import FileSlice
 
 Keys: TypeAlias = "list[bytes]"
@@ -100,7 +101,7 @@ class Objects:
                 for key, value in found
             ]
         offset = rows[-1].path if more and rows else ""
-        return models.ObjectPage(models.Pagination(more, offset, len(rows), MOST), rows)
+        return models.ObjectPage(models.Pagination(more, offset, len(rows), MAX_PAGE), rows)
 
     def put(
         self,
@@ -109,7 +110,7 @@ class Objects:
         path: str,
         body: bytes | FileSlice,
         *,
-        content_type: str = OCTETS,
+        content_type: str = OCTET_STREAM,
         metadata: dict[str, str] | None = None,
         create_only: bool = False,
         force: bool = False,
@@ -224,7 +225,7 @@ class Objects:
             stage.size_bytes,
             records.short_etag(stage.checksum),
             now() // 10**9 if stage.mtime is None else stage.mtime,
-            stage.content_type or OCTETS,
+            stage.content_type or OCTET_STREAM,
             stage.metadata,
         )
         key = path_key(path)
@@ -270,7 +271,7 @@ def _row(path: str, entry: Entry, at: str, nothing: dict[str, str] | None = None
         etag.hex() if isinstance(etag, bytes) else etag,
         entry.mtime,
         entry.size,
-        entry.content_type or OCTETS,
+        entry.content_type or OCTET_STREAM,
         entry.metadata or nothing,
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from lakefs_hl.spec.limits import MAX_PAGE
 from lakefs_hl.spec.models import Pagination
 
 T = TypeVar("T")
-MOST: Final = 1000
 
 
 def page_of(rows: list[T], amount: int, name: Callable[[T], str]) -> tuple[Pagination, list[T]]:
@@ -21,4 +21,4 @@ def page_of(rows: list[T], amount: int, name: Callable[[T], str]) -> tuple[Pagin
     """
     more = len(rows) > amount
     kept = rows[:amount] if more else rows
-    return Pagination(more, name(kept[-1]) if more and kept else "", len(kept), MOST), kept
+    return Pagination(more, name(kept[-1]) if more and kept else "", len(kept), MAX_PAGE), kept

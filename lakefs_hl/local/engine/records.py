@@ -13,8 +13,7 @@ from zlib import crc32
 import msgspec
 
 from lakefs_hl.spec.errors import LakeCorruptError
-
-OCTETS: Final = "application/octet-stream"
+from lakefs_hl.spec.headers import OCTET_STREAM
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -152,7 +151,9 @@ def make_entry(
     stamp: int | None = None,
 ) -> Entry:
     """Makes an entry, with defaults in their short form."""
-    return Entry(address, size, etag, mtime, None if content_type == OCTETS else content_type, metadata or None, stamp)
+    return Entry(
+        address, size, etag, mtime, None if content_type == OCTET_STREAM else content_type, metadata or None, stamp
+    )
 
 
 def seal_staged(token: int, key: bytes, value: bytes | None) -> bytes:

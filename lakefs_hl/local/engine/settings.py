@@ -11,7 +11,8 @@ from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.store import Store
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import NotFoundException, PreconditionFailedException, refusal
+from lakefs_hl.spec.errors import NotFoundException, PreconditionFailedException
+from lakefs_hl.spec.refusals import refusal
 
 PROTECTION: Final = "protection"
 GC: Final = "gc"

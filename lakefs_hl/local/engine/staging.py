@@ -8,11 +8,11 @@ import time
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.names import path_key
 from lakefs_hl.local.engine.objects import check_address, stats
-from lakefs_hl.local.engine.records import OCTETS
 from lakefs_hl.local.engine.store import Store
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException
+from lakefs_hl.spec.headers import OCTET_STREAM
 
 
 class Staging:
@@ -55,7 +55,7 @@ class Staging:
             link.size_bytes,
             records.short_etag(checksum),
             int(time.time()) if link.mtime is None else link.mtime,
-            link.content_type or OCTETS,
+            link.content_type or OCTET_STREAM,
             link.user_metadata,
         )
         return self._writes.put(

@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias, cast
 
-from lakefs_hl.local.api import App, answers, effects
+from lakefs_hl.local.api import App, answers
 from lakefs_hl.local.serve import exchange
 from lakefs_hl.local.serve.exchange import Asked
 from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.headers import IDEMPOTENCY_KEY
 from lakefs_hl.spec.wire import FileSlice, Response
 
 Event: TypeAlias = dict[str, Any]
@@ -149,7 +150,7 @@ class Asgi:
         close: bool = False,
     ) -> None:
         head = method == "HEAD"
-        headers = exchange.dress(response, head=head, key=asked.get(effects.HEADER))
+        headers = exchange.dress(response, head=head, key=asked.get(IDEMPOTENCY_KEY))
         if close:
             headers.append((b"connection", b"close"))
         try:

@@ -13,14 +13,15 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from lakefs_hl.local.api import App, answers, effects, principals
-from lakefs_hl.spec import endpoints
+from lakefs_hl.spec import endpoints, routes
 from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, ServerException
+from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
 
 MAX_BODY: Final = 8 * 1024 * 1024  # bytes of a JSON body
 #: What this server does beyond lakeFS, for clients of ours: here, that every operation honours `Idempotency-Key`.
-_OURS: Final = (b"x-lakefs-hl", b"idempotency-key")
-_BELOW: Final = endpoints.BASE + "/"
+_OURS: Final = (CAPABILITIES.encode(), IDEMPOTENCY_KEY.encode())
+_BELOW: Final = routes.BASE + "/"
 _LOG: Final = logging.getLogger("lakefs_hl.serve")
 
 
@@ -64,7 +65,7 @@ def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, st
     Returns:
         What is asked, or the answer if it is refused here.
     """
-    found = endpoints.match(path[len(endpoints.BASE) :]) if path.startswith(_BELOW) else None
+    found = routes.match(path[len(routes.BASE) :]) if path.startswith(_BELOW) else None
     endpoint = found[0].get(method) if found is not None else None
     if found is None or endpoint is None:
         return answers.refuse(404, "invalid API endpoint")
@@ -153,7 +154,7 @@ def dress(response: Response, *, head: bool = False, key: str | None = None) -> 
     found.append((b"x-request-id", str(uuid.uuid4()).encode()))
     found.append(_OURS)
     if key is not None and effects.KEY.fullmatch(key) is not None:
-        found.append((effects.HEADER.encode(), key.encode()))
+        found.append((IDEMPOTENCY_KEY.encode(), key.encode()))
     return found
 
 

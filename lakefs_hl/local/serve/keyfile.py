@@ -10,11 +10,12 @@ import os
 import secrets
 import string
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import yaml
 
 from lakefs_hl.spec.errors import LakeError
+from lakefs_hl.spec.secret import KeyPair
 
 NAME: Final = "lakectl.yaml"
 KEY_LENGTH: Final = 20
@@ -23,24 +24,13 @@ _KEY_LETTERS: Final = string.ascii_uppercase + "234567"
 _SECRET_LETTERS: Final = string.ascii_letters + string.digits
 
 
-class Pair(NamedTuple):
-    """A key and its secret."""
-
-    key: str
-    secret: str
-
-    def __repr__(self) -> str:
-        """Shows no secret."""
-        return f"<Pair {self.key}>"
-
-
-def make() -> Pair:
+def make() -> KeyPair:
     """Draws a new pair: a 20-character key, a 40-character secret."""
     key = "LKHL" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(KEY_LENGTH - 4))
-    return Pair(key, "".join(secrets.choice(_SECRET_LETTERS) for _ in range(SECRET_LENGTH)))
+    return KeyPair(key, "".join(secrets.choice(_SECRET_LETTERS) for _ in range(SECRET_LENGTH)))
 
 
-def read(folder: Path) -> Pair | None:
+def read(folder: Path) -> KeyPair | None:
     """Reads the pair; None if there is no file.
 
     Raises:
@@ -53,7 +43,7 @@ def read(folder: Path) -> Pair | None:
         return None
     try:
         found = yaml.safe_load(text)["credentials"]
-        return Pair(str(found["access_key_id"]), str(found["secret_access_key"]))
+        return KeyPair(str(found["access_key_id"]), str(found["secret_access_key"]))
     except (yaml.YAMLError, LookupError, TypeError):
         raise LakeError(
             f"{path}: no credentials in it; put back access_key_id and secret_access_key, or set "
@@ -61,12 +51,12 @@ def read(folder: Path) -> Pair | None:
         ) from None
 
 
-def write(folder: Path, pair: Pair, url: str) -> Path:
+def write(folder: Path, pair: KeyPair, url: str) -> Path:
     """Writes the file, readable by its owner only from its first byte on; the old one is replaced whole."""
     path = folder / NAME
     text = yaml.safe_dump(
         {
-            "credentials": {"access_key_id": pair.key, "secret_access_key": pair.secret},
+            "credentials": {"access_key_id": pair.access_key_id, "secret_access_key": pair.secret_access_key},
             "server": {"endpoint_url": url},
         },
         sort_keys=True,

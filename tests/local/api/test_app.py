@@ -14,7 +14,7 @@ import pytest
 from lakefs_hl.local.api import App
 from lakefs_hl.local.api.app import HANDLERS
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec import endpoints
+from lakefs_hl.spec import administration, endpoints
 from lakefs_hl.spec.endpoints import ENDPOINTS
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
 
@@ -262,19 +262,22 @@ def test_create_only(app: App) -> None:
 
 def test_protection_etag(app: App) -> None:
     rules = [{"pattern": "rel-*"}]
-    assert ask(app, endpoints.SET_BRANCH_PROTECTION_RULES, ("repo",), body=rules).status == 204
-    first = ask(app, endpoints.GET_BRANCH_PROTECTION_RULES, ("repo",)).headers["etag"]
+    assert ask(app, administration.SET_BRANCH_PROTECTION_RULES, ("repo",), body=rules).status == 204
+    first = ask(app, administration.GET_BRANCH_PROTECTION_RULES, ("repo",)).headers["etag"]
     for etag, status in (("wrong", 412), ("", 400), (first, 204)):
-        given = ask(app, endpoints.SET_BRANCH_PROTECTION_RULES, ("repo",), headers={"if-match": etag}, body=[])
+        given = ask(app, administration.SET_BRANCH_PROTECTION_RULES, ("repo",), headers={"if-match": etag}, body=[])
         assert given.status == status
-    assert ask(app, endpoints.SET_BRANCH_PROTECTION_RULES, ("repo",), body=[{"pattern": ""}]).status == 400
+    assert ask(app, administration.SET_BRANCH_PROTECTION_RULES, ("repo",), body=[{"pattern": ""}]).status == 400
 
 
 def test_protection_in_its_old_spelling(app: App) -> None:
-    add, drop = endpoints.INTERNAL_CREATE_BRANCH_PROTECTION_RULE, endpoints.INTERNAL_DELETE_BRANCH_PROTECTION_RULE
+    add, drop = (
+        administration.INTERNAL_CREATE_BRANCH_PROTECTION_RULE,
+        administration.INTERNAL_DELETE_BRANCH_PROTECTION_RULE,
+    )
     for pattern in ("a*", "a*", "b"):
         assert ask(app, add, ("repo",), body={"pattern": pattern}).status == 204
-    listed = ask(app, endpoints.INTERNAL_GET_BRANCH_PROTECTION_RULES, ("repo",))
+    listed = ask(app, administration.INTERNAL_GET_BRANCH_PROTECTION_RULES, ("repo",))
     assert record(listed) == [{"pattern": "a*"}, {"pattern": "b"}]
     assert ask(app, drop, ("repo",), body={"pattern": "b"}).status == 204
     assert ask(app, drop, ("repo",), body={"pattern": "b"}).status == 404

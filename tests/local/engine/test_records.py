@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.spec.errors import LakeCorruptError
+from lakefs_hl.spec.headers import OCTET_STREAM
 
 addresses = st.one_of(st.binary(min_size=32, max_size=32), st.text(st.characters(codec="utf-8")))
 etags = st.one_of(st.binary(min_size=16, max_size=16), st.text(st.characters(codec="utf-8")))
@@ -43,7 +44,7 @@ def test_address_and_time_do_not_count() -> None:
 
 
 def test_defaults_are_short() -> None:
-    plain = records.make_entry(b"a" * 32, 1, b"e" * 16, 1, records.OCTETS, {})
+    plain = records.make_entry(b"a" * 32, 1, b"e" * 16, 1, OCTET_STREAM, {})
     assert (plain.content_type, plain.metadata) == (None, None)
     assert len(records.write_entry(plain)) < 60
 

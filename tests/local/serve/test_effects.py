@@ -14,8 +14,8 @@ import pytest
 
 from lakefs_hl.local.api.effects import KEY
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec import endpoints
-from lakefs_hl.spec.endpoints import BASE
+from lakefs_hl.spec import endpoints, routes
+from lakefs_hl.spec.routes import BASE
 from lakefs_hl.spec.wire import Endpoint, Request
 from tests.local.operations import OPERATIONS, Operation, kept, prepare, tables
 from tests.serving import Served, running, start
@@ -62,7 +62,7 @@ def send(served: Served, operation: Operation, repo: str, key: str | None = None
     if key is not None:
         headers["Idempotency-Key"] = key
     row = operation.endpoint
-    path = endpoints.target(Request(row, operation.path(repo), operation.query))
+    path = routes.target(Request(row, operation.path(repo), operation.query))
     return exchange(served, row.method, path, operation.data(repo), headers)
 
 

@@ -1,0 +1,25 @@
+"""Media types, header names and metadata keys that client and server share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+JSON: Final = "application/json"
+#: Content type of an object for which none was given.
+OCTET_STREAM: Final = "application/octet-stream"
+
+#: Prefix of request headers with user metadata of an object.
+USER_METADATA: Final = "x-lakefs-meta-"
+#: Prefix of request headers with metadata that lakeFS's own tools set.
+INTERNAL_METADATA: Final = "x-lakefs-internal-"
+#: Request header. The server executes a request with a key once, and repeats its response to a retry.
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+#: Response header of our own server: request headers that it honours beyond lakeFS's.
+CAPABILITIES: Final = "x-lakefs-hl"
+#: Response header of our own server's health check: whether the lake is read-only, "true" or "false".
+READ_ONLY: Final = "x-lakefs-hl-read-only"
+
+#: Key of the op_id in a commit's metadata.
+COMMIT_OP_ID: Final = "lakefs_hl.op_id"
+#: Key of the op_id in an object's metadata. It has no underscores: some proxies drop headers with underscores.
+OBJECT_OP_ID: Final = "lakefs-hl-op-id"

@@ -1,0 +1,81 @@
+"""URLs of the endpoint rows: write the path of a request, find the row of a path."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote, unquote, urlencode
+
+from lakefs_hl.spec.endpoints import ENDPOINTS
+from lakefs_hl.spec.wire import Endpoint, Query, Request
+
+BASE: Final = "/api/v1"
+_PARAMETER: Final = re.compile(r"\{[a-z_]+\}")
+_FORMATS: Final = {name: BASE + _PARAMETER.sub("%s", row.path) for name, row in ENDPOINTS.items()}
+
+
+class _Node:
+    """A node of the route tree: children by fixed segment, one child for a parameter, rows by method."""
+
+    __slots__ = ("parameter", "rows", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[str, _Node] = {}
+        self.parameter: _Node | None = None
+        self.rows: dict[str, Endpoint] = {}
+
+
+def _tree() -> _Node:
+    root = _Node()
+    for row in ENDPOINTS.values():
+        at = root
+        for segment in row.path.split("/")[1:]:
+            if segment.startswith("{"):
+                at.parameter = at = at.parameter or _Node()
+            else:
+                at = at.words.setdefault(segment, _Node())
+        at.rows[row.method] = row
+    return root
+
+
+_ROOT: Final = _tree()
+
+
+def encode_query(query: Query) -> str:
+    """Encode a query string."""
+    return urlencode(query, doseq=True, quote_via=quote, safe="")
+
+
+def target(request: Request) -> str:
+    """Return the path and query of a request, with every part quoted.
+
+    Raises:
+        ValueError: A path parameter is empty, `.` or `..`, which a URL cannot carry.
+    """
+    for part in request.params:
+        if part in ("", ".", ".."):
+            msg = f"{request.endpoint.operation}: {part!r} cannot be a repository, reference or name"
+            raise ValueError(msg)
+    path = _FORMATS[request.endpoint.operation] % tuple(quote(part, safe="") for part in request.params)
+    return f"{path}?{encode_query(request.query)}" if request.query else path
+
+
+def match(path: str) -> tuple[dict[str, Endpoint], tuple[str, ...]] | None:
+    """Find the rows of a path below `BASE`.
+
+    Args:
+        path: The quoted path, without `BASE` and query.
+
+    Returns:
+        The rows by method, and the unquoted path parameters. None if the API has no such path.
+    """
+    at, params = _ROOT, list[str]()
+    for segment in path.split("/")[1:]:
+        found = at.words.get(segment)
+        if found is None:
+            if at.parameter is None or not segment:
+                return None
+            found = at.parameter
+            params.append(unquote(segment))
+        at = found
+    return (at.rows, tuple(params)) if at.rows else None
