@@ -1,7 +1,10 @@
-"""The machine's AWS role as an identity for lakeFS: boto3 finds the credentials, we sign.
+"""The machine's AWS role as an identity for lakeFS: boto3 finds the credentials, this module signs.
 
-What is sent is a signed `GetCallerIdentity` request that only the named lakeFS server can use: its id is among the
-signed headers, always, and the signature lives a minute. The server asks AWS with it who we are and answers a token.
+What is sent is a signed `GetCallerIdentity` request that only the named lakeFS server can use: its id is always among
+the signed headers, and the signature is valid for a minute. With it the server asks AWS for the caller's identity, and
+returns a token.
+
+Rules of the room: finding credentials may block for seconds, so drivers call it (`ops.effects.Call`). Signing is pure.
 """
 
 from __future__ import annotations
@@ -10,10 +13,9 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -23,34 +25,30 @@ from lakefs_hl.spec.secret import hide, reveal
 
 if TYPE_CHECKING:
     from lakefs_hl.config.credentials import AwsRole
-    from lakefs_hl.ops.auth import Authority
 
-#: Seconds for the machine's metadata service, which does not exist on most machines.
-PROBE: Final = 1
-#: A token is renewed so long before its end, seconds; a short-lived one in its last fifth.
-MARGIN: Final = 300.0
+#: Timeout of a request to the machine's metadata service, which most machines do not have.
+METADATA_TIMEOUT_SECONDS: Final = 1
 _VERSION: Final = "2011-06-15"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 
 class Keys(NamedTuple):
-    """AWS credentials of the moment."""
+    """AWS credentials as they are at one moment."""
 
     access_key: str
     secret_key: str
     token: str | None
 
     def __repr__(self) -> str:
-        """Shows no secret."""
         return "<Keys>"
 
 
 class Found(NamedTuple):
-    """What boto3 found on this machine.
+    """AWS credentials of this machine.
 
     Attributes:
-        keys: Gives the credentials of the moment; boto3 renews them.
-        host: The identity service to sign for.
+        keys: Return the credentials of the moment; boto3 renews them, which may block.
+        host: Host of the identity service to sign for.
         region: Its region.
     """
 
@@ -60,23 +58,18 @@ class Found(NamedTuple):
 
 
 class Role:
-    """Makes a freshly signed identity whenever a login wants one.
+    """The machine's AWS role, as an identity for one lakeFS server.
 
     Args:
-        endpoint: The lakeFS server; the identity is of use to no other.
-        options: Times to live, further headers, and whether somebody asked for the role.
-        look: Finds the credentials; boto3, unless a test says otherwise.
-        clock: Unix seconds.
+        endpoint: URL of the lakeFS server. The identity is of no use to another.
+        options: Lifetimes, further headers, and whether the role was asked for.
+        look: Find the credentials. Defaults to boto3.
+
+    Raises:
+        InvalidConfigError: The identity would be sent in plain text over a network.
     """
 
-    def __init__(
-        self,
-        endpoint: str,
-        options: AwsRole,
-        *,
-        look: Callable[[], Found] | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, endpoint: str, options: AwsRole, *, look: Callable[[], Found] | None = None) -> None:
         parts = urlsplit(endpoint)
         self._server = parts.hostname or ""
         if parts.scheme != "https" and not is_loopback(self._server):
@@ -84,47 +77,32 @@ class Role:
             raise InvalidConfigError(msg)
         self._endpoint = endpoint
         self._options = options
-        self._look = look or _boto3
-        self._clock = clock
+        self._look = look
+        # No lock, which a fork could inherit locked: two threads that look at once find the same.
         self._found: Found | None = None
-        self._until = float("inf")
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        """Shows no secret."""
         return f"<Role for {self._server}>"
 
-    def __call__(self) -> dict[str, Any]:
-        """The identity to log in with; notes when its token will be worth renewing.
+    def find(self) -> Callable[[float], dict[str, Any]]:
+        """Find the role's credentials; blocks for up to two seconds where there is no role.
+
+        Returns:
+            What signs an identity with these credentials at a moment, given in Unix seconds. It does not block.
 
         Raises:
-            NoAuthenticationFound: boto3 is missing, or finds no credentials.
+            NoAuthenticationFound: boto3 is not installed, or finds no credentials.
         """
-        found = self.find()
-        ttl = self._options.token_ttl_seconds
-        now = self._clock()
-        self._until = now + ttl - min(MARGIN, ttl / 5)
-        headers = {**self._options.token_request_headers, "X-LakeFS-Server-ID": self._server}
-        return {"identity_token": sign(found, found.keys(), headers, now, self._options.url_presign_ttl_seconds)}
-
-    @property
-    def known(self) -> bool:
-        """Whether boto3 was asked already."""
-        return self._found is not None
-
-    def find(self) -> Found:
-        """Asks boto3 once; takes two seconds at most where there is no role.
-
-        Raises:
-            NoAuthenticationFound: boto3 is missing, or finds no credentials.
-        """
-        with self._lock:
+        try:
             if self._found is None:
-                try:
-                    self._found = self._look()
-                except NoAuthenticationFound as exc:
-                    raise NoAuthenticationFound(self._explain(exc)) from None
-            return self._found
+                self._found = (self._look or _find_with_boto3)()
+            return partial(self._identity, self._found, self._found.keys())
+        except NoAuthenticationFound as exc:
+            raise NoAuthenticationFound(self._explain(exc)) from None
+
+    def _identity(self, found: Found, keys: Keys, now: float) -> dict[str, Any]:
+        headers = {**self._options.token_request_headers, "X-LakeFS-Server-ID": self._server}
+        return {"identity_token": sign(found, keys, headers, now, self._options.url_presign_ttl_seconds)}
 
     def _explain(self, exc: NoAuthenticationFound) -> str:
         if self._options.asked:
@@ -136,15 +114,8 @@ class Role:
             'lakefs.init("local:./lake")'
         )
 
-    def keep_fresh(self, authority: Authority) -> None:
-        """Drops a token that is about to end, so that the next call logs in first."""
-        if self._clock() >= self._until:
-            generation, header = authority.current
-            if header is not None:
-                authority.current = (generation, None)
 
-
-def _boto3() -> Found:
+def _find_with_boto3() -> Found:
     try:
         import boto3
         from botocore.config import Config
@@ -155,7 +126,7 @@ def _boto3() -> Found:
         raise NoAuthenticationFound(msg) from None
     try:
         core = Session()
-        core.set_config_variable("metadata_service_timeout", PROBE)
+        core.set_config_variable("metadata_service_timeout", METADATA_TIMEOUT_SECONDS)
         core.set_config_variable("metadata_service_num_attempts", 1)
         session = boto3.Session(botocore_session=core)
         credentials = session.get_credentials()
@@ -165,26 +136,32 @@ def _boto3() -> Found:
         region = session.region_name or "us-east-1"
         meta = session.client("sts", region_name=region, config=Config(signature_version="v4")).meta
     except BotoCoreError as exc:
-        raise NoAuthenticationFound(f"boto3 says: {exc}") from None
+        raise NoAuthenticationFound(f"boto3 finds no AWS credentials: {exc}") from None
     host = urlsplit(meta.endpoint_url).hostname or ""
 
     def keys() -> Keys:
-        frozen = credentials.get_frozen_credentials()
+        try:
+            frozen = credentials.get_frozen_credentials()
+        except BotoCoreError as exc:
+            raise NoAuthenticationFound(f"boto3 cannot renew the AWS credentials: {exc}") from None
         return Keys(frozen.access_key, hide(frozen.secret_key), hide(frozen.token))
 
-    # The old global service of AWS is signed for its home region, whatever the machine's.
+    # The global service of AWS is signed for its home region, whatever the region of the machine.
     return Found(keys, host, "us-east-1" if host == "sts.amazonaws.com" else meta.region_name)
 
 
 def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: int) -> str:
-    """Signs a `GetCallerIdentity` request (AWS signature version 4, in the query) and packs it as lakeFS wants it.
+    """Sign a `GetCallerIdentity` request: AWS signature version 4, in the query.
 
     Args:
         found: The identity service.
-        keys: Whose identity.
-        headers: To be signed beside the host.
-        now: Unix seconds.
-        ttl: How long the signature is valid, seconds.
+        keys: Credentials to sign with.
+        headers: Headers to sign besides the host.
+        now: Time of the signature in Unix seconds.
+        ttl: Lifetime of the signature in seconds.
+
+    Returns:
+        The identity token: what lakeFS needs to send the request itself, as base64 of JSON.
     """
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{found.region}/sts/aws4_request"

@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "ops": {"spec"},
     "transport": {"spec", "ops.effects", "ops.paging"},
     "config": {"spec"},
-    "aws": {"spec.errors", "spec.secret", "ops.auth", "config"},
+    "aws": {"spec.errors", "spec.secret", "config"},
     "_handles": {"spec", "ops", "types"},
     "_files": {"spec", "ops", "_handles", "transport.blocking", "transport.aio"},
     "_build": {"spec", "ops", "transport", "config", "aws"},
@@ -99,7 +99,7 @@ ONLY_IN: dict[str, set[str]] = {
     "uvicorn": {"local.serve"},
     "yaml": {"config", "local.serve"},
 }
-BAD_NAMES = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
+BAD_NAMES = {"common", "helper", "helpers", "manager", "misc", "util", "utils"}
 PUBLIC_MODULES = {"aio", "exceptions", "types"}  # names of __all__ that are submodules because they mean the submodule
 
 

@@ -174,7 +174,7 @@ def test_options_reach_the_policy() -> None:
     assert (changed._session.policy.timeout, changed._session.policy.attempts) == (7, 10)
     assert changed._session.policy.logged_attempts == 3
     assert (changed._transport.fan_out, client._transport.fan_out) == (4, 3)
-    assert changed._session.authority is client._session.authority
+    assert changed._session.authenticator is client._session.authenticator
     assert client.with_options(timeout=1)._transport is client._transport
     assert client.with_options() == client != changed
     limits = Client("http://127.0.0.1:1", KEY, SECRET, connect_timeout=1, deadline=9, timeout=3)
@@ -704,7 +704,7 @@ def test_close_gives_back_the_threads_of_copies(options: dict[str, Any]) -> None
 def test_b9_93_no_representation_shows_a_secret(client: Client) -> None:
     token = Client("http://127.0.0.1:1", access_token=SECRET)
     for one in (client, token):
-        shown = [repr(one), str(one), one._repr_html_(), repr(one.explain_auth()), repr(one._session.authority)]
+        shown = [repr(one), str(one), one._repr_html_(), repr(one.explain_auth()), repr(one._session.authenticator)]
         shown += [repr(one._settings), repr(vars(one)["_driver"]), f"{one!r:s}"]
         for text in shown:
             assert SECRET not in text
@@ -854,7 +854,7 @@ def test_a_timeout_reaches_the_exchange() -> None:
         while conn.recv(1):
             pass
 
-    with peer(hang) as server, pytest.raises(exceptions.DeadlineExceeded, match=r"silent for 0\.1 s"):
+    with peer(hang) as server, pytest.raises(exceptions.DeadlineExceeded, match=r"no data for 0\.1 s"):
         Client(server.url, KEY, SECRET, timeout=0.1, retries=0).health_check()
 
 

@@ -15,16 +15,18 @@ from lakefs_hl._build import connection, identity, sdk, session
 from lakefs_hl.config.options import ClientOptions, options_from, per_call_options
 from lakefs_hl.config.settings import Settings
 from lakefs_hl.config.sources import SettingSource
+from lakefs_hl.ops import retry
 from lakefs_hl.ops.retry import Budget, Session
 from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.secret import reveal
-from lakefs_hl.transport.blocking import Blocking, Transport, bare, quiet, told
+from lakefs_hl.spec.tracebacks import EXPLAINED, cut_traceback, is_explained
+from lakefs_hl.transport.base import Transport
+from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
 
-    from lakefs_hl.aws import Role
     from lakefs_hl.ops.effects import Op
 
 T = TypeVar("T")
@@ -32,7 +34,7 @@ P = ParamSpec("P")
 #: The options of a client that is made without any.
 NO_OPTIONS: Final = ClientOptions()
 #: Attributes that a client which was unpickled gets when it is used: read from the configuration, and opened.
-_SETTLED: Final = frozenset({"_settings", "_session", "_role", "_in_process"})
+_SETTLED: Final = frozenset({"_settings", "_session", "_in_process"})
 _OPENED: Final = frozenset({"_transport", "_driver", "_blocking"})
 
 
@@ -70,17 +72,15 @@ class ClientFields:
         options, settings, self._new = connection.settle(options, without_secret=self._left_out)
         if warns:
             connection.warn_of_exposed_secrets(settings, options)
-        made, role = session.session_of(settings, session.policy_of(options))
-        self._assemble(options, settings, made, role)
+        self._assemble(options, settings, session.session_of(settings, session.policy_of(options)))
 
     def _open(self) -> None:
         """Open the transport. Sends no request."""
         create = self._creates and self._options.create
         self._connect(connection.open_transport(self._settings, self._options, new=self._new, create=create))
 
-    def _assemble(self, options: ClientOptions, settings: Settings, session: Session, role: Role | None) -> None:
+    def _assemble(self, options: ClientOptions, settings: Settings, session: Session) -> None:
         self._options = options
-        self._role = role
         self._in_process = settings.in_process
         self._session = session
         self._settings = settings
@@ -116,8 +116,9 @@ class ClientFields:
                 raise AttributeError(msg, name=name, obj=self)
             try:
                 self._wake(name)
-            except (LakeFSException, Warning, TypeError, ValueError) as exc:
-                raise bare(exc) from None
+            except (*EXPLAINED, Warning) as exc:
+                cut_traceback(exc, keep_cause=False)
+                raise
             return self.__dict__[name]
 
     def _wake(self, name: str) -> None:
@@ -128,7 +129,7 @@ class ClientFields:
                     self._settle(self._options)
                 else:
                     settings = origin._settings
-                    self._assemble(origin._options, settings, origin._session, origin._role)
+                    self._assemble(origin._options, settings, origin._session)
             if name in _OPENED and name not in self.__dict__:
                 if origin is None:
                     self._open()
@@ -147,14 +148,12 @@ class ClientFields:
 
     def _run_here(self, call: Callable[Concatenate[Session, P], Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call on this thread, in either colour: for files, which are blocking, and for the login."""
-        if self._role is not None:
-            self._role.keep_fresh(self._session.authority)
         try:
             return self._blocking.run(call(self._session, *args, **kwargs))
-        except (LakeFSException, TypeError, ValueError) as exc:
-            if not told(exc):
-                raise
-            raise bare(exc) from quiet(exc.__cause__)
+        except EXPLAINED as exc:
+            if is_explained(exc):
+                cut_traceback(exc)
+            raise
 
     @property
     def endpoint(self) -> str:
@@ -169,26 +168,13 @@ class ClientFields:
             UnsupportedOperationException: The lake is in process. `lakefs-hl serve` gives it an address.
         """
         sdk.check_has_server(self._settings, self._options)
-        self._log_in()
+        authorization = self._run_here(retry.authorization) or ""
         with self._lock:
             if self._sdk is None:
                 self._sdk = sdk.open_sdk(self._settings, self._options)
-            authorization = self._session.authority.current[1] or ""
             if authorization.startswith("Bearer "):
                 self._sdk._api.configuration.access_token = reveal(authorization).removeprefix("Bearer ")
             return self._sdk
-
-    def _log_in(self) -> None:
-        """Get a token, if this client uses tokens and has none."""
-        authority = self._session.authority
-        if self._role is not None:
-            self._role.keep_fresh(authority)
-        if authority.current[1] is None and authority.renewable:
-            from functools import partial
-
-            from lakefs_hl.ops.retry import call
-
-            self._run_here(lambda session: authority.renew(authority.current[0], partial(call, session)))
 
     def explain_auth(self) -> tuple[SettingSource, ...]:
         """Return the source of each setting, with secrets masked. Sends no request.
@@ -208,7 +194,7 @@ class ClientFields:
         copy = object.__new__(type(self))._begin(changed)
         copy._left_out, copy._creates, copy._family = self._left_out, self._creates, self._family
         self._family[id(copy)] = copy
-        copy._assemble(changed, self._settings, copied, self._role)
+        copy._assemble(changed, self._settings, copied)
         if "max_concurrency" in found and not self._in_process:
             copy._open()
         else:

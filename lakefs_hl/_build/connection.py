@@ -14,7 +14,7 @@ from lakefs_hl.config.endpoint import is_loopback
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import Settings, resolve
 from lakefs_hl.spec.errors import InsecureConfigWarning, InsecureTransportWarning
-from lakefs_hl.transport.blocking import Transport
+from lakefs_hl.transport.base import Transport
 
 #: Concurrent requests to a server, unless something else was configured.
 MAX_CONCURRENCY = 32

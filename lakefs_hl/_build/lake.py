@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from lakefs_hl.config.settings import Settings
 from lakefs_hl.spec.errors import LakeError
-from lakefs_hl.transport.blocking import Transport
+from lakefs_hl.transport.base import Transport
 
 #: Beginning of the name of a lake that belongs to one client and its copies.
 PRIVATE: Final = "mem://~"

@@ -51,7 +51,7 @@ def open_sdk(settings: Settings, options: ClientOptions) -> LakeFSClient:
     configuration.verify_ssl = options.verify_ssl
     proxies = settings.proxies
     if proxy := proxies.get(urlsplit(settings.endpoint).scheme) or proxies.get("all"):
-        from lakefs_hl.transport.http import without_login
+        from lakefs_hl.transport.route import without_login
 
         if why := proxy_fault(proxy):
             raise InvalidConfigError(f"the configured proxy is not a proxy: {why}")

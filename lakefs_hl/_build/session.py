@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
-
 from lakefs_hl.config.credentials import Anonymous, AwsRole, KeyPair, Token
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.retry import Retry
 from lakefs_hl.config.settings import Settings
 from lakefs_hl.ops import auth
 from lakefs_hl.ops.retry import Policy, Session
-
-if TYPE_CHECKING:
-    from lakefs_hl.aws import Role
 
 #: Attempts of a commit, a merge or a revert: each but the first follows a search of the log.
 _LOGGED_ATTEMPTS = 3
@@ -41,10 +36,10 @@ def policy_of(options: ClientOptions) -> Policy:
     )
 
 
-def session_of(settings: Settings, policy: Policy) -> tuple[Session, Role | None]:
-    """Return what all calls of a client share, and the AWS role that it logs in with, if any."""
-    authority, role = _authority(settings)
-    return Session(authority, policy, endpoint="" if settings.in_process else settings.endpoint, new_key=new_key), role
+def session_of(settings: Settings, policy: Policy) -> Session:
+    """Return what all calls of a client share."""
+    endpoint = "" if settings.in_process else settings.endpoint
+    return Session(_authenticator(settings), policy, endpoint=endpoint, new_key=new_key)
 
 
 def new_key() -> str:
@@ -52,17 +47,16 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def _authority(settings: Settings) -> tuple[auth.Authority, Role | None]:
+def _authenticator(settings: Settings) -> auth.Authenticator:
     credentials = settings.credentials
     match credentials:
         case KeyPair():
-            return auth.basic(credentials.access_key_id, credentials.secret_access_key), None
+            return auth.basic(credentials.access_key_id, credentials.secret_access_key)
         case Token():
-            return auth.bearer(credentials.value), None
+            return auth.bearer(credentials.value)
         case Anonymous():
-            return auth.nobody(), None
+            return auth.anonymous()
         case AwsRole():
             from lakefs_hl.aws import Role
 
-            role = Role(settings.endpoint, credentials)
-            return auth.external(role, credentials.token_ttl_seconds), role
+            return auth.external(Role(settings.endpoint, credentials).find, credentials.token_ttl_seconds)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from lakefs_hl._files import unclosed
 from lakefs_hl._files.opening import Plan, open_here
 from lakefs_hl.spec.errors import LakeFSException
+from lakefs_hl.spec.tracebacks import cut_traceback
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.transport.aio import start
 
@@ -145,7 +146,8 @@ class Opening(Generic[T_co]):
             work.add_done_callback(_close)
             raise
         except LakeFSException as exc:
-            raise exc.with_traceback(None) from exc.__cause__
+            cut_traceback(exc)
+            raise
         return self._file
 
     def __await__(self) -> Generator[Any, None, AsyncFile[T_co]]:

@@ -8,6 +8,8 @@ import threading
 from lakefs_hl._build.client import NO_OPTIONS, ClientFields
 from lakefs_hl._handles.handle import own_client
 from lakefs_hl._sync.client import Client
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Session
 from lakefs_hl.transport.forks import watch
 
 
@@ -40,7 +42,7 @@ def default_client() -> Client:
         client = package.get("DefaultClient")
         if client is None or _is_preview(client):
             client = Client()
-            check_aws_role(client)
+            check_credentials(client)
             package["DefaultClient"] = client
         return client
 
@@ -69,13 +71,17 @@ def _is_preview(client: Client) -> bool:
 
 def make_default(client: Client) -> Client:
     """Make a client the default of everything that was made without one."""
-    check_aws_role(client)
+    check_credentials(client)
     with _making.lock:
         sys.modules["lakefs_hl"].__dict__["DefaultClient"] = client
     return client
 
 
-def check_aws_role(client: ClientFields) -> None:
+def check_credentials(client: ClientFields) -> None:
     """Check that the AWS role, the last resort of the configuration, exists. Takes two seconds at most."""
-    if client._role is not None:
-        client._role.find()
+    if client._session.authenticator.renewable:
+        client._run_here(_check)
+
+
+def _check(session: Session) -> Op[None]:
+    return session.authenticator.check()

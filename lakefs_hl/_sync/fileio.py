@@ -13,6 +13,7 @@ from lakefs_hl._files.opening import plan as plan
 from lakefs_hl._files.writer import ObjectWriter as ObjectWriter
 from lakefs_hl._files.writer import TextWriter as TextWriter
 from lakefs_hl.spec.errors import LakeFSException
+from lakefs_hl.spec.tracebacks import cut_traceback
 
 
 def open_object(plan: Plan) -> io.TextIOWrapper | io.BufferedReader:
@@ -20,4 +21,5 @@ def open_object(plan: Plan) -> io.TextIOWrapper | io.BufferedReader:
     try:
         return cast("io.TextIOWrapper", open_here(plan))
     except LakeFSException as exc:
-        raise exc.with_traceback(None) from exc.__cause__
+        cut_traceback(exc)
+        raise

@@ -11,9 +11,8 @@ from lakefs_hl._build.client import ClientFields
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl.aio.listing import Listing
 from lakefs_hl.ops import server
-from lakefs_hl.spec.errors import LakeFSException
+from lakefs_hl.spec.tracebacks import EXPLAINED, cut_traceback, is_explained
 from lakefs_hl.transport.aio import Aio
-from lakefs_hl.transport.blocking import bare, quiet, told
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -119,18 +118,17 @@ class Client(ClientFields):
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         try:
             self._make(given)
-        except (LakeFSException, Warning, TypeError, ValueError) as exc:
-            raise bare(exc) from None
+        except (*EXPLAINED, Warning) as exc:
+            cut_traceback(exc, keep_cause=False)
+            raise
 
     async def _run(self, call: Callable[Concatenate[Session, P], Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._role is not None:
-            await self._driver.keep_fresh(self._role, self._session.authority)
         try:
             result: T = await self._driver.run(call(self._session, *args, **kwargs))
-        except (LakeFSException, TypeError, ValueError, RuntimeError) as exc:
-            if not told(exc):
-                raise
-            raise bare(exc) from quiet(exc.__cause__)
+        except EXPLAINED as exc:
+            if is_explained(exc):
+                cut_traceback(exc)
+            raise
         return result
 
     def _list(
@@ -140,8 +138,6 @@ class Client(ClientFields):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Listing[W]:
-        if self._role is not None:
-            self._role.keep_fresh(self._session.authority)
         return Listing(self._driver.pages(*call(self._session, *args, **kwargs), wrap))
 
     @property

@@ -54,6 +54,6 @@ def _kept() -> Client | None:
 
 def make_default(client: Client) -> Client:
     """Make a client the default of everything awaitable that was made without one."""
-    blocking.check_aws_role(client)
+    blocking.check_credentials(client)
     sys.modules["lakefs_hl.aio"].__dict__["DefaultClient"] = client
     return client

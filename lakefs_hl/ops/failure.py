@@ -15,6 +15,7 @@ import msgspec
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.refusals import class_of, kind_of, meaning_of
+from lakefs_hl.spec.tracebacks import strip_cause
 from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request, Response, TransportError
 
@@ -157,7 +158,7 @@ def _store_unreachable(outcome: TransportError, about: str) -> errors.TransportE
 
 def _transport_error(outcome: TransportError, message: str) -> errors.TransportException:
     error = _TRANSPORT_CLASSES.get(outcome.kind, errors.TransportException)(message)
-    error.__cause__ = outcome.with_traceback(None)
+    error.__cause__ = strip_cause(outcome)
     return error
 
 

@@ -20,7 +20,7 @@ from typing import Final, NoReturn, TypeVar
 
 import msgspec
 
-from lakefs_hl.ops.auth import Authority
+from lakefs_hl.ops.auth import Authenticator
 from lakefs_hl.ops.effects import Op, Send, sleep
 from lakefs_hl.ops.failure import Outcome, body_of, check, failure, is_html, kind_of_response
 from lakefs_hl.spec import endpoints, errors, models
@@ -121,7 +121,7 @@ class Session:
     """State that all ops of a client share. Ops have no other state.
 
     Attributes:
-        authority: Credentials of the client.
+        authenticator: The authorization of each request, and its renewal.
         policy: Retries and timeouts.
         budget: The client's retry tokens.
         endpoint: The endpoint, for messages; "" in process.
@@ -134,7 +134,7 @@ class Session:
     """
 
     __slots__ = (
-        "authority",
+        "authenticator",
         "budget",
         "date",
         "endpoint",
@@ -147,13 +147,13 @@ class Session:
 
     def __init__(
         self,
-        authority: Authority,
+        authenticator: Authenticator,
         policy: Policy | None = None,
         *,
         endpoint: str = "",
         new_key: Callable[[], str] | None = None,
     ) -> None:
-        self.authority = authority
+        self.authenticator = authenticator
         self.policy = policy or Policy()
         self.budget = Budget()
         self.endpoint = endpoint
@@ -186,7 +186,7 @@ class Session:
 
     def copy(self, policy: Policy) -> Session:
         """Return a session with another policy that shares the budget."""
-        other = Session(self.authority, policy, endpoint=self.endpoint, new_key=self.new_key)
+        other = Session(self.authenticator, policy, endpoint=self.endpoint, new_key=self.new_key)
         other.budget, other.storage = self.budget, self.storage
         other.exactly_once, other.keys_arrive, other.date = self.exactly_once, self.keys_arrive, self.date
         return other
@@ -223,10 +223,10 @@ def call(session: Session, request: Request, *, about: str = "", attempts: int |
         TransportException: No response was received.
         AmbiguousOutcomeError: The outcome is unknown, and the operation is not safe to retry.
     """
-    authority = session.authority
-    if authority.current[1] is None and authority.renewable and not (request.endpoint.public or request.url):
-        yield from authority.renew(authority.current[0], partial(call, session))
-    generation = authority.current[0]
+    authenticator = session.authenticator
+    if authenticator.renewable and not (request.endpoint.public or request.url):
+        yield from authenticator.refresh(partial(call, session))
+    generation = authenticator.current[0]
     outcome: Outcome
     try:
         response: Response = yield Send(_authorize(session, request))
@@ -243,6 +243,14 @@ def call(session: Session, request: Request, *, about: str = "", attempts: int |
         yield from _check_keys_arrive(session, request)
     made = _Attempts(session, request, about, limit=attempts)
     return (yield from _retry(made, outcome, generation))
+
+
+def authorization(session: Session) -> Op[str | None]:
+    """Return the current value of the authorization header, after a login if one is due."""
+    authenticator = session.authenticator
+    if authenticator.renewable:
+        yield from authenticator.refresh(partial(call, session))
+    return authenticator.current[1]
 
 
 def _check_keys_arrive(session: Session, request: Request) -> Op[None]:
@@ -364,7 +372,7 @@ def _authorize(session: Session, request: Request, left: float | None = None) ->
         left: Seconds left for the call; None in its first attempt.
     """
     policy = session.policy
-    authorization = None if request.url is not None or request.endpoint.public else session.authority.current[1]
+    authorization = None if request.url is not None or request.endpoint.public else session.authenticator.current[1]
     timeout = policy.timeout if request.timeout is None else request.timeout
     within, connect = policy.deadline if left is None else left, policy.connect
     if within is None and timeout is None and connect is None:
@@ -422,7 +430,7 @@ class _Attempts:
         unauthorized = isinstance(outcome, Response) and outcome.status == 401
         first, self.renewed = not self.renewed, self.renewed or unauthorized
         is_anonymous = self.request.url is not None or self.request.endpoint.public
-        return first and self.renewed and self.session.authority.renewable and not is_anonymous
+        return first and self.renewed and self.session.authenticator.renewable and not is_anonymous
 
     def wait(self, outcome: Outcome) -> tuple[float, float]:
         """Return the longest and the shortest wait before the next attempt, in seconds.
@@ -490,13 +498,13 @@ def _retry(attempts: _Attempts, outcome: Outcome, generation: int) -> Op[Respons
     while True:
         attempts.add(outcome)
         if attempts.renews(outcome):
-            yield from session.authority.renew(generation, partial(call, session))
+            yield from session.authenticator.renew(generation, partial(call, session))
         else:
             upto, atleast = attempts.wait(outcome)
             attempts.elapsed += yield from sleep(upto, atleast)
             if attempts.left <= 0:
                 attempts.give_up(outcome)
-        generation = session.authority.current[0]
+        generation = session.authenticator.current[0]
         try:
             outcome = yield Send(_authorize(session, request, attempts.left))
         except TransportError as exc:

@@ -1,121 +1,393 @@
-"""What a response brings: an object's data as it is stored, everything else bounded, and decoded if a proxy encoded it.
+"""Bodies: what a request sends, and where the body of a response goes.
 
-Rules of the room: object data is never decoded, so its length and checksum mean what lakeFS says; a sink is filled by a
-200 or 206 only.
+Rules of the room: no HTTP library and no socket, so every transport uses it. Object data is never decoded, so its
+length and checksum mean what lakeFS says. A sink is filled by a 200 or 206 only. Everything but object data has a size
+limit, and is decoded if a proxy encoded it.
+
+A transport sends what `BodyReader` reads: block after block, or as many bytes as a callback asks for. It gives what it
+receives to `receiver(...)` in pieces of any size, or reads straight into a sink's `window()`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Final
-
-from urllib3 import BaseHTTPResponse  # noqa: TC002 - loaded by the others anyway
+from typing import Final, Protocol, TypeAlias
 
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Request, Response, TransportError
-from lakefs_hl.transport.exchange import Exchange
-from lakefs_hl.transport.inproc import BLOCK, blocks, too_long, write_at
+from lakefs_hl.transport.limits import Limits
 
-#: Window bits that make zlib read each coding; deflate is zlib's format by the standard and raw by habit.
+Hash: TypeAlias = "hashlib._Hash"
+#: Bytes that move at once.
+BLOCK: Final = 1 << 20
+#: Window bits that make zlib read each coding; deflate is zlib's format by the standard, and raw in practice.
 _WINDOWS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 
 
+def md5(request: Request) -> Hash | None:
+    """Return what hashes the bytes that move, if the request asks for it."""
+    return hashlib.md5(usedforsecurity=False) if request.digest else None
+
+
+def is_data(endpoint: Endpoint) -> bool:
+    """Return whether the operation returns the content of an object, not a record."""
+    return endpoint.method == "GET" and endpoint.timeouts.deadline == float("inf")
+
+
+# -- sending -----------------------------------------------------------------------------------------------------------
+
+
 class OwnFileError(Exception):
-    """The request's own file could not be read: no fault of the network, and urllib3 must not take it for one."""
+    """The request's own file cannot be read: no network failure, and HTTP libraries must not take it for one."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
         self.cause = cause
 
 
-def from_file(body: FileSlice, hashed: hashlib._Hash | None) -> Iterator[bytes]:
-    """The blocks of a file to send."""
-    try:
-        for block in blocks(body):
-            if hashed is not None:
-                hashed.update(block)
-            yield block
-    except (OSError, EOFError) as exc:
-        raise OwnFileError(exc) from None
+class BodyReader:
+    """Reads a request's body once, from its start, and hashes what it reads.
 
+    Args:
+        body: Bytes, or a slice of a file, which is read at its offsets: the file's position does not move.
+        hashed: Updated with each block.
+    """
 
-def is_data(endpoint: Endpoint) -> bool:
-    """Whether the operation answers with the content of an object, and not with a record."""
-    return endpoint.method == "GET" and endpoint.timeouts.deadline == float("inf")
+    __slots__ = ("_body", "_hashed", "_position", "length")
 
+    def __init__(self, body: bytes | FileSlice, hashed: Hash | None = None) -> None:
+        self._body, self._hashed = body, hashed
+        self._position = 0
+        self.length: Final = body.length if isinstance(body, FileSlice) else len(body)
 
-def receive(request: Request, answer: BaseHTTPResponse, exchange: Exchange, hashed: hashlib._Hash | None) -> Response:
-    """Read a response to its end."""
-    status = answer.status
-    response = Response(
-        status, {name.lower(): value for name, value in answer.headers.itermerged()}, reason=answer.reason or ""
-    )
-    exchange.answer = response
-    coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding == "identity":
-        coding = ""
-    reads = not request.body and hashed is not None and status < 300
-    if status >= 300:
-        response.body = _beginning(answer, exchange, coding)
-    else:
-        data = is_data(request.endpoint)
-        if data and coding and request.url is None:
-            raise _changed_on_the_way(coding)
-        if request.sink is not None and status in (200, 206):
-            response.filled = _fill(request.sink, answer, exchange, response.headers, hashed if reads else None)
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size` of them; b"" at the end.
+
+        Raises:
+            OwnFileError: The file cannot be read, or is shorter than its slice.
+            IntegrityError: The file has changed since it was measured.
+        """
+        body, position = self._body, self._position
+        if position == self.length:
+            return b""
+        if isinstance(body, bytes):
+            block = body[position : position + size]
         else:
-            response.body = _content(answer, exchange, response.headers, None if data else exchange.limits.record)
-            if coding and not data and response.body:
-                response.body = _decoded(response.body, coding, exchange.limits.record)
-                response.headers = _without_coding(response.headers)
-            if reads and hashed is not None:
-                hashed.update(response.body)
-    answer.release_conn()
+            try:
+                block = _read_slice(body, position, size)
+            except (OSError, EOFError) as exc:
+                raise OwnFileError(exc) from None
+        self._position += len(block)
+        if self._hashed is not None:
+            self._hashed.update(block)
+        return block
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.read(BLOCK):
+            yield block
+
+
+def blocks(body: bytes | FileSlice) -> Iterator[bytes]:
+    """Iterate over a body in pieces of at most 1 MiB; bytes are one piece.
+
+    Raises:
+        IntegrityError: The file has changed since it was measured.
+        EOFError: The file is shorter than its slice.
+    """
+    if isinstance(body, bytes):
+        yield body
+        return
+    position = 0
+    while position < body.length:
+        block = _read_slice(body, position, BLOCK)
+        position += len(block)
+        yield block
+
+
+def _read_slice(body: FileSlice, position: int, size: int) -> bytes:
+    block = os.pread(body.fd, min(size, body.length - position), body.offset + position)
+    position += len(block)
+    if body.check is not None and (not block or position >= body.length):
+        body.check()
+    if not block:
+        raise _too_short(body, position)
+    return block
+
+
+def whole(body: bytes | FileSlice) -> bytes:
+    """Return all of a body."""
+    if isinstance(body, bytes):
+        return body
+    found = os.pread(body.fd, body.length, body.offset)
+    return found if len(found) == body.length else b"".join(blocks(body))
+
+
+def _too_short(body: FileSlice, found: int) -> EOFError:
+    return EOFError(f"the file is shorter than expected: {found} of {body.length} bytes")
+
+
+# -- sinks -------------------------------------------------------------------------------------------------------------
+
+
+def fill(sink: memoryview | FileSlice, body: bytes | FileSlice) -> int:
+    """Write a body to the start of a sink, and return its number of bytes.
+
+    Raises:
+        TransportError: The body is longer than the sink.
+    """
+    length = body.length if isinstance(body, FileSlice) else len(body)
+    if length > room(sink):
+        raise too_long(room(sink), length)
+    if isinstance(sink, memoryview):
+        if isinstance(body, bytes):
+            sink[:length] = body
+            return length
+        return _read_into(sink[:length], body)
+    filled = 0
+    for block in blocks(body):
+        write_at(sink.fd, block, sink.offset + filled)
+        filled += len(block)
+    return filled
+
+
+def _read_into(sink: memoryview, body: FileSlice) -> int:
+    filled = 0
+    while filled < body.length:
+        count = os.preadv(body.fd, [sink[filled:]], body.offset + filled)
+        if not count:
+            raise _too_short(body, filled)
+        filled += count
+    return filled
+
+
+def room(sink: memoryview | FileSlice) -> int:
+    """Return the number of bytes that a sink takes."""
+    return sink.nbytes if isinstance(sink, memoryview) else sink.length
+
+
+def write_at(fd: int, block: bytes | memoryview, offset: int) -> None:
+    """Write all of a block at an offset."""
+    view = memoryview(block)
+    while view:
+        count = os.pwrite(fd, view, offset)
+        view, offset = view[count:], offset + count
+
+
+def too_long(size: int, length: int | None) -> TransportError:
+    """Return the error of a body that does not fit its sink: nothing of it is used."""
+    sent = "more" if length is None else f"{length} bytes"
+    return TransportError(
+        "read",
+        f"asked for at most {size} bytes, the response has {sent}: the server ignores ranges, or the object changed",
+        retry=False,
+        kind="protocol",
+    )
+
+
+# -- receiving ---------------------------------------------------------------------------------------------------------
+
+
+class Receiver(Protocol):
+    """Takes the body of one response.
+
+    Attributes:
+        received: Bytes taken so far, as they arrived.
+        is_full: Whether further bytes are of no use: the transport stops reading, and closes the connection.
+    """
+
+    received: int
+
+    @property
+    def is_full(self) -> bool: ...
+
+    def feed(self, block: bytes | memoryview) -> None:
+        """Take the next bytes.
+
+        Raises:
+            TransportError: They are more than was asked for, or than any record has.
+        """
+
+    def finish(self) -> None:
+        """Complete the response: the body ended as its framing says."""
+
+
+def receiver(request: Request, response: Response, limits: Limits, hashed: Hash | None) -> Receiver:
+    """Return what takes the body of a response.
+
+    Args:
+        request: What was asked.
+        response: The response so far: status and lower-case headers. It is completed by `finish`.
+        limits: Size limits.
+        hashed: What hashes the bytes that move, if the request asks for it.
+
+    Raises:
+        TransportError: The headers announce a body that is too large, or encoded on its way.
+    """
+    if response.status >= 300:
+        return ErrorBody(response, limits.error_body, hashed)
+    reads = None if request.body else hashed
+    data, coding = is_data(request.endpoint), _coding(response)
+    if data and coding and request.url is None:
+        raise _changed_on_the_way(coding)
+    if request.sink is not None and response.status in (200, 206):
+        return SinkBody(response, request.sink, reads, hashed)
+    return WholeBody(response, None if data else limits.record, coding, reads, hashed)
+
+
+class ErrorBody:
+    """The body of an error: only its beginning is kept, and the rest is not waited for."""
+
+    def __init__(self, response: Response, limit: int, hashed: Hash | None) -> None:
+        self._response, self._hashed = response, hashed
+        self._body = b""
+        self.limit: Final = limit
+        self.received = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._body) >= self.limit
+
+    def feed(self, block: bytes | memoryview) -> None:
+        self.received += len(block)
+        self._body += block[: self.limit - len(self._body)]
+
+    def finish(self) -> None:
+        self._response.body = self._decoded()
+        _finish(self._response, self._hashed)
+
+    def _decoded(self) -> bytes:
+        for bits in _WINDOWS.get(_coding(self._response), ()):
+            try:
+                return zlib.decompressobj(bits).decompress(self._body, self.limit)
+            except zlib.error:  # not that format: the bytes as they are is all there is to show
+                continue
+        return self._body
+
+
+class SinkBody:
+    """A body that fills a sink, in place or from pieces."""
+
+    def __init__(
+        self, response: Response, sink: memoryview | FileSlice, reads: Hash | None, hashed: Hash | None
+    ) -> None:
+        self._response, self._sink, self._reads, self._hashed = response, sink, reads, hashed
+        self._room = room(sink)
+        length = _length(response)
+        if length is not None and length > self._room:
+            raise too_long(self._room, length)
+        self._buffer: memoryview | None = None
+        self.received = 0
+
+    @property
+    def is_full(self) -> bool:
+        return False  # one byte more is an error
+
+    def window(self) -> memoryview:
+        """Return where the next bytes may be read into; empty once the sink is full. `advance` takes what was read."""
+        if isinstance(self._sink, memoryview):
+            return self._sink[self.received : self.received + BLOCK]
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(min(BLOCK, self._room)))
+        return self._buffer[: min(BLOCK, self._room - self.received)]
+
+    def advance(self, count: int) -> None:
+        """Take bytes that were read into `window()`."""
+        into = self.window()[:count]
+        if self._reads is not None:
+            self._reads.update(into)
+        if isinstance(self._sink, FileSlice):
+            write_at(self._sink.fd, into, self._sink.offset + self.received)
+        self.received += count
+
+    def feed(self, block: bytes | memoryview) -> None:
+        view = memoryview(block)
+        if len(view) > self._room - self.received:
+            raise too_long(self._room, None)
+        if isinstance(self._sink, memoryview):
+            self._sink[self.received : self.received + len(view)] = view
+        else:
+            write_at(self._sink.fd, view, self._sink.offset + self.received)
+        if self._reads is not None:
+            self._reads.update(view)
+        self.received += len(view)
+
+    def finish(self) -> None:
+        self._response.filled = self.received
+        _finish(self._response, self._hashed)
+
+
+class WholeBody:
+    """A body that is kept in memory: a record, or an object's data without a sink."""
+
+    __slots__ = ("_coding", "_first", "_gathered", "_hashed", "_limit", "_reads", "_response", "length", "received")
+
+    def __init__(
+        self, response: Response, limit: int | None, coding: str, reads: Hash | None, hashed: Hash | None
+    ) -> None:
+        self._response, self._limit, self._coding, self._reads, self._hashed = response, limit, coding, reads, hashed
+        self.length: Final = _length(response)
+        if limit is not None and self.length is not None and self.length > limit:
+            raise _too_large(limit)
+        self._first: bytes = b""
+        self._gathered: io.BytesIO | None = None  # grows with what arrives, not with what is announced
+        self.received = 0
+
+    @property
+    def is_full(self) -> bool:
+        return False
+
+    def feed(self, block: bytes | memoryview) -> None:
+        self.received += len(block)
+        if self._limit is not None and self.received > self._limit:
+            raise _too_large(self._limit)
+        if self.received == len(block):
+            self._first = bytes(block)  # mostly the only one: bytes are not copied
+            return
+        if self._gathered is None:
+            self._gathered = io.BytesIO(self._first)
+            self._gathered.seek(0, io.SEEK_END)
+        self._gathered.write(block)
+
+    def finish(self) -> None:
+        response = self._response
+        body = self._first if self._gathered is None else self._gathered.getvalue()
+        if self._coding and self._limit is not None and body:
+            body = _decoded(body, self._coding, self._limit)
+            response.headers = _without_coding(response.headers)
+        response.body = body
+        if self._reads is not None:
+            self._reads.update(body)
+        if self._hashed is not None:
+            _finish(response, self._hashed)
+
+
+def _finish(response: Response, hashed: Hash | None) -> None:
     if hashed is not None:
         response.md5 = hashed.hexdigest()
-    return response
 
 
-def _beginning(answer: BaseHTTPResponse, exchange: Exchange, coding: str) -> bytes:
-    """What a refusal says, as far as anybody reads; the rest is not waited for."""
-    most = exchange.limits.error_body
-    body = answer.read(most)
-    if len(body) >= most:
-        answer.close()
+def _length(response: Response) -> int | None:
+    """Return the length that a response announces."""
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdecimal() else None
+
+
+def _coding(response: Response) -> str:
+    coding = response.headers.get("content-encoding")
+    if coding is None:
+        return ""
+    coding = coding.strip().lower()
+    return "" if coding == "identity" else coding
+
+
+def _decoded(body: bytes, coding: str, limit: int) -> bytes:
+    """Decode a record that a proxy compressed although it was asked not to."""
     for bits in _WINDOWS.get(coding, ()):
         try:
-            return zlib.decompressobj(bits).decompress(body, most)
-        except zlib.error:  # not that format: what came is all there is to show
-            continue
-    return body
-
-
-def _content(answer: BaseHTTPResponse, exchange: Exchange, told: Mapping[str, str], cap: int | None) -> bytes:
-    """The whole body; a record has at most `cap` bytes, an object's data any number."""
-    promised = told.get("content-length", "")
-    length = int(promised) if promised.isascii() and promised.isdecimal() else None
-    if cap is not None and length is not None and length > cap:
-        raise _too_large(cap)
-    if length is not None and length <= BLOCK:
-        body = answer.read()
-        exchange.received = len(body)
-        return body
-    gathered = io.BytesIO()  # grows with what comes, not with what is promised
-    while block := answer.read(BLOCK):
-        exchange.received += len(block)
-        if cap is not None and exchange.received > cap:
-            raise _too_large(cap)
-        gathered.write(block)
-    return gathered.getvalue()
-
-
-def _decoded(body: bytes, coding: str, cap: int) -> bytes:
-    """A record that a proxy compressed although it was asked not to."""
-    for bits in _WINDOWS.get(coding, ()):
-        try:
-            return _inflated(body, bits, cap)
+            return _inflated(body, bits, limit)
         except zlib.error:
             continue
     if coding in _WINDOWS:
@@ -125,13 +397,13 @@ def _decoded(body: bytes, coding: str, cap: int) -> bytes:
     raise TransportError("read", msg, retry=False, kind="protocol")
 
 
-def _inflated(body: bytes, bits: int, cap: int) -> bytes:
+def _inflated(body: bytes, bits: int, limit: int) -> bytes:
     gathered = bytearray()
     while body:
         member = zlib.decompressobj(bits)
-        gathered += member.decompress(body, cap + 1 - len(gathered))
-        if len(gathered) > cap:
-            raise _too_large(cap)
+        gathered += member.decompress(body, limit + 1 - len(gathered))
+        if len(gathered) > limit:
+            raise _too_large(limit)
         if not member.eof:
             msg = "incomplete"
             raise zlib.error(msg)
@@ -151,35 +423,6 @@ def _changed_on_the_way(coding: str) -> TransportError:
     return TransportError("read", msg, retry=False)
 
 
-def _fill(
-    sink: memoryview | FileSlice,
-    answer: BaseHTTPResponse,
-    exchange: Exchange,
-    told: Mapping[str, str],
-    hashed: hashlib._Hash | None,
-) -> int:
-    room = sink.nbytes if isinstance(sink, memoryview) else sink.length
-    promised = told.get("content-length", "")
-    if promised.isdecimal() and int(promised) > room:
-        raise too_long(room, int(promised))
-    buffer = memoryview(bytearray(0 if isinstance(sink, memoryview) else min(BLOCK, room)))
-    filled = 0
-    while filled < room:
-        into = sink[filled : filled + BLOCK] if isinstance(sink, memoryview) else buffer[: min(BLOCK, room - filled)]
-        count = answer.readinto(into)
-        if not count:
-            break
-        if hashed is not None:
-            hashed.update(into[:count])
-        if isinstance(sink, FileSlice):
-            write_at(sink.fd, into[:count], sink.offset + filled)
-        filled += count
-        exchange.received = filled
-    if filled == room and answer.read(1):
-        raise too_long(room, None)
-    return filled
-
-
-def _too_large(cap: int) -> TransportError:
-    msg = f"the answer is larger than {cap >> 20} MiB: no lakeFS record is"
+def _too_large(limit: int) -> TransportError:
+    msg = f"the response is larger than {limit >> 20} MiB: no lakeFS record is"
     return TransportError("read", msg, retry=False, kind="protocol")

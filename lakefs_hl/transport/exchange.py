@@ -1,7 +1,7 @@
-"""One exchange on its way: how far it is, how long it may still wait, and how another thread ends it.
+"""One exchange over sockets: its phase, the time limits of every wait, and how another thread ends it.
 
-Every wait on a socket passes through here, and each is cut to what the deadline leaves, so a peer that drips bytes
-ends as one that is silent does. Time spent elsewhere (a slow disk) does not count against a peer's rate.
+Every wait on a socket passes through here and is cut to what the deadline leaves, so a peer that drips bytes reaches
+the same limit as one that sends none. Time spent elsewhere (on a slow disk) does not count against a peer's rate.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from urllib3.connection import HTTPConnection  # noqa: TC002 - loaded by the others anyway
 
-from lakefs_hl.spec.wire import Phase, Response, RetryClass
+from lakefs_hl.spec.wire import Phase, Response
+from lakefs_hl.transport.deadlines import Bounds
 from lakefs_hl.transport.limits import LIMITS, Limits
+from lakefs_hl.transport.route import Guard
 from lakefs_hl.transport.scope import Scope
 
-Guard: TypeAlias = Callable[[str], None]
 _MARKS: Final = 8
 #: A body of at most so many bytes goes out together with the headers.
 _JOINED: Final = 64 << 10
 
 
 class Watch:
-    """Whether a transfer is too slow: fewer than `rate` bytes per second over the last `window` seconds of waiting."""
+    """Measures whether a transfer moves fewer than `rate` bytes per second over the last `window` seconds of waits."""
 
     __slots__ = ("_clock", "_marks", "_moved", "_rate", "_step", "_window")
 
@@ -41,11 +42,11 @@ class Watch:
 
     @property
     def window(self) -> float:
-        """The seconds that are averaged over."""
+        """Return the seconds that are averaged over."""
         return self._window
 
     def note(self, seconds: float, count: int) -> bool:
-        """Count a wait and the bytes that it moved; return whether the transfer is too slow."""
+        """Count a wait and the bytes that moved in it; return whether the transfer is too slow."""
         self._clock += seconds
         self._moved += count
         clock, marks = self._clock, self._marks
@@ -58,28 +59,29 @@ class Watch:
         return clock - since >= self._window and self._moved - had < self._rate * (clock - since)
 
     def count(self, count: int) -> None:
-        """Count bytes whose wait was noted."""
+        """Count bytes whose wait has been noted."""
         self._moved += count
 
 
 class Exchange:
-    """One exchange on its way; belongs to the thread that makes it.
+    """One exchange under way; belongs to the thread that makes it.
+
+    Args:
+        bounds: Its timeouts, which begin now.
+        scope: Lets another thread end it.
+        guard: Called with the peer's address before anything is sent; may raise.
+        careful: Whether it must not be sent on a socket that may be closing.
+        limits: Sizes, counts and the rate that the peer is held to.
+        secret: Whether its URL is pre-signed, and so in no log.
 
     Attributes:
-        scope: Lets another thread end it.
-        careful: Whether it must not be sent on a socket that may be closing.
-        silence: Read timeout, seconds.
-        limits: Sizes, counts and the rate that the peer is held to.
-        within: Seconds it may take altogether; infinite for a transfer without a deadline.
-        until: When they are over, monotonic.
-        guard: Given the peer's address before anything is sent; may raise.
-        secret: Whether its URL is pre-signed, and so in no log.
+        until: When its time limit is reached, on the monotonic clock.
         proxy: Host and port of the proxy on the way; "" without one.
-        phase: Where it is.
+        phase: How far it is.
         sent: Body bytes handed to the network.
-        received: Body bytes that came.
-        answer: Status and headers, once they came.
-        slow: Why it was ended although the peer was not silent; "" else.
+        received: Body bytes received.
+        response: Status and headers, once they are received.
+        slow: Why it was ended although the peer sent something in time; "" otherwise.
     """
 
     __slots__ = (
@@ -93,55 +95,49 @@ class Exchange:
         "_lock",
         "_met",
         "_over",
-        "_paced",
+        "_read",
         "_watch",
         "_wire_counts",
-        "answer",
+        "bounds",
         "careful",
         "guard",
         "limits",
         "phase",
         "proxy",
         "received",
+        "response",
         "scope",
         "secret",
         "sent",
-        "silence",
         "slow",
         "until",
-        "within",
     )
 
     def __init__(
         self,
-        retry: RetryClass,
-        silence: float,
+        bounds: Bounds,
         scope: Scope | None,
         guard: Guard | None,
         *,
-        connect: float = 5.0,
-        within: float = float("inf"),
-        paced: float | None = None,
+        careful: bool = False,
         limits: Limits = LIMITS,
         secret: bool = False,
     ) -> None:
+        self.bounds = bounds
+        self._connect, self._read = bounds.connect, bounds.read
         self.scope = scope
-        self.careful = retry in "DRE"
-        self.silence = silence
+        self.careful = careful
         self.guard = guard
         self.limits = limits
-        self.within = within
         now = time.monotonic()
-        self.until = now + within
+        self.until = now + bounds.within
         self.secret = secret
         self.proxy = ""
         self.phase: Phase = "connect"
         self.sent = 0
         self.received = 0
-        self.answer: Response | None = None
+        self.response: Response | None = None
         self.slow = ""
-        self._connect = connect
-        self._paced = paced  # seconds to average the rate over; None if there is a deadline instead
         self._watch: Watch | None = None
         self._wire_counts = False
         self._bound = min(self.until, now + limits.head_seconds)
@@ -156,18 +152,18 @@ class Exchange:
 
     @property
     def left(self) -> float:
-        """Seconds to the deadline."""
+        """Return the seconds to the time limit."""
         return self.until - time.monotonic()
 
     # -- connecting ----------------------------------------------------------------------------------------------------
 
     @property
     def is_connecting(self) -> bool:
-        """Whether the way to the server is still being made, a proxy's tunnel included."""
+        """Return whether the connection is still being made, a proxy's tunnel included."""
         return self._connecting
 
     def connect(self, connection: HTTPConnection, connect: Callable[[], None]) -> None:
-        """Connect; a name is looked up on a thread of its own, because nothing else ends a look-up in time."""
+        """Connect. Names are looked up on a thread of their own: nothing else ends a look-up (getaddrinfo) in time."""
         self.phase, self._connecting, self._met = "connect", True, False
         if self.scope is not None:
             self.scope.check()
@@ -182,16 +178,16 @@ class Exchange:
         self._connecting = False
 
     def connected(self, sock: Any) -> None:
-        """Look at who is there before anything is said; called again with the TLS layer.
+        """Check the peer's address before anything is sent; called again with the TLS layer.
 
-        What is left of the connect timeout and of the deadline is what the TLS handshake gets, and from here on a
-        cancellation can shut the socket down.
+        The TLS handshake gets the connect timeout, cut to the time limit. From here on a cancellation can shut the
+        socket down.
         """
         if not self._connecting:
             return
         with self._lock or contextlib.nullcontext():
             if self._over:
-                msg = "the exchange is over"
+                msg = "the exchange has ended"
                 raise TimeoutError(msg)
             if self.scope is not None:
                 self.scope.attach(partial(shut, sock))
@@ -202,12 +198,12 @@ class Exchange:
                 self.guard(str(sock.getpeername()[0]))
 
     def tunnelled(self, sock: socket.socket) -> None:
-        """A proxy has answered: what it took does not count against the TLS handshake and the server."""
+        """Note that a proxy has opened a tunnel: its time does not count against the TLS handshake and the server."""
         self._head_until, self._bound, self._awaiting = 0.0, self.until, False
         sock.settimeout(max(min(self._connect, self.left), 1e-3))
 
     def finish(self) -> None:
-        """Nothing happens in its name any more; what a late look-up opens is closed again."""
+        """End the exchange; what a late look-up opens is closed again."""
         self._over = True
         if self._lock is not None:
             with self._lock:  # a socket that is attached at this moment is detached below
@@ -218,7 +214,7 @@ class Exchange:
     # -- sending -------------------------------------------------------------------------------------------------------
 
     def send(self, connection: HTTPConnection, data: Any, fallback: Callable[[Any], None]) -> None:
-        """Send in pieces: each may take as long as the peer may be silent, and each is counted.
+        """Send in pieces: each may take the read timeout, and each is counted.
 
         The headers wait for a short body and go out with it, in one packet.
         """
@@ -240,7 +236,7 @@ class Exchange:
         self._transmit(connection.sock, head + data if head else data, len(head))
 
     def _transmit(self, sock: socket.socket, data: bytes | bytearray | memoryview, headers: int) -> None:
-        """Send bytes, of which the first are headers and not counted."""
+        """Send bytes, of which the first `headers` are not counted."""
         left = memoryview(data)
         while left:
             count = self._move(sock, sock.send, left)
@@ -249,12 +245,12 @@ class Exchange:
             headers = max(0, headers - count)
 
     def headers_sent(self) -> None:
-        """What is sent from here on is the body."""
+        """Note that the body follows."""
         self._at_body = True
         self._start_watch()
 
     def request_sent(self, connection: HTTPConnection) -> None:
-        """The request is complete: what was held back goes out."""
+        """Note that the request is complete, and send what was held back."""
         if self._head:
             self._send(connection, b"")
         self.phase = "wait"
@@ -262,7 +258,7 @@ class Exchange:
     # -- receiving -----------------------------------------------------------------------------------------------------
 
     def await_head(self) -> None:
-        """Wait for a head: for its first byte as long as the peer may be silent, and as long again for all of it."""
+        """Wait for a head: for its first byte the read timeout, and as long again for all of it."""
         if not self._head_until:  # interim responses share the time of the final one
             seconds = self._connect if self._connecting else self.limits.head_seconds  # else a proxy's tunnel
             self._head_until = min(self.until, time.monotonic() + seconds)
@@ -271,17 +267,17 @@ class Exchange:
         self._awaiting = True
 
     def await_body(self, *, chunked: bool) -> None:
-        """Wait for a body; of a chunked one the payload counts, not the framing."""
+        """Wait for a body. Of a chunked one the payload is counted, not the framing."""
         self._awaiting, self._bound = False, self.until
         self._wire_counts = not chunked
         self._start_watch()
 
     def receive(self, sock: Any, buffer: Any) -> int:
-        """Read what is there."""
+        """Read what has arrived, and return its number of bytes."""
         count = self._move(sock, sock.recv_into, buffer)
         if self._awaiting:
             self._awaiting = False
-            self._bound = min(self._bound, time.monotonic() + self.silence)
+            self._bound = min(self._bound, time.monotonic() + self._read)
         return count
 
     def payload(self, count: int) -> None:
@@ -292,48 +288,48 @@ class Exchange:
     # -- both ----------------------------------------------------------------------------------------------------------
 
     def _start_watch(self) -> None:
-        if self._paced is not None:
-            self._watch = Watch(self.limits.rate, self._paced)
+        if self.bounds.window is not None:
+            self._watch = Watch(self.limits.rate, self.bounds.window)
 
     def _move(self, sock: Any, move: Callable[[Any], int], data: Any) -> int:
-        """Move bytes, and wait no longer than silence, rate and deadline allow."""
+        """Move bytes, and wait no longer than read timeout, rate and time limit allow."""
         began = time.monotonic()
-        wait, watch = self._connect if self._connecting else self.silence, self._watch
+        wait, watch = self._connect if self._connecting else self._read, self._watch
         if watch is not None and watch.window < wait:
             wait = watch.window
         if self._bound - began < wait:
             wait = self._bound - began
             if wait <= 0:
-                self._late()
+                self._expire()
         if sock.gettimeout() != wait:
             sock.settimeout(wait)
         try:
             count = move(data)
         except TimeoutError:
             if watch is not None and wait == watch.window:
-                self._crawl(watch)
+                self._stall(watch)
             if time.monotonic() >= self._bound:
-                self._late()
+                self._expire()
             raise
         if watch is not None:
             counted = count if self._wire_counts or self.phase == "send" else 0
             if watch.note(time.monotonic() - began, counted):
-                self._crawl(watch)
+                self._stall(watch)
         return count
 
-    def _crawl(self, watch: Watch) -> None:
+    def _stall(self, watch: Watch) -> None:
         self.slow = f"moved fewer than {self.limits.rate:,} bytes per second over {watch.window:g} s"
         raise TimeoutError(self.slow)
 
-    def _late(self) -> None:
+    def _expire(self) -> None:
         if self._bound < self.until:
             self.slow = "did not finish the headers of its response in time"
-        msg = "the time for it is over"
+        msg = "the time limit is reached"
         raise TimeoutError(msg)
 
 
 class _Connecting:
-    """A connection that is being made on another thread; one that comes too late is closed there."""
+    """A connection that is being made on another thread, which closes it if it is too late."""
 
     def __init__(self, exchange: Exchange, connection: HTTPConnection, connect: Callable[[], None]) -> None:
         self._exchange, self._connection, self._connect = exchange, connection, connect
@@ -343,11 +339,11 @@ class _Connecting:
         self._error: BaseException | None = None
 
     def wait(self, seconds: float) -> None:
-        """Wait for the connection; raise what connecting raised, or TimeoutError."""
+        """Wait for the connection, and raise what connecting raised, or TimeoutError."""
         exchange = self._exchange
         try:
             threading.Thread(target=self._work, name="lakefs_hl-connect", daemon=True).start()
-        except RuntimeError:  # no thread can be had, at the interpreter's exit for one: a look-up has limits of its own
+        except RuntimeError:  # no thread can be started, as at the interpreter's exit: a look-up has limits of its own
             self._connect()
             return
         try:
@@ -392,11 +388,11 @@ def _needs_no_lookup(host: str) -> bool:
 
 
 def shut(sock: Any) -> None:
-    """Shut a socket down under whoever waits on it."""
+    """Shut a socket down under the thread that waits on it."""
     plain = sock if isinstance(sock, socket.socket) else getattr(sock, "socket", None)  # below TLS within TLS
     if isinstance(plain, socket.socket):
-        with contextlib.suppress(OSError):  # closed meanwhile: what we wanted
-            # not SSLSocket.shutdown, which would turn a reader in another thread to plain text
+        with contextlib.suppress(OSError):  # closed meanwhile
+            # not SSLSocket.shutdown, which drops the TLS layer under a reading thread
             socket.socket.shutdown(plain, socket.SHUT_RDWR)
 
 
@@ -404,15 +400,15 @@ _here = threading.local()
 
 
 def current() -> Exchange | None:
-    """The exchange that this thread makes."""
+    """Return the exchange that this thread makes."""
     return getattr(_here, "exchange", None)
 
 
 def begin(exchange: Exchange) -> None:
-    """Name the exchange that this thread makes; connections ask for it."""
+    """Set the exchange that this thread makes; connections look it up."""
     _here.exchange = exchange
 
 
 def end() -> None:
-    """This thread makes none any more."""
+    """Clear the exchange of this thread."""
     _here.exchange = None

@@ -1,4 +1,4 @@
-"""Gather over worker threads, and one op that runs ahead of its reader."""
+"""A Gather over worker threads, and an op that runs ahead of its reader."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import os
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from lakefs_hl.ops.effects import Gather, Op
+from lakefs_hl.transport.deadlines import UNWINDING_SECONDS
 from lakefs_hl.transport.scope import Scope
 from lakefs_hl.transport.workers import Workers
 
 T = TypeVar("T")
 Drive: TypeAlias = Callable[[Op[Any], Scope | None], Any]
-#: How long the effects of an interrupted op may take, seconds.
-UNWINDING: Final = 5.0
 
 
 class Fan:
-    """One Gather: reads ops as slots free up, hands out results, and ends all of it on the first failure."""
+    """One Gather: reads ops as slots become free, passes on results, and ends all ops on the first failure."""
 
     def __init__(self, effect: Gather, pool: Workers, drive: Drive, width: int) -> None:
         self._effect = effect
@@ -30,7 +29,7 @@ class Fan:
         self._running: dict[int, Scope] = {}
 
     def run(self) -> list[Any] | None:
-        """Runs on the calling thread; only the ops run elsewhere."""
+        """Run on the calling thread; only the ops run on workers."""
         kept: dict[int, Any] = {}
         try:
             for index, op in enumerate(self._effect.ops):
@@ -51,7 +50,7 @@ class Fan:
             return
         try:
             self._done.put((index, self._drive(op, scope), None))
-        except BaseException as exc:  # noqa: BLE001 - handed to the thread that gathers
+        except BaseException as exc:  # noqa: BLE001 - raised by the thread that gathers
             self._done.put((index, None, exc))
         finally:
             scope.ended.set()
@@ -67,21 +66,21 @@ class Fan:
             kept[index] = result
 
     def _drain(self) -> None:
-        """Ends what runs.
+        """Cancel the running ops and wait for them.
 
-        An interrupt may strike between any two lines: this trusts what the workers noted, never what this thread did.
+        An interrupt can arrive between any two lines, so only what the workers noted counts, not what this thread did.
         """
         scopes = list(self._running.values())
         for scope in scopes:
             scope.cancel()
-        until = time.monotonic() + 2 * UNWINDING
+        until = time.monotonic() + 2 * UNWINDING_SECONDS
         for scope in scopes:
             if scope.begun:
                 scope.ended.wait(until - time.monotonic())
 
 
 class Ahead(Generic[T]):
-    """An op that runs on a worker until somebody takes or abandons it."""
+    """An op that runs on a worker until its result is taken or it is abandoned."""
 
     def __init__(self, pool: Workers, drive: Drive, op: Op[T]) -> None:
         self._pid = os.getpid()
@@ -90,11 +89,11 @@ class Ahead(Generic[T]):
 
     @property
     def here(self) -> bool:
-        """Whether its worker lives in this process; after a fork it does not."""
+        """Return whether its worker is in this process; after a fork it is not."""
         return self._pid == os.getpid()
 
     def take(self) -> T:
-        """Waits for the result."""
+        """Wait for the result, and return it."""
         try:
             result: T = self._future.result()
         except BaseException:
@@ -103,7 +102,7 @@ class Ahead(Generic[T]):
         return result
 
     def abandon(self) -> None:
-        """Ends the run and waits until its worker is back."""
+        """End the run, and wait until its worker is free."""
         if self.here and not self._future.cancel():
             self._scope.cancel()
             self._future.exception()

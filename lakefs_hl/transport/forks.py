@@ -1,6 +1,6 @@
-"""After a fork the child leaves the parent's locks, sockets and threads alone and makes its own.
+"""Fork safety: a child process leaves the parent's locks, sockets and threads alone, and makes its own.
 
-Whoever holds such things registers once; the hook runs in the child before any code of the user does.
+Objects that hold such things register once; the hook runs in the child before any code of the user.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from weakref import WeakValueDictionary
 
 
 class Forked(Protocol):
-    """Something that must be renewed in a child process."""
+    """An object that must be renewed in a child process."""
 
     def _after_fork(self) -> None:
-        """Drops what belongs to the parent, without closing or locking any of it."""
+        """Drop what belongs to the parent, without closing or locking any of it."""
 
 
 _numbers = count()
-#: By number: things that compare equal are renewed each.
+#: By number, so that objects that compare equal are all renewed.
 _watched: WeakValueDictionary[int, Forked] = WeakValueDictionary()
-#: What a child must never finalise: closing it could wait for a lock that a thread of the parent held at the fork.
+#: What a child must never finalise: closing it could wait for a lock that another thread held at the fork.
 _inherited: list[object] = []
 
 
 def watch(thing: Forked) -> None:
-    """Renews `thing` in every child process, for as long as it lives."""
+    """Renew an object in every child process, for as long as it lives."""
     _watched[next(_numbers)] = thing
 
 
 def keep(thing: object) -> None:
-    """Keeps what the parent owns from being finalised in this child."""
+    """Keep an object of the parent from being finalised in this child."""
     _inherited.append(thing)
 
 

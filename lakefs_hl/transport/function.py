@@ -16,7 +16,8 @@ import msgspec
 
 from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.wire import Phase, Request, Response, TransportError
-from lakefs_hl.transport.inproc import deliver, md5_of, whole
+from lakefs_hl.transport.body import whole
+from lakefs_hl.transport.inproc import deliver, md5_of
 from lakefs_hl.transport.scope import Scope
 
 #: What an OSError means, as from a socket: where the exchange broke, and its kind. The first match counts.

@@ -1,7 +1,7 @@
-"""What a peer may make an exchange cost: sizes, counts and a minimum rate, in one place.
+"""Limits of an exchange, against peers that are broken or hostile: sizes, counts and a minimum rate.
 
-A record, an error or a head that is larger than these is not lakeFS's; a transfer that is slower is taken for a stalled
-one. `Http(limits=...)` takes others.
+A record, an error or a head above them is not lakeFS's, and a slower transfer counts as stalled. `Http(limits=...)`
+takes others.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class Limits(NamedTuple):
-    """Bounds of one exchange.
+    """Limits of one exchange.
 
     Attributes:
         head_lines: Header lines of a response, or trailer lines behind its body.
@@ -19,7 +19,7 @@ class Limits(NamedTuple):
         chunk_line: Bytes of the line before a chunk, extensions included.
         error_body: Bytes kept of the body of an error, decoded.
         record: Bytes of any other body that is not an object's data, decoded.
-        rate: Bytes per second that a transfer must move, averaged over `window`.
+        rate: Minimum of bytes per second of a transfer, averaged over `window`.
         window: Seconds over which the rate of a transfer is averaged.
         head_seconds: Seconds to wait for the final head where the operation has no deadline.
     """

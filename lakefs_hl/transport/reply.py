@@ -1,7 +1,7 @@
-"""Responses as http.client reads them, with bounds of our own: heads, interim responses, chunks, and every wait.
+"""Responses: heads, interim responses and chunks, read within limits and time limits of our own.
 
-http.client stops at 100 header lines, takes any 1xx but 100 for the answer, and reads trailers without an end. It
-documents `response_class`; this one reads the head itself and hands bodies over without their framing.
+http.client stops at 100 header lines, takes any 1xx but 100 for the final response, and reads trailers without a limit.
+It documents `response_class`; the class here reads the head itself and passes on bodies without their framing.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _ENDS: Final = (b"\r\n", b"\n")
 
 
 class MalformedReply(http.client.HTTPException):
-    """The response breaks HTTP or is larger than any of lakeFS; the message continues "what answers at ..."."""
+    """The response breaks HTTP or is larger than any of lakeFS's; the message continues "host:port …"."""
 
 
 class _Wire(io.RawIOBase):
-    """A socket as a raw stream whose reads wait as long as the exchange allows."""
+    """A socket as a raw stream, whose reads wait as long as the exchange allows."""
 
     def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
         self._sock, self._exchange = sock, exchange
-        # http.client closes the socket under a response that ends with the connection: this keeps it open to the end
+        # http.client closes the socket under a response that ends with the connection: this keeps it open until then
         self._hold = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
@@ -48,7 +48,7 @@ class _Wire(io.RawIOBase):
 
 
 class _Source:
-    """What http.client asks for a file to read a response from."""
+    """What http.client takes for a socket, to make a file of it."""
 
     def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
         self._sock, self._exchange = sock, exchange
@@ -60,7 +60,7 @@ class _Source:
     def _tunnel(self, wire: io.BufferedReader) -> io.BufferedReader:
         """Read a proxy's response to CONNECT, of which http.client then gets the status line only.
 
-        It reads such a head itself: with bounds of its own, without an end in time, and not past an interim response.
+        It would read such a head with limits of its own, without a time limit, and not past an interim response.
         """
         with wire:
             _, status, reason, _ = _final_head(wire, self._exchange)
@@ -95,7 +95,7 @@ class _Chunks(io.RawIOBase):
     def _next(self) -> None:
         limits = self._exchange.limits
         if self._begun and self._line(3) not in _ENDS:
-            msg = "sends a chunk that is longer than it said"
+            msg = "sends a chunk that is longer than announced"
             raise MalformedReply(msg)
         self._begun = True
         line = self._line(limits.chunk_line)
@@ -105,7 +105,7 @@ class _Chunks(io.RawIOBase):
             raise MalformedReply(msg)
         self._left = int(size[0], 16)
         if not self._left:
-            read_headers(self._wire, limits, limits.head_bytes)  # trailers: nothing that we read is in one
+            read_headers(self._wire, limits, limits.head_bytes)  # trailers: none of them is used
             self._over = True
 
     def _line(self, most: int) -> bytes:
@@ -125,7 +125,7 @@ class _Chunks(io.RawIOBase):
 
 
 class Reply(http.client.HTTPResponse):
-    """A response of the exchange that this thread makes."""
+    """A response to the exchange that this thread makes."""
 
     def __init__(
         self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
@@ -137,7 +137,7 @@ class Reply(http.client.HTTPResponse):
         super().__init__(source, debuglevel, method, url)
 
     def begin(self) -> None:
-        """Read heads up to the final one."""
+        """Read the heads of interim responses and that of the final one."""
         exchange = self._exchange
         if exchange is None:
             super().begin()
@@ -152,7 +152,7 @@ class Reply(http.client.HTTPResponse):
         self._frame(wire, exchange)
 
     def _frame(self, wire: io.BufferedReader, exchange: Exchange) -> None:
-        """Find out where the body ends."""
+        """Determine where the body ends."""
         headers = self.headers
         coding = (headers.get("transfer-encoding") or "").strip().lower()
         if coding not in ("", "chunked", "identity"):
@@ -172,7 +172,7 @@ class Reply(http.client.HTTPResponse):
 
 
 def _final_head(wire: io.BufferedReader, exchange: Exchange) -> tuple[int, int, str, http.client.HTTPMessage]:
-    """Read heads up to the first that is no interim response."""
+    """Read heads up to the first that is not of an interim response."""
     for _ in range(exchange.limits.interim + 1):
         exchange.await_head()
         head = read_head(wire, exchange.limits)
@@ -183,7 +183,18 @@ def _final_head(wire: io.BufferedReader, exchange: Exchange) -> tuple[int, int, 
 
 
 def read_head(fp: io.BufferedReader, limits: Limits) -> tuple[int, int, str, http.client.HTTPMessage]:
-    """Read one head: protocol version as 10 or 11, status, reason and headers."""
+    """Read one head.
+
+    Args:
+        fp: The stream, at the start of a status line.
+        limits: Limits of lines and bytes.
+
+    Returns:
+        Protocol version (10 or 11), status, reason and headers.
+
+    Raises:
+        HTTPException: It is not a head, is incomplete, or exceeds a limit.
+    """
     line = fp.readline(limits.head_bytes + 1)
     if not line:
         msg = "the connection was closed without a response"
@@ -201,7 +212,7 @@ def read_head(fp: io.BufferedReader, limits: Limits) -> tuple[int, int, str, htt
 
 
 def read_headers(fp: io.BufferedReader, limits: Limits, room: int) -> http.client.HTTPMessage:
-    """Read header lines up to the blank one; at most `room` bytes of them. A line that is no header is skipped."""
+    """Read header lines up to the blank one, at most `room` bytes. A line that is not a header is skipped."""
     found: list[tuple[str, str]] = []
     for _ in range(limits.head_lines + 1):
         line = fp.readline(room + 1)
@@ -214,7 +225,7 @@ def read_headers(fp: io.BufferedReader, limits: Limits, room: int) -> http.clien
             msg = "the connection was closed within the headers"
             raise http.client.RemoteDisconnected(msg)
         text = line.decode("latin-1")
-        if text[0] in " \t":  # an old way to break a long line
+        if text[0] in " \t":  # obsolete line folding (RFC 9112, section 5.2)
             if found:
                 name, value = found[-1]
                 found[-1] = name, f"{value} {text.strip()}"
@@ -236,9 +247,9 @@ def _head_too_large(limits: Limits) -> MalformedReply:
 
 
 def _length(headers: http.client.HTTPMessage) -> int | None:
-    told = {one.strip() for value in headers.get_all("content-length", []) for one in value.split(",")}
-    if len(told) > 1:
-        msg = f"sends {len(told)} different lengths of one body"
+    lengths = {one.strip() for value in headers.get_all("content-length", []) for one in value.split(",")}
+    if len(lengths) > 1:
+        msg = f"sends {len(lengths)} different lengths of one body"
         raise MalformedReply(msg)
-    value = told.pop() if told else ""
+    value = lengths.pop() if lengths else ""
     return int(value) if value.isascii() and value.isdecimal() else None

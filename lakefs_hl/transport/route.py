@@ -1,26 +1,32 @@
-"""The way to a host: through which proxy, with which credentials, and whether a server may send us there at all.
+"""Routes: where a request goes, with which headers, through which proxy, and whether the address is allowed.
+
+Rules of the room: no HTTP library and no socket, so every transport uses it. A transport asks for the request's
+`target`, connects as `proxy` says, and calls the target's guard with the address of the peer before it sends anything.
 
 A pre-signed URL is named by the server, so it must not lead further into a network than the server itself is. A proxy
-looks names up itself and has rules of its own.
+looks up names itself and has rules of its own.
 """
 
 from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from lakefs_hl.spec import routes
 from lakefs_hl.spec.hosts import ascii_host, host_and_port, proxy_fault
 from lakefs_hl.spec.secret import Secret
-from lakefs_hl.spec.wire import TransportError
-from lakefs_hl.transport.exchange import Guard
+from lakefs_hl.spec.wire import Request, TransportError
 
+#: Given the peer's address before anything is sent; raises if the address is not allowed.
+Guard: TypeAlias = Callable[[str], None]
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _METADATA, _LINK_LOCAL, _LOOPBACK, _PRIVATE, _PUBLIC = 4, 3, 2, 1, 0
-#: Where clouds hand credentials to whoever asks from inside a machine.
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+#: Addresses at which clouds give credentials to any process of a machine.
 _METADATA_HOSTS: Final = frozenset(
     ipaddress.ip_address(one)
     for one in (
@@ -44,10 +50,10 @@ _ISATAP: Final = 0x5EFE
 
 
 def parse(url: str) -> SplitResult:
-    """Split a URL; its host in ASCII.
+    """Split a URL, with its host in ASCII.
 
     Raises:
-        ValueError: It is no URL, or its host cannot be encoded.
+        ValueError: It is not a URL, or its host cannot be encoded.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -59,46 +65,100 @@ def parse(url: str) -> SplitResult:
 
 
 def place(url: SplitResult) -> str:
-    """Host and port, and nothing else of a URL."""
+    """Return host and port of a URL, and nothing else of it."""
     return url.netloc.rpartition("@")[2]
 
 
 def port_of(url: SplitResult) -> int:
-    """The port that a URL names or implies."""
+    """Return the port that a URL names or implies."""
     return url.port or DEFAULT_PORTS[url.scheme]
 
 
+def without_login(proxy: str) -> tuple[str, dict[str, str]]:
+    """Split a proxy's URL: one without user name and password, and the headers that carry them."""
+    parts = parse(proxy)
+    return f"{parts.scheme}://{place(parts)}", login_header(parts)
+
+
 def login_header(proxy: SplitResult) -> dict[str, str]:
-    """The header that carries a proxy URL's user name and password, which are percent-encoded there."""
+    """Return the header with a proxy URL's user name and password, which are percent-encoded in the URL."""
     if "@" not in proxy.netloc:
         return {}
     pair = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}".encode()
     return {"proxy-authorization": Secret("Basic " + base64.b64encode(pair).decode())}
 
 
+class PresignedUrl(SplitResult):
+    """A pre-signed URL in its parts: no frame that holds it shows its signature."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<URL at {place(self)}>"
+
+
+class Target(NamedTuple):
+    """Where a request goes.
+
+    Attributes:
+        url: The server: scheme, host and port.
+        path: Path and query to ask for; hidden if they are a signature.
+        headers: All headers, but for those of the body and of a proxy.
+        guard: What to call with the address of the peer, if there is something to check or to note.
+    """
+
+    url: SplitResult
+    path: str
+    headers: dict[str, str]
+    guard: Guard | None
+
+
 class Route:
-    """Which hosts are reached how.
+    """Targets of requests, and proxies on the way to them.
 
     Args:
-        endpoint: The server's.
+        endpoint: The server's URL.
         proxies: Proxy URL by scheme of the target.
         no_proxy: Hosts, domains, addresses and networks that are reached without a proxy.
         allowed: `host` or `host:port` that pre-signed URLs may name whatever their address is.
+        user_agent: Value of the header.
     """
 
     def __init__(
-        self, endpoint: SplitResult, proxies: Mapping[str, str], no_proxy: Iterable[str], allowed: Iterable[str]
+        self,
+        endpoint: SplitResult,
+        proxies: Mapping[str, str],
+        no_proxy: Iterable[str],
+        allowed: Iterable[str],
+        user_agent: str = "lakefs-hl",
     ) -> None:
         self._endpoint = endpoint
+        self._prefix = endpoint.path.rstrip("/")
+        self._agent = user_agent
         self._proxies, self._no_proxy = dict(proxies), tuple(no_proxy)
         self._allowed = frozenset(host_and_port(entry) for entry in allowed)
         self._peer = ""  # the endpoint's address, once we were connected to it without a proxy
 
-    def proxy(self, scheme: str, host: str, port: int) -> str:
-        """The URL of the proxy to a host; "" without one.
+    def target(self, request: Request) -> Target:
+        """Return where a request goes, and its headers.
 
         Raises:
-            TransportError: There is one that cannot be used.
+            TransportError: Its pre-signed URL is not a URL, or must not be followed.
+        """
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": self._agent, **request.headers}
+        if request.url is None:
+            if request.authorization is not None:
+                headers["authorization"] = request.authorization
+            return Target(self._endpoint, self._prefix + routes.target(request), headers, self.home())
+        url = _presigned(request.url)
+        foreign = {name: value for name, value in headers.items() if not _is_ours(name.lower())}
+        return Target(url, Secret(_path(url)), foreign, self.away(url))
+
+    def proxy(self, scheme: str, host: str, port: int) -> str:
+        """Return the URL of the proxy to a host, with its login; "" without one.
+
+        Raises:
+            TransportError: The proxy that is configured cannot be used.
         """
         proxy = self._proxies.get(scheme) or self._proxies.get("all") or ""
         if not proxy or bypasses(self._no_proxy, host, port):
@@ -108,24 +168,24 @@ class Route:
             msg = f"a proxy of kind {kind}:// cannot be used: name an http:// one, or except {host} with NO_PROXY"
             raise TransportError("connect", msg, retry=False)
         if why := proxy_fault(proxy):
-            raise TransportError("connect", f"the proxy that is configured is none: {why}", retry=False, kind="proxy")
+            raise TransportError("connect", f"the configured proxy cannot be used: {why}", retry=False, kind="proxy")
         return proxy
 
     def home(self) -> Guard | None:
-        """What to do with the address of whoever answers as the endpoint."""
+        """Return what notes the endpoint's address, against which those of pre-signed URLs are measured."""
         endpoint = self._endpoint
         if self.proxy(endpoint.scheme, endpoint.hostname or "", port_of(endpoint)):
-            return None  # the address is the proxy's and says nothing of the endpoint
+            return None  # the address is the proxy's, and says nothing about the endpoint
         return self._note
 
     def _note(self, peer: str) -> None:
         self._peer = peer
 
     def away(self, url: SplitResult) -> Guard | None:
-        """What to do with the address that a pre-signed URL leads to.
+        """Return what checks the address that a pre-signed URL leads to.
 
         Raises:
-            TransportError: It may not be followed at all.
+            TransportError: The URL must not be followed, whatever its address is.
         """
         host = url.hostname or ""
         if url.scheme not in DEFAULT_PORTS or not host:
@@ -150,19 +210,39 @@ class Route:
         return check
 
 
+def _presigned(url: str) -> SplitResult:
+    try:
+        parts = parse(url)
+        parts.port  # noqa: B018 - raises if it is not a number
+    except ValueError:
+        msg = "the server gave a pre-signed URL that is not a URL"
+        raise TransportError("connect", msg, retry=False, kind="protocol") from None
+    return PresignedUrl(*parts)
+
+
+def _path(url: SplitResult) -> str:
+    path = url.path or "/"
+    return f"{path}?{url.query}" if url.query else path
+
+
+def _is_ours(header: str) -> bool:
+    """Return whether a header is for the endpoint only."""
+    return header in _CREDENTIALS or header.startswith("x-lakefs-")
+
+
 def _refused(url: SplitResult, why: str) -> TransportError:
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     msg = (
-        f"the server sends us to {place(url)}, which {why}: refused; "
+        f"refused to follow a pre-signed URL to {place(url)}, which {why}; "
         f'Client(allowed_storage_hosts=["{host}:{port_of(url)}"]) allows it'
     )
     return TransportError("connect", msg, retry=False)
 
 
 def depth(peer: str) -> int:
-    """How far inside a network an address lies: a server may send us outwards or stay level, never further in.
+    """Return how far inside a network an address lies: a server may send us outwards or stay level, never further in.
 
-    An IPv6 address that carries an IPv4 address is judged by the latter: whoever translates it delivers there.
+    An IPv6 address that carries an IPv4 address counts as the latter: a translator delivers there.
     """
     try:
         address = ipaddress.ip_address(peer.partition("%")[0])
@@ -184,9 +264,9 @@ def _depth(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
 
 
 def _carried(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
-    """The IPv4 addresses within an IPv6 address."""
+    """Iterate over the IPv4 addresses within an IPv6 address."""
     bits = int(address)
-    if bits < 1 << 16:  # ::1 and :: are no IPv4 addresses
+    if bits < 1 << 16:  # ::1 and :: are not IPv4 addresses
         return
     if any(address in network for network in _TAILS) or (bits >> 32) & 0xFDFFFFFF == _ISATAP:
         yield ipaddress.IPv4Address(bits & 0xFFFFFFFF)
@@ -201,7 +281,7 @@ def _carried(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
 
 
 def bypasses(no_proxy: Iterable[str], host: str, port: int) -> bool:
-    """Whether a host is reached without a proxy: by name, domain, address or network, as curl and Go read the list."""
+    """Return whether a host is reached without a proxy: by name, domain, address or network, as in curl and Go."""
     host = host.lower().rstrip(".")
     try:
         address = ipaddress.ip_address(host)
@@ -227,6 +307,6 @@ def bypasses(no_proxy: Iterable[str], host: str, port: int) -> bool:
 def _matches(name: str, host: str) -> bool:
     try:
         name = ascii_host(name)
-    except ValueError:  # no name of any host
+    except ValueError:  # not the name of any host
         return False
     return bool(name) and (host == name or host.endswith(f".{name}"))

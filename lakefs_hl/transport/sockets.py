@@ -1,7 +1,7 @@
-"""urllib3's connections, watched: each tells the exchange of its thread what it does and asks how long it may wait.
+"""urllib3's connections: each reports to the exchange of its thread, which limits every wait.
 
-Everything hooks into what urllib3 and http.client document: `ConnectionCls`, `response_class` and the methods that they
-call. No private attribute is touched.
+Rules of the room: hooks are those that urllib3 and http.client document, `ConnectionCls`, `response_class` and the
+methods that they call. No private attribute is touched.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from lakefs_hl.spec.secret import reveal
 from lakefs_hl.transport.exchange import Exchange, current, shut
 from lakefs_hl.transport.reply import Reply
 
-#: A kept-alive socket that was idle longer is not used for what must not be repeated: the server may be closing it.
-IDLE: Final = 2.0
+#: A kept-alive socket that was idle longer is not used for a request that is unsafe to repeat: it may be closing.
+IDLE_SECONDS: Final = 2.0
 
 
 class _Discreet(logging.Filter):
-    """Keeps pre-signed URLs of our own exchanges out of urllib3's debug log; leaves everybody else's lines alone."""
+    """Keeps pre-signed URLs of our own exchanges out of urllib3's debug log; lines of others stay as they are."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         exchange = current()
@@ -43,7 +43,7 @@ logging.getLogger("urllib3.connectionpool").addFilter(_Discreet())
 
 
 class Plain(HTTPConnection):
-    """A connection to an http:// endpoint; tells the exchange of its thread what it does."""
+    """A connection to an http:// endpoint; reports what it does to the exchange of its thread."""
 
     response_class = Reply
     _sock: socket.socket | None = None
@@ -57,7 +57,7 @@ class Plain(HTTPConnection):
 
     @property
     def sock(self) -> Any:
-        """The socket; while connecting, first the plain one and then the TLS layer on it."""
+        """Return the socket; while connecting, first the plain one and then the TLS layer on it."""
         return self._sock
 
     @sock.setter
@@ -69,13 +69,13 @@ class Plain(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """False makes the pool connect anew: after a shutdown, and when it was idle too long for a careful exchange."""
+        """Return False to make the pool reconnect: after a shutdown, or when idle too long for a careful exchange."""
         exchange = current()
-        idle = exchange is not None and exchange.careful and time.monotonic() - self._used > IDLE
+        idle = exchange is not None and exchange.careful and time.monotonic() - self._used > IDLE_SECONDS
         return not self._spoiled and not idle and super().is_connected
 
     def connect(self) -> None:
-        """Connects; the exchange looks at the peer before anything is said."""
+        """Connect; the exchange checks the peer's address before anything is sent."""
         exchange = current()
         self._spoiled = False
         if exchange is None:
@@ -86,12 +86,12 @@ class Plain(HTTPConnection):
     def set_tunnel(
         self, host: str, port: int | None = None, headers: Mapping[str, str] | None = None, scheme: str = "http"
     ) -> None:
-        """Names the server behind the proxy; http.client formats these headers, and a `Secret` would hide itself."""
+        """Set the server behind the proxy. http.client formats these headers, in which a `Secret` would hide itself."""
         plain = None if headers is None else {name: reveal(value) for name, value in headers.items()}
         super().set_tunnel(host, port, plain, scheme)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Sends the request; from here on the exchange's scope can shut the connection down."""
+        """Send the request; from here on the exchange's scope can shut the connection down."""
         exchange = current()
         if exchange is not None:
             self._own(exchange)
@@ -100,14 +100,14 @@ class Plain(HTTPConnection):
             exchange.request_sent(self)
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        """Sends the headers."""
+        """Send the headers."""
         super().endheaders(*args, **kwargs)
         exchange = current()
         if exchange is not None:
             exchange.headers_sent()
 
     def send(self, data: Any) -> None:
-        """Sends a piece."""
+        """Send a piece of the request."""
         exchange = current()
         if exchange is None:
             super().send(data)
@@ -115,7 +115,7 @@ class Plain(HTTPConnection):
             exchange.send(self, data, super().send)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3 narrows it the same way
-        """Waits for the head of the response."""
+        """Wait for the head of the response."""
         response = super().getresponse()
         exchange = current()
         if exchange is not None:
@@ -132,7 +132,7 @@ class Plain(HTTPConnection):
             exchange.scope.attach(partial(self._shut, exchange))
 
     def _shut(self, exchange: Exchange) -> None:
-        """Ends the exchange under way; one that has the connection since is left alone."""
+        """End the exchange under way, unless another one has the connection by now."""
         with self._owning:
             sock = self.sock
             if self._owner is not exchange or sock is None:
@@ -145,7 +145,7 @@ class Secure(Plain, HTTPSConnection):
     """A connection to an https:// endpoint."""
 
     def connect(self) -> None:
-        """Connects; whoever turned verification off was warned by name, once, and not again by urllib3."""
+        """Connect without urllib3's warning: our own has named the setting that turned verification off."""
         super().connect()
         if resolve_cert_reqs(self.cert_reqs) == ssl.CERT_NONE:
             self.is_verified = True
@@ -156,7 +156,7 @@ class PlainPool(HTTPConnectionPool):
 
     Attributes:
         slots: One per connection that may be in use. Not the pool's own `block=True`: urllib3 empties its pools at the
-            interpreter's exit, before older `atexit` handlers run, and a call from one would wait for ever.
+            interpreter's exit, before older `atexit` handlers run, and a call from one of these would hang.
     """
 
     ConnectionCls = Plain

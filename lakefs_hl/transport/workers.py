@@ -1,7 +1,7 @@
-"""Threads of a driver, made on demand; where none can be had, the work is done on the calling thread.
+"""Threads of a driver, started on demand; where none can be started, the calling thread does the work.
 
-At the interpreter's exit `concurrent.futures` takes no work any more, although `atexit` handlers run after that: calls
-from them are slower, not lost.
+At the interpreter's exit `concurrent.futures` accepts no work any more, although `atexit` handlers run after that.
+Calls from them are slower, not lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
-#: What is said at the interpreter's exit: by a pool, and by the module of pools if nobody has loaded it before.
+#: Messages at the interpreter's exit: of a pool, and of the module of pools if it was not loaded before.
 _NO_THREADS: Final = ("cannot schedule new futures", "can't register atexit")
 
 
@@ -28,7 +28,7 @@ class Workers:
     """A pool of at most `width` threads.
 
     Args:
-        width: Threads at most.
+        width: Maximum number of threads.
         name: Prefix of their names.
     """
 
@@ -38,27 +38,27 @@ class Workers:
         self._pool: ThreadPoolExecutor | None = None
 
     def submit(self, work: Callable[..., T], *args: Any) -> Future[T]:
-        """Start work on a thread; a pool that was closed meanwhile is made anew."""
+        """Start work on a thread, in a new pool if the last one was closed meanwhile."""
         for _ in range(2):
             pool = None
             try:
                 pool = self._open()
                 return pool.submit(work, *args)
             except RuntimeError as exc:
-                if not str(exc).startswith(_NO_THREADS):  # queued all the same: it must not be done twice
+                if not str(exc).startswith(_NO_THREADS):  # it was queued nevertheless, and must not be done twice
                     raise
                 self._drop(pool)
         return _done(work, *args)
 
     def close(self) -> None:
-        """End idle threads; they come back when used again."""
+        """End idle threads; a later `submit` starts new ones."""
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False)
 
     def after_fork(self) -> None:
-        """Start anew in a child process: the threads are the parent's."""
+        """Forget the threads in a child process: they are the parent's."""
         if self._pool is not None:
             forks.keep(self._pool)
         self._lock = threading.Lock()
@@ -67,7 +67,7 @@ class Workers:
     def _open(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._pool is None:
-                from concurrent.futures import ThreadPoolExecutor  # whose module cannot be loaded at the exit
+                from concurrent.futures import ThreadPoolExecutor  # its module cannot be loaded at the exit
 
                 self._pool = ThreadPoolExecutor(self._width, self._name)
             return self._pool
@@ -79,8 +79,8 @@ class Workers:
 
 
 def start(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-    """Start work on a thread of the running loop, as `asyncio.to_thread` does; return what tells of its end."""
-    import asyncio  # of no use to blocking clients, which load this module too
+    """Start work on a thread of the running loop, as `asyncio.to_thread` does, and return its future."""
+    import asyncio  # blocking clients load this module too, and need no asyncio
 
     call = partial(contextvars.copy_context().run, work, *args)
     try:
@@ -92,11 +92,11 @@ def start(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
 
 
 def _done(work: Callable[..., T], *args: Any) -> Future[T]:
-    """Do the work here and now."""
+    """Do the work on the calling thread."""
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()
     try:
         future.set_result(work(*args))
-    except BaseException as exc:  # noqa: BLE001 - raised by whoever asks for the result
+    except BaseException as exc:  # noqa: BLE001 - raised by the result
         future.set_exception(exc)
     return future

@@ -33,26 +33,23 @@ def test_time_limits_reach_the_policy() -> None:
     [(KeyPair("k", "s"), "Basic azpz"), (Token("t"), "Bearer t"), (Anonymous(), None)],
 )
 def test_each_kind_of_credentials_has_its_authorization(credentials: Credentials, header: str | None) -> None:
-    session, role = session_of(settings(credentials), Policy())
-    found = session.authority.current[1]
+    session = session_of(settings(credentials), Policy())
+    found = session.authenticator.current[1]
     assert (reveal(found) if found else found) == header
-    assert role is None
-    assert not session.authority.renewable
+    assert not session.authenticator.renewable
 
 
 def test_an_aws_role_logs_in_first() -> None:
-    session, role = session_of(settings(AwsRole()), Policy())
-    assert role is not None
-    assert session.authority.renewable
+    assert session_of(settings(AwsRole()), Policy()).authenticator.renewable
     with pytest.raises(InvalidConfigError, match="TLS only"):
         session_of(settings(AwsRole(), "http://lakefs.example"), Policy())
 
 
 def test_only_a_server_has_a_name_in_messages() -> None:
-    assert session_of(settings(Token("t")), Policy())[0].endpoint == "https://lakefs.example"
-    assert session_of(resolve(ClientOptions(host="mem://x"), {}), Policy())[0].endpoint == ""
+    assert session_of(settings(Token("t")), Policy()).endpoint == "https://lakefs.example"
+    assert session_of(resolve(ClientOptions(host="mem://x"), {}), Policy()).endpoint == ""
 
 
 def test_keys_differ() -> None:
     assert new_key() != new_key()
-    assert session_of(settings(Token("t")), Policy())[0].new_key is new_key
+    assert session_of(settings(Token("t")), Policy()).new_key is new_key

@@ -9,7 +9,8 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl.spec.wire import Request, Response
-from lakefs_hl.transport.blocking import Blocking, Transport
+from lakefs_hl.transport.base import Transport
+from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.scope import Scope
 from tests.lakes import client as client
 from tests.lakes import clients as clients

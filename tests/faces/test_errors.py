@@ -226,7 +226,7 @@ def test_both_spellings_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     seed = lakefs_hl.Client()
     monkeypatch.setenv("LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "AKIAREAL")
     monkeypatch.setenv("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "real-secret")
-    assert seed._session.authority.current != lakefs_hl.Client()._session.authority.current
+    assert seed._session.authenticator.current != lakefs_hl.Client()._session.authenticator.current
 
 
 def test_half_a_pair_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

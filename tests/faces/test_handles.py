@@ -322,7 +322,7 @@ def test_every_handle_takes_options(module: Any) -> None:
         assert repr(changed) == repr(handle) or "Server" in repr(handle)
         policy = asked(changed)._session.policy
         assert (policy.timeout, policy.connect, policy.deadline, policy.attempts) == (3, 2, 9, 8)
-        assert asked(changed)._session.authority is client._session.authority
+        assert asked(changed)._session.authenticator is client._session.authenticator
         assert asked(handle) is client  # unchanged
 
 

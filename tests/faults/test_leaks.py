@@ -33,7 +33,7 @@ from lakefs_hl import exceptions
 from lakefs_hl.aio.default import of
 from lakefs_hl.config import chain as sources
 from lakefs_hl.config import settings
-from lakefs_hl.transport import body, http
+from lakefs_hl.transport import http
 from tests.transport.peers import Asked, Peer, answer, answering, peer
 from tests.worlds import Settler, World, plainly
 
@@ -315,7 +315,7 @@ def test_no_frame_of_ours_keeps_a_secret_when_something_strikes_in_the_midst_of_
 def test_no_frame_of_ours_keeps_a_signature_when_something_strikes_in_the_midst_of_an_exchange(
     error: BaseException, colour: Callable[[lakefs_hl.Client], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receive: Callable[..., Any] = body.receive
+    receive: Callable[..., Any] = http.receive
 
     def strike(request: Any, *args: Any) -> Any:
         if request.url is None:

@@ -1,7 +1,7 @@
 """A driver that plays a script: the requests that an op must send, in order, each with its prepared response.
 
-It has no clock and draws no jitter: a wait takes as long as it may. A mutation that is sent twice must have the same
-bytes.
+The clock stands still unless a test moves `Play.now`, and no jitter is drawn: a wait takes as long as it may. A
+mutation that is sent twice must have the same bytes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import pytest
 
-from lakefs_hl.ops.auth import Authority, basic
-from lakefs_hl.ops.effects import Effect, Gather, Once, Op, Send, Sleep
+from lakefs_hl.ops.auth import Authenticator, basic
+from lakefs_hl.ops.effects import Call, Effect, Gather, Now, Once, Op, Send, Sleep
 from lakefs_hl.ops.retry import Policy, Session
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response, TransportError
@@ -95,9 +95,9 @@ def page(*results: Any, kind: Any = None, after: str = "") -> Response:
     return ok({"pagination": pagination, "results": list(results)})
 
 
-def session(authority: Authority | None = None, *, exactly_once: bool | None = None, **policy: Any) -> Session:
+def session(authenticator: Authenticator | None = None, *, exactly_once: bool | None = None, **policy: Any) -> Session:
     """Return a session with a server. `exactly_once` is what it knows already; None is unknown."""
-    made = Session(authority or basic("AKEY", "s3cr3t"), Policy(**policy), endpoint="http://lake:8000", new_key=key)
+    made = Session(authenticator or basic("AKEY", "s3cr3t"), Policy(**policy), endpoint="http://lake:8000", new_key=key)
     made.exactly_once = made.keys_arrive = exactly_once
     return made
 
@@ -118,6 +118,8 @@ class Play:
         self.steps = list(steps)
         self.sent: list[Request] = []
         self.slept: list[tuple[float, float]] = []
+        self.now = NOW
+        self.effects: list[str] = []  # the effects that only a login needs: "now" and "call"
 
     def run(self, op: Op[T]) -> T:
         """Run the op to its end. Every step must be used."""
@@ -170,6 +172,12 @@ class Play:
                 return max(effect.upto, effect.atleast)
             case Once():
                 return self._drive(effect.op)
+            case Now():
+                self.effects.append("now")
+                return self.now
+            case Call():
+                self.effects.append("call")
+                return effect.function()
             case Gather():
                 return [self._drive(op) for op in effect.ops]
 

@@ -1,4 +1,4 @@
-"""Servers that misbehave on purpose: each connection is handed to a function, on a thread of its own."""
+"""Servers that misbehave on purpose: a function handles each connection, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Peer:
         while True:
             try:
                 conn, _ = self._listener.accept()
-            except OSError:  # closed: the test is over
+            except OSError:  # closed: the test has ended
                 return
             self.connections += 1
             self._open.append(conn)
@@ -57,7 +57,7 @@ class Peer:
             thread.start()
 
     def _serve(self, conn: socket.socket, number: int) -> None:
-        with contextlib.suppress(OSError):  # the client hung up, or the test is over
+        with contextlib.suppress(OSError):  # the client hung up, or the test has ended
             if self._tls is not None:
                 conn = self._tls.wrap_socket(conn, server_side=True)
                 self._open.append(conn)
@@ -96,8 +96,8 @@ class Peer:
 
 def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
     """An answer with its Content-Length, unless that is given."""
-    told = {"content-length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    fields = {"content-length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode() + body
 
 

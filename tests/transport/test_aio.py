@@ -1,4 +1,4 @@
-"""The same effects on an event loop: shared runs, fan-out, pages, and cancellation anywhere."""
+"""The driver on an event loop: cancellation anywhere, what runs on the loop, several loops, and pages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import pytest
 
-from lakefs_hl.ops.effects import Op, gather, gather_each, once, send, sleep
+from lakefs_hl.ops.effects import Op, gather, once, send, sleep
 from lakefs_hl.ops.paging import NextPage, Page
-from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.limits import MAX_PAGE
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport import aio
@@ -101,7 +101,7 @@ def test_b6_69_a_cancelled_read_never_touches_its_sink_again() -> None:
     assert not any(buffer)
 
 
-def test_tidying_up_is_shielded_even_from_a_second_cancellation() -> None:
+def test_unwinding_is_shielded_from_a_second_cancellation() -> None:
     done, inside = list[tuple[str, bool]](), threading.Event()
 
     def slow(request: Request, scope: Scope | None, within: float | None) -> Response:
@@ -197,7 +197,7 @@ def test_a_cancelled_write_says_that_it_may_have_been_applied() -> None:
         "uncommitted",
     ],
 )  # fmt: skip
-def test_what_is_short_runs_on_the_loop(request_: Request, fan_out: int, here: bool) -> None:
+def test_look_ups_without_much_data_run_on_the_loop(request_: Request, fan_out: int, here: bool) -> None:
     threads = list[int]()
 
     def note(request: Request, scope: Scope | None, within: float | None) -> Response:
@@ -208,7 +208,7 @@ def test_what_is_short_runs_on_the_loop(request_: Request, fan_out: int, here: b
     assert (threads == [threading.get_ident()]) is here
 
 
-def test_every_operation_that_the_loop_answers_is_a_safe_one() -> None:
+def test_only_safe_operations_run_on_the_loop() -> None:
     assert {endpoints.ENDPOINTS[name].retry for name in aio.LOOKUPS} == {"A"}
 
 
@@ -221,11 +221,11 @@ async def looked_up(driver: Aio, amount: int) -> int:
 
 
 @pytest.mark.parametrize("reads", [rows_read, looked_up])
-def test_what_never_waits_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch, reads: Any) -> None:
+def test_a_task_that_never_waits_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch, reads: Any) -> None:
     now = itertools.count()  # each look at the clock is one slice later
 
     def tick() -> float:
-        return next(now) * 2 * aio.SLICE
+        return next(now) * 2 * aio.SLICE_SECONDS
 
     monkeypatch.setattr(time, "monotonic", tick)
     turns = 0
@@ -292,13 +292,13 @@ def test_a_slice_begins_when_the_loop_has_turned(monkeypatch: pytest.MonkeyPatch
         driver = Aio(Fake(fan_out=1))
         for _ in range(20):
             await driver.run(send(STAT))
-            await sleep_(2 * aio.SLICE)
+            await sleep_(2 * aio.SLICE_SECONDS)
 
     run(main())
     assert sleeps == []
 
 
-def test_b6_68_one_driver_serves_many_loops_one_after_the_other_and_side_by_side() -> None:
+def test_b6_68_one_driver_serves_many_loops_in_turn_and_concurrently() -> None:
     driver, runs, out = Aio(Fake()), list[int](), list[int]()
 
     def shared() -> Op[int]:
@@ -334,25 +334,7 @@ def test_b6_68_a_client_of_one_loop_keeps_its_sockets_in_the_next() -> None:
 # ------------------------------------------------------------------------------------------------- Once, Gather, pages
 
 
-def test_once_is_shared_and_its_error_is_copied() -> None:
-    runs = list[int]()
-
-    def shared() -> Op[int]:
-        runs.append(1)
-        yield from sleep(0.0, 0.01)
-        raise errors.NotAuthorizedException("no")
-
-    async def main() -> list[Any]:
-        driver = Aio(Fake())
-        return await asyncio.gather(*(driver.run(once("key", shared())) for _ in range(20)), return_exceptions=True)
-
-    outcomes = run(main())
-    assert [type(one) for one in outcomes] == [errors.NotAuthorizedException] * 20
-    assert len({id(one) for one in outcomes}) == 20
-    assert len(runs) == 1
-
-
-def test_once_after_a_cancelled_leader_is_run_by_the_next() -> None:
+def test_the_next_waiter_runs_its_own_op_after_a_cancelled_leader() -> None:
     runs = list[int]()
 
     def shared() -> Op[int]:
@@ -370,48 +352,6 @@ def test_once_after_a_cancelled_leader_is_run_by_the_next() -> None:
     first, *rest = run(main())
     assert isinstance(first, asyncio.CancelledError)
     assert (rest, len(runs)) == ([42] * 4, 2)
-
-
-def test_gather_is_lazy_bounded_and_ended_by_the_first_failure() -> None:
-    made, begun, ended = 0, set[int](), set[int]()
-
-    class EnoughError(Exception):
-        pass
-
-    def one(index: int) -> Op[int]:
-        begun.add(index)
-        try:
-            yield from send(DELETE)
-            yield from sleep(0.0, 0.0005)
-        finally:
-            ended.add(index)
-        return index
-
-    def stream() -> Iterator[Op[int]]:
-        nonlocal made
-        for index in itertools.count():
-            made += 1
-            yield one(index)
-
-    got = list[int]()
-
-    def each(index: int, result: int) -> None:
-        got.append(result)
-        if len(got) == 50:
-            raise EnoughError
-
-    with pytest.raises(EnoughError):
-        run(Aio(Fake()).run(gather_each(stream(), 4, each)))
-    assert made <= 56
-    assert begun == ended
-
-
-def test_gather_nests_and_keeps_the_order() -> None:
-    def middle(index: int) -> Op[list[int]]:
-        return (yield from gather((leaf(index * 10 + one) for one in range(5)), 5))
-
-    found = run(Aio(Fake()).run(gather((middle(index) for index in range(20)), 8)))
-    assert found == [[index * 10 + one for one in range(5)] for index in range(20)]
 
 
 def test_a_cancelled_gather_leaves_no_task() -> None:
@@ -458,7 +398,7 @@ def numbers(busy: list[int], hang_from: int | None = None, *, size: int = 10_000
 
 @pytest.mark.parametrize("fan_out", [1, 8])
 @pytest.mark.parametrize("amount", [0, 1, 1000, 1001, 2500, None])
-def test_pages_honour_the_amount_and_wrap(amount: int | None, fan_out: int) -> None:
+def test_pages_return_exactly_the_amount_and_wrap_each_row(amount: int | None, fan_out: int) -> None:
     async def main() -> list[str]:
         rows = Aio(Fake(fan_out=fan_out)).pages(numbers([]), "", amount, lambda row: row.path)
         return [row async for row in rows]
@@ -488,7 +428,7 @@ def test_abandoned_pages_leave_no_exchange(how: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_b6_64_fork() -> None:
+def test_b6_64_a_child_process_has_workers_of_its_own() -> None:
     driver = Aio(Fake())
     assert run(driver.run(send(DELETE))).status == 204
     child = os.fork()

@@ -1,4 +1,4 @@
-"""Ops on the calling thread: effects, shared runs, fan-out, pages; and interrupts at any moment."""
+"""The blocking driver: shared runs, interrupts at any moment, pages, threads and forks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import pytest
 
-from lakefs_hl.ops.effects import Cancelled, Op, gather, gather_each, once, send, sleep
+from lakefs_hl.ops.effects import Op, gather, gather_each, once, send, sleep
 from lakefs_hl.ops.paging import NextPage, Page
 from lakefs_hl.spec import errors, models
-from lakefs_hl.spec.wire import Request, Response, TransportError
-from lakefs_hl.transport.blocking import Blocking, fresh, quiet
+from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.scope import Scope
 from tests.transport.fakes import DELETE, STAT, Fake
@@ -69,133 +69,7 @@ def leaf(value: int, upto: float = 0.001) -> Op[int]:
 # ---------------------------------------------------------------------------------------------------------- one op
 
 
-def test_effects_are_answered() -> None:
-    def op() -> Op[tuple[int, float]]:
-        response = yield from send(STAT)
-        slept = yield from sleep(0.0, 0.001)
-        return response.status, slept
-
-    status, slept = Blocking(Fake()).run(op())
-    assert (status, slept) == (204, 0.001)
-
-
-def test_a_transport_error_is_thrown_into_the_op() -> None:
-    def fail(request: Request, scope: Scope | None, within: float | None) -> Response:
-        raise TransportError("wait", "gone")
-
-    def op() -> Op[str]:
-        try:
-            yield from send(STAT)
-        except TransportError as exc:
-            return f"saw {exc}"
-        return "saw nothing"
-
-    assert Blocking(Fake(fail)).run(op()) == "saw gone"
-
-
-def test_dice_stay_below_and_the_least_is_kept() -> None:
-    driver = Blocking(Fake())
-    for _ in range(20):
-        assert 0.0 <= driver.run(sleep(0.002)) <= 0.002
-        assert 0.001 <= driver.run(sleep(0.002, 0.001)) <= 0.002
-
-
 # ------------------------------------------------------------------------------------------------------------ Gather
-
-
-@pytest.mark.parametrize("fan_out", [1, 8], ids=["in process", "threads"])
-def test_gather_reads_its_ops_as_slots_free_up(fan_out: int) -> None:
-    lock, live, peak, made = threading.Lock(), 0, 0, 0
-
-    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
-        nonlocal live, peak
-        with lock:
-            live += 1
-            peak = max(peak, live)
-        time.sleep(0.001)
-        with lock:
-            live -= 1
-        return Response(204)
-
-    class EnoughError(Exception):
-        pass
-
-    def one(index: int) -> Op[int]:
-        yield from send(DELETE)
-        return index
-
-    def stream() -> Iterator[Op[int]]:  # endless: a million items need no million objects
-        nonlocal made
-        for index in itertools.count():
-            made += 1
-            yield one(index)
-
-    got = list[int]()
-
-    def each(index: int, result: int) -> None:
-        got.append(result)
-        if len(got) == 50:
-            raise EnoughError
-
-    with pytest.raises(EnoughError):
-        Blocking(Fake(answer, fan_out)).run(gather_each(stream(), 4, each))
-    assert peak <= 4
-    assert made <= 56
-    assert live == 0
-
-
-def test_gather_nests_and_keeps_the_order() -> None:
-    def middle(index: int) -> Op[list[int]]:
-        return (yield from gather((leaf(index * 10 + one) for one in range(5)), 5))
-
-    found = Blocking(Fake()).run(gather((middle(index) for index in range(20)), 8))
-    assert found == [[index * 10 + one for one in range(5)] for index in range(20)]
-
-
-def test_b5_62_the_first_failure_ends_all_and_is_raised() -> None:
-    ended = list[str]()
-
-    def fails() -> Op[None]:
-        yield from sleep(0.0, 0.01)
-        raise KeyError("mine")
-
-    def waits() -> Op[None]:
-        try:
-            yield from sleep(0.0, NEVER)
-        except BaseException as exc:
-            ended.append(type(exc).__name__)
-            raise
-
-    with pytest.raises(KeyError, match="mine"):
-        Blocking(Fake()).run(gather([waits(), waits(), fails(), waits()], 8))
-    assert ended == ["Cancelled"] * 3
-
-
-def test_a_users_iterable_may_raise() -> None:
-    begun, ended = set[int](), set[int]()
-
-    def counted(index: int) -> Op[None]:
-        begun.add(index)
-        try:
-            yield from sleep(0.0, 0.001)
-        finally:
-            ended.add(index)
-
-    def stream() -> Iterator[Op[None]]:
-        for index in range(5):
-            yield counted(index)
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        Blocking(Fake()).run(gather(stream(), 2))
-    assert ended == begun >= {0, 1, 2}  # what was begun is over
-
-
-def test_results_are_handed_out_on_the_calling_thread() -> None:
-    threads = set[int]()
-    op = gather_each((leaf(index) for index in range(20)), 4, lambda index, result: threads.add(threading.get_ident()))
-    Blocking(Fake()).run(op)
-    assert threads == {threading.get_ident()}
 
 
 # -------------------------------------------------------------------------------------------------------------- Once
@@ -228,31 +102,16 @@ def in_threads(count: int, ask: Callable[[], Any]) -> list[Any]:
     return outcomes
 
 
-def test_once_is_shared_by_all_who_ask_meanwhile() -> None:
+def test_one_run_is_shared_by_all_who_ask_meanwhile() -> None:
     driver, runs = Blocking(Fake()), list[int]()
     assert in_threads(20, lambda: driver.run(once("key", shared(runs)))) == [42] * 20
     assert len(runs) == 1
     assert driver._runs == {}
     driver.run(once("key", shared(runs)))
-    assert len(runs) == 2  # over is over: nothing is cached
+    assert len(runs) == 2  # nothing is cached
 
 
-def test_once_gives_each_waiter_a_copy_of_the_error() -> None:
-    driver, runs = Blocking(Fake()), list[int]()
-    error = errors.NotAuthorizedException("no")
-    error.status = 401
-    outcomes = in_threads(8, lambda: driver.run(once("key", shared(runs, error))))
-    assert [(type(one), str(one), one.status) for one in outcomes] == [(errors.NotAuthorizedException, "no", 401)] * 8
-    assert len({id(one) for one in outcomes}) == 8
-    assert len(runs) == 1
-
-
-def test_an_error_that_does_not_copy_is_shared_as_it_is() -> None:
-    error = TransportError("wait", "gone", seconds=1.0)
-    assert str(fresh(error)) == "gone"
-
-
-def test_once_refuses_to_wait_for_itself() -> None:
+def test_an_op_under_once_may_not_ask_for_its_own_key() -> None:
     def again() -> Op[None]:
         yield from once("key", again())
 
@@ -260,7 +119,7 @@ def test_once_refuses_to_wait_for_itself() -> None:
         Blocking(Fake()).run(again())
 
 
-def test_once_after_an_interrupted_leader_is_run_by_the_next() -> None:
+def test_the_next_waiter_runs_its_own_op_after_an_interrupted_leader() -> None:
     driver, runs, out = Blocking(Fake()), list[int](), list[int]()
 
     def slow() -> Op[int]:
@@ -285,7 +144,7 @@ def test_once_after_an_interrupted_leader_is_run_by_the_next() -> None:
 # -------------------------------------------------------------------------------------------------------- interrupts
 
 
-def test_an_interrupt_is_thrown_into_the_op_whose_tidying_up_is_done() -> None:
+def test_an_interrupted_op_unwinds_and_its_effects_are_performed() -> None:
     seen = list[object]()
 
     def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
@@ -325,7 +184,7 @@ def test_an_op_cannot_hide_an_interrupt(ending: str) -> None:
         Blocking(Fake(answer)).run(op())
 
 
-def test_a_second_interrupt_ends_the_tidying_up() -> None:
+def test_a_second_interrupt_ends_the_unwinding() -> None:
     sent = list[str]()
 
     def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
@@ -405,7 +264,7 @@ def test_200_interrupts_at_random_moments(rng: random.Random) -> None:
             timer.start()
             driver.run(gather_each((one(index) for index in itertools.count()), 8, lambda index, result: None))
         timer.join()
-        until(lambda: not live)  # no op alive once the call is over
+        until(lambda: not live)  # no op is alive after the call
     assert driver.run(gather((leaf(index) for index in range(8)), 8)) == list(range(8))
 
 
@@ -432,13 +291,6 @@ def numbers(busy: list[int], hang_from: int | None = None, *, size: int = 10_000
         )
 
     return next_page
-
-
-@pytest.mark.parametrize("fan_out", [1, 8])
-@pytest.mark.parametrize("amount", [0, 1, 100, 999, 1000, 1001, 2500, 10_000, 20_000, None])
-def test_pages_honour_the_amount_exactly(amount: int | None, fan_out: int) -> None:
-    rows = list(Blocking(Fake(fan_out=fan_out)).pages(numbers([]), "", amount))
-    assert [row.path for row in rows] == [str(one) for one in range(min(10_000, 10_000 if amount is None else amount))]
 
 
 @pytest.mark.parametrize("how", ["close", "collect"])
@@ -472,19 +324,6 @@ def test_an_error_of_a_page_shows_two_frames() -> None:
     assert len(caught.traceback) == 2  # the user's, and the listing's
 
 
-def test_a_cause_is_quiet() -> None:
-    try:
-        try:
-            raise ValueError("deep")
-        except ValueError as exc:
-            raise KeyError("shallow") from exc
-    except KeyError as exc:
-        cause = quiet(exc)
-    assert cause is not None
-    assert (cause.__traceback__, cause.__cause__, cause.__suppress_context__) == (None, None, True)
-    assert quiet(None) is None
-
-
 # ----------------------------------------------------------------------------------------------- close, fork, threads
 
 
@@ -492,7 +331,7 @@ def workers() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("lakefs_hl")}
 
 
-def test_close_ends_the_workers_and_is_not_the_end() -> None:
+def test_a_driver_can_be_used_after_close() -> None:
     others = workers()  # of a client that other tests share
     transport = Fake()
     driver = Blocking(transport)
@@ -551,16 +390,3 @@ def test_b6_64_a_listing_goes_on_in_both_processes() -> None:
     list(itertools.islice(rows, 2500))
     forked(lambda: [row.path for row in rows] == [str(one) for one in range(2500, 5000)])
     assert [row.path for row in rows] == [str(one) for one in range(2500, 5000)]
-
-
-def test_a_scope_that_is_over_calls_nothing() -> None:
-    scope, called = Scope(), list[int]()
-    scope.attach(lambda: called.append(1))
-    scope.detach()
-    scope.cancel()
-    assert called == []
-    with pytest.raises(Cancelled):
-        scope.attach(lambda: called.append(1))
-    with pytest.raises(Cancelled):
-        scope.check()
-    assert not scope.begin()

@@ -1,6 +1,6 @@
-"""Every exchange ends in time: peers that drip, stall or never stop, on real sockets; and nothing of it stays.
+"""Every exchange ends in time: peers that drip, stall or never stop, on real sockets; and no thread or file stays open.
 
-Times are short and bounds generous: what is held is that an exchange ends by its own clock and not by the peer's.
+Times are short and limits generous: an exchange must end by its own clock, and not by the peer's.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from lakefs_hl.ops import objects, refs
-from lakefs_hl.ops.auth import nobody
-from lakefs_hl.ops.effects import Cancelled, Op, gather, once, send, sleep
+from lakefs_hl.ops.auth import anonymous
+from lakefs_hl.ops.effects import Cancelled, Op, Sleep, gather, once, send, sleep
 from lakefs_hl.ops.retry import Policy, Session
 from lakefs_hl.ops.transfer import download
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.blocking import Blocking
+from lakefs_hl.transport.deadlines import FOREVER, Bounds, cut_sleep, remaining
 from lakefs_hl.transport.exchange import Watch
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.limits import LIMITS
@@ -143,14 +145,14 @@ def test_a_peer_that_drips_ends_by_the_deadline(how: str) -> None:
     assert error.seconds >= WITHIN
 
 
-def test_a_drip_over_tls() -> None:
+def test_a_peer_that_drips_over_tls_ends_by_the_deadline() -> None:
     handle = dripping(HEAD + b"content-length: 100000\r\n\r\n", b" ")
     with peer(handle, certificate="localhost") as server, speaking(server, verify_ssl=False) as transport:
         error = broken(transport, STAT, 2.0)  # the handshake takes its time on a busy machine
     assert (error.kind, error.phase) == ("timeout", "read")
 
 
-def test_a_tls_handshake_that_is_not_answered() -> None:
+def test_a_tls_handshake_without_an_answer_times_out() -> None:
     with peer(silent) as server:
         server.url = server.url.replace("http:", "https:")
         with speaking(server) as transport:
@@ -160,7 +162,7 @@ def test_a_tls_handshake_that_is_not_answered() -> None:
 
 
 @pytest.mark.parametrize("through", ["TLS", "the proxy"])
-def test_connecting_as_a_whole_is_bounded(through: str) -> None:
+def test_connecting_as_a_whole_has_a_time_limit(through: str) -> None:
     """Each step takes long, though none alone takes too long."""
 
     def handle(server: Peer, conn: socket.socket, number: int) -> None:
@@ -186,15 +188,15 @@ def test_connecting_as_a_whole_is_bounded(through: str) -> None:
     assert error.seconds < SOON
 
 
-def test_a_peer_that_accepts_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # the system connects, nobody reads
+def test_a_peer_that_accepts_no_connection_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # the system connects, and the server never reads
         transport = Http(f"http://127.0.0.1:{listener.getsockname()[1]}")
         error = broken(transport, STAT, WITHIN)
         transport.close()
     assert error.kind == "timeout"
 
 
-def test_a_name_that_is_looked_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_up_that_never_ends_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     over, asked = threading.Event(), list[str]()
 
     def look_up(host: str, *args: Any, **kwargs: Any) -> Any:
@@ -205,7 +207,7 @@ def test_a_name_that_is_looked_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     transport = Http("http://lakefs.example")
     error = broken(transport, STAT, WITHIN)
-    over.set()  # the resolver's own time is over: its thread ends
+    over.set()  # the resolver's thread ends
     assert (error.kind, error.phase, error.applied, asked) == ("timeout", "connect", False, ["lakefs.example"])
 
 
@@ -225,7 +227,7 @@ def test_a_look_up_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     over.set()
 
 
-def test_a_connection_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_is_made_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     over, real = threading.Event(), socket.getaddrinfo
 
     def look_up(host: str, *args: Any, **kwargs: Any) -> Any:
@@ -244,7 +246,7 @@ def test_a_connection_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPa
         assert server.asked == []
 
 
-def test_a_named_host_that_answers_is_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_is_looked_up_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *args, **kwargs: real("127.0.0.1", *args, **kwargs))
     with peer(dripping(answer(b"{}"), b"", 0.01)) as server:
@@ -254,7 +256,7 @@ def test_a_named_host_that_answers_is_as_any_other(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("body", ["bytes", "file"])
-def test_a_peer_that_does_not_read_what_is_sent(body: str) -> None:
+def test_a_peer_that_does_not_read_times_out(body: str) -> None:
     gone = threading.Event()
 
     def stuck(server: Peer, conn: socket.socket, number: int) -> None:
@@ -271,7 +273,7 @@ def test_a_peer_that_does_not_read_what_is_sent(body: str) -> None:
     assert 0 < error.sent < 50 << 20
 
 
-def test_waiting_for_a_connection_counts() -> None:
+def test_waiting_for_a_connection_counts_against_the_deadline() -> None:
     with peer(silent) as server, speaking(server) as transport:
         slots = transport._lane(transport._endpoint).pool.slots
         taken = 0
@@ -283,23 +285,23 @@ def test_waiting_for_a_connection_counts() -> None:
     assert "all connections to 127.0.0.1" in str(error)
 
 
-def test_no_time_left_sends_nothing() -> None:
+def test_after_the_deadline_nothing_is_sent() -> None:
     with peer(silent) as server, speaking(server) as transport:
         error = broken(transport, STAT, 0.0)
         assert (error.kind, error.applied, server.connections) == ("timeout", False, 0)
 
 
-def test_the_connect_timeout_of_a_request() -> None:
+def test_a_request_may_have_a_connect_timeout_of_its_own() -> None:
     with peer(silent) as server:
         server.url = server.url.replace("http:", "https:")
         with speaking(server) as transport:
             error = broken(transport, Request(STAT.endpoint, STAT.params, STAT.query, connect=0.2))
     assert (error.kind, error.phase) == ("timeout", "tls")
-    assert "did not answer the TLS greeting" in str(error)
+    assert "did not complete the TLS handshake" in str(error)
 
 
 @pytest.mark.parametrize("how", ["nothing", "headers", "interim responses", "status line"])
-def test_the_connect_timeout_bounds_what_a_proxy_takes_to_open_a_tunnel(how: str) -> None:
+def test_the_connect_timeout_limits_the_time_of_a_proxys_tunnel(how: str) -> None:
     """A transfer has no deadline that would end it instead."""
     with peer(DRIPS[how]) as proxy:
         place, proxy.url = proxy.url, "https://127.0.0.2:1"
@@ -314,18 +316,18 @@ def test_the_connect_timeout_bounds_what_a_proxy_takes_to_open_a_tunnel(how: str
 
 @pytest.mark.parametrize("how", [how for how in ENDLESS if how not in ("body", "chunks")])
 @pytest.mark.parametrize("request_", [STAT, READ], ids=["record", "data"])
-def test_what_never_ends_is_not_http(how: str, request_: Request) -> None:
+def test_a_head_that_never_ends_is_a_protocol_failure(how: str, request_: Request) -> None:
     with peer(ENDLESS[how]) as server, speaking(server) as transport:
         error = broken(transport, request_)
     assert (error.kind, error.retry) == ("protocol", False)
 
 
 @pytest.mark.parametrize("how", ["body", "chunks"])
-def test_a_record_that_never_ends(how: str) -> None:
+def test_a_record_that_never_ends_is_too_large(how: str) -> None:
     with peer(ENDLESS[how]) as server, speaking(server, limits=LIMITS._replace(record=64 << 10)) as transport:
         error = broken(transport, STAT)
     assert error.kind == "protocol"
-    assert "the answer is larger than" in str(error)
+    assert "the response is larger than" in str(error)
 
 
 # --------------------------------------------------------------------------------------------------- the rate
@@ -350,7 +352,7 @@ def test_a_download_that_crawls_ends(how: str, sink: bool) -> None:
     assert "moved fewer than 65,536 bytes per second over 0.3 s" in str(error)
 
 
-def test_framing_is_no_progress() -> None:
+def test_the_framing_of_chunks_is_no_progress() -> None:
     """Long extensions around chunks of one byte: fast on the wire, and a crawl all the same."""
     long = b"1;" + b"a" * 4000 + b"\r\n \r\n"
     handle = dripping(HEAD + b"transfer-encoding: chunked\r\n\r\n", long, 0.01)
@@ -364,7 +366,7 @@ def test_a_download_that_stalls_ends_after_the_window() -> None:
             error = broken(transport, READ)
             assert "moved fewer than" in str(error)
             patient = Request(READ.endpoint, READ.params, READ.query, timeout=0.6)
-            error = broken(transport, patient)  # who asked for a longer read timeout gets it
+            error = broken(transport, patient)  # a longer read timeout accepts a longer stall
     assert error.seconds >= 0.6
 
 
@@ -383,14 +385,14 @@ def test_an_upload_that_crawls_ends() -> None:
     assert "moved fewer than 65,536 bytes per second" in str(error)
 
 
-def test_headers_of_a_transfer_are_bounded_too() -> None:
+def test_the_headers_of_a_transfer_have_a_time_limit() -> None:
     with peer(DRIPS["headers"]) as server, speaking(server, limits=PACED) as transport:
         error = broken(transport, Request(READ.endpoint, READ.params, READ.query, timeout=0.2))
     assert error.kind == "timeout"
     assert "did not finish the headers" in str(error)
 
 
-def test_interim_responses_do_not_keep_a_transfer_waiting_for_ever() -> None:
+def test_interim_responses_share_the_time_limit_of_the_final_one() -> None:
     limits = LIMITS._replace(head_seconds=0.3)
     with peer(DRIPS["interim responses"]) as server, speaking(server, limits=limits) as transport:
         assert broken(transport, READ).kind == "timeout"
@@ -405,7 +407,7 @@ def test_interim_responses_do_not_keep_a_transfer_waiting_for_ever() -> None:
         ([(29.0, 1)], False),  # not yet
         ([(29.0, 1), (29.0, 1)], True),
         ([(1.0, 1 << 20), *[(1.0, 1)] * 29], False),
-        ([(1.0, 1 << 20), *[(1.0, 1)] * 40], True),  # what was fast once does not pay for ever
+        ([(1.0, 1 << 20), *[(1.0, 1)] * 40], True),  # a fast beginning does not count later
         ([(0.0, 1)] * 1000, False),  # no wait, no fault
     ],
 )
@@ -418,7 +420,7 @@ def test_the_rate_is_of_the_last_seconds_of_waiting(moves: list[tuple[float, int
 
 
 class Clock:
-    """Time that passes only when somebody is asked or waits."""
+    """Time that passes only during a request or a wait."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -491,7 +493,7 @@ def _driver(colour: str, transport: Any, deadline: float) -> Callable[[Op[Any]],
 @pytest.mark.parametrize("colour", ["blocking", "aio"])
 @pytest.mark.parametrize("how", ["nothing", "body", "interim responses"])
 def test_a_call_ends_by_its_deadline_whatever_it_retries(how: str, colour: str) -> None:
-    session = Session(nobody(), Policy(deadline=0.5, timeout=0.2, base=0.01))
+    session = Session(anonymous(), Policy(deadline=0.5, timeout=0.2, base=0.01))
     with peer(DRIPS[how]) as server, speaking(server) as transport:
         began = time.monotonic()
         with pytest.raises(errors.DeadlineExceeded, match=r"looking up lakefs://r/main/k"):
@@ -501,7 +503,7 @@ def test_a_call_ends_by_its_deadline_whatever_it_retries(how: str, colour: str) 
 
 @pytest.mark.parametrize("colour", ["blocking", "aio"])
 def test_a_transfer_has_the_deadline_that_was_set(colour: str) -> None:
-    session = Session(nobody(), Policy(deadline=0.4, attempts=1))
+    session = Session(anonymous(), Policy(deadline=0.4, attempts=1))
     with peer(DRIPS["body"]) as server, speaking(server) as transport:
         with pytest.raises(errors.DeadlineExceeded, match="deadline expired"):
             _driver(colour, transport, 0.4)(download(session, "r", "main", "k", pre_signed=False))
@@ -509,7 +511,7 @@ def test_a_transfer_has_the_deadline_that_was_set(colour: str) -> None:
 
 def test_many_calls_that_wait_for_a_worker_end_together() -> None:
     """Many times as many as there are workers: the time in the queue counts, else this would take ten seconds."""
-    session = Session(nobody(), Policy(deadline=0.4, attempts=1))
+    session = Session(anonymous(), Policy(deadline=0.4, attempts=1))
 
     async def main(transport: Http) -> list[Any]:
         driver = Aio(transport, 0.4)
@@ -526,7 +528,7 @@ def test_many_calls_that_wait_for_a_worker_end_together() -> None:
 
 
 @pytest.mark.parametrize("colour", ["blocking", "aio"])
-def test_who_waits_for_anothers_login_keeps_an_own_deadline(colour: str) -> None:
+def test_a_call_that_waits_for_another_login_keeps_its_own_deadline(colour: str) -> None:
     entered, over = threading.Event(), threading.Event()
 
     def reply(request: Request, scope: Scope | None, within: float | None) -> Response:
@@ -596,10 +598,10 @@ def test_a_leader_whose_deadline_expires_does_not_fail_the_others(monkeypatch: p
     assert len(failed) == 1
 
 
-def test_cancelled_calls_give_their_workers_back() -> None:
+def test_the_workers_of_cancelled_calls_become_free() -> None:
     async def main(transport: Http) -> None:
         driver = Aio(transport)
-        session = Session(nobody(), Policy(attempts=1))
+        session = Session(anonymous(), Policy(attempts=1))
         tasks = [asyncio.ensure_future(driver.run(refs.commit(session, "r", "main"))) for _ in range(4)]
         while len(server.asked) < 4:
             await asyncio.sleep(0.001)
@@ -610,3 +612,43 @@ def test_cancelled_calls_give_their_workers_back() -> None:
 
     with peer(DRIPS["body"]) as server:
         asyncio.run(main(Http(server.url, fan_out=4)))
+
+
+# ----------------------------------------------------------------------------------- timeouts, without a connection
+
+
+@pytest.mark.parametrize(
+    ("request_", "within", "expected"),
+    [
+        (STAT, None, Bounds(5.0, STAT.endpoint.timeouts.read, STAT.endpoint.timeouts.deadline, None)),
+        (STAT, 2.0, Bounds(5.0, STAT.endpoint.timeouts.read, 2.0, None)),
+        (msgspec.structs.replace(STAT, within=1.0), 2.0, Bounds(5.0, STAT.endpoint.timeouts.read, 1.0, None)),
+        (msgspec.structs.replace(STAT, timeout=3.0), None, Bounds(3.0, 3.0, STAT.endpoint.timeouts.deadline, None)),
+        (
+            msgspec.structs.replace(STAT, timeout=3.0, connect=4.0),
+            None,
+            Bounds(4.0, 3.0, STAT.endpoint.timeouts.deadline, None),
+        ),
+        (READ, None, Bounds(5.0, READ.endpoint.timeouts.read, FOREVER, LIMITS.window)),
+        (msgspec.structs.replace(READ, timeout=90.0), None, Bounds(5.0, 90.0, FOREVER, 90.0)),
+    ],
+)
+def test_a_requests_own_timeouts_go_before_those_of_its_row(
+    request_: Request, within: float | None, expected: Bounds
+) -> None:
+    assert Bounds.of(request_, within) == expected
+
+
+def test_without_a_deadline_nothing_is_cut() -> None:
+    pause = Sleep(3.0, 1.0)
+    assert remaining(FOREVER) is None
+    assert cut_sleep(pause, FOREVER) is pause
+
+
+def test_after_the_deadline_no_request_is_sent_and_no_pause_made() -> None:
+    past = time.monotonic() - 1.0
+    with pytest.raises(TransportError, match="the deadline expired before the request was sent") as caught:
+        remaining(past)
+    assert (caught.value.kind, caught.value.retry, caught.value.applied) == ("timeout", False, False)
+    cut = cut_sleep(Sleep(3.0, 1.0), past)
+    assert (cut.upto, cut.atleast) == (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""One exchange over real sockets: what goes out, what comes back, and what every way of breaking is called."""
+"""One exchange over real sockets: the request, the response, and the error of each failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from lakefs_hl.ops.effects import Cancelled, gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import FileSlice, Request, TransportError
-from lakefs_hl.transport import failures, sockets
+from lakefs_hl.transport import sockets
 from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.limits import LIMITS
@@ -45,10 +44,10 @@ def broken(transport: Http, request: Request) -> TransportError:
     return caught.value
 
 
-# ------------------------------------------------------------------------------------------------------- what goes out
+# ------------------------------------------------------------------------------------------------------- requests
 
 
-def test_the_request_line_and_headers() -> None:
+def test_a_request_has_its_path_query_and_headers() -> None:
     request = Request(
         endpoints.STAT_OBJECT, ("r", "a/b ü"), {"path": "x y/é&=+"}, {"x-custom": "1"}, authorization="Basic QQ=="
     )
@@ -79,7 +78,7 @@ def test_a_delete_may_have_a_body() -> None:
     assert (server.asked[0].method, server.asked[0].body) == ("DELETE", b'{"keys":["a"]}')
 
 
-def test_b2_24_b2_26_a_file_goes_out_with_its_length_and_stays_where_it_was() -> None:
+def test_b2_24_b2_26_a_file_is_sent_with_its_length_and_keeps_its_position() -> None:
     content = os.urandom(3 << 20)
     with answering() as server, tempfile.TemporaryFile() as file:
         file.write(content)
@@ -95,12 +94,12 @@ def test_b2_24_b2_26_a_file_goes_out_with_its_length_and_stays_where_it_was() ->
     assert first.md5 == second.md5 == _md5(content[7:-2])
 
 
-def test_bytes_are_hashed_as_they_go_out() -> None:
+def test_bytes_are_hashed_as_they_are_sent() -> None:
     with answering() as server:
         assert Http(server.url).send(upload(b"hello", digest=True)).md5 == _md5(b"hello")
 
 
-def test_a_file_that_shrank_is_the_callers_error_and_not_the_networks() -> None:
+def test_a_file_that_shrank_is_the_callers_error_and_no_network_failure() -> None:
     with answering() as server, tempfile.TemporaryFile() as file:
         file.write(b"short")
         file.flush()
@@ -108,13 +107,13 @@ def test_a_file_that_shrank_is_the_callers_error_and_not_the_networks() -> None:
             Http(server.url).send(upload(FileSlice(file.fileno(), 0, 100)))
 
 
-def test_a_closed_file_is_an_oserror_of_its_own() -> None:
+def test_a_closed_file_is_an_oserror() -> None:
     nowhere = FileSlice(1 << 20, 0, 100)
     with answering() as server, pytest.raises(OSError, match="Bad file descriptor"):
         Http(server.url).send(upload(nowhere))
 
 
-def test_a_refusal_in_the_middle_of_a_long_body_is_read() -> None:
+def test_an_error_response_within_a_long_upload_is_read() -> None:
     def refuse(server: Peer, conn: socket.socket, number: int) -> None:
         conn.recv(1000)
         conn.sendall(answer(b'{"message":"too large"}', "413 Payload Too Large", connection="close"))
@@ -127,13 +126,13 @@ def test_a_refusal_in_the_middle_of_a_long_body_is_read() -> None:
     assert (response.status, response.body) == (413, b'{"message":"too large"}')
 
 
-def test_redirects_are_answers() -> None:
+def test_a_redirect_is_returned_and_not_followed() -> None:
     with answering(answer(status="302 Found", location="http://elsewhere.invalid/")) as server:
         response = Http(server.url).send(STAT)
     assert (response.status, response.headers["location"], len(server.asked)) == (302, "http://elsewhere.invalid/", 1)
 
 
-def test_ipv6() -> None:
+def test_an_ipv6_endpoint_is_reached() -> None:
     try:
         server_context = answering(answer(b"{}"), host="::1")
         with server_context as server:
@@ -143,7 +142,7 @@ def test_ipv6() -> None:
         pytest.skip(f"no IPv6 on this machine: {exc}")
 
 
-# ------------------------------------------------------------------------------------------------------ what comes back
+# ------------------------------------------------------------------------------------------------------ responses
 
 
 def test_a_sink_in_memory_is_filled_from_its_start() -> None:
@@ -174,14 +173,14 @@ def test_a_sink_never_sees_an_error_body(status: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 3 << 20])
-def test_a_body_without_a_sink(size: int) -> None:
+def test_a_body_without_a_sink_is_returned_as_bytes(size: int) -> None:
     content = os.urandom(size)
     with answering(answer(content)) as server:
         response = Http(server.url).send(Request(READ.endpoint, READ.params, READ.query, digest=True))
     assert (response.body, response.md5) == (content, _md5(content))
 
 
-def test_b1_8_a_server_that_dribbles() -> None:
+def test_b1_8_a_body_that_arrives_byte_by_byte_is_complete() -> None:
     def dribble(server: Peer, conn: socket.socket, number: int) -> None:
         server.read(conn)
         for byte in answer(b"0123456789"):
@@ -194,7 +193,7 @@ def test_b1_8_a_server_that_dribbles() -> None:
 
 
 @pytest.mark.parametrize("sink", [True, False], ids=["sink", "no sink"])
-def test_b1_9_a_body_shorter_than_promised(sink: bool) -> None:
+def test_b1_9_a_body_shorter_than_announced_is_an_error(sink: bool) -> None:
     def half(server: Peer, conn: socket.socket, number: int) -> None:
         server.read(conn)
         conn.sendall(answer(bytes(3 << 20), content_length=str(5 << 20)))
@@ -204,11 +203,11 @@ def test_b1_9_a_body_shorter_than_promised(sink: bool) -> None:
         error = broken(Http(server.url), Request(READ.endpoint, READ.params, READ.query, sink=room))
     assert (error.kind, error.phase, error.retry, error.applied) == ("reset", "read", True, None)
     assert 0 < error.received <= 3 << 20
-    assert "ended the answer early" in str(error)
+    assert "ended the response early" in str(error)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_b1_9_b1_11_a_body_longer_than_asked_for(chunked: bool) -> None:
+def test_b1_9_b1_11_a_body_longer_than_asked_for_is_an_error(chunked: bool) -> None:
     buffer = bytearray(20)
     long = answer(b"x" * 50)
     if chunked:
@@ -223,13 +222,13 @@ def test_b1_9_b1_11_a_body_longer_than_asked_for(chunked: bool) -> None:
     assert not any(buffer[10:])
 
 
-def test_b1_9_bytes_behind_a_body_never_reach_the_next_answer() -> None:
+def test_b1_9_bytes_behind_a_body_never_reach_the_next_response() -> None:
     with answering(lambda asked: answer(b"{}") + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil") as server:
         transport = Http(server.url)
         assert [transport.send(STAT).body for _ in range(5)] == [b"{}"] * 5
 
 
-def test_an_error_body_is_capped() -> None:
+def test_an_error_body_has_a_size_limit() -> None:
     with answering(answer(b"x" * (200 << 10), "500 Oops")) as server:
         transport = Http(server.url)
         assert len(transport.send(STAT).body) == LIMITS.error_body  # type: ignore[arg-type]
@@ -237,15 +236,15 @@ def test_an_error_body_is_capped() -> None:
     assert server.connections == 2
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_record_is_capped_and_an_object_is_not(told: bool) -> None:
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_record_has_a_size_limit_and_an_object_has_none(announced: bool) -> None:
     limits = LIMITS._replace(record=2 << 20)
     body = bytes(3 << 20)
     head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
 
     def handle(server: Peer, conn: socket.socket, number: int) -> None:
         server.read(conn)
-        conn.sendall(answer(body) if told else head + body)
+        conn.sendall(answer(body) if announced else head + body)
 
     with peer(handle) as server:
         error = broken(Http(server.url, limits=limits), STAT)
@@ -259,7 +258,7 @@ def test_a_record_is_capped_and_an_object_is_not(told: bool) -> None:
 # -------------------------------------------------------------------------------------------------- every way to break
 
 
-def test_nobody_listens() -> None:
+def test_a_closed_port_refuses_connections() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     error = broken(Http(f"http://127.0.0.1:{port}"), STAT)
@@ -267,7 +266,7 @@ def test_nobody_listens() -> None:
     assert str(error) == f"127.0.0.1:{port} refuses connections"
 
 
-def test_no_such_host() -> None:
+def test_an_unknown_host_does_not_resolve() -> None:
     error = broken(Http("http://nowhere.invalid:8000"), STAT)
     assert (error.kind, error.phase, error.applied) == ("dns", "connect", False)
     assert str(error) == "the name of nowhere.invalid:8000 does not resolve"
@@ -279,15 +278,15 @@ def hang(server: Peer, conn: socket.socket, number: int) -> None:
         pass
 
 
-def test_silence_before_the_answer() -> None:
+def test_a_server_that_sends_nothing_ends_by_the_read_timeout() -> None:
     with peer(hang) as server:
         error = broken(Http(server.url), Request(STAT.endpoint, STAT.params, STAT.query, timeout=0.1))
     assert (error.kind, error.phase, error.applied) == ("timeout", "wait", None)
-    assert "silent for 0.1 s while waiting" in str(error)
+    assert "sent no data for 0.1 s while waiting" in str(error)
     assert error.seconds >= 0.1
 
 
-def test_silence_in_the_middle_of_the_answer() -> None:
+def test_a_server_that_stops_within_a_response_ends_by_the_read_timeout() -> None:
     def half(server: Peer, conn: socket.socket, number: int) -> None:
         server.read(conn)
         conn.sendall(answer(b"x" * 100, content_length="200"))
@@ -299,18 +298,18 @@ def test_silence_in_the_middle_of_the_answer() -> None:
     assert (error.kind, error.phase) == ("timeout", "read")
 
 
-def test_within_bounds_the_exchange() -> None:
+def test_within_limits_the_exchange() -> None:
     with peer(hang) as server, pytest.raises(TransportError, match="deadline expired after"):
         Http(server.url).send(STAT, None, 0.1)
 
 
-def test_closed_before_the_answer() -> None:
+def test_a_connection_closed_before_the_response_is_an_unknown_outcome() -> None:
     with peer(lambda server, conn, number: server.read(conn) and None) as server:
         error = broken(Http(server.url), COMMIT)
     assert (error.kind, error.phase, error.applied, error.sent) == ("reset", "wait", None, 2)
 
 
-def test_closed_while_sending() -> None:
+def test_a_connection_closed_while_sending_is_an_unknown_outcome() -> None:
     def hang_up(server: Peer, conn: socket.socket, number: int) -> None:
         seen = 0
         while seen < 1 << 20:
@@ -326,7 +325,7 @@ def test_closed_while_sending() -> None:
 @pytest.mark.parametrize(
     "said", [b"SSH-2.0-OpenSSH_9.6\r\n", b"<html>hello</html>", b"\0\1\2\3\n", b"HTTP/banana\r\n\r\n"], ids=range(4)
 )
-def test_what_answers_is_not_http(said: bytes) -> None:
+def test_a_response_that_is_not_http_is_a_protocol_failure(said: bytes) -> None:
     def speak(server: Peer, conn: socket.socket, number: int) -> None:
         server.read(conn)
         conn.sendall(said)
@@ -334,10 +333,10 @@ def test_what_answers_is_not_http(said: bytes) -> None:
     with peer(speak) as server:
         error = broken(Http(server.url), STAT)
     assert (error.kind, error.retry) == ("protocol", False)
-    assert f"what answers at 127.0.0.1:{server.port} does not speak HTTP" in str(error)
+    assert f"127.0.0.1:{server.port} does not speak HTTP" in str(error)
 
 
-def test_tls_to_a_plain_port() -> None:
+def test_https_to_a_plain_port_says_which_scheme_to_use() -> None:
     def plain(server: Peer, conn: socket.socket, number: int) -> None:
         conn.recv(65536)
         conn.sendall(answer(status="400 Bad Request"))
@@ -348,14 +347,14 @@ def test_tls_to_a_plain_port() -> None:
     assert "does not speak TLS: use http://" in str(error)
 
 
-def test_tls_to_a_port_that_says_nothing() -> None:
+def test_https_to_a_port_that_says_nothing_asks_whether_it_speaks_tls() -> None:
     with peer(hang) as server:
         error = broken(Http(server.url.replace("http:", "https:"), connect=0.2), STAT)
     assert (error.kind, error.phase, error.applied) == ("timeout", "tls", False)
-    assert "did not answer the TLS greeting: does this port speak TLS?" in str(error)
+    assert "did not complete the TLS handshake: does this port speak TLS?" in str(error)
 
 
-def test_plain_text_to_a_tls_port_that_answers_in_tls() -> None:
+def test_http_to_a_tls_port_that_responds_in_tls_says_which_scheme_to_use() -> None:
     def alert(server: Peer, conn: socket.socket, number: int) -> None:
         conn.recv(65536)
         conn.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
@@ -366,7 +365,7 @@ def test_plain_text_to_a_tls_port_that_answers_in_tls() -> None:
     assert "speaks TLS: use https://" in str(error)
 
 
-def test_plain_text_to_a_tls_port_of_a_go_server() -> None:
+def test_http_to_a_tls_port_of_a_go_server_says_which_scheme_to_use() -> None:
     words = b"Client sent an HTTP request to an HTTPS server.\n"
     with answering(answer(words, "400 Bad Request")) as server:
         error = broken(Http(server.url), STAT)
@@ -391,11 +390,11 @@ def test_a_bad_certificate_says_why(certificate: str, trust: str | None, words: 
     with answering(certificate=certificate) as server:
         error = broken(Http(server.url, ca_cert=trust), COMMIT)
     assert (error.kind, error.phase, error.retry, error.applied) == ("certificate", "tls", False, False)
-    assert "is not to be trusted" in str(error)
+    assert "cannot be verified" in str(error)
     assert words in str(error) or "unable to get local issuer" in str(error)
 
 
-def test_verification_switched_off_is_quiet_here() -> None:
+def test_switched_off_verification_raises_no_warning_of_urllib3() -> None:
     with answering(answer(b"{}"), certificate="elsewhere") as server, warnings.catch_warnings():
         warnings.simplefilter("error")
         assert Http(server.url, verify_ssl=False).send(STAT).status == 200
@@ -470,7 +469,7 @@ def test_b7_73_a_pre_signed_url_is_not_logged_when_it_works(caplog: pytest.LogCa
     assert "data" not in caplog.text
 
 
-def test_from_https_to_http_is_refused() -> None:
+def test_a_pre_signed_url_from_https_to_http_is_refused() -> None:
     with answering() as store, answering(certificate="localhost") as server:
         transport = Http(server.url.replace("127.0.0.1", "localhost"), ca_cert=AUTHORITY)
         error = broken(transport, signed(f"{store.url}/b/k?{SIGNED}"))
@@ -479,14 +478,14 @@ def test_from_https_to_http_is_refused() -> None:
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://h/x", "//h/x", "http:///x", "gopher://x"])
-def test_only_http_is_followed(url: str) -> None:
+def test_pre_signed_urls_of_other_schemes_are_refused(url: str) -> None:
     assert broken(Http("http://127.0.0.1:1"), signed(url)).retry is False
 
 
 # -------------------------------------------------------------------------------------------------------------- proxies
 
 
-def test_b9_88_plain_http_through_a_proxy() -> None:
+def test_b9_88_http_through_a_proxy_uses_absolute_urls() -> None:
     with answering(answer(b"{}")) as proxy:
         transport = Http(
             "http://lakefs.example:8000",
@@ -536,14 +535,14 @@ def test_b9_88_https_through_a_proxy_is_a_tunnel(head: bytes) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["http://u:secret@h:99999", "http://u:secret@[::1", "http://u:secret@straße.example"])
-def test_a_proxy_of_the_environment_that_is_no_url(proxy: str) -> None:
+def test_a_proxy_that_is_not_a_url_is_an_error(proxy: str) -> None:
     error = broken(Http("http://lakefs.example", proxies={"http": proxy}), COMMIT)
     assert (error.phase, error.kind, error.retry, error.applied) == ("connect", "proxy", False, False)
-    assert "the proxy that is configured is none" in str(error)
+    assert "the configured proxy cannot be used" in str(error)
     assert "secret" not in str(error)
 
 
-def test_the_login_at_a_proxy_is_plain_text_where_http_client_formats_it() -> None:
+def test_the_login_at_a_proxy_is_revealed_where_http_client_formats_it() -> None:
     connection = sockets.Plain("127.0.0.1")
     with pytest.MonkeyPatch.context() as patch:
         given = list[object]()
@@ -571,7 +570,7 @@ def test_a_proxy_that_sends_too_much_is_named(said: bytes, words: str) -> None:
     assert f"127.0.0.1:{proxy.port}" in str(error)
 
 
-def test_a_proxy_that_refuses() -> None:
+def test_a_proxy_that_refuses_a_tunnel_is_named() -> None:
     with answering(answer(status="407 Proxy Authentication Required", connection="close")) as proxy:
         transport = Http("https://lakefs.example", proxies={"https": f"http://127.0.0.1:{proxy.port}"})
         error = broken(transport, COMMIT)
@@ -582,7 +581,7 @@ def test_a_proxy_that_refuses() -> None:
 # ---------------------------------------------------------------------------------------------------------- connections
 
 
-def test_a_connection_is_used_again() -> None:
+def test_a_connection_is_reused() -> None:
     with answering(answer(b"{}")) as server:
         transport = Http(server.url)
         for _ in range(5):
@@ -610,7 +609,7 @@ def test_an_idle_socket_is_not_used_for_what_must_not_be_repeated(
     with answering(answer(b"{}")) as server:
         transport = Http(server.url)
         transport.send(request_)
-        monkeypatch.setattr(sockets, "IDLE", -1.0)  # as if the pause had been long
+        monkeypatch.setattr(sockets, "IDLE_SECONDS", -1.0)  # as if the pause had been long
         transport.send(request_)
     assert server.connections == connections
 
@@ -651,7 +650,7 @@ def test_b6_63_many_threads_from_the_first_use(caplog: pytest.LogCaptureFixture)
     assert caplog.records == []
 
 
-def test_closed_and_used_again() -> None:
+def test_a_transport_can_be_used_after_close() -> None:
     with answering(answer(b"{}")) as server:
         transport = Http(server.url)
         transport.send(STAT)
@@ -661,7 +660,7 @@ def test_closed_and_used_again() -> None:
     assert server.connections == 2
 
 
-def test_close_while_others_use_it() -> None:
+def test_a_transport_may_be_closed_while_others_use_it() -> None:
     failed, over = list[BaseException](), threading.Event()
     with answering(answer(b"{}")) as server:
         transport = Http(server.url)
@@ -771,7 +770,7 @@ def test_a_cancelled_exchange_never_touches_its_sink_again() -> None:
     assert not any(buffer)
 
 
-def test_not_an_endpoint() -> None:
+def test_a_url_that_is_not_an_endpoint_is_refused() -> None:
     with pytest.raises(ValueError, match="not an endpoint"):
         Http("ftp://user:secret@h")
 
@@ -803,13 +802,3 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never happened"
         os.sched_yield()
-
-
-def test_a_host_called_handshake_is_no_handshake() -> None:
-    exchange: Any = SimpleNamespace(phase="connect", slow="", proxy="", silence=1.0)
-    late = TimeoutError("Connection to handshake.example timed out. (connect timeout=1)")
-    assert failures._kind(late, exchange, "handshake.example:443") == (
-        "timeout",
-        "handshake.example:443 does not accept connections: timed out",
-        "connect",
-    )

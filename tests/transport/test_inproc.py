@@ -13,7 +13,7 @@ import pytest
 from lakefs_hl.ops.effects import Cancelled
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
-from lakefs_hl.transport import inproc
+from lakefs_hl.transport.body import fill
 from lakefs_hl.transport.inproc import InProcess
 from lakefs_hl.transport.scope import Scope
 
@@ -45,14 +45,14 @@ def test_a_body_without_a_sink_becomes_bytes(body: bytes | FileSlice) -> None:
     assert (response.body, response.md5) == (CONTENT, MD5)
 
 
-def test_a_sink_in_memory(body: bytes | FileSlice) -> None:
+def test_a_sink_in_memory_is_filled(body: bytes | FileSlice) -> None:
     buffer = bytearray(len(CONTENT) + 10)
     response = InProcess(lambda request: Response(206, body=body)).send(read(memoryview(buffer), digest=True))
     assert (response.filled, response.body, response.md5) == (len(CONTENT), b"", MD5)
     assert bytes(buffer) == CONTENT + bytes(10)
 
 
-def test_a_sink_in_a_file(body: bytes | FileSlice, target: IO[bytes]) -> None:
+def test_a_sink_in_a_file_is_filled(body: bytes | FileSlice, target: IO[bytes]) -> None:
     sink = FileSlice(target.fileno(), 3, len(CONTENT))
     response = InProcess(lambda request: Response(200, body=body)).send(read(sink))
     assert response.filled == len(CONTENT)
@@ -61,7 +61,7 @@ def test_a_sink_in_a_file(body: bytes | FileSlice, target: IO[bytes]) -> None:
 
 def test_b1_9_a_body_that_does_not_fit_is_an_error(body: bytes | FileSlice) -> None:
     buffer = bytearray(10)
-    with pytest.raises(TransportError, match=f"at most 5 bytes, the answer has {len(CONTENT)}"):
+    with pytest.raises(TransportError, match=f"at most 5 bytes, the response has {len(CONTENT)}"):
         InProcess(lambda request: Response(200, body=body)).send(read(memoryview(buffer)[:5]))
     assert not any(buffer)
 
@@ -73,12 +73,12 @@ def test_a_sink_never_sees_an_error_body(status: int) -> None:
     assert (response.body, any(buffer)) == (b"error", False)
 
 
-def test_what_goes_in_is_hashed(body: bytes | FileSlice) -> None:
+def test_a_request_body_is_hashed(body: bytes | FileSlice) -> None:
     request = Request(endpoints.UPLOAD_OBJECT, ("r", "main"), {"path": "k"}, body=body, digest=True)
     assert InProcess(lambda request: Response(201, body=b"{}")).send(request).md5 == MD5
 
 
-def test_a_file_that_is_too_short_says_so(target: IO[bytes]) -> None:
+def test_a_file_that_is_too_short_is_an_error(target: IO[bytes]) -> None:
     target.write(b"short")
     target.flush()
     part = FileSlice(target.fileno(), 0, 100)
@@ -88,7 +88,7 @@ def test_a_file_that_is_too_short_says_so(target: IO[bytes]) -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_done_is_called_once_whatever_happens(fails: bool) -> None:
+def test_done_is_called_exactly_once(fails: bool) -> None:
     called = list[int]()
     response = Response(200, body=b"12345", done=lambda: called.append(1))
     transport = InProcess(lambda request: response)
@@ -100,16 +100,16 @@ def test_done_is_called_once_whatever_happens(fails: bool) -> None:
     assert called == [1]
 
 
-def test_short_reads_and_writes_are_gone_on_with(monkeypatch: pytest.MonkeyPatch, target: IO[bytes]) -> None:
+def test_short_reads_and_writes_are_continued(monkeypatch: pytest.MonkeyPatch, target: IO[bytes]) -> None:
     target.write(CONTENT)
     target.flush()
     preadv, pwrite = os.preadv, os.pwrite
     monkeypatch.setattr(os, "preadv", lambda fd, into, at: preadv(fd, [into[0][:777]], at))
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, memoryview(data)[:777], at))
     buffer = bytearray(len(CONTENT))
-    assert inproc.fill(memoryview(buffer), FileSlice(target.fileno(), 0, len(CONTENT))) == len(CONTENT)
+    assert fill(memoryview(buffer), FileSlice(target.fileno(), 0, len(CONTENT))) == len(CONTENT)
     assert bytes(buffer) == CONTENT
-    assert inproc.fill(FileSlice(target.fileno(), 9, len(CONTENT)), CONTENT) == len(CONTENT)
+    assert fill(FileSlice(target.fileno(), 9, len(CONTENT)), CONTENT) == len(CONTENT)
     assert os.pread(target.fileno(), len(CONTENT), 9) == CONTENT
 
 
@@ -133,7 +133,7 @@ def test_a_lake_in_process_has_no_pre_signed_urls() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_close_is_passed_on() -> None:
+def test_close_calls_the_close_of_the_app() -> None:
     called = list[int]()
     InProcess(lambda request: Response(200), lambda: called.append(1)).close()
     InProcess(lambda request: Response(200)).close()

@@ -1,4 +1,4 @@
-"""Heads and bodies as they may come: interim responses, many headers, chunks, and codings of a proxy."""
+"""Responses over real sockets: interim responses, many headers, chunks, and codings of a proxy."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def refused(reply: bytes, request: Request = STAT, **options: Any) -> TransportE
     ids=["103", "100", "102 and 103", "as many as there may be"],
 )
 @pytest.mark.parametrize("request_", [STAT, Request(endpoints.COMMIT, ("r", "main"), body=b"{}")], ids=["GET", "POST"])
-def test_interim_responses_are_not_the_answer(before: bytes, request_: Request) -> None:
+def test_interim_responses_are_skipped(before: bytes, request_: Request) -> None:
     response, connections = ask(before + answer(b"{}", etag="x"), request_, times=3)
     assert (response.status, response.body, response.headers["etag"]) == (200, b"{}", "x")
     assert "link" not in response.headers
     assert connections == 1
 
 
-def test_too_many_interim_responses() -> None:
+def test_too_many_interim_responses_are_refused() -> None:
     error = refused(HINT * (LIMITS.interim + 1) + answer(b"{}"))
     assert (error.kind, error.retry) == ("protocol", False)
     assert "sent more than 100 interim (1xx) responses" in str(error)
 
 
-def test_switching_protocols_is_an_answer() -> None:
+def test_switching_protocols_is_a_final_response() -> None:
     assert ask(answer(status="101 Switching Protocols"))[0].status == 101
 
 
-def test_a_thousand_header_lines() -> None:
+def test_a_thousand_header_lines_are_read() -> None:
     lines = {f"x-amz-meta-key{number}": "v" for number in range(LIMITS.head_lines - 1)}
     response, connections = ask(answer(b"{}", **lines), times=2)
     assert (len(response.headers), connections) == (LIMITS.head_lines, 1)
@@ -71,12 +71,12 @@ def test_a_thousand_header_lines() -> None:
 
 
 @pytest.mark.parametrize("lines", [{"x": "v" * 65000}, {f"x{number}": "v" * 1000 for number in range(60)}])
-def test_64_kib_of_headers(lines: dict[str, str]) -> None:
+def test_more_than_64_kib_of_headers_are_refused(lines: dict[str, str]) -> None:
     assert ask(answer(b"{}", **lines))[0].headers["content-length"] == "2"
     assert "sends more than 64 KiB of headers" in str(refused(answer(b"{}", **lines, y="v" * 10000)))
 
 
-def test_header_lines_as_they_come() -> None:
+def test_unusual_header_lines_are_read() -> None:
     reply = (
         b"HTTP/1.1  200  Very OK \r\n continued before anything\r\nX-A: 1\r\nx-a: 2\r\nx-b:\r\n\tfolded\r\n"
         b"no colon here\r\nbad name : x\r\nx-c:c:c\nx-d: \xe9\r\ncontent-length: 2\r\n\r\n{}"
@@ -91,12 +91,12 @@ def test_header_lines_as_they_come() -> None:
 
 
 @pytest.mark.parametrize("line", [b"HTTP/2 200", b"HTTP/1.1 99 x", b"HTTP/1.1 2e2 OK", b"200 OK", b""])
-def test_status_lines_that_are_none(line: bytes) -> None:
+def test_malformed_status_lines_are_refused(line: bytes) -> None:
     assert refused(line + b"\r\ncontent-length: 0\r\n\r\n").kind == "protocol"
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nx: 1\r\ncontent-le", HINT])
-def test_a_head_that_breaks_off_is_no_answer(head: bytes) -> None:
+def test_an_incomplete_head_is_no_response(head: bytes) -> None:
     def hang_up(server: Peer, conn: socket.socket, number: int) -> None:
         server.read(conn)
         conn.sendall(head)
@@ -152,12 +152,12 @@ def test_chunks_are_put_together_and_the_connection_is_used_again(sink: bool, en
         (b"x\r\n", "a chunk without its length"),
         (b"-1\r\n", "a chunk without its length"),
         (b"1" * 17 + b"\r\n", "a chunk without its length"),
-        (b"3\r\nabcd\r\n0\r\n\r\n", "a chunk that is longer than it said"),
+        (b"3\r\nabcd\r\n0\r\n\r\n", "a chunk that is longer than announced"),
         (b"3;" + b"a" * 5000 + b"\r\n", "chunks with more than 4,096 bytes around them"),
         (b"0\r\n" + b"a: b\r\n" * 1001, "sends more than 1,000 header lines"),
     ],
 )
-def test_chunks_that_are_none(end: bytes, words: str) -> None:
+def test_malformed_chunks_are_refused(end: bytes, words: str) -> None:
     error = refused(chunked(b"abc", end=end))
     assert (error.kind, error.retry) == ("protocol", False)
     assert words in str(error)
@@ -203,7 +203,7 @@ def test_an_error_that_a_proxy_compressed_is_read(status: str) -> None:
     assert len(bomb.body) <= LIMITS.error_body  # type: ignore[arg-type]
 
 
-def test_a_decoded_record_is_capped() -> None:
+def test_a_decoded_record_has_a_size_limit() -> None:
     bomb = gzipped(bytes(3 << 20))
     error = refused(answer(bomb, content_encoding="gzip"), limits=LIMITS._replace(record=2 << 20))
     assert "larger than 2 MiB" in str(error)

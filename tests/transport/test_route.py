@@ -1,4 +1,4 @@
-"""The way to a host: proxies and who does without one, and which addresses a server may send us to."""
+"""Routes: targets of requests, proxies and their exceptions, and the addresses that pre-signed URLs may lead to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import contextlib
 import socket
 from typing import Any
 
+import msgspec
 import pytest
 
 from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import Request, TransportError
 from lakefs_hl.transport.http import Http
-from lakefs_hl.transport.route import Route, bypasses, depth, login_header, parse
+from lakefs_hl.transport.route import Route, bypasses, depth, login_header, parse, place, without_login
 from tests.transport.peers import answer, answering
 
 STAT = Request(endpoints.STAT_OBJECT, ("r", "main"), {"path": "k"})
@@ -146,14 +148,14 @@ def test_an_entry_allows_a_port_or_all(entry: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ["[::1]:9000", "::1", "[::1]", "B\u00fccher.example", "xn--bcher-kva.example:9000"])
-def test_entries_as_people_write_them(entry: str) -> None:
+def test_entries_are_accepted_as_people_write_them(entry: str) -> None:
     allowing = route(*FAR, entry)
     hosts = {"::1": "[::1]", "x": "b\u00fccher.example"}
     assert met(allowing, f"http://{hosts['::1' if '::1' in entry else 'x']}:9000/", "127.0.0.1") == ""
 
 
 @pytest.mark.parametrize("entry", ["h:port", "h:99999"])
-def test_an_entry_that_is_none(entry: str) -> None:
+def test_an_entry_that_is_not_a_host_is_an_error(entry: str) -> None:
     with pytest.raises(ValueError, match="is not `host` or `host:port`"):
         Http("http://h", allowed_storage_hosts=[entry])
 
@@ -164,7 +166,7 @@ def test_the_address_of_a_proxy_is_not_the_endpoints() -> None:
     assert met(proxied, "https://elsewhere/x", "127.0.0.1") == ""  # the proxy's own business
 
 
-def test_another_service_of_this_machine_is_refused_before_anything_is_said() -> None:
+def test_another_service_of_this_machine_is_refused_before_anything_is_sent() -> None:
     with answering() as store, answering() as server:
         transport = Http(server.url)
         transport.send(STAT)
@@ -178,7 +180,7 @@ def test_another_service_of_this_machine_is_refused_before_anything_is_said() ->
 # ------------------------------------------------------------------------------------------------- paths and names
 
 
-def test_an_endpoint_under_a_path() -> None:
+def test_an_endpoint_may_lie_under_a_path() -> None:
     with answering(answer(b"{}")) as server:
         Http(f"{server.url}/lakefs/").send(STAT)
         Http(f"{server.url}/a/b%20c").send(STAT)
@@ -188,13 +190,13 @@ def test_an_endpoint_under_a_path() -> None:
     ]
 
 
-def test_an_endpoint_under_a_path_through_a_proxy() -> None:
+def test_an_endpoint_under_a_path_is_reached_through_a_proxy() -> None:
     with answering(answer(b"{}")) as proxy:
         Http("http://lakefs.example/lakefs", proxies={"http": proxy.url}).send(STAT)
     assert proxy.asked[0].target.startswith("http://lakefs.example/lakefs/api/v1/repositories/")
 
 
-def test_international_names_go_out_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_international_names_are_sent_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up, real = list[str](), socket.getaddrinfo
 
     def look_up(host: str, *args: Any, **kwargs: Any) -> Any:
@@ -215,9 +217,9 @@ def test_international_names_go_out_in_ascii(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
-def test_a_pre_signed_url_that_is_none() -> None:
+def test_a_pre_signed_url_that_is_not_a_url_is_an_error() -> None:
     for url in ("http://h:port/?cafe", "http://stra\u00dfe.example/?cafe", "http://[::1/?cafe"):
-        with pytest.raises(TransportError, match="pre-signed URL that is none") as caught:
+        with pytest.raises(TransportError, match="pre-signed URL that is not a URL") as caught:
             Http("http://h").send(signed(url))
         assert "cafe" not in str(caught.value)
 
@@ -234,7 +236,7 @@ def test_a_user_name_and_a_password_are_percent_encoded_in_a_proxys_url() -> Non
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_is_given_them_decoded(scheme: str) -> None:
+def test_a_proxy_gets_the_user_name_and_the_password_decoded(scheme: str) -> None:
     refusal = answer(status="407 Proxy Authentication Required", connection="close")
     with answering(refusal) as proxy:
         url = proxy.url.replace("http://", "http://us%2Fer:p%40ss%25@")
@@ -246,12 +248,12 @@ def test_a_proxy_is_given_them_decoded(scheme: str) -> None:
 @pytest.mark.parametrize(
     ("status", "words", "retry"),
     [
-        ("407 Proxy Authentication Required", "wants a user name and a password", False),
-        ("403 Forbidden", "does not connect us to lakefs.example: 403 Forbidden", False),
-        ("502 Bad Gateway", "does not connect us to lakefs.example: 502 Bad Gateway", True),
+        ("407 Proxy Authentication Required", "requires a user name and a password", False),
+        ("403 Forbidden", "does not connect to lakefs.example: 403 Forbidden", False),
+        ("502 Bad Gateway", "does not connect to lakefs.example: 502 Bad Gateway", True),
     ],
 )
-def test_what_a_proxy_says_to_a_tunnel(status: str, words: str, retry: bool) -> None:
+def test_a_proxys_refusal_of_a_tunnel_is_part_of_the_message(status: str, words: str, retry: bool) -> None:
     with answering(answer(status=status, connection="close")) as proxy:
         transport = Http("https://lakefs.example", proxies={"https": proxy.url})
         with pytest.raises(TransportError, match=words) as caught:
@@ -268,7 +270,7 @@ def test_what_a_proxy_says_to_a_tunnel(status: str, words: str, retry: bool) -> 
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_not_there(scheme: str, proxy: str, words: str) -> None:
+def test_a_proxy_that_cannot_be_reached_is_named(scheme: str, proxy: str, words: str) -> None:
     with pytest.raises(TransportError, match=words) as caught:
         Http(f"{scheme}://lakefs.example", proxies={"all": proxy}).send(STAT)
     assert (caught.value.kind, caught.value.retry) == ("proxy", True)
@@ -294,5 +296,53 @@ def test_a_proxy_that_is_not_there(scheme: str, proxy: str, words: str) -> None:
         ("", "h", False),
     ],
 )
-def test_no_proxy(listed: str, host: str, expected: bool) -> None:
+def test_the_list_of_hosts_without_a_proxy_is_read_as_by_curl(listed: str, host: str, expected: bool) -> None:
     assert bypasses([listed], host, 8000) is expected
+
+
+# ----------------------------------------------------------------------------------------------------------- targets
+
+
+def routed(endpoint: str = "https://lakefs.example:8443/base") -> Route:
+    return Route(parse(endpoint), {}, (), (), "agent/1")
+
+
+def test_a_request_to_the_endpoint_has_its_path_and_the_credentials() -> None:
+    request = msgspec.structs.replace(STAT, authorization=Secret("Basic c2VjcmV0"), headers={"x-lakefs-client": "c"})
+    target = routed().target(request)
+    assert place(target.url) == "lakefs.example:8443"
+    assert target.path == "/base/api/v1/repositories/r/refs/main/objects/stat?path=k"
+    assert target.headers == {
+        "accept": "*/*", "accept-encoding": "identity", "user-agent": "agent/1", "x-lakefs-client": "c",
+        "authorization": "Basic c2VjcmV0",
+    }  # fmt: skip
+    assert "c2VjcmV0" not in repr(target)
+
+
+def test_a_pre_signed_url_gets_no_header_of_the_endpoint() -> None:
+    url = "https://store.example/k?X-Amz-Signature=s3cr3t"
+    headers = {"Authorization": "Bearer t", "Cookie": "c", "X-LakeFS-Client": "c", "range": "bytes=0-1"}
+    target = routed().target(msgspec.structs.replace(signed(url), headers=headers))
+    assert target.path == "/k?X-Amz-Signature=s3cr3t"
+    assert sorted(target.headers) == ["accept", "accept-encoding", "range", "user-agent"]
+    assert "s3cr3t" not in repr(target)
+    assert target.guard is not None
+
+
+def test_a_target_knows_whether_an_address_is_allowed() -> None:
+    made = routed("https://lakefs.example")
+    note = made.target(STAT).guard
+    assert note is not None
+    note("93.184.216.34")
+    check = made.target(signed("https://store.example/k?s=1")).guard
+    assert check is not None
+    check("8.8.8.8")
+    with pytest.raises(TransportError, match=r"refused to follow a pre-signed URL to store.example.*inner address"):
+        check("10.0.0.1")
+
+
+def test_a_proxys_url_is_split_from_its_login() -> None:
+    address, headers = without_login("http://user:s3cr3t@proxy.example:3128")
+    assert (address, list(headers)) == ("http://proxy.example:3128", ["proxy-authorization"])
+    assert "s3cr3t" not in repr(headers)
+    assert without_login("http://proxy.example:3128") == ("http://proxy.example:3128", {})

@@ -1,4 +1,4 @@
-"""Threads on demand, and calls at the interpreter's exit, where there are none."""
+"""Threads on demand, and calls at the interpreter's exit, when no thread can be started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.transport.fakes import STAT, Fake
 from tests.transport.peers import answer, answering
 
 
-def test_work_is_done_on_a_thread() -> None:
+def test_work_runs_on_a_thread() -> None:
     workers = Workers(2, "mine")
     assert workers.submit(lambda: threading.current_thread().name).result().startswith("mine")
     with pytest.raises(ZeroDivisionError):
@@ -23,7 +23,7 @@ def test_work_is_done_on_a_thread() -> None:
     workers.close()
 
 
-def test_a_pool_that_was_closed_meanwhile_is_made_anew() -> None:
+def test_a_pool_that_was_closed_meanwhile_is_replaced() -> None:
     workers = Workers(2, "mine")
     pool = workers._open()
     pool.shutdown()  # as a `close` between the choice of a pool and its use
@@ -31,7 +31,7 @@ def test_a_pool_that_was_closed_meanwhile_is_made_anew() -> None:
     workers.close()
 
 
-def test_no_thread_can_be_had_and_the_work_is_queued_it_is_not_done_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queued_work_is_not_done_twice_if_no_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
