@@ -1,12 +1,18 @@
-"""Every example runs: the Python blocks of the README and of docs/, page by page, and those of the docstrings."""
+"""The pages of the documentation: every block runs or is parsed, and tables of facts agree with the code.
+
+A page's Python blocks are one script, run in a process and a directory of its own with warnings as errors. A block that
+needs a package beyond the test extra is preceded by the line `<!-- needs: package -->`.
+"""
 
 from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import doctest
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import io
 import os
@@ -18,31 +24,94 @@ from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 import lakefs_hl
-from lakefs_hl import aio
+from lakefs_hl import aio, exceptions, types
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+OPENING = re.compile(r"^( *)(`{3,}|~{3,})(.*)$")
+NEEDS = re.compile(r"^ *<!-- needs: ([\w, ]+) -->$")
+#: Runs a script with `await` outside of functions, statement after statement, as a notebook runs its cells.
+NOTEBOOK = """
+import ast, asyncio, inspect, sys
+path = sys.argv[1]
+names = {"__name__": "__main__", "__file__": path}
+flag = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+with open(path, encoding="utf-8") as file:
+    tree = compile(file.read(), path, "exec", flag | ast.PyCF_ONLY_AST)
+with asyncio.Runner() as runner:
+    async def wait(awaitable):
+        return await awaitable
+    for statement in tree.body:
+        code = compile(ast.Module([statement], []), path, "exec", flag)
+        result = eval(code, names)
+        if code.co_flags & inspect.CO_COROUTINE:
+            runner.run(wait(result))
+"""
 
 
-def script(page: str) -> str:
-    """The page's Python blocks as one script, each line where it stands in the page, so that tracebacks point there."""
+class Block(NamedTuple):
+    """A fenced block: its language, the number of its first line, its text and the packages that it needs."""
+
+    language: str
+    line: int
+    text: str
+    needs: tuple[str, ...]
+
+
+def blocks(page: str) -> list[Block]:
+    """All fenced blocks of a page, those in lists and tabs too; one that never ends is an error."""
+    found, lines = [], page.splitlines()
+    inside: tuple[str, str, int, int, tuple[str, ...]] | None = None
+    for number, line in enumerate(lines):
+        opening = OPENING.match(line)
+        if inside is None and opening is not None:
+            needed = NEEDS.match(lines[number - 1]) if number else None
+            needs = tuple(name.strip() for name in needed[1].split(",")) if needed else ()
+            inside = opening[2], opening[3].strip(), number + 1, len(opening[1]), needs
+        elif inside is not None and line.strip() == inside[0]:
+            _, language, first, indent, needs = inside
+            text = "".join(f"{one[indent:] if not one[:indent].strip() else one}\n" for one in lines[first:number])
+            found.append(Block(language, first, text, needs))
+            inside = None
+    if inside is not None:
+        msg = f"the block that begins in line {inside[2]} never ends"
+        raise ValueError(msg)
+    return found
+
+
+def script(page: str, packages: frozenset[str] = frozenset()) -> str:
+    """The page's Python blocks as one script, each line where it stands in the page, so that tracebacks point there.
+
+    Blocks that need packages are left out unless all of them are among `packages`.
+    """
     lines = [""] * (page.count("\n") + 1)
-    for match in FENCE.finditer(page):
-        first = page.count("\n", 0, match.start(1))
-        block = match.group(1).splitlines()
-        lines[first : first + len(block)] = block
+    for block in blocks(page):
+        if block.language == "python" and packages.issuperset(block.needs):
+            text = block.text.splitlines()
+            lines[block.line : block.line + len(text)] = text
     return "\n".join(lines) + "\n"
 
 
-def run(page: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a page's script in a process and folder of its own; with pytest, if it defines tests."""
-    source = script(page.read_text(encoding="utf-8"))
+def is_plain(source: str) -> bool:
+    """Whether Python runs a script as it is: no `await` stands outside of a function."""
+    compile(source, "page", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    try:
+        compile(source, "page", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def run(page: Path, tmp_path: Path, packages: frozenset[str] = frozenset()) -> subprocess.CompletedProcess[str]:
+    """Run a page's script in a process and directory of its own, with pytest if it defines tests."""
+    source = script(page.read_text(encoding="utf-8"), packages)
     tested = re.search(r"^def test_", source, re.MULTILINE) is not None
     path = tmp_path / ("test_page.py" if tested else "page.py")
     path.write_text(source, encoding="utf-8")
@@ -51,10 +120,28 @@ def run(page: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
         plugins = {point.name for point in importlib.metadata.entry_points(group="pytest11")}
         argv += ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
         argv += [] if "lakefs_hl" in plugins else ["-p", "lakefs_hl.pytest_plugin"]
-    environ = dict(os.environ, PYTHONPATH=str(ROOT))
+    elif not is_plain(source):
+        argv += ["-c", NOTEBOOK]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("LAKECTL_", "LAKEFS_"))}
+    environ |= {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PYTHON_HISTORY": os.devnull}
     return subprocess.run(
         [*argv, str(path)], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=100, check=False
     )
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def languages(page: Path) -> set[str]:
+    return {block.language for block in blocks(page.read_text(encoding="utf-8"))}
+
+
+def needs(page: Path) -> frozenset[str]:
+    return frozenset(name for block in blocks(page.read_text(encoding="utf-8")) for name in block.needs)
+
+
+# -------------------------------------------------------------------------------------------------------------- blocks
 
 
 def test_a_broken_example_is_found(tmp_path: Path) -> None:
@@ -65,17 +152,71 @@ def test_a_broken_example_is_found(tmp_path: Path) -> None:
     assert "line 8" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if FENCE.search(p.read_text(encoding="utf-8"))], ids=lambda p: str(p.relative_to(ROOT))
-)
+def test_a_broken_example_with_await_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nimport asyncio\n\nawait asyncio.sleep(0)\nassert 1 == 2\n```\n", encoding="utf-8")
+    done = run(page, tmp_path)
+    assert done.returncode == 1
+    assert "line 5" in done.stderr
+
+
+def test_a_block_in_a_list_or_a_tab_is_found() -> None:
+    page = '=== "A"\n\n    ```python\n    if x:\n        y = 1\n    ```\n\n- item\n\n  ```sh\n  ls\n  ```\n'
+    assert [(one.language, one.line, one.text) for one in blocks(page)] == [
+        ("python", 3, "if x:\n    y = 1\n"),
+        ("sh", 10, "ls\n"),
+    ]
+
+
+def test_a_block_that_never_ends_is_an_error() -> None:
+    with pytest.raises(ValueError, match="line 1 never ends"):
+        blocks("```python\nx = 1\n")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "python" in languages(page)], ids=name_of)
 def test_page(page: Path, tmp_path: Path) -> None:
     done = run(page, tmp_path)
     assert done.returncode == 0, f"{page}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if needs(page)], ids=name_of)
+def test_page_with_all_packages_that_it_needs(page: Path, tmp_path: Path) -> None:
+    packages = needs(page)
+    missing = sorted(name for name in packages if importlib.util.find_spec(name) is None)
+    if missing:
+        pytest.skip(f"blocks of this page need {', '.join(missing)}: pip install -e '.[docs]'")
+    done = run(page, tmp_path, packages)
+    assert done.returncode == 0, f"{page}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_blocks_that_are_not_python_are_parsed(page: Path) -> None:
+    for block in blocks(page.read_text(encoding="utf-8")):
+        where = f"{name_of(page)}:{block.line}"
+        if block.language == "sh":
+            done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{where}: {done.stderr}"
+        elif block.language == "yaml":
+            yaml.safe_load(block.text)
+        else:
+            assert block.language in {"python", "text"}, f"{where}: {block.language!r} is not run: use python, sh, …"
+
+
 def test_the_pages_are_found() -> None:
-    found = {str(page.relative_to(ROOT)) for page in PAGES if FENCE.search(page.read_text(encoding="utf-8"))}
+    found = {name_of(page) for page in PAGES if "python" in languages(page)}
     assert {"README.md", "docs/index.md", "docs/quickstart.md", "docs/guides/transactions.md"} <= found
+
+
+def test_the_home_page_shows_what_its_code_prints(tmp_path: Path) -> None:
+    page = DOCS / "index.md"
+    (shown,) = (block.text for block in blocks(page.read_text(encoding="utf-8")) if block.language == "text")
+    assert run(page, tmp_path).stdout == shown
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if "design" not in page.parts}
+    listed = set(re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+    assert pages == listed
 
 
 # ---------------------------------------------------------------------------------------------------------- docstrings
@@ -183,22 +324,107 @@ def test_every_example_of_the_faces_is_found_in_both_colours() -> None:
 # ----------------------------------------------------------------------------------------------------------- reference
 
 
-def test_every_public_name_is_in_the_reference() -> None:
-    pages = (ROOT / "docs" / "reference").glob("*.md")
-    documented = {
-        line.removeprefix(":::").strip().rpartition(".")[2]
-        for page in pages
+def directives() -> dict[str, str]:
+    """What the reference pages document, and on which page."""
+    return {
+        line.removeprefix(":::").strip(): page.name
+        for page in sorted((DOCS / "reference").glob("*.md"))
         for line in page.read_text(encoding="utf-8").splitlines()
         if line.startswith(":::")
     }
-    missing = set(lakefs_hl.__all__) - documented - {"__version__", "aio", "exceptions", "types"}
-    assert not missing, f"add to docs/reference/: {sorted(missing)}"
 
 
-def test_what_the_reference_names_exists() -> None:
-    for page in (ROOT / "docs" / "reference").glob("*.md"):
-        for line in page.read_text(encoding="utf-8").splitlines():
-            if line.startswith(":::"):
-                name = line.removeprefix(":::").strip()
-                module, _, last = name.rpartition(".")
-                assert hasattr(importlib.import_module(module), last), f"{page.name}: there is no {name}"
+def resolve(name: str) -> Any:
+    """The object of a dotted name."""
+    module, _, last = name.rpartition(".")
+    return getattr(importlib.import_module(module), last)
+
+
+@pytest.mark.parametrize("package", [lakefs_hl, aio, exceptions, types], ids=lambda module: module.__name__)
+def test_every_public_name_is_in_the_reference(package: ModuleType) -> None:
+    documented = set(directives())
+    names = {f"{package.__name__}.{name}" for name in package.__all__} - {
+        "lakefs_hl.__version__",
+        "lakefs_hl.aio",
+        "lakefs_hl.exceptions",
+        "lakefs_hl.types",
+    }
+    shared = {name for name in names if package is aio and resolve(name) is resolve(name.replace(".aio.", "."))}
+    assert not names - shared - documented, f"add to docs/reference/: {sorted(names - shared - documented)}"
+
+
+def test_the_reference_names_public_names_only() -> None:
+    public = {"lakefs_hl", "lakefs_hl.aio", "lakefs_hl.exceptions", "lakefs_hl.types"}
+    for name, page in directives().items():
+        module, _, last = name.rpartition(".")
+        assert module in public, f"{page}: {name} is not a public name"
+        assert last in importlib.import_module(module).__all__, f"{page}: {name} is not public"
+
+
+def test_the_table_of_errors_is_that_of_the_code() -> None:
+    listed = {cells[0]: re.findall(r"`(\w+)`", cells[2]) for cells in table(DOCS / "guides" / "errors.md", "error")}
+    tree = {name: value for name in exceptions.__all__ if issubclass(value := getattr(exceptions, name), Exception)}
+    errors = {name: value for name, value in tree.items() if not issubclass(value, Warning)}
+    assert set(listed) == set(errors)
+    for name, kind in errors.items():
+        bases = [base.__name__ for base in kind.__mro__ if hasattr(builtins, base.__name__)]
+        own = [base for base in bases if base not in ("Exception", "BaseException", "object")]
+        assert sorted(listed[name]) == sorted(own), f"{name} is also {own}"
+
+
+def test_every_kind_is_in_the_table_of_kinds() -> None:
+    text = (DOCS / "guides" / "errors.md").read_text(encoding="utf-8")
+    listed = {
+        name for row in re.findall(r"^\| (`[A-Z_`, ]+`) \|", text, re.MULTILINE) for name in re.findall(r"[A-Z_]+", row)
+    }
+    assert listed == set(types.ErrorKind.__members__)
+
+
+#: Classes whose calls the page of results lists, and those whose fields it lists.
+HANDLES = ["Repository", "Reference", "Branch", "Tag", "ObjectInfo", "CommonPrefix", "BranchTransaction"]
+HANDLES += ["KeptTransaction", "ImportManager", "Client", "ServerConfiguration", "ServerStorageConfiguration"]
+FIELDS = ["ObjectInfo", "Commit", "KeptTransaction", "BranchTransaction"]
+RESULTS = DOCS / "reference" / "records.md"
+
+
+def returned(function: Any) -> str:
+    """The annotation of what a function returns, without the modules of its types."""
+    found = re.sub(r"\b(models|config|io)\.", "", str(inspect.signature(function).return_annotation))
+    return "a handle of the same class" if found == "Self" else found
+
+
+def test_the_page_of_results_names_every_call_with_what_it_returns() -> None:
+    members = {name: getattr(lakefs_hl, name) for name in ("init", "repository", "repositories")}
+    for kind in HANDLES:
+        for name, member in inspect.getmembers(getattr(lakefs_hl, kind), inspect.isfunction):
+            if not name.startswith("_") and name != "open":  # a table of modes says what open() returns
+                members[f"{kind}.{name}"] = member
+    listed = {cells[0]: cells[1].replace("`", "") for cells in table(RESULTS, "call")}
+    assert listed.keys() <= members.keys()
+    assert listed == {name: returned(members[name]) for name in listed}
+    documented = {members[name].__code__ for name in listed}
+    missing = {name for name, member in members.items() if member.__code__ not in documented}
+    assert not missing, f"add to {name_of(RESULTS)}: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_the_page_of_results_names_every_field_with_its_type(kind: str) -> None:
+    listed = dict[str, str]()
+    for cells in table(RESULTS, f"`{kind}` field"):
+        names, kinds = re.findall(r"\w+", cells[0]), re.findall(r"`([^`]+)`", cells[1])
+        listed |= dict(zip(names, kinds * len(names) if len(kinds) == 1 else kinds, strict=True))
+    found = inspect.getmembers(getattr(lakefs_hl, kind), lambda member: isinstance(member, property))
+    assert listed == {name: returned(member.fget) for name, member in found if not name.startswith("_")}
+
+
+def table(page: Path, first: str) -> Iterator[list[str]]:
+    """The cells of a table's rows; a bar inside backticks does not end a cell."""
+    inside = False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in re.findall(r"((?:`[^`]*`|[^|`])*)\|", line.removeprefix("|"))]
+        if not cells:
+            inside = False
+        elif cells[0] == first:
+            inside = True
+        elif inside and not set(line) <= set("|-: "):
+            yield [cells[0].strip("`"), *cells[1:]]
