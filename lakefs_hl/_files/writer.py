@@ -58,7 +58,7 @@ class ObjectWriter(io.BufferedIOBase):
         self._place = place
         self._path = path
         self._shown_mode = "xb" if create_only else "wb"
-        self.name = object_uri(place._repository_id, place._id, path)
+        self.name: str = object_uri(place._repository_id, place._id, path)
         self.mode = self._shown_mode
         writers: WeakSet[ObjectWriter] | None = getattr(place, "_writers", None)
         if writers is not None:

@@ -60,6 +60,8 @@ class Authenticator:
         renewable: Whether a 401 is worth a login.
     """
 
+    renew_at: float
+
     __slots__ = ("_find", "_log_in", "current", "renew_at", "renewable")
 
     def __init__(

@@ -133,6 +133,8 @@ class Session:
         new_key: Returns a new, unique idempotency key.
     """
 
+    date: str
+
     __slots__ = (
         "authenticator",
         "budget",
@@ -153,15 +155,15 @@ class Session:
         endpoint: str = "",
         new_key: Callable[[], str] | None = None,
     ) -> None:
-        self.authenticator = authenticator
-        self.policy = policy or Policy()
-        self.budget = Budget()
-        self.endpoint = endpoint
+        self.authenticator: Authenticator = authenticator
+        self.policy: Policy = policy or Policy()
+        self.budget: Budget = Budget()
+        self.endpoint: str = endpoint
         self.storage: models.StorageConfig | None = None
         self.exactly_once: bool | None = None
         self.keys_arrive: bool | None = None
         self.date = ""
-        self.new_key = new_key
+        self.new_key: Callable[[], str] | None = new_key
 
     @property
     def remote(self) -> bool:

@@ -120,15 +120,19 @@ class Tx:
     )
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.state = "NEW"
-        self.base = ""
+        self.plan: Plan = plan
+        self.state: str = "NEW"
+        self.base: str = ""
         self.merge_commit: str | None = None
-        self.kept = False
+        self.kept: bool = False
         self.leaked_branch: str | None = None
-        self.cleanup_error = self.untagged = ""
+        self.cleanup_error: str = ""
+        self.untagged: str = ""
         self.empty: bool | None = None
-        self.resumed = self.settled = self.unwound = self.noted = False
+        self.resumed: bool = False
+        self.settled: bool = False
+        self.unwound: bool = False
+        self.noted: bool = False
 
     @property
     def outcome(self) -> str:

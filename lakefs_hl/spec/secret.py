@@ -46,7 +46,7 @@ class Unfit:
     __slots__ = ("kind",)
 
     def __init__(self, kind: type) -> None:
-        self.kind = kind.__name__
+        self.kind: str = kind.__name__
 
     def __repr__(self) -> str:
         return f"<{self.kind}>"

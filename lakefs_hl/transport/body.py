@@ -240,6 +240,8 @@ def receiver(request: Request, response: Response, limits: Limits, hashed: Hash 
 class ErrorBody:
     """The body of an error: only its beginning is kept, and the rest is not waited for."""
 
+    received: int
+
     def __init__(self, response: Response, limit: int, hashed: Hash | None) -> None:
         self._response, self._hashed = response, hashed
         self._body = b""
@@ -269,6 +271,8 @@ class ErrorBody:
 
 class SinkBody:
     """A body that fills a sink, in place or from pieces."""
+
+    received: int
 
     def __init__(
         self, response: Response, sink: memoryview | FileSlice, reads: Hash | None, hashed: Hash | None
@@ -321,6 +325,8 @@ class SinkBody:
 
 class WholeBody:
     """A body that is kept in memory: a record, or an object's data without a sink."""
+
+    received: int
 
     __slots__ = ("_coding", "_first", "_gathered", "_hashed", "_limit", "_reads", "_response", "length", "received")
 

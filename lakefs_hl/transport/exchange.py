@@ -84,6 +84,9 @@ class Exchange:
         slow: Why it was ended although the peer sent something in time; "" otherwise.
     """
 
+    sent: int
+    slow: str
+
     __slots__ = (
         "_at_body",
         "_awaiting",
@@ -123,19 +126,19 @@ class Exchange:
         limits: Limits = LIMITS,
         secret: bool = False,
     ) -> None:
-        self.bounds = bounds
+        self.bounds: Bounds = bounds
         self._connect, self._read = bounds.connect, bounds.read
-        self.scope = scope
-        self.careful = careful
-        self.guard = guard
-        self.limits = limits
+        self.scope: Scope | None = scope
+        self.careful: bool = careful
+        self.guard: Guard | None = guard
+        self.limits: Limits = limits
         now = time.monotonic()
-        self.until = now + bounds.within
-        self.secret = secret
-        self.proxy = ""
+        self.until: float = now + bounds.within
+        self.secret: bool = secret
+        self.proxy: str = ""
         self.phase: Phase = "connect"
         self.sent = 0
-        self.received = 0
+        self.received: int = 0
         self.response: Response | None = None
         self.slow = ""
         self._watch: Watch | None = None

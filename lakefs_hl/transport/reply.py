@@ -127,6 +127,14 @@ class _Chunks(io.RawIOBase):
 class Reply(http.client.HTTPResponse):
     """A response to the exchange that this thread makes."""
 
+    code: int
+    status: int
+    reason: str
+    version: int
+    msg: http.client.HTTPMessage
+    will_close: bool
+    fp: io.BufferedReader
+
     def __init__(
         self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
     ) -> None:

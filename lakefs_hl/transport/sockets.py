@@ -45,7 +45,7 @@ logging.getLogger("urllib3.connectionpool").addFilter(_Discreet())
 class Plain(HTTPConnection):
     """A connection to an http:// endpoint; reports what it does to the exchange of its thread."""
 
-    response_class = Reply
+    response_class: type[Reply] = Reply
     _sock: socket.socket | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -159,15 +159,15 @@ class PlainPool(HTTPConnectionPool):
             interpreter's exit, before older `atexit` handlers run, and a call from one of these would hang.
     """
 
-    ConnectionCls = Plain
+    ConnectionCls: type[Plain] = Plain
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.slots = threading.BoundedSemaphore(kwargs["maxsize"])
+        self.slots: threading.BoundedSemaphore = threading.BoundedSemaphore(kwargs["maxsize"])
 
 
 class SecurePool(PlainPool, HTTPSConnectionPool):
     """Connections to one https:// endpoint."""
 
-    scheme = "https"
-    ConnectionCls = Secure
+    scheme: str = "https"
+    ConnectionCls: type[Secure] = Secure

@@ -70,12 +70,14 @@ class Held:
         length: Bytes.
     """
 
+    fd: int
+
     __slots__ = ("data", "fd", "length")
 
     def __init__(self, data: bytes | None, fd: int, length: int) -> None:
-        self.data = data
+        self.data: bytes | None = data
         self.fd = fd
-        self.length = length
+        self.length: int = length
 
     def release(self) -> None:
         """Closes the file; once is enough, more does no harm."""

@@ -149,12 +149,18 @@ class Database:
         Damaged: The file is missing or is no database.
     """
 
+    pid: int
+    epoch: int
+    local: _Local
+    readers: Readers
+    log_pages: int
+
     def __init__(
         self, folder: str, *, sync: bool = True, vfs: str | None = None, timeout: float = 30.0, create: bool = False
     ) -> None:
         check_version()
         self.folder = folder
-        self.path = os.path.join(folder, NAME)
+        self.path: str = os.path.join(folder, NAME)
         self.sync = sync
         self.timeout = timeout
         self.failed: str | None = None

@@ -28,6 +28,8 @@ class Turn:
             whether the turn had become its own.
     """
 
+    owner: int
+
     __slots__ = ("_guard", "_waiting", "owner")
 
     def __init__(self) -> None:

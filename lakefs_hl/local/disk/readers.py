@@ -26,6 +26,8 @@ class Readers:
         connect: Opens a connection for reading.
     """
 
+    closed: bool
+
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         self._connect = connect
         self._change = threading.Condition(threading.Lock())

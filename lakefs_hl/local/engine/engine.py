@@ -59,25 +59,26 @@ class Engine:
             drawn = msgspec.to_builtins(Shape(seed=secrets.randbits(63)))
             database, noted = prepare(str(folder), tree=drawn, sync=sync, timeout=timeout)
             try:
-                self.store = store = Store(database, msgspec.convert(noted["tree"], Shape))
+                store = Store(database, msgspec.convert(noted["tree"], Shape))
             except BaseException:
                 database.close()
                 raise
+            self.store: Store = store
         self._users = 0
         self._created = int(datetime.fromisoformat(noted["created"]).timestamp())
         writes = Writes(store)
-        self.repositories = Repositories(store)
-        self.branches = Branches(store)
-        self.tags = Tags(store)
-        self.commits = Commits(store)
-        self.diffs = Diffs(store)
-        self.merges = Merges(store)
-        self.objects = Objects(store, writes)
-        self.keys = Keys(store)
-        self.staging = Staging(store, writes)
-        self.imports = Imports(store)
-        self.settings = Settings(store)
-        self.idempotency = Idempotency(store)
+        self.repositories: Repositories = Repositories(store)
+        self.branches: Branches = Branches(store)
+        self.tags: Tags = Tags(store)
+        self.commits: Commits = Commits(store)
+        self.diffs: Diffs = Diffs(store)
+        self.merges: Merges = Merges(store)
+        self.objects: Objects = Objects(store, writes)
+        self.keys: Keys = Keys(store)
+        self.staging: Staging = Staging(store, writes)
+        self.imports: Imports = Imports(store)
+        self.settings: Settings = Settings(store)
+        self.idempotency: Idempotency = Idempotency(store)
         store.purge(look=True)
 
     @classmethod

@@ -65,15 +65,17 @@ class KeyedRequest:
         noted: Whether the answer has been written; sure only once the operation has returned.
     """
 
+    noted: bool
+
     __slots__ = ("_token", "encode", "fingerprint", "key", "noted", "operation", "user")
 
     def __init__(self, user: str, key: str, operation: str, fingerprint: bytes, encode: Callable[[Any], bytes]) -> None:
-        self.user = user
-        self.key = key
-        self.operation = operation
-        self.fingerprint = fingerprint
+        self.user: str = user
+        self.key: str = key
+        self.operation: str = operation
+        self.fingerprint: bytes = fingerprint
         self.noted = False
-        self.encode = encode
+        self.encode: Callable[[Any], bytes] = encode
         self._token: Token[KeyedRequest | None] | None = None
 
     def __enter__(self) -> None:

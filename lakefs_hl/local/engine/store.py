@@ -99,9 +99,9 @@ class Store:
 
     def __init__(self, database: Database, shape: Shape) -> None:
         self.database = database
-        self.blobs = Blobs(database)
+        self.blobs: Blobs = Blobs(database)
         self.shape = shape
-        self.cache = Cache()
+        self.cache: Cache = Cache()
         self._commits: dict[bytes, CommitRecord] = {}
         self._records: dict[bytes, RepositoryRecord] = {}
         self.import_roots: tuple[Path, ...] | None = None
@@ -109,7 +109,7 @@ class Store:
         with self.reading() as reader:
             nodes = self.nodes(reader)
             #: The tree that holds nothing: of a first commit, and of one that removed everything.
-            self.empty = self.tree(nodes).empty()
+            self.empty: bytes = self.tree(nodes).empty()
             known = reader.row("SELECT 1 FROM node WHERE hash = ?", (self.empty,))
         if known is None:
             with self.writing() as writer:

@@ -45,7 +45,7 @@ class HttpServer:
     def __init__(self, app: App, folder: Path, host: str, port: int) -> None:
         self._socket = listen(host, port)
         found: int = self._socket.getsockname()[1]
-        self.url = f"http://[{host}]:{found}" if ":" in host else f"http://{host}:{found}"
+        self.url: str = f"http://[{host}]:{found}" if ":" in host else f"http://{host}:{found}"
         self._asgi = Asgi(app, folder)
         config = uvicorn.Config(
             self._asgi,

@@ -23,9 +23,9 @@ class Reader:
     __slots__ = ("cache", "nodes", "shape")
 
     def __init__(self, nodes: Nodes, shape: Shape, cache: Cache) -> None:
-        self.nodes = nodes
-        self.shape = shape
-        self.cache = cache
+        self.nodes: Nodes = nodes
+        self.shape: Shape = shape
+        self.cache: Cache = cache
 
     def raw(self, digest: bytes) -> bytes:
         """Return a node's bytes, as stored.
@@ -78,6 +78,12 @@ class Cursor:
         values: Their digests.
         at: Which of them this is.
     """
+
+    live: bool
+    keys: list[bytes]
+    values: list[bytes]
+    level: int
+    at: int
 
     __slots__ = ("_reader", "_up", "at", "keys", "level", "live", "values")
 
