@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lakefs_hl._sync.branches import Branch as Branch
     from lakefs_hl._sync.client import Client as Client
     from lakefs_hl._sync.entry import init as init
+    from lakefs_hl._sync.entry import ref as ref
     from lakefs_hl._sync.entry import repositories as repositories
     from lakefs_hl._sync.entry import repository as repository
     from lakefs_hl._sync.imports import ImportManager as ImportManager
@@ -41,10 +42,13 @@ if TYPE_CHECKING:
     from lakefs_hl._sync.objects import CommonPrefix as CommonPrefix
     from lakefs_hl._sync.objects import ObjectInfo as ObjectInfo
     from lakefs_hl._sync.objects import ReadIOBase as ReadIOBase
+    from lakefs_hl._sync.pull_requests import PullRequest as PullRequest
     from lakefs_hl._sync.refs import Commit as Commit
     from lakefs_hl._sync.refs import Reference as Reference
     from lakefs_hl._sync.refs import Tag as Tag
     from lakefs_hl._sync.repos import Repository as Repository
+    from lakefs_hl._sync.runs import HookRun as HookRun
+    from lakefs_hl._sync.runs import Run as Run
     from lakefs_hl._sync.server import (
         ServerConfiguration as ServerConfiguration,
     )
@@ -67,14 +71,17 @@ __all__ = [
     "Commit",
     "CommonPrefix",
     "DeleteReport",
+    "HookRun",
     "ImportManager",
     "ImportResult",
     "KeptTransaction",
     "Listing",
     "ObjectInfo",
+    "PullRequest",
     "ReadIOBase",
     "Reference",
     "Repository",
+    "Run",
     "ServerConfiguration",
     "ServerStorageConfiguration",
     "Tag",
@@ -83,6 +90,7 @@ __all__ = [
     "aio",
     "exceptions",
     "init",
+    "ref",
     "repositories",
     "repository",
     "types",
@@ -96,19 +104,23 @@ _HOMES: Final = {
     "Commit": "lakefs_hl._sync.refs",
     "CommonPrefix": "lakefs_hl._sync.objects",
     "DeleteReport": "lakefs_hl._handles.deletions",
+    "HookRun": "lakefs_hl._sync.runs",
     "ImportManager": "lakefs_hl._sync.imports",
     "ImportResult": "lakefs_hl._sync.imports",
     "KeptTransaction": "lakefs_hl._sync.transactions",
     "Listing": "lakefs_hl._sync.listing",
     "ObjectInfo": "lakefs_hl._sync.objects",
+    "PullRequest": "lakefs_hl._sync.pull_requests",
     "ReadIOBase": "lakefs_hl._sync.objects",
     "Reference": "lakefs_hl._sync.refs",
     "Repository": "lakefs_hl._sync.repos",
+    "Run": "lakefs_hl._sync.runs",
     "ServerConfiguration": "lakefs_hl._sync.server",
     "ServerStorageConfiguration": "lakefs_hl._sync.server",
     "Tag": "lakefs_hl._sync.refs",
     "WriteIOBase": "lakefs_hl._sync.writes",
     "init": "lakefs_hl._sync.entry",
+    "ref": "lakefs_hl._sync.entry",
     "repositories": "lakefs_hl._sync.entry",
     "repository": "lakefs_hl._sync.entry",
 }

@@ -223,13 +223,17 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 class Finder(doctest.DocTestFinder):
-    """Finds the examples of classes by where they are written: `__module__` of a public class is the package."""
+    """Finds the examples of classes and functions by where they are written.
+
+    `__module__` of a public one is the package, where it is found too once its name was looked up.
+    """
 
     def _from_module(self, module: ModuleType | None, object: Any) -> bool:
-        if module is not None and isinstance(object, type):
+        outermost = isinstance(object, type) or (inspect.isfunction(object) and "." not in object.__qualname__)
+        if module is not None and outermost:
             return object.__name__ in written_in(module)
         found: bool = super()._from_module(module, object)  # type: ignore[misc]
-        return found or (inspect.isfunction(object) and object.__name__ in written_in(module))
+        return found
 
 
 @cache
@@ -382,8 +386,17 @@ def test_every_kind_is_in_the_table_of_kinds() -> None:
 
 #: Classes whose calls the page of results lists, and those whose fields it lists.
 HANDLES = ["Repository", "Reference", "Branch", "Tag", "ObjectInfo", "CommonPrefix", "BranchTransaction"]
-HANDLES += ["KeptTransaction", "ImportManager", "Client", "ServerConfiguration", "ServerStorageConfiguration"]
-FIELDS = ["ObjectInfo", "Commit", "KeptTransaction", "BranchTransaction"]
+HANDLES += [
+    "PullRequest",
+    "Run",
+    "HookRun",
+    "KeptTransaction",
+    "ImportManager",
+    "Client",
+    "ServerConfiguration",
+    "ServerStorageConfiguration",
+]
+FIELDS = ["ObjectInfo", "Commit", "PullRequest", "Run", "HookRun", "KeptTransaction", "BranchTransaction"]
 RESULTS = DOCS / "reference" / "records.md"
 
 
@@ -394,7 +407,7 @@ def returned(function: Any) -> str:
 
 
 def test_the_page_of_results_names_every_call_with_what_it_returns() -> None:
-    members = {name: getattr(lakefs_hl, name) for name in ("init", "repository", "repositories")}
+    members = {name: getattr(lakefs_hl, name) for name in ("init", "ref", "repository", "repositories")}
     for kind in HANDLES:
         for name, member in inspect.getmembers(getattr(lakefs_hl, kind), inspect.isfunction):
             if not name.startswith("_") and name != "open":  # a table of modes says what open() returns

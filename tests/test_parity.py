@@ -32,12 +32,13 @@ ONLY_AIO: dict[str, set[str]] = {
 PLAIN = {
     "Repository.commit", "__init__",
     "add", "branch", "count", "explain_auth", "handle", "import_from", "index", "is_dir",
-    "is_file", "ref", "result", "ServerConfiguration.storage_config", "tag", "transaction", "with_options",
+    "is_file", "pull_request", "ref", "Repository.run", "result", "ServerConfiguration.storage_config", "tag",
+    "transaction", "with_options",
 }  # fmt: skip
 #: Listings are no coroutines, so that arguments are checked at once.
 LISTINGS = {
-    "branches", "diff", "list_branches", "list_objects", "list_tags", "list_uncommitted", "log", "repositories", "tags",
-    "transactions",
+    "branches", "diff", "hooks", "list_branches", "list_objects", "list_tags", "list_uncommitted", "log",
+    "pull_requests", "repositories", "runs", "tags", "transactions",
 }  # fmt: skip
 #: `await branch.open(...)` and `async with branch.open(...)` both work: it returns something that is either.
 OPENINGS = {"open"}

@@ -5,13 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import Final, cast
 
 from lakefs_hl._handles.calls import Pages, new_op_id
 from lakefs_hl._handles.handle import Handle, reference_name
 from lakefs_hl.ops import branches as ops
+from lakefs_hl.ops import objects, refs
+from lakefs_hl.ops.branches import OnEmpty
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, models
+
+#: What to do if there are no changes.
+ON_EMPTY: Final = ("skip", "error", "commit")
+#: The default of `on_empty`, told from an "error" that a caller gave.
+ERROR: Final = cast("OnEmpty", arguments.Default("error"))
 
 
 def create(session: Session, at: Handle, source_reference_id: object, exist_ok: object, hidden: object) -> Op[str]:
@@ -26,9 +34,16 @@ def create(session: Session, at: Handle, source_reference_id: object, exist_ok: 
     )
 
 
-def get(session: Session, at: Handle) -> Op[models.Ref]:
-    """Look up the head of a branch."""
-    return ops.get(session, at._repository_id, at._id)
+def exists(session: Session, at: Handle, path: object) -> Op[bool]:
+    """Check whether an object of a branch exists; without a path, the branch itself."""
+    if path is None:
+        return ops.exists(session, at._repository_id, at._id)
+    return objects.exists(session, at._repository_id, at._id, arguments.path(path, at))
+
+
+def head(session: Session, at: Handle) -> Op[models.Commit]:
+    """Look up the last commit of a branch."""
+    return refs.head(session, at._repository_id, at._id)
 
 
 def commit(
@@ -37,18 +52,25 @@ def commit(
     message: object,
     metadata: Mapping[str, str] | None,
     allow_empty: object,
+    on_empty: object,
     date: object,
     force: object,
 ) -> Op[models.Commit]:
     """Commit all staged changes."""
+    allowed, otherwise = arguments.flag(allow_empty, "allow_empty"), arguments.choice(on_empty, "on_empty", ON_EMPTY)
+    if allowed and on_empty is not ERROR and otherwise != "commit":
+        msg = f"allow_empty=True and on_empty={otherwise!r} contradict each other: give one of them"
+        raise ValueError(msg)
     creation = models.CommitCreation(
         arguments.text(message, "message"),
         arguments.optional_metadata(metadata),
         arguments.unix_seconds(date, "date"),
-        arguments.flag(allow_empty, "allow_empty") or None,
+        allowed or None,
         arguments.flag(force, "force") or None,
     )
-    return ops.commit(session, at._repository_id, at._id, creation, op_id=new_op_id(), now=time.time())
+    return ops.commit(
+        session, at._repository_id, at._id, creation, op_id=new_op_id(), now=time.time(), on_empty=otherwise
+    )
 
 
 def uncommitted(

@@ -9,8 +9,8 @@ from typing import Final, Literal, TypeAlias
 
 from lakefs_hl._handles.calls import Pages, new_op_id
 from lakefs_hl._handles.handle import Handle, optional_reference_name, reference_name
+from lakefs_hl.ops import objects, tags
 from lakefs_hl.ops import refs as ops
-from lakefs_hl.ops import tags
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, models
@@ -88,8 +88,8 @@ def merge(
     squash: bool,
     allow_empty: bool,
     force: bool,
-) -> Op[str]:
-    """Merge a reference into a branch. Returns the ID of the merge commit."""
+) -> Op[models.Commit]:
+    """Merge a reference into a branch, and look up the merge commit."""
     destination = reference_name(destination_branch_id, "destination_branch_id", at)
     creation = models.Merge(
         arguments.optional_text(message, "message"),
@@ -99,7 +99,16 @@ def merge(
         arguments.flag(allow_empty, "allow_empty") or None,
         arguments.flag(squash, "squash") or None,
     )
-    return ops.merge(session, at._repository_id, at._id, destination, creation, op_id=new_op_id(), now=time.time())
+    return ops.merge_and_get(
+        session, at._repository_id, at._id, destination, creation, op_id=new_op_id(), now=time.time()
+    )
+
+
+def tag_exists(session: Session, at: Handle, path: object) -> Op[bool]:
+    """Check whether an object at a tag exists; without a path, the tag itself."""
+    if path is None:
+        return tags.exists(session, at._repository_id, at._id)
+    return objects.exists(session, at._repository_id, at._id, arguments.path(path, at))
 
 
 def create_tag(session: Session, at: Handle, source_ref: object, exist_ok: object) -> Op[models.Ref]:

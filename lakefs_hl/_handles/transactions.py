@@ -8,9 +8,10 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, cast
+from typing import Any, Final, Literal, NamedTuple, NoReturn, Protocol, cast
 from weakref import WeakSet
 
+from lakefs_hl._handles.branches import ON_EMPTY
 from lakefs_hl._handles.handle import Handle, optional_reference_name
 from lakefs_hl._handles.options import Optioned
 from lakefs_hl._handles.records import public
@@ -18,13 +19,12 @@ from lakefs_hl._handles.refs import STRATEGIES, Strategy
 from lakefs_hl.ops import ephemeral
 from lakefs_hl.ops import kept as kept_ops
 from lakefs_hl.ops import transaction as ops
+from lakefs_hl.ops.branches import OnEmpty as OnEmpty
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, callers
 from lakefs_hl.spec.uri import object_uri
 
-OnEmpty: TypeAlias = Literal["skip", "error", "commit"]
-ON_EMPTY: Final = ("skip", "error", "commit")
 #: How often the settling of an interrupted transaction is started in process when it is interrupted itself.
 SETTLING_TRIES: Final = 20
 

@@ -64,6 +64,12 @@ def copy(
     return ops.copy(session, at._repository_id, at._id, to, source, path, shallow=shared)
 
 
+def move(session: Session, at: Handle, from_path: object, to_path: object) -> Op[ObjectStats]:
+    """Move an object within a branch."""
+    source = arguments.object_path(from_path, at, "from_path")
+    return ops.move(session, at._repository_id, at._id, source, arguments.object_path(to_path, at, "to_path"))
+
+
 def set_metadata(session: Session, at: Handle, path: object, metadata: object) -> Op[None]:
     """Replace the user metadata of an object."""
     kept = arguments.user_metadata(arguments.metadata(metadata)) or {}

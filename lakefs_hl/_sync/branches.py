@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from lakefs_hl._handles import branches as calls
 from lakefs_hl._handles.changes import Change
 from lakefs_hl._handles.handle import Handle, optional_reference_name
 from lakefs_hl._handles.refs import Strategy
-from lakefs_hl._handles.transactions import OnEmpty
 from lakefs_hl._sync.listing import Listing
 from lakefs_hl._sync.refs import Commit, Reference
 from lakefs_hl._sync.transactions import BranchTransaction
 from lakefs_hl._sync.writes import WriteIOBase
+from lakefs_hl.ops.branches import OnEmpty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,10 +52,33 @@ class Branch(Reference, WriteIOBase):
         self._client._run(calls.create, self, source_reference_id, exist_ok, hidden)
         return self
 
-    def head(self) -> Reference:
-        """Return the last commit of the branch, pinned to its ID. Staged changes are not part of it."""
-        found = self._client._run(calls.get, self)
-        return Reference(self._repository_id, found.commit_id, self._given)
+    @overload
+    def exists(self) -> bool: ...
+    @overload
+    def exists(self, path: str) -> bool: ...
+    def exists(self, path: str | None = None) -> bool:
+        """Return whether the branch exists, or whether an object exists on it.
+
+        Args:
+            path: Path of an object. Defaults to the branch itself.
+
+        Raises:
+            NotFoundException: The repository does not exist; or, if a path is given, the branch does not exist.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> branch.exists(), branch.exists("missing.csv")
+            (True, False)
+        """
+        return self._client._run(calls.exists, self, path)
+
+    def head(self) -> Commit:
+        """Return the last commit of the branch. Staged changes are not part of it. Sends one request.
+
+        Raises:
+            NotFoundException: The repository or the branch does not exist.
+        """
+        return Commit._of(self, self._client._run(calls.head, self))
 
     def commit_changes(
         self,
@@ -63,6 +86,7 @@ class Branch(Reference, WriteIOBase):
         metadata: Mapping[str, str] | None = None,
         *,
         allow_empty: bool = False,
+        on_empty: OnEmpty = calls.ERROR,
         date: datetime | day | str | None = None,
         force: bool = False,
     ) -> Commit:
@@ -71,20 +95,28 @@ class Branch(Reference, WriteIOBase):
         Args:
             message: Commit message.
             metadata: Metadata of the commit.
-            allow_empty: Commit even if there are no changes.
+            allow_empty: Commit even if there are no changes. Same as `on_empty="commit"`.
+            on_empty: What to do if there are no changes: `error`, `skip` (return the last commit of the branch) or
+                `commit`.
             date: Time of the commit: an aware datetime, or a date or ISO 8601 text, which is in UTC unless it has an
                 offset. Defaults to now. Fractions of a second are dropped. An embedded lake accepts the years 1685 to
                 2254.
             force: Commit to a read-only repository.
 
         Returns:
-            The new commit.
+            The new commit; the last commit of the branch if there are no changes and `on_empty` is `skip`.
 
         Raises:
             BadRequestException: There are no changes.
             ForbiddenException: The branch is protected, or the repository is read-only.
+            ValueError: `allow_empty` is True, and `on_empty` says something else.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> branch.commit_changes("nightly load", on_empty="skip").message
+            'Repository created'
         """
-        record = self._client._run(calls.commit, self, message, metadata, allow_empty, date, force)
+        record = self._client._run(calls.commit, self, message, metadata, allow_empty, on_empty, date, force)
         return Commit._of(self, record)
 
     commit = commit_changes

@@ -1,5 +1,5 @@
 # Generated from lakefs_hl/aio/entry.py by tools/unasync.py: change that, not this.
-"""The functions of the package: `init`, `repository`, `repositories`. They import what they need when called."""
+"""The functions of the package: `init`, `ref`, `repository`, `repositories`. They import what they need when called."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from lakefs_hl._sync.client import Client
     from lakefs_hl._sync.listing import Listing
+    from lakefs_hl._sync.refs import Reference
     from lakefs_hl._sync.repos import Repository
     from lakefs_hl.types import Request, Response, Retry
 
@@ -78,6 +79,29 @@ def repository(repository_id: str, *, client: Client | None = None) -> Repositor
     return Repository(repository_id, client)
 
 
+def ref(uri: str, *, client: Client | None = None) -> Reference:
+    """Return a read-only reference by its URI, such as `lakefs://repository/main`. Sends no request.
+
+    Args:
+        uri: URI of a branch, a tag, a commit or a ref expression: `lakefs://repository/reference`, with or without a
+            slash at its end. To write to a branch, use `repository(...).branch(...)`, which also accepts its URI.
+        client: Client to use. Defaults to the default client at the time of each call.
+
+    Raises:
+        ValueError: It is the URI of a repository or an object, or not a URI.
+
+    Examples:
+        >>> ref = lakefs.ref("lakefs://example/main~0")
+        >>> ref.get_commit().message
+        'Repository created'
+    """
+    from lakefs_hl._sync.refs import Reference
+    from lakefs_hl.spec.arguments import reference_uri
+
+    repository_id, reference_id = reference_uri(uri, "uri")
+    return Reference(repository_id, reference_id, client)
+
+
 def repositories(
     prefix: str = "",
     after: str = "",
@@ -100,5 +124,5 @@ def repositories(
     return list_repositories(prefix, after, max_amount, search=search, client=client)
 
 
-for _function in (init, repository, repositories):
+for _function in (init, ref, repository, repositories):
     _function.__module__ = "lakefs_hl"

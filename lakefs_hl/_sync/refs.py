@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 from lakefs_hl._handles import refs as calls
 from lakefs_hl._handles.changes import Change
@@ -129,7 +129,7 @@ class Reference(ReadIOBase):
         squash: bool = False,
         allow_empty: bool = False,
         force: bool = False,
-    ) -> Reference:
+    ) -> Commit:
         """Merge this reference into a branch.
 
         Args:
@@ -147,12 +147,14 @@ class Reference(ReadIOBase):
         Raises:
             MergeConflict: Both sides changed the same paths, which are in `conflicts`.
             BadRequestException: There is nothing to merge, or the destination has uncommitted changes.
+            AmbiguousOutcomeError: The outcome is unknown; or, if `maybe_applied` is True, it was merged, and the merge
+                commit could not be looked up. Its ID is `result_id`.
             ValueError: The destination is a branch of another repository or lake.
         """
-        made = self._client._run(
+        record = self._client._run(
             calls.merge, self, destination_branch_id, message, metadata, strategy, squash, allow_empty, force
         )
-        return Reference(self._repository_id, made, self._given)
+        return Commit._of(self, record)
 
 
 class Commit(CommitFields, Reference):
@@ -218,6 +220,25 @@ class Tag(Reference):
         """
         self._client._run(calls.create_tag, self, source_ref, exist_ok)
         return self
+
+    @overload
+    def exists(self) -> bool: ...
+    @overload
+    def exists(self, path: str) -> bool: ...
+    def exists(self, path: str | None = None) -> bool:
+        """Return whether the tag exists, or whether an object exists at it.
+
+        Args:
+            path: Path of an object. Defaults to the tag itself.
+
+        Raises:
+            NotFoundException: The repository does not exist; or, if a path is given, the tag does not exist.
+
+        Examples:
+            >>> lakefs.repository("example").tag("v1").exists()
+            False
+        """
+        return self._client._run(calls.tag_exists, self, path)
 
     def delete(self) -> None:
         """Delete the tag. The commit is kept.

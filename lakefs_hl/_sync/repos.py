@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from lakefs_hl._handles import lookups, pull_requests, runs
 from lakefs_hl._handles import repositories as calls
-from lakefs_hl._handles.handle import own_client
+from lakefs_hl._handles.handle import Handle, own_client
 from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl._handles.transactions import CollectReport
 from lakefs_hl._sync.branches import Branch
 from lakefs_hl._sync.client import Client
 from lakefs_hl._sync.listing import Listing
 from lakefs_hl._sync.of_default import OfDefault, client_of
+from lakefs_hl._sync.pull_requests import PullRequest
 from lakefs_hl._sync.refs import Reference, Tag
+from lakefs_hl._sync.runs import Run
 from lakefs_hl._sync.transactions import KeptTransaction
 from lakefs_hl.spec import arguments
 
@@ -204,6 +207,100 @@ class Repository(RepositoryHandle):
         """
         found = self._client._run(calls.collect_transactions, self, older_than, dry_run)
         return CollectReport(found.deleted, found.kept, bool(dry_run))
+
+    def create_pull_request(
+        self,
+        source_branch_id: str | Handle,
+        destination_branch_id: str | Handle,
+        title: str,
+        description: str = "",
+    ) -> PullRequest:
+        """Create a pull request: a proposal to merge one branch into another. An embedded lake has none.
+
+        Args:
+            source_branch_id: Branch to merge, by name or as a handle.
+            destination_branch_id: Branch to merge into, by name or as a handle.
+            title: Title.
+            description: Description.
+
+        Returns:
+            The pull request, with its fields loaded.
+
+        Raises:
+            NotFoundException: The repository or a branch does not exist.
+            BadRequestException: The two branches are the same.
+            UnsupportedOperationException: The server has no pull requests.
+            AmbiguousOutcomeError: The outcome is unknown; or, if `maybe_applied` is True, it was created, and could not
+                be looked up. Its ID is `result_id`.
+        """
+        record = self._client._run(
+            pull_requests.create, self, source_branch_id, destination_branch_id, title, description
+        )
+        return PullRequest(self._id, record.id, self._given)._keep(record)
+
+    def pull_request(self, pull_request_id: str) -> PullRequest:
+        """Return a pull request, by its ID. Sends no request."""
+        return PullRequest(self._id, pull_request_id, self._given)
+
+    def pull_requests(
+        self, max_amount: int | None = None, after: str = "", *, status: Literal["open", "closed", "all"] = "all"
+    ) -> Listing[PullRequest]:
+        """Iterate over the pull requests, newest first, lazily.
+
+        Args:
+            max_amount: Maximum number of pull requests. Defaults to all.
+            after: List only pull requests after this ID.
+            status: List only `open` or only `closed` ones. Merged ones are among the closed. `all` lists both.
+
+        Raises:
+            UnsupportedOperationException: The server has no pull requests (raised by the first step of the iteration).
+        """
+        return self._client._list(
+            lambda row: lookups.wrap(PullRequest, self._id, row.id, self._given, (row, pull_requests.NOT_LISTED)),
+            pull_requests.listing,
+            self,
+            max_amount,
+            after,
+            status,
+        )
+
+    def run(self, run_id: str) -> Run:
+        """Return a run of the repository's actions, by its ID. Sends no request."""
+        return Run(self._id, run_id, self._given)
+
+    def runs(
+        self,
+        max_amount: int | None = None,
+        after: str = "",
+        *,
+        branch: str | Handle | None = None,
+        commit: str | Handle | None = None,
+    ) -> Listing[Run]:
+        """Iterate over the runs of the repository's actions, newest first, lazily. An embedded lake has none.
+
+        Args:
+            max_amount: Maximum number of runs. Defaults to all.
+            after: List only runs after this ID.
+            branch: List only runs of events on this branch.
+            commit: List only runs of events of this commit, by its full ID or as a handle.
+
+        Raises:
+            ValueError: Both a branch and a commit were given (raised by the first step of the iteration).
+
+        Examples:
+            >>> repo = lakefs.repository("example")
+            >>> [run.status for run in repo.runs(branch="main")]
+            []
+        """
+        return self._client._list(
+            lambda row: lookups.wrap(Run, self._id, row.run_id, self._given, (row, frozenset())),
+            runs.listing,
+            self,
+            max_amount,
+            after,
+            branch,
+            commit,
+        )
 
     def metadata(self) -> dict[str, str]:
         """Return the metadata of the repository."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lakefs_hl.aio.branches import Branch as Branch
     from lakefs_hl.aio.client import Client as Client
     from lakefs_hl.aio.entry import init as init
+    from lakefs_hl.aio.entry import ref as ref
     from lakefs_hl.aio.entry import repositories as repositories
     from lakefs_hl.aio.entry import repository as repository
     from lakefs_hl.aio.imports import ImportManager as ImportManager
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from lakefs_hl.aio.objects import CommonPrefix as CommonPrefix
     from lakefs_hl.aio.objects import ObjectInfo as ObjectInfo
     from lakefs_hl.aio.objects import ReadIOBase as ReadIOBase
+    from lakefs_hl.aio.pull_requests import PullRequest as PullRequest
     from lakefs_hl.aio.refs import Commit as Commit
     from lakefs_hl.aio.refs import Reference as Reference
     from lakefs_hl.aio.refs import Tag as Tag
     from lakefs_hl.aio.repos import Repository as Repository
+    from lakefs_hl.aio.runs import HookRun as HookRun
+    from lakefs_hl.aio.runs import Run as Run
     from lakefs_hl.aio.server import (
         ServerConfiguration as ServerConfiguration,
     )
@@ -51,19 +55,23 @@ __all__ = [
     "Commit",
     "CommonPrefix",
     "DeleteReport",
+    "HookRun",
     "ImportManager",
     "ImportResult",
     "KeptTransaction",
     "Listing",
     "ObjectInfo",
+    "PullRequest",
     "ReadIOBase",
     "Reference",
     "Repository",
+    "Run",
     "ServerConfiguration",
     "ServerStorageConfiguration",
     "Tag",
     "WriteIOBase",
     "init",
+    "ref",
     "repositories",
     "repository",
 ]
@@ -76,19 +84,23 @@ _HOMES: Final = {
     "Commit": "lakefs_hl.aio.refs",
     "CommonPrefix": "lakefs_hl.aio.objects",
     "DeleteReport": "lakefs_hl._handles.deletions",
+    "HookRun": "lakefs_hl.aio.runs",
     "ImportManager": "lakefs_hl.aio.imports",
     "ImportResult": "lakefs_hl.aio.imports",
     "KeptTransaction": "lakefs_hl.aio.transactions",
     "Listing": "lakefs_hl.aio.listing",
     "ObjectInfo": "lakefs_hl.aio.objects",
+    "PullRequest": "lakefs_hl.aio.pull_requests",
     "ReadIOBase": "lakefs_hl.aio.objects",
     "Reference": "lakefs_hl.aio.refs",
     "Repository": "lakefs_hl.aio.repos",
+    "Run": "lakefs_hl.aio.runs",
     "ServerConfiguration": "lakefs_hl.aio.server",
     "ServerStorageConfiguration": "lakefs_hl.aio.server",
     "Tag": "lakefs_hl.aio.refs",
     "WriteIOBase": "lakefs_hl.aio.writes",
     "init": "lakefs_hl.aio.entry",
+    "ref": "lakefs_hl.aio.entry",
     "repositories": "lakefs_hl.aio.entry",
     "repository": "lakefs_hl.aio.entry",
 }

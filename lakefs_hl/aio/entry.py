@@ -1,4 +1,4 @@
-"""The functions of the package: `init`, `repository`, `repositories`. They import what they need when called."""
+"""The functions of the package: `init`, `ref`, `repository`, `repositories`. They import what they need when called."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from lakefs_hl.aio.client import Client
     from lakefs_hl.aio.listing import Listing
+    from lakefs_hl.aio.refs import Reference
     from lakefs_hl.aio.repos import Repository
     from lakefs_hl.types import Request, Response, Retry
 
@@ -77,6 +78,29 @@ def repository(repository_id: str, *, client: Client | None = None) -> Repositor
     return Repository(repository_id, client)
 
 
+def ref(uri: str, *, client: Client | None = None) -> Reference:
+    """Return a read-only reference by its URI, such as `lakefs://repository/main`. Sends no request.
+
+    Args:
+        uri: URI of a branch, a tag, a commit or a ref expression: `lakefs://repository/reference`, with or without a
+            slash at its end. To write to a branch, use `repository(...).branch(...)`, which also accepts its URI.
+        client: Client to use. Defaults to the default client at the time of each call.
+
+    Raises:
+        ValueError: It is the URI of a repository or an object, or not a URI.
+
+    Examples:
+        >>> ref = lakefs.ref("lakefs://example/main~0")
+        >>> (await ref.get_commit()).message
+        'Repository created'
+    """
+    from lakefs_hl.aio.refs import Reference
+    from lakefs_hl.spec.arguments import reference_uri
+
+    repository_id, reference_id = reference_uri(uri, "uri")
+    return Reference(repository_id, reference_id, client)
+
+
 def repositories(
     prefix: str = "",
     after: str = "",
@@ -99,5 +123,5 @@ def repositories(
     return list_repositories(prefix, after, max_amount, search=search, client=client)
 
 
-for _function in (init, repository, repositories):
+for _function in (init, ref, repository, repositories):
     _function.__module__ = "lakefs_hl.aio"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from lakefs_hl._handles import deletions
 from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.deletions import ObjectPaths
+from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.objects import ObjectFields, PrefixFields
 from lakefs_hl.spec.models import ObjectError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lakefs_hl.aio.objects import ReadIOBase
     from lakefs_hl.spec.models import ObjectStats
 
+R = TypeVar("R")
 _Item: TypeAlias = str | ObjectFields | PrefixFields
 #: What `delete_objects` takes.
 Paths: TypeAlias = _Item | Iterable[_Item] | AsyncIterable[_Item]
@@ -42,6 +44,14 @@ class LazyObject(ObjectFields):
             msg = f"{self.uri} was made by hand and is not loaded: `await info.load()` first"
             raise RuntimeError(msg)  # noqa: TRY004 - not a wrong type: not loaded yet
         return self._record
+
+
+class LazyRecord(RecordHandle[R]):
+    """A record that is looked up by `refresh()`."""
+
+    def _look_up(self) -> R:
+        msg = f"{self!r}: this field is not looked up yet: `await ….refresh()` first"
+        raise RuntimeError(msg)
 
 
 async def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[ObjectPaths, list[ObjectError]]:

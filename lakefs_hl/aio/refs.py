@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 from lakefs_hl._handles import refs as calls
 from lakefs_hl._handles.changes import Change
@@ -128,7 +128,7 @@ class Reference(ReadIOBase):
         squash: bool = False,
         allow_empty: bool = False,
         force: bool = False,
-    ) -> Reference:
+    ) -> Commit:
         """Merge this reference into a branch.
 
         Args:
@@ -146,12 +146,14 @@ class Reference(ReadIOBase):
         Raises:
             MergeConflict: Both sides changed the same paths, which are in `conflicts`.
             BadRequestException: There is nothing to merge, or the destination has uncommitted changes.
+            AmbiguousOutcomeError: The outcome is unknown; or, if `maybe_applied` is True, it was merged, and the merge
+                commit could not be looked up. Its ID is `result_id`.
             ValueError: The destination is a branch of another repository or lake.
         """
-        made = await self._client._run(
+        record = await self._client._run(
             calls.merge, self, destination_branch_id, message, metadata, strategy, squash, allow_empty, force
         )
-        return Reference(self._repository_id, made, self._given)
+        return Commit._of(self, record)
 
 
 class Commit(CommitFields, Reference):
@@ -217,6 +219,25 @@ class Tag(Reference):
         """
         await self._client._run(calls.create_tag, self, source_ref, exist_ok)
         return self
+
+    @overload
+    async def exists(self) -> bool: ...
+    @overload
+    async def exists(self, path: str) -> bool: ...
+    async def exists(self, path: str | None = None) -> bool:
+        """Return whether the tag exists, or whether an object exists at it.
+
+        Args:
+            path: Path of an object. Defaults to the tag itself.
+
+        Raises:
+            NotFoundException: The repository does not exist; or, if a path is given, the tag does not exist.
+
+        Examples:
+            >>> await lakefs.repository("example").tag("v1").exists()
+            False
+        """
+        return await self._client._run(calls.tag_exists, self, path)
 
     async def delete(self) -> None:
         """Delete the tag. The commit is kept.

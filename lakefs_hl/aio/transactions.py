@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from lakefs_hl._handles import transactions as calls
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl._handles.refs import Strategy
-from lakefs_hl._handles.transactions import KeptFields, OnEmpty, TransactionFields
+from lakefs_hl._handles.transactions import KeptFields, TransactionFields
 from lakefs_hl.aio.client import Client
 from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.writes import WriteIOBase
+from lakefs_hl.ops.branches import OnEmpty
 from lakefs_hl.ops.transaction import Tx, note, state_error
 from lakefs_hl.spec import arguments
 

@@ -142,6 +142,32 @@ class WriteIOBase(ReadIOBase):
         record = await self._client._run(calls.copy, self, from_reference, from_path, to_path, shallow)
         return wrap(ObjectInfo, self, record)
 
+    async def move_object(self, from_path: str, to_path: str) -> ObjectInfo:
+        """Move an object within this branch, on the server. An object at the destination is replaced.
+
+        lakeFS has no move: the object is copied, and the source is deleted if it is still what was copied. What
+        somebody else writes to the source at the moment of the deletion is lost.
+
+        Args:
+            from_path: Source path.
+            to_path: Destination path.
+
+        Returns:
+            The object at its destination.
+
+        Raises:
+            ObjectNotFoundException: The source does not exist.
+            ObjectChangedError: The source was written while it was copied. It was not deleted: both objects exist.
+            ValueError: The two paths are the same.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> _ = await branch.upload(b"1,2", "inbox/t.csv")
+            >>> (await branch.move_object("inbox/t.csv", "data/t.csv")).path
+            'data/t.csv'
+        """
+        return wrap(ObjectInfo, self, await self._client._run(calls.move, self, from_path, to_path))
+
     async def set_object_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
         """Replace the user metadata of an object.
 

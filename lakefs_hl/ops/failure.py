@@ -45,6 +45,7 @@ _ADVICE: Final = {
     ErrorKind.RATE_LIMITED: _BUSY,
     ErrorKind.UNAVAILABLE: _BUSY,
 }
+_NO_PULL_REQUESTS: Final = "an embedded lake has no pull requests: merge the source branch with merge_into() instead"
 _COMMIT: Final = re.compile(r"[0-9a-f]{6,64}")
 _EXPRESSION: Final = re.compile(r".*[~^@$].*", re.DOTALL)
 _NETWORK_ADVICE: Final = {
@@ -227,7 +228,10 @@ def _advice(request: Request, kind: ErrorKind, words: str) -> str:
     if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND):
         found = _missing(request, words)
         return describe_missing(found) if found else "the reference does not exist"
-    return _ADVICE.get(kind, "")
+    advice = _ADVICE.get(kind, "")
+    if kind is ErrorKind.NOT_SUPPORTED and "PullRequest" in request.endpoint.operation:
+        advice += f"; {_NO_PULL_REQUESTS}"
+    return advice
 
 
 def _missing(request: Request, words: str) -> str:

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol, TypeGuard, cast
 
 from lakefs_hl.spec import callers
+from lakefs_hl.spec.errors import ProtocolException
 
 SCHEME: Final = "lakefs://"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -231,6 +232,27 @@ def in_repository(value: object, argument: str, repository: str) -> str:
     if other != repository:
         raise elsewhere(argument, repr(found), repository)
     return reference
+
+
+def reference_uri(value: object, argument: str) -> tuple[str, str]:
+    """Return the names of the repository and the reference in the URI of a reference.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is not the URI of a reference.
+    """
+    found = name(value, argument)
+    repository, reference, path = _parts(found) if found.startswith(SCHEME) else ("", "", "")
+    if repository and reference and not path:
+        return repository, reference
+    hint = ""
+    if path and repository and reference:
+        at = f"{SCHEME}{repository}/{reference}"
+        hint = f"; it is that of an object: ref({at!r}).stat_object({path!r}) looks the object up"
+    elif repository and not reference and not path:
+        hint = f"; it is that of a repository: use repository({found!r})"
+    msg = f"{argument} must be the URI of a reference, such as {SCHEME}repository/main, not {found!r}{hint}"
+    raise ValueError(msg)
 
 
 def optional_in_repository(value: object, argument: str, repository: str) -> str:
@@ -559,6 +581,19 @@ def from_unix_seconds(found: int) -> datetime:
         return datetime.fromtimestamp(found, UTC)
     except (OverflowError, ValueError, OSError):  # OSError: some platforms, before 1970
         return _LAST if found > 0 else _FIRST
+
+
+def from_rfc3339(found: str) -> datetime:
+    """Return a moment of a record as an aware datetime in UTC.
+
+    Raises:
+        ProtocolException: It is not a moment.
+    """
+    try:
+        return datetime.fromisoformat(found).astimezone(UTC)
+    except (ValueError, OverflowError):
+        msg = f"the server returned {found!r:.80} where a time is expected"
+        raise ProtocolException(msg) from None
 
 
 def _since_epoch(value: object, argument: str) -> timedelta:

@@ -20,8 +20,11 @@ from lakefs_hl import exceptions
 from lakefs_hl._handles.commits import CommitFields
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl._handles.imports import ImportFields
+from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.objects import ObjectFields, PrefixFields
+from lakefs_hl._handles.pull_requests import PullRequestFields
 from lakefs_hl._handles.repositories import RepositoryHandle
+from lakefs_hl._handles.runs import HookRunFields, RunFields
 from lakefs_hl.ops import branches
 from lakefs_hl.spec import models
 from tests.worlds import World
@@ -41,6 +44,10 @@ NOUNS: dict[str, list[type]] = {
     "import": [ImportFields, lakefs_hl.ImportManager],
     "transaction": [lakefs_hl.BranchTransaction.__mro__[1], lakefs_hl.BranchTransaction],
     "kept": [lakefs_hl.KeptTransaction.__mro__[1], lakefs_hl.KeptTransaction],
+    "record": [RecordHandle],
+    "pull": [PullRequestFields, lakefs_hl.PullRequest],
+    "run": [RunFields, lakefs_hl.Run],
+    "hook": [HookRunFields, lakefs_hl.HookRun],
     "server": [lakefs_hl.ServerConfiguration],
     "storage": [lakefs_hl.ServerStorageConfiguration],
 }
@@ -320,7 +327,8 @@ def test_reference_merge_into(repo: Any, main: Any) -> None:
     dev.upload(b"new", "a")
     dev.commit_changes("on dev")
     merged = dev.merge_into(main, message="merged", metadata={"k": "v"})
-    assert merged.commit_message() == "merged"
+    assert (merged.message, merged.commit_message()) == ("merged", "merged")
+    assert len(merged.parents) == 2
     assert merged.metadata()["k"] == "v"  # lakeFS adds the strategy
     assert main.head() == merged
     assert main.download("a") == b"new"
@@ -382,6 +390,12 @@ def test_tag_delete(repo: Any) -> None:
         tag.delete()
 
 
+def test_tag_exists(repo: Any, main: Any) -> None:
+    assert repo.tag("v1").exists() is False
+    tag = repo.tag("v1").create(main)
+    assert (tag.exists(), tag.exists("a")) == (True, False)
+
+
 # ------------------------------------------------------------------------------------------------------------- writing
 
 
@@ -439,6 +453,19 @@ def test_write_copy_object(repo: Any, main: Any) -> None:
         dev.copy_object("main", "missing")
 
 
+def test_write_move_object(main: Any) -> None:
+    main.upload(b"abc", "a", content_type="text/csv", metadata={"k": "v"})
+    main.upload(b"", "b/c")
+    moved = main.move_object("a", "b/c")
+    assert (moved.path, moved.size_bytes, moved.content_type, moved.metadata) == ("b/c", 3, "text/csv", {"k": "v"})
+    assert paths(main.list_objects(recursive=True)) == ["b/c"]
+    assert main.download("b/c") == b"abc"
+    with pytest.raises(exceptions.ObjectNotFoundException, match="missing"):
+        main.move_object("missing", "d")
+    with pytest.raises(ValueError, match="the two paths are the same"):
+        main.move_object("b/c", "b/c")
+
+
 def test_write_set_object_metadata(main: Any) -> None:
     main.upload(b"abc", "a", metadata={"k": "v", "old": "1"})
     main.set_object_metadata("a", {"k": "ü"})
@@ -467,7 +494,7 @@ def test_branch_create(repo: Any, main: Any) -> None:
 def test_branch_head(main: Any) -> None:
     main.upload(b"", "a")
     head = main.head()
-    assert len(head.id) == 64
+    assert (len(head.id), head.message, head.parents) == (64, "Repository created", [])
     assert list(head.list_objects()) == []
     assert not hasattr(head, "upload")
 
@@ -479,7 +506,14 @@ def test_branch_commit_changes(main: Any) -> None:
     assert commit.creation_date == datetime(2020, 1, 2, tzinfo=UTC)
     with pytest.raises(exceptions.BadRequestException, match="no changes"):
         main.commit("again")
+    assert main.commit("nothing", on_empty="skip") == commit
     assert main.commit("empty", allow_empty=True).message == "empty"
+
+
+def test_branch_exists(repo: Any, main: Any) -> None:
+    main.upload(b"", "a")
+    assert (main.exists(), main.exists("a"), main.exists("b")) == (True, True, False)
+    assert repo.branch("dev").exists() is False
 
 
 def test_branch_list_uncommitted(main: Any) -> None:
@@ -877,6 +911,86 @@ def test_repository_collect_transactions_wants_a_time(repo: Any) -> None:
         repo.collect_transactions(older_than=timedelta(seconds=-1))
     with pytest.raises(TypeError, match="older_than must be a timedelta"):
         repo.collect_transactions(older_than=24)
+
+
+# --------------------------------------------------------------------------------------- pull requests and action runs
+
+
+@tries(
+    "record_id",
+    "record_repository_id",
+    "pull_author",
+    "pull_creation_date",
+    "pull_description",
+    "pull_destination_branch_id",
+    "pull_refresh",
+    "pull_source_branch_id",
+    "pull_title",
+    "repository_create_pull_request",
+    "repository_pull_request",
+    "repository_pull_requests",
+)
+def test_pull_requests(world: World, repo: Any) -> None:
+    dev = repo.branch("dev").create("main")
+    if world.kind != "real lakeFS":
+        assert repo.pull_request("p1").id == "p1"
+        for call in (
+            lambda: repo.create_pull_request(dev, "main", "title"),
+            lambda: list(repo.pull_requests()),
+            lambda: repo.pull_request("p1").refresh(),
+        ):
+            with pytest.raises(exceptions.UnsupportedOperationException, match="an embedded lake has no pull requests"):
+                call()
+        return
+    pull = repo.create_pull_request(dev, "main", "title", "why")
+    assert pull.repository_id == repo.id
+    assert (pull.title, pull.description, pull.status) == ("title", "why", "open")
+    assert (pull.source_branch_id, pull.destination_branch_id) == ("dev", "main")
+    assert pull.author
+    assert abs(datetime.now(UTC) - pull.creation_date) < timedelta(minutes=5)
+    (listed,) = repo.pull_requests(status="open")
+    assert listed == pull == repo.pull_request(pull.id)
+    assert listed.refresh().description == "why"
+
+
+@tries("pull_close", "pull_closed_date", "pull_merge", "pull_merge_commit_id", "pull_status", "pull_update")
+def test_pull_requests_are_updated_closed_and_merged(world: World, repo: Any, main: Any) -> None:
+    dev = repo.branch("dev").create("main")
+    dev.upload(b"1", "a")
+    dev.commit_changes("on dev")
+    if world.kind != "real lakeFS":
+        pull = repo.pull_request("p1")
+        for call in (lambda: pull.update(title="better"), pull.close, pull.merge):
+            with pytest.raises(exceptions.UnsupportedOperationException, match=r"with merge_into\(\) instead"):
+                call()
+        return
+    pull = repo.create_pull_request("dev", "main", "title")
+    assert pull.update(title="better", description="why").refresh().title == "better"
+    assert pull.close().refresh().closed_date >= pull.creation_date
+    with pytest.raises(exceptions.BadRequestException, match="merged or closed"):
+        pull.merge()
+    assert pull.update(status="open").status == "open"
+    merged = pull.merge()
+    assert (pull.status, pull.merge_commit_id) == ("merged", merged.id)
+    assert main.head() == merged
+    assert repo.pull_request(pull.id).refresh().merge_commit_id == merged.id
+
+
+@tries(
+    "repository_run",
+    "repository_runs",
+    *(f"run_{name}" for name in ("branch_id", "commit_id", "end_time", "event_type", "hooks", "refresh", "start_time")),
+    "run_status",
+    *(f"hook_{name}" for name in ("action", "end_time", "hook_id", "id", "output", "repository_id", "run_id")),
+    "hook_start_time",
+    "hook_status",
+)
+def test_action_runs(world: World, repo: Any, main: Any) -> None:
+    """Their fields are tried on canned records in `tests/faces`: no lake here has a webhook to call."""
+    assert list(repo.runs()) == list(repo.runs(branch="main")) == list(repo.runs(commit=main.head())) == []
+    assert list(repo.run("none").hooks()) == []
+    with pytest.raises(exceptions.NotFoundException, match="action run 'none'"):
+        repo.run("none").refresh()
 
 
 # ----------------------------------------------------------------------------------------------------------- the server

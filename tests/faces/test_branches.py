@@ -13,6 +13,7 @@ import pytest
 import lakefs_hl
 from lakefs_hl import aio, exceptions
 from lakefs_hl.aio.default import of
+from tests.faces.conftest import Tap
 
 
 @pytest.fixture
@@ -43,6 +44,60 @@ def test_staging_what_is_committed_already_is_no_change(branch: lakefs_hl.Branch
     branch.upload("other", "a")
     branch.delete_objects("a")
     assert [tuple(one)[:2] for one in branch.list_uncommitted()] == [("removed", "a")]
+
+
+def test_the_head_is_a_commit_in_one_request(tapped: lakefs_hl.Branch, tap: Tap) -> None:
+    made = change(tapped, "a", "1", "first")
+    tapped.upload("staged", "b")
+    tap.requests.clear()
+    head = tapped.head()
+    assert (head, head.message, head.parents) == (made, "first", made.parents)
+    assert tap.operations() == ["logCommits"]
+    with pytest.raises(exceptions.NotFoundException, match="no branch, tag or commit 'none'"):
+        lakefs_hl.Branch(tapped.repository_id, "none", tapped._client).head()
+
+
+def test_nothing_to_commit_is_refused_skipped_or_committed(branch: lakefs_hl.Branch) -> None:
+    first = branch.head()
+    with pytest.raises(exceptions.BadRequestException, match="no changes"):
+        branch.commit_changes("m")
+    with pytest.raises(exceptions.BadRequestException, match="no changes"):
+        branch.commit_changes("m", on_empty="error")
+    assert branch.commit_changes("m", on_empty="skip") == first
+    assert branch.head() == first
+    for number, made in enumerate(
+        (
+            branch.commit_changes("0", on_empty="commit"),
+            branch.commit_changes("1", allow_empty=True),
+            branch.commit_changes("2", allow_empty=True, on_empty="commit"),
+        )
+    ):
+        assert made.message == str(number)
+    branch.upload("1", "a")
+    assert branch.commit_changes("3", on_empty="skip").message == "3"
+    assert [commit.message for commit in branch.log(4)] == ["3", "2", "1", "0"]
+
+
+@pytest.mark.parametrize("on_empty", ["skip", "error"])
+def test_allow_empty_and_another_on_empty_contradict_each_other(branch: lakefs_hl.Branch, on_empty: Any) -> None:
+    said = f"allow_empty=True and on_empty='{on_empty}' contradict each other"
+    with pytest.raises(ValueError, match=said):
+        branch.commit_changes("m", allow_empty=True, on_empty=on_empty)
+
+
+def test_a_branch_exists_by_itself_and_its_objects_by_their_paths(
+    repo: lakefs_hl.Repository, branch: lakefs_hl.Branch
+) -> None:
+    dev = repo.branch("dev")
+    assert (branch.exists(), branch.exists("a"), dev.exists()) == (True, False, False)
+    with pytest.raises(exceptions.NotFoundException, match="dev"):
+        dev.exists("a")
+    dev.create("main").upload("1", "a")
+    assert (dev.exists(), dev.exists("a"), dev.exists(path="b")) == (True, True, False)
+    missing = lakefs_hl.repository("no-such-repository", client=branch._client)
+    for call in (missing.branch("main").exists, missing.tag("v1").exists):
+        with pytest.raises(exceptions.NotFoundException, match="no-such-repository"):
+            call()
 
 
 def test_b8_82_a_commit_is_the_one_that_was_made(branch: lakefs_hl.Branch) -> None:
@@ -405,7 +460,7 @@ def test_a_word_that_is_not_a_choice_is_shown_with_the_choices(
             lambda b: b.open("a", "w", metadata={b"rows": "5"}),
             r"metadata: keys must be strings, and b'rows' is a bytes",
         ),
-        (lambda b: b.commit_changes(b.head()), "message must be a string, not Reference"),
+        (lambda b: b.commit_changes(b.head()), "message must be a string, not Commit"),
         (lambda b: b.list_objects("data/"), "max_amount must be None or an integer, not 'data/'; a prefix is given as"),
     ],
 )

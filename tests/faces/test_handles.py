@@ -39,6 +39,8 @@ def made(client: lakefs_hl.Client | None, name: str = "example") -> list[Any]:
         lakefs_hl.Commit(name, record, client),
         lakefs_hl.ObjectInfo(name, "main", "d/a", client),
         lakefs_hl.CommonPrefix(name, "main", "d/", client),
+        lakefs_hl.PullRequest(name, "p1", client),
+        lakefs_hl.Run(name, "5k", client),
     ]
 
 
@@ -107,6 +109,8 @@ def test_reprs_help() -> None:
         "<Tag lakefs://example/main/>",
         "<ObjectInfo lakefs://example/main/d/a>",
         "<CommonPrefix lakefs://example/main/d/>",
+        "<PullRequest p1 of lakefs://example>",
+        "<Run 5k of lakefs://example>",
     ]
 
 
@@ -118,6 +122,12 @@ def test_a_notebook_runs_nothing_that_stands_in_a_name(lake: lakefs_hl.Client) -
         lakefs_hl.Commit(HOSTILE, commit, lake),
         lakefs_hl.ObjectInfo(HOSTILE, HOSTILE, HOSTILE, lake),
         lakefs_hl.CommonPrefix(HOSTILE, HOSTILE, HOSTILE, lake),
+        lakefs_hl.PullRequest(HOSTILE, HOSTILE, lake)._keep(
+            models.PullRequest(HOSTILE, HOSTILE, HOSTILE, HOSTILE, "2026-01-31T12:00:00Z", HOSTILE, HOSTILE, HOSTILE)
+        ),
+        lakefs_hl.Run(HOSTILE, HOSTILE, lake)._keep(
+            models.ActionRun(HOSTILE, HOSTILE, "2026-01-31T12:00:00Z", HOSTILE, HOSTILE, HOSTILE)
+        ),
         lake,
     ]
     for handle in handles:
@@ -194,6 +204,8 @@ def test_a_handle_that_cannot_be_made_prints_in_a_traceback_with_variables(modul
         lambda: module.CommonPrefix("r", "main", ""),
         lambda: module.ImportManager("", "main"),
         lambda: module.ImportManager("r", ""),
+        lambda: module.PullRequest("r", ""),
+        lambda: module.Run("", "5k"),
         lambda: module.BranchTransaction("", "main"),
         lambda: module.BranchTransaction("r", "main", on_empty="never"),
         lambda: module.Client("nonsense"),
@@ -301,6 +313,9 @@ def optioned(client: Any, module: Any) -> list[Any]:
         module.CommonPrefix("example", "main", "a/", client),
         module.ImportManager("example", "main", client, sources=[("s3://b/a", "a")]),
         module.BranchTransaction("example", "main", client),
+        module.PullRequest("example", "p1", client),
+        module.Run("example", "5k", client),
+        module.HookRun("example", "5k", models.HookRun("1", "a", "h", "2026-01-31T12:00:00Z", "failed"), client),
         module.ServerConfiguration(client),
         module.ServerStorageConfiguration(client),
     ]

@@ -330,6 +330,36 @@ def test_a_copy_shares_nothing_with_what_it_came_from(branch: lakefs_hl.Branch) 
     assert branch.download("b") == b"one"
 
 
+def test_a_move_needs_no_uri_and_no_other_reference(branch: lakefs_hl.Branch) -> None:
+    branch.upload(b"1", "a")
+    assert branch.move_object(f"{branch.uri}a", f"{branch.uri}b").uri == f"{branch.uri}b"
+    with pytest.raises(ValueError, match="to_path must not be empty"):
+        branch.move_object("b", "")
+    with pytest.raises(ValueError, match=r"from_path: .* is at the reference 'dev'"):
+        branch.move_object(f"lakefs://{branch.repository_id}/dev/b", "c")
+    branch.commit_changes("base")
+    with branch.transaction("moved") as tx:
+        assert tx.move_object("b", "c").path == "c"
+    assert [item.path for item in branch.list_objects()] == ["c"]
+
+
+def test_a_move_keeps_a_source_that_was_written_meanwhile(
+    tapped: lakefs_hl.Branch, lake_branch: lakefs_hl.Branch, tap: Tap
+) -> None:
+    tapped.upload(b"old", "a")
+
+    def change(request: Request, response: Response) -> Response:
+        if request.endpoint.operation == "copyObject":
+            lake_branch.upload(b"new", "a")
+        return response
+
+    tap.change = change
+    with pytest.raises(exceptions.ObjectChangedError, match="it was not deleted, and both exist") as caught:
+        tapped.move_object("a", "b")
+    assert caught.value.maybe_applied is True
+    assert (tapped.download("a"), tapped.download("b")) == (b"new", b"old")
+
+
 def test_an_object_made_by_hand_is_looked_up_once(tapped: lakefs_hl.Branch, tap: Tap) -> None:
     tapped.upload(b"abc", "a")
     tap.requests.clear()

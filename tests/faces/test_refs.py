@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 import lakefs_hl
-from lakefs_hl import exceptions
+from lakefs_hl import aio, exceptions
+from lakefs_hl.aio.default import of
+from lakefs_hl.spec.wire import Request, TransportError
+from tests.faces.conftest import Tap
 
 
 @pytest.fixture
@@ -114,8 +117,48 @@ def test_a_squashed_merge_has_one_parent(repo: lakefs_hl.Repository, branch: lak
     dev = repo.branch("dev").create("main")
     change(dev, "a", "1")
     merged = dev.merge_into(branch, squash=True, message="all in one")
-    assert len(merged.get_commit().parents) == 1
+    assert len(merged.parents) == 1
     assert branch.download("a") == b"1"
+
+
+def test_a_merge_whose_commit_cannot_be_looked_up_was_made(tapped: lakefs_hl.Branch, tap: Tap) -> None:
+    dev = lakefs_hl.Branch(tapped.repository_id, "dev", tapped._client).create("main")
+    made = change(dev, "a", "1")
+
+    def refuse(request: Request) -> None:
+        if request.endpoint.operation == "getCommit":
+            raise TransportError("connect", "127.0.0.1:9 refuses connections", kind="refused")
+
+    tap.refuse = refuse
+    with pytest.raises(exceptions.AmbiguousOutcomeError, match="it was done, and its result is") as caught:
+        made.merge_into(tapped)
+    tap.refuse = None
+    assert (caught.value.maybe_applied, caught.value.result_id) == (True, tapped.head().id)
+    assert tapped.head().parents[1] == made.id
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_uri_gives_a_read_only_reference(branch: lakefs_hl.Branch, slash: str) -> None:
+    made = change(branch, "a", "1")
+    client, at = branch._client, f"lakefs://{branch.repository_id}/"
+    for name in ("main", "main~0", made.id):
+        found = lakefs_hl.ref(f"{at}{name}{slash}", client=client)
+        assert type(found) is lakefs_hl.Reference
+        assert (found.id, found.get_commit(), found.download("a")) == (name, made, b"1")
+        assert not hasattr(found, "upload")
+    awaitable = aio.ref(f"{at}main{slash}", client=of(client))
+    assert type(awaitable) is aio.Reference
+    assert awaitable.uri == f"{at}main/"
+
+
+def test_a_tag_exists_by_itself_and_its_objects_by_their_paths(
+    repo: lakefs_hl.Repository, branch: lakefs_hl.Branch
+) -> None:
+    tag = repo.tag("v1")
+    assert tag.exists() is False
+    change(branch, "a", "1")
+    tag.create(branch)
+    assert (tag.exists(), tag.exists("a"), tag.exists("b")) == (True, True, False)
 
 
 def test_any_reference_can_be_merged(repo: lakefs_hl.Repository, branch: lakefs_hl.Branch) -> None:
@@ -133,7 +176,8 @@ def test_b8_85_the_first_commit_and_a_merge(repo: lakefs_hl.Repository, branch: 
     assert (first.parents, first.metadata(), first.message) == ([], {}, "Repository created")
     dev = repo.branch("dev").create("main")
     two = change(dev, "a", "1")
-    merge = dev.merge_into(branch).get_commit()
+    merge = dev.merge_into(branch)
+    assert merge.get_commit() is merge
     assert merge.parents == [first.id, two.id]
     assert [commit.id for commit in merge.log()][-1] == first.id
 

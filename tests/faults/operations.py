@@ -3,6 +3,9 @@
 Every call works on a branch (or tag, or repository) of its own, made through a client that meets no faults; the same
 client reads afterwards what the server has: the log, the references, the listing, what is staged. Calls are written in
 the blocking style and run in both colours (`tests.worlds`).
+
+Pull requests are not among the calls, because the served lake has none: `tests/ops/test_pull_requests.py` and
+`tests/faces/test_pull_requests.py` have their lost responses.
 """
 
 from __future__ import annotations
@@ -175,6 +178,50 @@ class Log(Read):
     def right(self, at: Place, result: Any) -> bool:
         ground = at.ground
         return bool(result == [ground.last, ground.change, ground.base, ground.first])
+
+
+class Head(Read):
+    name, sends = "head", ("logCommits",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch("main").head().id
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == at.ground.last)
+
+
+class BranchExists(Read):
+    name, sends = "does a branch exist", ("getBranch",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return [_repo(world, at).branch(name).exists() for name in ("main", at.name)]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [True, False])
+
+
+class TagExists(Read):
+    name, sends = "does a tag exist", ("getTag",)
+
+    def prepare(self, at: Place) -> None:
+        at.repo.tag(at.name).create(at.ground.last)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).tag(at.name).exists()
+
+    def right(self, at: Place, result: Any) -> bool:
+        return result is True
+
+
+class Runs(Read):
+    name, sends = "list runs and hooks", ("listRepositoryRuns", "listRunHooks")
+
+    def act(self, world: World, at: Place) -> Any:
+        repo = _repo(world, at)
+        return [*repo.runs(), *repo.run("none").hooks()]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [])
 
 
 class Diff(Read):
@@ -415,6 +462,29 @@ class Copy(OnABranch):
         return bool(result == hashlib.md5(SMALL).hexdigest())
 
 
+class Move(OnABranch):
+    name, kind, sends = "move: its copy", "W", ("copyObject",)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).move_object("small", "new").checksum
+
+    def applied(self, at: Place) -> int:
+        return int(at.content("new") == SMALL)  # an error after the copy says that the source may be there too
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == hashlib.md5(SMALL).hexdigest()) and not at.branch.exists("small")
+
+
+class MoveEnd(Move):
+    name, kind, sends = "move: its deletion", "B", ("deleteObject",)
+
+    def meddle(self, at: Place) -> None:
+        at.branch.upload(OTHER, "small")
+
+    def kept(self, at: Place) -> bool:
+        return at.content("small") == OTHER
+
+
 class Reset(OnABranch):
     name, kind, sends, repeats = "reset", "W", ("resetBranch",), False
 
@@ -510,6 +580,13 @@ class Commit(Logged):
         return _repo(world, at).branch(at.name).commit_changes(f"by {at.name}", {"of": "mine"})
 
 
+class CommitOrSkip(Commit):
+    name = "commit or skip"
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).commit_changes(f"by {at.name}", on_empty="skip")
+
+
 class CommitEmpty(Logged):
     name, sends, repeats = "commit nothing", ("commit",), False
 
@@ -525,6 +602,14 @@ class Merge(Logged):
 
     def act(self, world: World, at: Place) -> Any:
         return _repo(world, at).branch("main").merge_into(at.name, message=f"by {at.name}")
+
+
+class MergeLookUp(Merge):
+    name, sends = "merge: looking its commit up", ("getCommit",)
+
+    def act(self, world: World, at: Place) -> Any:
+        # a commit, so that the source is not looked up first
+        return _repo(world, at).commit(at.ground.last).merge_into(at.name, message=f"by {at.name}")
 
 
 class Squash(Merge):
@@ -609,12 +694,12 @@ class TransactionEnd(Transaction):
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     kind()
     for kind in (
-        *(Stat, Listing, Log, Diff, Download, Range, OpenAndRead),
+        *(Stat, Listing, Log, Head, BranchExists, TagExists, Runs, Diff, Download, Range, OpenAndRead),
         *(DeleteObject, DeleteObjects, DeleteBranch, DeleteTag, DeleteRepository),
         *(SetObjectMetadata, SetRepositoryMetadata, HardReset),
-        *(Upload, UploadFile, OpenAndWrite, Copy, Reset),
+        *(Upload, UploadFile, OpenAndWrite, Copy, Move, MoveEnd, Reset),
         *(CreateBranch, CreateTag, CreateRepository, UploadNew, OpenNew),
-        *(Commit, CommitEmpty, Merge, Squash, Revert, CherryPick, Import),
+        *(Commit, CommitOrSkip, CommitEmpty, Merge, MergeLookUp, Squash, Revert, CherryPick, Import),
         *(TransactionStart, TransactionUpload, TransactionCommit, TransactionMerge, TransactionEnd),
     )
 )

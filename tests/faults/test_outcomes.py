@@ -29,6 +29,7 @@ UNDOING = (
     "delete a tag",
     "delete a repository",
     "hard reset",
+    "move: its deletion",
     "reset",
 )
 #: Calls that leave a commit, and what is searched for after a lost answer.

@@ -59,6 +59,8 @@ def a_commit_cannot_be_written(repository: lakefs.Repository) -> None:
 
 def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(lakefs.repository("x"), lakefs.Repository)
+    assert_type(lakefs.ref("lakefs://x/main"), lakefs.Reference)
+    assert_type(branch.move_object("a", "b"), lakefs.ObjectInfo)
     assert_type(lakefs.repositories(), lakefs.Listing[lakefs.Repository])
     assert_type(lakefs.init("mem://"), lakefs.Client)
     assert_type(lakefs.Client("http://lake", ca_cert=Path("ca.pem"), allowed_storage_hosts="store"), lakefs.Client)
@@ -80,7 +82,15 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(branch.commit_changes("m", {"k": "v"}), lakefs.Commit)
     assert_type(branch.log(), lakefs.Listing[lakefs.Commit])
     assert_type(branch.diff("dev"), lakefs.Listing[lakefs.Change])
-    assert_type(branch.merge_into(repository.branch("dev")), lakefs.Reference)
+    assert_type(branch.commit_changes("m", on_empty="skip"), lakefs.Commit)
+    branch.commit_changes("m", on_empty="never")  # type: ignore[arg-type]
+    assert_type(branch.merge_into(repository.branch("dev")), lakefs.Commit)
+    assert_type(branch.head(), lakefs.Commit)
+    assert_type(branch.exists(), bool)
+    assert_type(branch.exists("a"), bool)
+    assert_type(repository.tag("v1").exists(), bool)
+    branch.exists(None)  # type: ignore[call-overload]
+    repository.ref("main").exists()  # type: ignore[call-arg]
     assert_type(branch.transaction("m"), lakefs.BranchTransaction)
     with branch.transaction("m") as tx:
         assert_type(tx, lakefs.BranchTransaction)
@@ -90,6 +100,34 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
         assert_type(kept.state, Literal["empty", "staged", "committed", "merged"])
         assert_type(kept.resume("m"), lakefs.BranchTransaction)
     assert_type(repository.collect_transactions(timedelta(days=1), dry_run=True), lakefs.CollectReport)
+
+
+def pull_requests(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
+    pull = repository.create_pull_request(branch, "main", "title", "why")
+    assert_type(pull, lakefs.PullRequest)
+    assert_type(repository.pull_request("p1"), lakefs.PullRequest)
+    assert_type(repository.pull_requests(status="open"), lakefs.Listing[lakefs.PullRequest])
+    repository.pull_requests(status="merged")  # type: ignore[arg-type]
+    assert_type(pull.status, Literal["open", "closed", "merged"])
+    assert_type(pull.closed_date, datetime | None)
+    assert_type(pull.merge_commit_id, str | None)
+    assert_type(pull.refresh(), lakefs.PullRequest)
+    assert_type(pull.update(title="better", status="open"), lakefs.PullRequest)
+    pull.update(status="merged")  # type: ignore[arg-type]
+    assert_type(pull.close(), lakefs.PullRequest)
+    assert_type(pull.merge(), lakefs.Commit)
+
+
+def runs(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
+    assert_type(repository.runs(10, branch=branch), lakefs.Listing[lakefs.Run])
+    run = repository.run("5k")
+    assert_type(run, lakefs.Run)
+    assert_type(run.commit_id, str | None)
+    assert_type(run.refresh(), lakefs.Run)
+    for hook in run.hooks():
+        assert_type(hook, lakefs.HookRun)
+        assert_type(hook.start_time, datetime | None)
+        assert_type(hook.output(), str)
 
 
 def objects(branch: lakefs.Branch, info: lakefs.ObjectInfo) -> None:
@@ -123,6 +161,8 @@ def imports(branch: lakefs.Branch) -> None:
 async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Reference) -> None:
     assert_type(aio.repository("x"), aio.Repository)
     assert_type(aio.repositories(), aio.Listing[aio.Repository])
+    assert_type(aio.ref("lakefs://x/main"), aio.Reference)
+    assert_type(await branch.move_object("a", "b"), aio.ObjectInfo)
     assert_type(await repository.get_or_create(), aio.Repository)
     assert_type(repository.branch("main"), aio.Branch)
     assert_type(repository.commit("abc123"), aio.Reference)
@@ -130,6 +170,9 @@ async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Refe
     assert_type(await branch.upload(b"", "a"), aio.ObjectInfo)
     assert_type(await branch.download("a"), bytes)
     assert_type(await branch.commit_changes("m"), aio.Commit)
+    assert_type(await branch.head(), aio.Commit)
+    assert_type(await branch.merge_into("dev"), aio.Commit)
+    assert_type(await branch.exists(), bool)
     assert_type(branch.list_objects(), aio.Listing[aio.ObjectInfo | aio.CommonPrefix])
     assert_type(branch.diff("dev"), aio.Listing[lakefs.Change])
     async for kept in repository.transactions():
@@ -140,6 +183,13 @@ async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Refe
     assert_type(await branch.open("a", "rb"), AsyncFile[bytes])
     assert_type(await branch.open("a", "w"), AsyncFile[str])
     assert_type(await commit.open("a", "rb"), AsyncFile[bytes])
+    pull = await repository.create_pull_request("dev", "main", "title")
+    assert_type(await pull.refresh(), aio.PullRequest)
+    assert_type(await pull.merge(), aio.Commit)
+    async for run in repository.runs():
+        assert_type(run, aio.Run)
+        async for hook in run.hooks():
+            assert_type(await hook.output(), str)
     async with branch.open("a") as file:
         assert_type(await file.read(), str)
     async with branch.transaction("m") as tx:

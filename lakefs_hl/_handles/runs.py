@@ -1,0 +1,177 @@
+"""Action runs and the runs of their hooks: their fields, and the calls on them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from lakefs_hl._handles import html
+from lakefs_hl._handles.calls import Pages
+from lakefs_hl._handles.handle import reference_name
+from lakefs_hl._handles.lookups import RecordHandle
+from lakefs_hl._handles.options import Optioned
+from lakefs_hl._handles.repositories import RepositoryHandle
+from lakefs_hl.ops import actions as ops
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.retry import Session
+from lakefs_hl.spec import arguments, models
+from lakefs_hl.spec.uri import repository_uri
+
+
+class RunFields(RecordHandle[models.ActionRun]):
+    """The fields of an action run."""
+
+    @property
+    def branch_id(self) -> str:
+        """Branch of the event."""
+        return self._record().branch
+
+    @property
+    def commit_id(self) -> str | None:
+        """ID of the commit of the event. None if the event has none."""
+        return self._record().commit_id or None
+
+    @property
+    def event_type(self) -> str:
+        """Event that started the run, such as "pre-commit" or "post-merge"."""
+        return self._record().event_type
+
+    @property
+    def status(self) -> str:
+        """Result of the run: `completed` or `failed`."""
+        return self._record().status
+
+    @property
+    def start_time(self) -> datetime:
+        """Start time: an aware datetime in UTC."""
+        return arguments.from_rfc3339(self._record().start_time)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """End time: an aware datetime in UTC. None if the run has not ended."""
+        return _time(self._record().end_time)
+
+    def __repr__(self) -> str:
+        place = repository_uri(self._repository_id)
+        if self._known is None:
+            return f"<Run {self._id} of {place}>"
+        record = self._known[0]
+        return f"<Run {self._id} of {place}: {record.event_type} on {record.branch!r}, {record.status}>"
+
+    def _repr_html_(self) -> str:
+        title = f"{repository_uri(self._repository_id)} {self._id}"
+        if self._known is None:
+            return html.titled("Run", title)
+        record = self._known[0]
+        rows = {
+            "event": record.event_type,
+            "branch": record.branch,
+            "commit": record.commit_id,
+            "status": record.status,
+            "started": f"{self.start_time:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        return html.titled("Run", title, rows)
+
+
+class HookRunFields(Optioned):
+    """The fields of the run of one hook."""
+
+    def __init__(self, repository_id: str, run_id: str, record: models.HookRun, client: Any = None) -> None:
+        self._repository_id = repository_id
+        self._run_id = run_id
+        self._record = record
+        self._given = client
+
+    @property
+    def id(self) -> str:
+        """ID of the hook's run within the action run."""
+        return self._record.hook_run_id
+
+    @property
+    def run_id(self) -> str:
+        """ID of the action run."""
+        return self._run_id
+
+    @property
+    def repository_id(self) -> str:
+        """Name of the repository."""
+        return self._repository_id
+
+    @property
+    def action(self) -> str:
+        """Name of the action."""
+        return self._record.action
+
+    @property
+    def hook_id(self) -> str:
+        """ID of the hook in the file of the action."""
+        return self._record.hook_id
+
+    @property
+    def status(self) -> str:
+        """Result of the hook: `completed`, `failed` or `skipped`."""
+        return self._record.status
+
+    @property
+    def start_time(self) -> datetime | None:
+        """Start time: an aware datetime in UTC. None if the hook was skipped."""
+        return _time(self._record.start_time)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """End time: an aware datetime in UTC. None if the hook was skipped or has not ended."""
+        return _time(self._record.end_time)
+
+    def _key(self) -> tuple[Any, ...]:
+        return self._repository_id, self._run_id, self.id, self._given
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, HookRunFields) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._key()))
+
+    def __repr__(self) -> str:
+        record = self._record
+        place = f"run {self._run_id} of {repository_uri(self._repository_id)}"
+        return f"<HookRun {record.hook_run_id} of {place}: {record.action}/{record.hook_id}, {record.status}>"
+
+
+def _time(found: str | None) -> datetime | None:
+    """Return a time of a record. None if there is none: lakeFS's zero time is in the year 1."""
+    return None if not found or found.startswith("0001-") else arguments.from_rfc3339(found)
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def listing(
+    session: Session, at: RepositoryHandle, max_amount: object, after: object, branch: object, commit: object
+) -> Pages[models.ActionRun]:
+    """List action runs."""
+    page = partial(
+        ops.page,
+        session,
+        at._id,
+        branch="" if branch is None else reference_name(branch, "branch", at),
+        commit="" if commit is None else reference_name(commit, "commit", at),
+    )
+    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount))
+
+
+def get(session: Session, at: RunFields) -> Op[models.ActionRun]:
+    """Look up an action run."""
+    return ops.get(session, at._repository_id, at._id)
+
+
+def hooks(session: Session, at: RunFields, max_amount: object, after: object) -> Pages[models.HookRun]:
+    """List the hooks of an action run."""
+    page = partial(ops.hooks_page, session, at._repository_id, at._id)
+    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount))
+
+
+def output(session: Session, at: HookRunFields) -> Op[str]:
+    """Read what a hook printed."""
+    printed = yield from ops.output(session, at._repository_id, at._run_id, at.id)
+    return printed.decode(errors="backslashreplace")

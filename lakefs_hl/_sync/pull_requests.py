@@ -1,0 +1,104 @@
+# Generated from lakefs_hl/aio/pull_requests.py by tools/unasync.py: change that, not this.
+"""Pull requests."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lakefs_hl._handles import pull_requests as calls
+from lakefs_hl._handles.handle import own_client
+from lakefs_hl._handles.pull_requests import PullRequestFields
+from lakefs_hl._sync.client import Client
+from lakefs_hl._sync.lazy import LazyRecord
+from lakefs_hl._sync.of_default import OfDefault, client_of
+from lakefs_hl._sync.refs import Commit
+from lakefs_hl.spec import models
+
+
+class PullRequest(PullRequestFields, LazyRecord[models.PullRequest]):
+    """A pull request: a proposal to merge one branch into another. An embedded lake has none.
+
+    `Repository.create_pull_request` and `Repository.pull_requests` return it with its fields loaded. `refresh()` looks
+    them up again.
+
+    Args:
+        repository_id: Name of the repository.
+        pull_request_id: ID of the pull request.
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+
+    __module__ = "lakefs_hl"
+    _package = "lakefs_hl"
+    _of_default = OfDefault
+
+    def __init__(self, repository_id: str, pull_request_id: str, client: Client | None = None) -> None:
+        super().__init__(repository_id, pull_request_id, "pull_request_id", own_client(client, Client))
+
+    @property
+    def _client(self) -> Client:
+        return client_of(self._given)
+
+    def refresh(self) -> PullRequest:
+        """Look up the fields.
+
+        Returns:
+            The pull request itself.
+
+        Raises:
+            NotFoundException: The repository or the pull request does not exist.
+            UnsupportedOperationException: The server has no pull requests.
+        """
+        return self._keep(self._client._run(calls.get, self))
+
+    def update(
+        self,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        status: Literal["open", "closed"] | None = None,
+    ) -> PullRequest:
+        """Change the title, the description or the status. None leaves a field unchanged.
+
+        Args:
+            title: New title.
+            description: New description.
+            status: `closed` closes the pull request without merging it, `open` reopens it.
+
+        Returns:
+            The pull request itself.
+
+        Raises:
+            BadRequestException: The status of a merged pull request was to be changed.
+            NotFoundException: The repository or the pull request does not exist.
+            UnsupportedOperationException: The server has no pull requests.
+            AmbiguousOutcomeError: The outcome is unknown, and somebody else has changed the same fields.
+            ValueError: Nothing to change was given, or another status.
+        """
+        update = calls.Update(self, title, description, status)
+        self._client._run(update.op)
+        return self._changed(update.fields)
+
+    def close(self) -> PullRequest:
+        """Close the pull request without merging it. Same as `update(status="closed")`."""
+        return self.update(status="closed")
+
+    def merge(self) -> Commit:
+        """Merge the source branch into the destination branch.
+
+        lakeFS sets the message, and offers no strategy here. To choose them, use `Reference.merge_into` and `close()`.
+
+        Returns:
+            The merge commit.
+
+        Raises:
+            MergeConflict: Both sides changed the same paths, which are in `conflicts`.
+            BadRequestException: The pull request is not open, there is nothing to merge, or the destination has
+                uncommitted changes.
+            NotFoundException: The repository or the pull request does not exist.
+            UnsupportedOperationException: The server has no pull requests.
+            AmbiguousOutcomeError: The outcome is unknown; or, if `maybe_applied` is True, it was merged, and the merge
+                commit could not be looked up. Its ID is `result_id`.
+        """
+        made = self._client._run(calls.merge, self)
+        self._changed({"status": "merged", "merged_commit_id": made.id})
+        return Commit(self._repository_id, made, self._given)
