@@ -44,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "types",
     },
     "exceptions": {"spec.errors"},
-    "types": {"spec.kinds", "spec.wire", "ops.server", "config"},
+    "types": {"spec", "ops", "_handles", "_files", "config"},
     "aio": {
         "spec",
         "ops",
@@ -97,6 +97,7 @@ ONLY_IN: dict[str, set[str]] = {
     "boto3": {"aws"},
     "botocore": {"aws"},
     "lakefs_sdk": {"_build"},
+    "pandas": {"_handles"},
     "pycurl": {"transport"},
     "urllib3": {"transport"},
     "uvicorn": {"local.serve"},

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import lakefs_hl
 from lakefs_hl import aio
 from lakefs_hl._files.bodies import warn_of_file_name
+from lakefs_hl._handles import paths
 from lakefs_hl.aio.default import of
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.spec import arguments
@@ -200,7 +201,7 @@ def test_a_uri_is_taken_where_its_id_is() -> None:
     info = lakefs_hl.ObjectInfo("example", "dev", "a/b")
     assert lakefs_hl.ObjectInfo("example", "dev", info.uri) == info
     assert arguments.path(info.uri, branch) == "a/b"
-    assert arguments.paths([info.uri, "c"], branch, "objects") == ("a/b", "c")
+    assert paths.paths([info.uri, "c"], branch, "objects") == ("a/b", "c")
     assert branch.import_from("local:///a/", branch.uri + "b/")._locations[0].destination == "b/"
     with pytest.raises(ValueError, match=r"destination: .* is in another repository"):
         branch.import_from("local:///a/", "lakefs://other/dev/b/")

@@ -817,7 +817,8 @@ def test_b6_67_the_interpreter_ends_in_the_middle_of_a_listing(server: Peer) -> 
         "    rows = [models.ObjectStats(str(i), 'object') for i in range(amount)]\n"
         "    return models.ObjectPage(models.Pagination(True, 'x', amount, 1000), rows)\n"
         f"client = lakefs_hl.Client({server.url!r}, 'k', 's')\n"
-        "rows = client._list(str, lambda session: (page, '', None))\n"
+        "from lakefs_hl._handles.calls import Pages\n"
+        "rows = client._list(str, lambda session: Pages(page, '', None))\n"
         "print(sum(1 for _, row in zip(range(2500), rows)))\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]

@@ -272,6 +272,7 @@ def test_docstring(
 ) -> None:
     """An example finds a lake of its own as the default, with the repository `example` in it."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(vars(lakefs_hl), "DefaultClient", None)  # what the example makes the default is gone after it
     client = lakefs_hl.init("mem://")
     repo = lakefs_hl.repository("example").create()
     branch = repo.branch("main")
@@ -285,6 +286,7 @@ def test_docstring(
 def test_awaited_docstring(example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same, with `await` at the top level of the example."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(vars(aio), "DefaultClient", None)
     with asyncio.Runner() as runner:
         monkeypatch.setattr(doctest, "compile", compile_awaiting, raising=False)
         monkeypatch.setattr(doctest, "exec", partial(exec_awaiting, runner), raising=False)

@@ -33,7 +33,7 @@ PLAIN = {
     "Repository.commit", "__init__",
     "add", "branch", "count", "explain_auth", "handle", "import_from", "index", "is_dir",
     "is_file", "pull_request", "ref", "Repository.run", "result", "ServerConfiguration.storage_config", "tag",
-    "transaction", "with_options",
+    "to_dict", "transaction", "with_options",
 }  # fmt: skip
 #: Listings are no coroutines, so that arguments are checked at once.
 LISTINGS = {

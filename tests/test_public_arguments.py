@@ -15,6 +15,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
@@ -89,6 +90,23 @@ class Kind(NamedTuple):
 def text(value: str, *, optional: bool = False) -> Kind:
     wrong = [object(), b"bytes", 3.5, 5, ["a"], True]
     return Kind(value, [make(value) for make in SUBCLASSES], wrong if optional else [*wrong, None])
+
+
+def path(value: str, *, optional: bool = False) -> Kind:
+    """A path of an object: also an `ObjectInfo` of either colour, or a path object that is not one of the machine."""
+    kind = text(value, optional=optional)
+    same = [PurePosixPath(value), *(module.ObjectInfo("example", "main", value) for module in COLOURS.values())]
+    prefix = lakefs_hl.CommonPrefix("example", "main", value)
+    wrong = [Path(value), PureWindowsPath(value), lakefs_hl.Branch("example", "main")]
+    return kind._replace(equal=[*kind.equal, *same], wrong=[*kind.wrong, *wrong, prefix])
+
+
+def reference(value: str, *, optional: bool = False) -> Kind:
+    """The name of a reference: also a handle of either colour."""
+    kind = text(value, optional=optional)
+    same = [module.Reference("example", value) for module in COLOURS.values()]
+    wrong = [lakefs_hl.ObjectInfo("example", "main", value), lakefs_hl.Repository("example")]
+    return kind._replace(equal=[*kind.equal, *same], wrong=[*kind.wrong, *wrong])
 
 
 def choice(value: str, other: str, said: str, *, optional: bool = False) -> Kind:
@@ -170,18 +188,18 @@ KINDS: dict[str, Kind] = {
     "allowed_storage_hosts": strings("minio"),
     "aws_role": flag(optional=True),
     "branch": text("main", optional=True),
-    "branch_id": text("main"),
+    "branch_id": reference("main"),
     "buffering": integer(2),
     "ca_cert": text("/nowhere/ca.pem", optional=True),
     "client": data(None, [object(), "mem://", 5, OTHER_COLOUR]),
     "commit": text("c" * 64, optional=True),
-    "commit_id": text("main~1"),
+    "commit_id": reference("main~1"),
     "commit_message": text("message"),
     "committer": text("who", optional=True),
     "connect_timeout": number(5),
     "content_type": text("text/csv", optional=True),
     "create": flag(),
-    "data": data(b"data", [object(), 3.5, 5, None]),
+    "data": data(b"data", [object(), 3.5, 5, None, np.float64(1), np.array([object()])]),
     "date": moment(),
     "deadline": number(60),
     "default_branch_id": text("trunk"),
@@ -190,18 +208,21 @@ KINDS: dict[str, Kind] = {
     "description": text("why"),
     "update.description": text("why", optional=True),
     "destination": text("d/"),
-    "destination_branch_id": text("dev"),
+    "destination_branch_id": reference("dev"),
     "dry_run": flag(),
     "encoding": text("latin-1", optional=True),
+    "copy_to.destination": reference("dev"),
+    "copy_to.path": path("c", optional=True),
     "end": integer(2, optional=True),
     "endpoint": text("http://127.0.0.1:1", optional=True),
     "errors": text("replace", optional=True),
     "exist_ok": flag(),
+    "file": data(None, [object(), b"name", 3.5, 5, True, io.StringIO(), ["a"]]),
     "first_parent": flag(),
     "force": flag(),
-    "from_path": text("b"),
-    "move_object.to_path": text("c"),
-    "from_reference": text("dev"),
+    "from_path": path("b"),
+    "move_object.to_path": path("c"),
+    "from_reference": reference("dev"),
     "hidden": flag(),
     "host": text("http://127.0.0.1:1", optional=True),
     "if_none_match": flag(),
@@ -216,6 +237,7 @@ KINDS: dict[str, Kind] = {
     "set_metadata.metadata": mapping(),
     "set_object_metadata.metadata": mapping(),
     "mode": choice("rb", "a", "mode must be 'r', 'rb' to read"),
+    "n": integer(1),
     "newline": text("\n", optional=True),
     "object_paths": strings("a/1"),
     "object_store_uri": text("local:///data/"),
@@ -228,12 +250,12 @@ KINDS: dict[str, Kind] = {
     ),
     "on_empty": choice("error", "perhaps", "on_empty must be 'skip', 'error' or 'commit', not 'perhaps'"),
     "on_error": choice("return", "ignore", "on_error must be 'raise' or 'return', not 'ignore'"),
-    "other_ref": text("dev"),
+    "other_ref": reference("dev"),
     "parent_number": integer(1),
     "cherry_pick.parent_number": integer(1, optional=True),
     "password": text("secret", optional=True),
-    "path": text("b"),
-    "exists.path": text("b", optional=True),
+    "path": path("b"),
+    "exists.path": path("b", optional=True),
     "reset.path": text("b", optional=True),
     "poll_interval": duration("poll_interval"),
     "pickle_secrets": flag(),
@@ -246,7 +268,7 @@ KINDS: dict[str, Kind] = {
     "read_only": flag(),
     "record": data(None, [object(), "id", {}]),
     "recursive": flag(),
-    "reference_id": text("main"),
+    "reference_id": reference("main"),
     "repository_id": text("example"),
     "retries": integer(2),
     "__init__.retries": integer(2, optional=True),
@@ -257,25 +279,25 @@ KINDS: dict[str, Kind] = {
     "secret_access_key": text("secret", optional=True),
     "shallow": flag(),
     "since": moment(),
-    "source_branch_id": text("main"),
-    "source_ref": text("dev", optional=True),
-    "create.source_ref": text("dev"),
-    "source_reference_id": text("dev"),
+    "source_branch_id": reference("main"),
+    "source_ref": reference("dev", optional=True),
+    "create.source_ref": reference("dev"),
+    "source_reference_id": reference("dev"),
     "sources": data([("local:///data/", "d/")], [object(), 5, "text", None, ["text"], [5], [("a",)], [(b"a", "b")]]),
     "squash": flag(),
     "start": integer(1, optional=True),
     "status": choice("closed", "merged", "status must be 'open', 'closed' or 'all', not 'merged'"),
     "update.status": choice("closed", "merged", "status must be 'open' or 'closed', not 'merged'", optional=True),
-    "stop_at": text("main~1", optional=True),
+    "stop_at": reference("main~1", optional=True),
     "storage_namespace": text("local://elsewhere", optional=True),
     "strategy": choice("dest-wins", "ours", "strategy must be 'dest-wins' or 'source-wins', not 'ours'", optional=True),
-    "tag": text("v2", optional=True),
-    "tag_id": text("v1"),
+    "tag": reference("v2", optional=True),
+    "tag_id": reference("v1"),
     "timeout": number(30),
     "transport": Kind(answer, [], [object(), "mem://", 5, coroutine]),
     "title": text("title"),
     "update.title": text("title", optional=True),
-    "to_path": text("c", optional=True),
+    "to_path": path("c", optional=True),
     "token_request_headers": mapping(optional=True),
     "token_ttl_seconds": integer(60, optional=True),
     "type": choice("two_dot", "three-dot", "type must be 'three_dot' or 'two_dot', not 'three-dot'"),
@@ -449,6 +471,8 @@ def target(world: World, case: Case) -> Any:
     made: dict[str, Callable[[], Any]] = {
         "Client": lambda: client,
         "Repository": lambda: module.Repository("new" if "create" in case.call else "example", client),
+        "Listing": lambda: module.Branch("example", "main", client).list_objects(),
+        "ObjectInfo": lambda: module.ObjectInfo("example", "main", "b", client),
         "Tag": lambda: module.Tag("example", "v2", client),
         "Commit": lambda: module.Commit("example", world.record, client),
         "ImportManager": lambda: module.ImportManager("example", "main", client),
@@ -563,9 +587,11 @@ def function_of(world: World, case: Case) -> Any:
 
 @pytest.fixture(autouse=True)
 def _no_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`init` is observed by the client it makes; nothing becomes the default one."""
-    for module in ("lakefs_hl._sync.default", "lakefs_hl.aio.default"):
-        monkeypatch.setattr(f"{module}.make_default", lambda client: client)
+    """`init` is observed by the client it makes; nothing becomes the default one, and none is left from elsewhere."""
+    for module in COLOURS.values():
+        monkeypatch.setitem(vars(module), "DefaultClient", None)
+    for name in ("lakefs_hl._sync.default", "lakefs_hl.aio.default"):
+        monkeypatch.setattr(f"{name}.make_default", lambda client: client)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -41,12 +41,12 @@ TEXTS = [
     ("`async with`", "`with`"),
 ]
 NAMES = {  # whole names, in code and in examples
-    "AsyncGenerator": "Generator",
     "AsyncIterator": "Iterator",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
     "__anext__": "__next__",
+    "aiter": "iter",
     "aclose": "close",
     "anext": "next",
 }

@@ -10,18 +10,20 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from lakefs_hl._files import bodies
+from lakefs_hl._files import bodies, saving
 from lakefs_hl._files.bodies import BLOCK, SPOOL
 from lakefs_hl.transport.aio import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Buffer
+
     from lakefs_hl.spec.wire import FileSlice
 
 R = TypeVar("R")
 #: What `upload` takes.
-Data: TypeAlias = "bodies.Data | AsyncIterable[bytes]"
+Data: TypeAlias = "bodies.Data | AsyncIterable[Buffer] | AsyncIterable[str]"
 #: Largest body in memory that is copied or encoded on the loop, in bytes. More would delay its other tasks.
 ON_LOOP: Final = 1 << 20
 #: Number of blocks of an asynchronous body after which the loop's other tasks run.
@@ -70,6 +72,16 @@ async def _in_another_thread(data: Any) -> AsyncIterator[bytes | FileSlice]:
         blocking.__exit__(None, None, None)
 
 
+async def save_in_thread(plan: saving.Saving) -> int:
+    """Download an object to a file in a thread. A cancelled download ends after the current range."""
+    stop = threading.Event()
+    try:
+        return await start(saving.save, plan, stop.is_set)
+    except BaseException:
+        stop.set()
+        raise
+
+
 def _is_short(data: object) -> bool:
     """Return whether the data is in memory and short enough to be copied or encoded on the loop."""
     if type(data) is bytes:
@@ -106,7 +118,7 @@ async def _spool(blocks: AsyncIterator[bytes], spool: tempfile.SpooledTemporaryF
 
 async def _converted(convert: Callable[..., R], block: Any, *args: Any) -> R:
     """Convert a block; a large one that has to be copied, in a thread."""
-    if isinstance(block, str | bytearray | memoryview) and not _is_short(block):
+    if not _is_short(block):
         return await start(convert, block, *args)
     return convert(block, *args)
 
@@ -121,5 +133,7 @@ async def _read(stream: Any) -> AsyncIterator[bytes]:
 
 
 async def _iterate(data: AsyncIterable[Any]) -> AsyncIterator[bytes]:
+    kind = None
     async for block in data:
-        yield await _converted(bodies.block_of, block, "an asynchronous iterable body")
+        content, kind = await _converted(bodies.stream_block, block, kind, "an asynchronous iterable body")
+        yield content

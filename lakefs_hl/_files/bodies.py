@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import stat
 import tempfile
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 #: What `upload` takes.
-Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[bytes]"
+Data: TypeAlias = "Buffer | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[Buffer] | Iterable[str]"
 
 #: How much of a body is kept in memory before it goes to a temporary file.
 SPOOL: Final = 8 << 20
 BLOCK: Final = 1 << 20
 #: A text longer than the longest path of a file, in characters, is not looked up in the file system.
 _LONGEST_PATH: Final = 4096
+#: Formats of the items of a buffer (see the module `struct`). Z is a complex number.
+_NUMBER: Final = re.compile(r"[@=<>!]?(?:[?bBchHiIlLqQnNefdg]|Z[fdg])")
 #: The type of `tempfile.NamedTemporaryFile`. Where it has another name, such a file is copied like any other stream.
 _TEMPORARY: Final = getattr(tempfile, "_TemporaryFileWrapper", None)
 
@@ -48,9 +51,9 @@ def _never() -> bool:
 def replayable(data: Data, stopped: Callable[[], bool] = _never) -> Iterator[bytes | FileSlice]:
     """Give any data as a body that can be sent again: bytes, or a slice of an open file.
 
-    A `str` is its UTF-8; a path names a local file; a file object is read from where it stands to its end, and stands
-    there afterwards; an iterable gives blocks of bytes. A regular file and a `BytesIO` stand where they stood if the
-    upload fails.
+    A `str` is its UTF-8; a buffer of numbers is its memory in C order; a path names a local file; a file object is read
+    from where it stands to its end, and stands there afterwards; an iterable gives blocks of bytes or of text. A
+    regular file and a `BytesIO` stand where they stood if the upload fails.
 
     Args:
         data: What to send.
@@ -109,12 +112,15 @@ def block_of(block: object, source: str) -> bytes:
         getattr(block, "close", _never)()  # else the interpreter warns of a coroutine that was never awaited
         msg = f"{source} gave a {type(block).__name__}: an asynchronous file can be uploaded with lakefs_hl.aio only"
         raise TypeError(msg)
+    content = _buffer(block, source)
+    if content is not None:
+        return content
     msg = f"{source} must give bytes, not {type(block).__name__}: {block!r:.80}"
     raise TypeError(msg)
 
 
 def stream_block(block: object, kind: type | None, source: str) -> tuple[bytes, type]:
-    """Return what `read()` gave as bytes, and whether it was `str` or `bytes`: a stream gives one or the other.
+    """Return what a stream or an iterable gave as bytes, and whether it was `str` or `bytes`: it gives one of them.
 
     Raises:
         TypeError: It is neither, or not what the stream gave before.
@@ -229,12 +235,14 @@ def _iterate(data: object, stopped: Callable[[], bool]) -> Iterator[bytes]:
     if not isinstance(data, Iterable) or isinstance(data, Mapping | AbstractSet):
         hint = "; an asynchronous iterable can be uploaded with lakefs_hl.aio only"
         msg = (
-            f"data must be bytes, str, a path, a file object or an iterable of bytes, not {type(data).__name__}"
+            f"data must be bytes, str, a path, a file object or an iterable of bytes or str, not {type(data).__name__}"
             f"{hint if isinstance(data, AsyncIterable) else ''}"
         )
         raise TypeError(msg)
+    kind = None
     for block in data:
-        yield block_of(block, "an iterable body")
+        content, kind = stream_block(block, kind, "an iterable body")
+        yield content
         if stopped():
             raise Abandoned
 
@@ -260,22 +268,21 @@ def _copy(data: Buffer) -> bytes:
     return view.tobytes()
 
 
-def _buffer(data: object) -> bytes | None:
-    """The bytes of an array of single bytes, such as `pyarrow.Buffer`; None if it is no buffer at all.
+def _buffer(data: object, name: str = "data") -> bytes | None:
+    """Return the memory of an array of numbers in C order, in the byte order of its items; None if it is no buffer.
 
     Raises:
-        TypeError: Its items are larger: their bytes depend on the machine, so the caller has to ask for them.
+        TypeError: Its items are no numbers, such as padded texts and records; or it is a single number.
     """
     try:
         view = memoryview(cast("Any", data))
     except (TypeError, ValueError, BufferError):
         return None
-    if view.itemsize == 1 and view.format.lstrip("@=<>!") in ("B", "b", "c"):
+    is_array = view.ndim and getattr(data, "ndim", 1)  # a `datetime64` of numpy is a buffer of bytes, of one dimension
+    if is_array and _NUMBER.fullmatch(view.format):
         return view.tobytes()
-    msg = (
-        f"data is a {type(data).__name__} of items in the format {view.format!r}, not of bytes; "
-        "pass data.tobytes() to store them as they lie in memory"
-    )
+    what = f"of items in the format {view.format!r}, not of bytes or numbers" if is_array else "with a single item"
+    msg = f"{name} is a {type(data).__name__} {what}; pass its .tobytes() to store it as it lies in memory"
     raise TypeError(msg)
 
 

@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 MODES: Final = "'r', 'rb' to read; 'w', 'wb' to write; 'x', 'xb' to create only"
+_HINTS: Final = {
+    "a": ": an object cannot be appended to. Read it and write the whole of it with 'w', or write each part as "
+    "an object of its own",
+    "+": ": an object is read or written, not both. Read it with 'rb' and write it with 'wb'",
+}
 
 
 class Text(NamedTuple):
@@ -31,7 +36,8 @@ def split_mode(mode: str, *, writable: bool) -> tuple[str, bool]:
         or letters.count("b") + letters.count("t") > 1
         or len(set(letters)) != len(letters)
     ):
-        msg = f"mode must be {MODES}; not {mode!r}"
+        hint = next((text for letter, text in _HINTS.items() if letter in letters), "")
+        msg = f"mode must be {MODES}; not {mode!r}{hint}"
         raise ValueError(msg)
     if action != "r" and not writable:
         msg = f"mode {mode!r}: only a branch or a transaction can be written; use 'r' or 'rb' here"

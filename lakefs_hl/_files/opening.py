@@ -10,6 +10,8 @@ from lakefs_hl._files import reader, unclosed
 from lakefs_hl._files.modes import Text, check_text, split_mode
 from lakefs_hl._files.place import Place
 from lakefs_hl._files.writer import ObjectWriter, TextWriter
+from lakefs_hl._handles import paths
+from lakefs_hl._handles.handle import Handle
 from lakefs_hl.spec import arguments
 
 
@@ -61,7 +63,7 @@ def plan(
         TypeError: An argument has the wrong type.
         ValueError: There is no such mode, or an option does not fit the mode.
     """
-    found, chosen = arguments.path(path, place), arguments.text(mode, "mode")
+    found, chosen = paths.path(path, cast("Handle", place)), arguments.text(mode, "mode")
     text = Text(*arguments.text_options(encoding, errors, newline))
     signed, size = arguments.optional_flag(pre_signed, "pre_signed"), arguments.integer(buffering, "buffering")
     action, is_text = split_mode(chosen, writable=writable)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final, cast
 
+from lakefs_hl._handles import paths
 from lakefs_hl._handles.calls import Pages, new_op_id
+from lakefs_hl._handles.changes import CHANGES
 from lakefs_hl._handles.handle import Handle, reference_name
 from lakefs_hl.ops import branches as ops
 from lakefs_hl.ops import objects, refs
@@ -82,17 +84,17 @@ def uncommitted(
         session,
         at._repository_id,
         at._id,
-        prefix=arguments.path(prefix, at, "prefix"),
+        prefix=paths.prefix(prefix, at),
         delimiter=arguments.text(delimiter, "delimiter"),
     )
-    return Pages(page, arguments.path(after, at, "after"), arguments.amount(max_amount))
+    return Pages(page, paths.path_or_prefix(after, at, "after"), arguments.amount(max_amount), CHANGES)
 
 
 def reset(session: Session, at: Handle, path: object) -> Op[None]:
     """Drop staged changes, all or those of a path."""
     if path is None:
         return ops.reset(session, at._repository_id, at._id)
-    return ops.reset_path(session, at._repository_id, at._id, arguments.path(path, at))
+    return ops.reset_path(session, at._repository_id, at._id, paths.path_or_prefix(path, at))
 
 
 def hard_reset(session: Session, at: Handle, reference_id: object) -> Op[None]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
+from lakefs_hl._handles.listings import INTEGER, OBJECT, Columns
 from lakefs_hl._handles.records import public
 from lakefs_hl.spec import models
+
+#: Fields of the rows of `diff` and `list_uncommitted`.
+CHANGES: Final = Columns("changes", {"type": OBJECT, "path": OBJECT, "path_type": OBJECT, "size_bytes": INTEGER})
 
 
 class Change(NamedTuple):
@@ -23,6 +27,10 @@ class Change(NamedTuple):
     path: str
     path_type: Literal["common_prefix", "object"]
     size_bytes: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return self._asdict()
 
     @classmethod
     def _of(cls, record: models.Diff) -> Change:

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from lakefs_hl._handles import html
 from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.listings import OBJECT, TIME, Columns
 from lakefs_hl.spec import arguments, models
 from lakefs_hl.spec.headers import COMMIT_OP_ID
+
+#: Fields of the rows of `log`.
+COMMITS: Final = Columns(
+    "commits",
+    {
+        "id": OBJECT,
+        "message": OBJECT,
+        "committer": OBJECT,
+        "creation_date": TIME,
+        "parents": OBJECT,
+        "meta_range_id": OBJECT,
+        "metadata": OBJECT,
+    },
+)
 
 
 class CommitFields(Handle):
@@ -60,6 +75,11 @@ class CommitFields(Handle):
     def _own_metadata(self) -> dict[str, str]:
         """Return the metadata without the keys that this package adds."""
         return {key: value for key, value in self._record.metadata.items() if key != COMMIT_OP_ID}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, with `creation_date` as an aware datetime. Sends no request."""
+        found = {name: getattr(self, name) for name in COMMITS.types if name != "metadata"}
+        return found | {"metadata": self._own_metadata()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._repository_id, self._record, self._given)

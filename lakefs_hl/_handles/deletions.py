@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lakefs_hl._handles import paths
 from lakefs_hl._handles.handle import Handle, check_place
 from lakefs_hl._handles.objects import ObjectFields, PrefixFields
 from lakefs_hl._handles.records import public
@@ -32,6 +34,10 @@ class DeleteReport(NamedTuple):
 
     requested: int
     failed: tuple[ObjectError, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name, each failure as a dictionary."""
+        return {"requested": self.requested, "failed": [failure.to_dict() for failure in self.failed]}
 
     @property
     def errors(self) -> tuple[ObjectError, ...]:
@@ -66,7 +72,7 @@ class ObjectPaths:
     """
 
     def __init__(self, items: object, argument: str, place: Handle) -> None:
-        if isinstance(items, str | ObjectFields | PrefixFields):
+        if isinstance(items, str | PurePath | ObjectFields | PrefixFields):
             items = (items,)
         elif not arguments.is_series(items):
             hint = "; an asynchronous listing is taken by lakefs_hl.aio" if hasattr(items, "__aiter__") else ""
@@ -110,8 +116,8 @@ class ObjectPaths:
             self.count += 1
             self.prefixes.append(not_an_object(item._path))
             return None
-        elif isinstance(item, str):
-            found = arguments.path(item, self._place, self._argument)
+        elif isinstance(item, str | PurePath):
+            found = paths.path(item, self._place, self._argument)
         else:
             msg = f"{self._argument} must hold paths or ObjectInfos, not {type(item).__name__}: {item!r:.80}"
             raise TypeError(msg)

@@ -31,14 +31,16 @@ class Handle(Optioned):
 
     #: The public package of this colour: the home of the default client.
     _package: ClassVar[str]
+    #: Name of the constructor's parameter for the reference.
+    _reference_argument: ClassVar[str] = "reference_id"
     # Set on the class, so that a handle whose arguments were refused can still be printed in a traceback.
     _repository_id: str = ""
     _id: str = ""
 
-    def __init__(self, repository_id: str, reference_id: str, client: Any = None) -> None:
+    def __init__(self, repository_id: str, reference_id: str | Handle, client: Any = None) -> None:
         self._repository_id = arguments.repository_name(repository_id)
-        self._id = arguments.in_repository(reference_id, "reference_id", self._repository_id)
         self._given = client
+        self._id = reference_name(reference_id, self._reference_argument, self)
 
     @property
     def repository_id(self) -> str:
@@ -143,6 +145,16 @@ def reference_name(reference: object, argument: str, place: Place) -> str:
 def optional_reference_name(reference: object, argument: str, place: Place) -> str | None:
     """Return the name of a reference as `reference_name` does. None stays None."""
     return None if reference is None else reference_name(reference, argument, place)
+
+
+def optional_start(reference: object, argument: str, place: Place) -> str:
+    """Return the name that a listing starts after, as `reference_name` does. "" is its beginning.
+
+    Raises:
+        TypeError: It is neither the name of a reference nor a reference.
+        ValueError: It is in another repository or lake than `place`.
+    """
+    return "" if isinstance(reference, str) and not reference else reference_name(reference, argument, place)
 
 
 def check_place(handle: Handle, argument: str, place: Place) -> None:

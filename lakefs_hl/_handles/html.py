@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 
@@ -22,3 +22,14 @@ def table(rows: Mapping[str, str]) -> str:
         if value
     )
     return f"<table>{''.join(cells)}</table>"
+
+
+def listing(title: str, note: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a title with a note, and a table of rows under their columns. Escaped."""
+    style = 'style="text-align: left"'
+    head = f"<b>{escape(title)}</b> <i>{escape(note)}</i>"
+    if not rows:
+        return head
+    names = "".join(f"<th {style}>{escape(name)}</th>" for name in columns)
+    cells = ("".join(f"<td {style}>{escape(value)}</td>" for value in row) for row in rows)
+    return f"{head}<table><tr>{names}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"

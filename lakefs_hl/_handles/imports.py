@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
-from typing import Any, Final, Self, cast
+from typing import Any, ClassVar, Final, Self, cast
 
+from lakefs_hl._handles import paths
 from lakefs_hl._handles.calls import new_op_id
+from lakefs_hl._handles.handle import reference_name
 from lakefs_hl._handles.options import Optioned
 from lakefs_hl.ops import imports as ops
 from lakefs_hl.ops.effects import Op
@@ -23,22 +25,23 @@ POLL_INTERVAL: Final = timedelta(seconds=2)
 class ImportFields(Optioned):
     """What an import is made of, and the state of its run."""
 
+    _package: ClassVar[str]
     _repository_id = _id = ""
     _import_id: str | None = None
 
     def __init__(
         self,
         repository_id: str,
-        reference_id: str,
+        reference_id: object,
         client: Any,
-        sources: Iterable[tuple[str, str]],
+        sources: Iterable[tuple[str, object]],
         commit_message: str,
         metadata: Mapping[str, str] | None,
     ) -> None:
         self._locations: list[models.ImportLocation] = []
         self._given = client
         self._repository_id = arguments.repository_name(repository_id)
-        self._id = arguments.in_repository(reference_id, "reference_id", self._repository_id)
+        self._id = reference_name(reference_id, "reference_id", self)
         self._locations = [_location(self, *pair, "sources", "sources") for pair in _pairs(sources)]
         self._message = arguments.text(commit_message, "commit_message")
         self._metadata = arguments.optional_metadata(metadata) or {}
@@ -54,7 +57,7 @@ class ImportFields(Optioned):
         """ID of the import that was started, or None."""
         return self._import_id
 
-    def _add(self, uri: str, destination: str) -> None:
+    def _add(self, uri: str, destination: object) -> None:
         self._locations.append(_location(self, uri, destination))
 
     def _to_start(self) -> list[models.ImportLocation]:
@@ -102,7 +105,7 @@ def _pairs(sources: object) -> list[tuple[object, object]]:
 
 
 def _location(
-    place: arguments.Place,
+    place: ImportFields,
     object_store_uri: object,
     destination: object,
     first: str = "object_store_uri",
@@ -111,7 +114,7 @@ def _location(
     """Return a location: an object, or a prefix if either side ends with a slash. lakeFS matches prefixes literally."""
     hint = "; give a URI of the object store, such as 's3://bucket/path/', or 'local:///directory/' on an embedded lake"
     uri = arguments.text(object_store_uri, first, hint=hint)
-    to = arguments.path(destination, place, second)
+    to = paths.path_or_prefix(destination, place, second)
     if not to or to.endswith("/") or uri.endswith("/"):
         slash = "" if not to or to.endswith("/") else "/"
         return models.ImportLocation("common_prefix", uri if uri.endswith("/") else uri + "/", to + slash)

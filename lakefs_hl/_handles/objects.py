@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Self, TypeVar
+from pathlib import PurePosixPath
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
-from lakefs_hl._handles import html
+from lakefs_hl._handles import html, paths
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._handles.handle import Handle
-from lakefs_hl._handles.options import Optioned
+from lakefs_hl._handles.listings import INTEGER, OBJECT, TIME, Columns
+from lakefs_hl._handles.paths import Item
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
 from lakefs_hl.ops.effects import Op
@@ -19,11 +21,25 @@ from lakefs_hl.spec import arguments
 from lakefs_hl.spec.headers import OBJECT_OP_ID
 from lakefs_hl.spec.models import ObjectStats
 
+#: Fields of the rows of `list_objects`. A common prefix has the first two.
+OBJECTS: Final = Columns(
+    "objects",
+    {
+        "path": OBJECT,
+        "type": OBJECT,
+        "size_bytes": INTEGER,
+        "modified_time": TIME,
+        "content_type": OBJECT,
+        "checksum": OBJECT,
+        "metadata": OBJECT,
+        "physical_address": OBJECT,
+    },
+)
 K = TypeVar("K", bound="ObjectFields")
 P = TypeVar("P", bound="PrefixFields")
 
 
-class ObjectFields(Optioned):
+class ObjectFields(Item):
     """The fields of an object. `_record` is its path until the object was looked up."""
 
     __slots__ = ("_record", "_reference")
@@ -92,6 +108,16 @@ class ObjectFields(Optioned):
         """ETag without its quotes. The MD5 of the content if the object was written in one part."""
         return self._stats().checksum
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, with `modified_time` as an aware datetime.
+
+        Examples:
+            >>> branch.upload(b"1", "a.csv").to_dict()["size_bytes"]
+            1
+        """
+        named = {"path": self.path, "type": "object"}
+        return named | {name: getattr(self, name) for name in OBJECTS.types if name not in named}
+
     def is_dir(self) -> bool:
         """Return False: this is an object."""
         return False
@@ -134,7 +160,7 @@ class ObjectFields(Optioned):
         return html.titled("ObjectInfo", self.uri, rows)
 
 
-class PrefixFields(Optioned):
+class PrefixFields(Item):
     """The fields of a common prefix."""
 
     __slots__ = ("_path", "_reference")
@@ -158,6 +184,10 @@ class PrefixFields(Optioned):
     def uri(self) -> str:
         """URI: `lakefs://repository/reference/prefix`."""
         return self._reference.uri + self._path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prefix as `path`, and the type `common_prefix`."""
+        return {"path": self._path, "type": "common_prefix"}
 
     def is_dir(self) -> bool:
         """Return True: this is a prefix."""
@@ -190,6 +220,14 @@ class PrefixFields(Optioned):
         return html.titled("CommonPrefix", self.uri)
 
 
+#: What names an object in a call.
+ObjectPath: TypeAlias = str | PurePosixPath | ObjectFields
+#: What names an object or a common prefix.
+ObjectOrPrefix: TypeAlias = ObjectPath | PrefixFields
+#: What names a prefix.
+Prefix: TypeAlias = str | PrefixFields
+
+
 def wrap(kind: type[K], reference: Handle, record: ObjectStats | str, _new: Any = object.__new__) -> K:
     """Return a handle around a record. It skips the checks of the constructor: listings make 1,000 per page."""
     info: K = _new(kind)
@@ -218,12 +256,12 @@ def restore(kind: Any, repository_id: str, reference_id: str, client: Any, recor
 
 def stat(session: Session, at: Handle, path: object) -> Op[ObjectStats]:
     """Look up an object."""
-    return ops.stat(session, at._repository_id, at._id, arguments.path(path, at))
+    return ops.stat(session, at._repository_id, at._id, paths.path(path, at))
 
 
 def exists(session: Session, at: Handle, path: object) -> Op[bool]:
     """Check whether an object exists."""
-    return ops.exists(session, at._repository_id, at._id, arguments.path(path, at))
+    return ops.exists(session, at._repository_id, at._id, paths.path(path, at))
 
 
 def download(
@@ -234,7 +272,7 @@ def download(
         session,
         at._repository_id,
         at._id,
-        arguments.path(path, at),
+        paths.path(path, at),
         start=arguments.optional_integer(start, "start"),
         end=arguments.optional_integer(end, "end"),
         verify=arguments.flag(verify, "verify"),
@@ -257,10 +295,10 @@ def listing(
         session,
         at._repository_id,
         at._id,
-        prefix=arguments.path(prefix, at, "prefix"),
+        prefix=paths.prefix(prefix, at),
         delimiter=arguments.delimiter(delimiter, recursive),
     )
-    return Pages(page, arguments.path(after, at, "after"), arguments.amount(max_amount))
+    return Pages(page, paths.path_or_prefix(after, at, "after"), arguments.amount(max_amount), OBJECTS)
 
 
 def delete(session: Session, at: Handle, path: str) -> Op[None]:

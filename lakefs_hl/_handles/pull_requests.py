@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Final, Literal, Self, cast
+from typing import Any, Final, Literal, Self, cast
 
 import msgspec
 
 from lakefs_hl._handles import html
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._handles.handle import reference_name
+from lakefs_hl._handles.listings import OBJECT, TIME, Columns
 from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl.ops import pull_requests as ops
@@ -23,6 +24,22 @@ from lakefs_hl.spec.uri import repository_uri
 FILTERS: Final = ("open", "closed", "all")
 #: What lakeFS leaves out of a listing.
 NOT_LISTED: Final = frozenset({"description"})
+
+#: Fields of the rows of `pull_requests`. lakeFS leaves the description out of listings.
+PULL_REQUESTS: Final = Columns(
+    "pull requests",
+    {
+        "id": OBJECT,
+        "title": OBJECT,
+        "status": OBJECT,
+        "author": OBJECT,
+        "source_branch_id": OBJECT,
+        "destination_branch_id": OBJECT,
+        "creation_date": TIME,
+        "closed_date": TIME,
+        "merge_commit_id": OBJECT,
+    },
+)
 
 
 class PullRequestFields(RecordHandle[models.PullRequest]):
@@ -73,6 +90,10 @@ class PullRequestFields(RecordHandle[models.PullRequest]):
     def merge_commit_id(self) -> str | None:
         """ID of the merge commit. None unless it is merged."""
         return self._record().merged_commit_id or None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that listings have, with aware datetimes."""
+        return {name: getattr(self, name) for name in PULL_REQUESTS.types}
 
     def _changed(self, fields: Mapping[str, str]) -> Self:
         """Note fields that were changed. The server sets the closing date itself. Returns itself."""
@@ -135,7 +156,7 @@ def listing(
 ) -> Pages[models.PullRequest]:
     """List pull requests."""
     page = partial(ops.page, session, at._id, status=arguments.choice(status, "status", FILTERS))
-    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount))
+    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount), PULL_REQUESTS)
 
 
 def get(session: Session, at: PullRequestFields) -> Op[models.PullRequest]:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
+from lakefs_hl._handles import paths
 from lakefs_hl._handles.calls import Pages, new_op_id
-from lakefs_hl._handles.handle import Handle, optional_reference_name, reference_name
+from lakefs_hl._handles.changes import CHANGES
+from lakefs_hl._handles.commits import COMMITS
+from lakefs_hl._handles.handle import Handle, optional_reference_name, optional_start, reference_name
 from lakefs_hl.ops import objects, tags
 from lakefs_hl.ops import refs as ops
 from lakefs_hl.ops.effects import Op
@@ -43,14 +46,14 @@ def log(
         session,
         at._repository_id,
         at._id,
-        objects=arguments.paths(objects, at, "objects"),
-        prefixes=arguments.paths(prefixes, at, "prefixes"),
+        objects=paths.paths(objects, at, "objects"),
+        prefixes=paths.paths(prefixes, at, "prefixes"),
         since=None if since is None else arguments.moment(since, "since"),
         stop_at=optional_reference_name(stop_at, "stop_at", at),
         first_parent=arguments.flag(first_parent, "first_parent"),
     )
-    after = arguments.optional_in_repository(after, "after", at._repository_id)
-    return Pages(page, after, arguments.amount(max_amount))
+    after = optional_start(after, "after", at)
+    return Pages(page, after, arguments.amount(max_amount), COMMITS)
 
 
 def diff(
@@ -71,11 +74,11 @@ def diff(
         at._repository_id,
         at._id,
         reference_name(other_ref, "other_ref", at),
-        prefix=arguments.path(prefix, at, "prefix"),
+        prefix=paths.prefix(prefix, at),
         delimiter=arguments.delimiter(delimiter, recursive),
         type=arguments.choice(type, "type", DIFF_TYPES),
     )
-    return Pages(page, arguments.path(after, at, "after"), arguments.amount(max_amount))
+    return Pages(page, paths.path_or_prefix(after, at, "after"), arguments.amount(max_amount), CHANGES)
 
 
 def merge(

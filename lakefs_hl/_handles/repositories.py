@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from lakefs_hl._handles import html
 from lakefs_hl._handles.calls import Pages
+from lakefs_hl._handles.handle import optional_start
+from lakefs_hl._handles.listings import OBJECT, Columns
 from lakefs_hl._handles.options import Optioned
+from lakefs_hl._handles.transactions import TRANSACTIONS
 from lakefs_hl.ops import branches, kept, tags
 from lakefs_hl.ops import repositories as ops
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, callers, models
 from lakefs_hl.spec.uri import repository_uri
+
+#: Fields of the rows of `repositories`, `list_branches` and `list_tags`.
+REPOSITORIES: Final = Columns("repositories", {"id": OBJECT, "uri": OBJECT})
+BRANCHES: Final = Columns("branches", {"id": OBJECT, "uri": OBJECT})
+TAGS: Final = Columns("tags", {"id": OBJECT, "uri": OBJECT})
 
 
 class RepositoryHandle(Optioned):
@@ -140,7 +148,7 @@ def listing(
     """List repositories."""
     page = partial(ops.page, session, prefix=arguments.text(prefix, "prefix"), search=arguments.text(search, "search"))
     after = arguments.text(after, "after") and arguments.repository_name(after, "after")
-    return Pages(page, after, arguments.amount(max_amount))
+    return Pages(page, after, arguments.amount(max_amount), REPOSITORIES)
 
 
 def list_branches(
@@ -154,7 +162,7 @@ def list_branches(
         prefix=arguments.text(prefix, "prefix"),
         hidden=arguments.flag(hidden, "hidden"),
     )
-    return Pages(page, arguments.optional_in_repository(after, "after", at._id), arguments.amount(max_amount))
+    return Pages(page, optional_start(after, "after", at), arguments.amount(max_amount), BRANCHES)
 
 
 def list_tags(
@@ -162,13 +170,13 @@ def list_tags(
 ) -> Pages[models.Ref]:
     """List tags."""
     page = partial(tags.page, session, at._id, prefix=arguments.text(prefix, "prefix"))
-    return Pages(page, arguments.optional_in_repository(after, "after", at._id), arguments.amount(max_amount))
+    return Pages(page, optional_start(after, "after", at), arguments.amount(max_amount), TAGS)
 
 
 def list_transactions(session: Session, at: RepositoryHandle, max_amount: object, after: object) -> Pages[kept.Kept]:
     """List the transactions that were left behind."""
     page = partial(kept.page, session, at._id)
-    return Pages(page, arguments.optional_in_repository(after, "after", at._id), arguments.amount(max_amount))
+    return Pages(page, optional_start(after, "after", at), arguments.amount(max_amount), TRANSACTIONS)
 
 
 def collect_transactions(

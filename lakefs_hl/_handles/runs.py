@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from lakefs_hl._handles import html
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._handles.handle import reference_name
+from lakefs_hl._handles.listings import OBJECT, TIME, Columns
 from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.options import Optioned
 from lakefs_hl._handles.repositories import RepositoryHandle
@@ -17,6 +18,24 @@ from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, models
 from lakefs_hl.spec.uri import repository_uri
+
+#: Fields of the rows of `runs` and of `hooks`.
+RUNS: Final = Columns(
+    "action runs",
+    {
+        "id": OBJECT,
+        "event_type": OBJECT,
+        "status": OBJECT,
+        "branch_id": OBJECT,
+        "commit_id": OBJECT,
+        "start_time": TIME,
+        "end_time": TIME,
+    },
+)
+HOOK_RUNS: Final = Columns(
+    "hook runs",
+    {"id": OBJECT, "action": OBJECT, "hook_id": OBJECT, "status": OBJECT, "start_time": TIME, "end_time": TIME},
+)
 
 
 class RunFields(RecordHandle[models.ActionRun]):
@@ -51,6 +70,10 @@ class RunFields(RecordHandle[models.ActionRun]):
     def end_time(self) -> datetime | None:
         """End time: an aware datetime in UTC. None if the run has not ended."""
         return _time(self._record().end_time)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, with aware datetimes."""
+        return {name: getattr(self, name) for name in RUNS.types}
 
     def __repr__(self) -> str:
         place = repository_uri(self._repository_id)
@@ -123,6 +146,10 @@ class HookRunFields(Optioned):
         """End time: an aware datetime in UTC. None if the hook was skipped or has not ended."""
         return _time(self._record.end_time)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, with aware datetimes."""
+        return {name: getattr(self, name) for name in HOOK_RUNS.types}
+
     def _key(self) -> tuple[Any, ...]:
         return self._repository_id, self._run_id, self.id, self._given
 
@@ -157,7 +184,7 @@ def listing(
         branch="" if branch is None else reference_name(branch, "branch", at),
         commit="" if commit is None else reference_name(commit, "commit", at),
     )
-    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount))
+    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount), RUNS)
 
 
 def get(session: Session, at: RunFields) -> Op[models.ActionRun]:
@@ -168,7 +195,7 @@ def get(session: Session, at: RunFields) -> Op[models.ActionRun]:
 def hooks(session: Session, at: RunFields, max_amount: object, after: object) -> Pages[models.HookRun]:
     """List the hooks of an action run."""
     page = partial(ops.hooks_page, session, at._repository_id, at._id)
-    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount))
+    return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount), HOOK_RUNS)
 
 
 def output(session: Session, at: HookRunFields) -> Op[str]:

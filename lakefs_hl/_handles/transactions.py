@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from lakefs_hl._handles.branches import ON_EMPTY
 from lakefs_hl._handles.handle import Handle, optional_reference_name
+from lakefs_hl._handles.listings import OBJECT, TIME, Columns
 from lakefs_hl._handles.options import Optioned
 from lakefs_hl._handles.records import public
 from lakefs_hl._handles.refs import STRATEGIES, Strategy
@@ -29,6 +30,23 @@ from lakefs_hl.spec.uri import object_uri
 SETTLING_TRIES: Final = 20
 
 
+#: Fields of the rows of `transactions`.
+TRANSACTIONS: Final = Columns(
+    "transactions",
+    {
+        "id": OBJECT,
+        "branch": OBJECT,
+        "repository_id": OBJECT,
+        "source_branch_id": OBJECT,
+        "started": TIME,
+        "age": "timedelta64[s]",
+        "state": OBJECT,
+        "message": OBJECT,
+        "owner": OBJECT,
+    },
+)
+
+
 class CollectReport(NamedTuple):
     """What became of the branches of transactions.
 
@@ -41,6 +59,10 @@ class CollectReport(NamedTuple):
     deleted: dict[str, str]
     kept: dict[str, str]
     dry_run: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return self._asdict()
 
 
 public(CollectReport)
@@ -167,6 +189,10 @@ class KeptFields(Optioned):
         """User who committed it. None before it is committed."""
         return self._record.owner
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, with `started` as an aware datetime and `age` as a timedelta."""
+        return {name: getattr(self, name) for name in TRANSACTIONS.types}
+
     def _key(self) -> tuple[Any, ...]:
         return self._repository_id, self.branch, self._given
 
@@ -189,7 +215,7 @@ def plan(
     place: Handle,
     commit_message: str,
     metadata: Mapping[str, str] | None,
-    tag: str | None,
+    tag: object,
     strategy: Strategy | None,
     on_empty: OnEmpty,
     *,
@@ -209,7 +235,7 @@ def plan(
             tx_id=tx_id or new_id(),
             message=arguments.text(commit_message, "commit_message"),
             metadata=arguments.optional_metadata(metadata) or {},
-            tag=None if tag is None else arguments.in_repository(tag, "tag", place._repository_id),
+            tag=optional_reference_name(tag, "tag", place),
             strategy=arguments.optional_choice(strategy, "strategy", STRATEGIES),
             delete_on_error=arguments.flag(delete_on_error, "delete_on_error"),
             on_empty=arguments.choice(on_empty, "on_empty", ON_EMPTY),

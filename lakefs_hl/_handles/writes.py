@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from lakefs_hl._handles import paths
 from lakefs_hl._handles.calls import new_op_id
 from lakefs_hl._handles.handle import Handle, reference_name
+from lakefs_hl._handles.paths import Item
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import upload
 from lakefs_hl.ops.effects import Op
@@ -41,7 +43,7 @@ class Upload:
             upload.upload,
             repository=at._repository_id,
             branch=at._id,
-            path=arguments.path(path, at),
+            path=paths.path(path, at),
             content_type=arguments.optional_text(content_type, "content_type"),
             metadata=arguments.user_metadata(metadata),
             create_only=arguments.flag(if_none_match, "if_none_match"),
@@ -58,19 +60,26 @@ def copy(
 ) -> Op[ObjectStats]:
     """Copy an object on the server."""
     source = reference_name(from_reference, "from_reference", at)
-    path = arguments.path(from_path, Handle(at._repository_id, source), "from_path")
-    to = path if to_path is None else arguments.path(to_path, at, "to_path")
+    path = paths.path(from_path, Handle(at._repository_id, source), "from_path", at=at)
+    to = path if to_path is None else paths.path(to_path, at, "to_path")
     shared = arguments.flag(shallow, "shallow")
     return ops.copy(session, at._repository_id, at._id, to, source, path, shallow=shared)
 
 
 def move(session: Session, at: Handle, from_path: object, to_path: object) -> Op[ObjectStats]:
     """Move an object within a branch."""
-    source = arguments.object_path(from_path, at, "from_path")
-    return ops.move(session, at._repository_id, at._id, source, arguments.object_path(to_path, at, "to_path"))
+    source, to = paths.object_path(from_path, at, "from_path"), paths.object_path(to_path, at, "to_path")
+    return ops.move(session, at._repository_id, at._id, source, to)
+
+
+def copy_to(session: Session, to: Handle, item: Item, path: object, shallow: object) -> Op[ObjectStats]:
+    """Copy an object that was listed to another branch of its repository."""
+    found = item.path if path is None else paths.path(path, to)
+    shared, at = arguments.flag(shallow, "shallow"), item._reference
+    return ops.copy(session, to._repository_id, to._id, found, at._id, item.path, shallow=shared)
 
 
 def set_metadata(session: Session, at: Handle, path: object, metadata: object) -> Op[None]:
     """Replace the user metadata of an object."""
     kept = arguments.user_metadata(arguments.metadata(metadata)) or {}
-    return ops.set_metadata(session, at._repository_id, at._id, arguments.path(path, at), kept)
+    return ops.set_metadata(session, at._repository_id, at._id, paths.path(path, at), kept)

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lakefs_hl._handles import imports as calls
-from lakefs_hl._handles.handle import own_client
+from lakefs_hl._handles.handle import Handle, own_client
 from lakefs_hl._handles.imports import POLL_INTERVAL, ImportFields
+from lakefs_hl._handles.objects import ObjectOrPrefix
 from lakefs_hl._handles.records import public
 from lakefs_hl._sync.client import Client
 from lakefs_hl._sync.of_default import OfDefault, client_of
@@ -31,6 +32,10 @@ class ImportResult(NamedTuple):
     commit: Commit
     ingested_objects: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ID of the commit as `commit_id`, and the number of objects."""
+        return {"commit_id": self.commit.id, "ingested_objects": self.ingested_objects}
+
 
 public(ImportResult, "lakefs_hl")
 
@@ -48,15 +53,16 @@ class ImportManager(ImportFields):
     """
 
     __module__ = "lakefs_hl"
+    _package = "lakefs_hl"
     _of_default = OfDefault
 
     def __init__(
         self,
         repository_id: str,
-        reference_id: str,
+        reference_id: str | Handle,
         client: Client | None = None,
         *,
-        sources: Iterable[tuple[str, str]] = (),
+        sources: Iterable[tuple[str, ObjectOrPrefix]] = (),
         commit_message: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
@@ -68,7 +74,7 @@ class ImportManager(ImportFields):
     def _client(self) -> Client:
         return client_of(self._given)
 
-    def add(self, object_store_uri: str, destination: str) -> ImportManager:
+    def add(self, object_store_uri: str, destination: ObjectOrPrefix) -> ImportManager:
         """Add a source before the start.
 
         Args:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from lakefs_hl._handles import deletions
+from lakefs_hl._handles import deletions, listings
 from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.deletions import ObjectPaths
 from lakefs_hl._handles.lookups import RecordHandle
-from lakefs_hl._handles.objects import ObjectFields, PrefixFields
+from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from lakefs_hl._handles.listings import Ahead
     from lakefs_hl._sync.client import Client
+    from lakefs_hl._sync.listing import Listing
     from lakefs_hl._sync.objects import ReadIOBase
     from lakefs_hl.spec.models import ObjectError, ObjectStats
 
 R = TypeVar("R")
-_Item: TypeAlias = str | ObjectFields | PrefixFields
+_Item: TypeAlias = ObjectOrPrefix
 #: What `delete_objects` takes.
 Paths: TypeAlias = _Item | Iterable[_Item]
 
@@ -51,3 +55,33 @@ def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[ObjectPaths,
     """Delete the objects of an iterable as it is read."""
     paths = ObjectPaths(items, "object_paths", at)
     return paths, client._run(deletions.delete, at, paths)
+
+
+def walk(source: Any, ahead: Ahead[Any]) -> Generator[Any, None, None]:
+    """Hand out the rows of a listing. What `head` fetched meanwhile comes before the next row of the source.
+
+    It does not refer to the listing: without a cycle, a listing that is dropped ends at once.
+    """
+    ahead.started, rows = True, ahead.rows
+    while rows:
+        yield rows.popleft()
+    for row in source:
+        yield row
+        while rows:
+            yield rows.popleft()
+    while rows:
+        yield rows.popleft()
+    ahead.raise_failure()
+
+
+def data_frame(listing: Listing[Any]) -> DataFrame:
+    """Return the rows of a listing as a data frame."""
+    listings.load_pandas()
+    return listings.data_frame(listing.to_list(), listing._columns)
+
+
+def preview(listing: Listing[Any]) -> list[Any]:
+    """Return the rows to show: those fetched by `head`, and in process the next ones."""
+    if listing._first is not None:
+        return listing.head(listings.SHOWN)
+    return list(listing._ahead.rows)[: listings.SHOWN]

@@ -6,14 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, overload
 
 from lakefs_hl._handles import objects as calls
-from lakefs_hl._handles.handle import Handle, own_client
-from lakefs_hl._handles.objects import PrefixFields, wrap, wrap_prefix
+from lakefs_hl._handles import writes
+from lakefs_hl._handles.handle import Handle, own_client, reference_name
+from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix, PrefixFields, wrap, wrap_prefix
+from lakefs_hl._handles.paths import object_path
 from lakefs_hl._sync import fileio
 from lakefs_hl._sync.client import Client
 from lakefs_hl._sync.lazy import LazyObject
 from lakefs_hl._sync.listing import Listing
 from lakefs_hl._sync.of_default import OfDefault, client_of
-from lakefs_hl.spec import arguments
 
 if TYPE_CHECKING:
     import io
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 class ReadIOBase(Handle):
     """Read operations of a branch, a tag, a commit or an open transaction.
+
+    The path of an object is given as text, as its URI, as an `ObjectInfo` of the same repository, which stands for its
+    path, or as a `PurePosixPath`. A prefix is given as text or as a `CommonPrefix`.
 
     Args:
         repository_id: Name of the repository.
@@ -34,14 +38,14 @@ class ReadIOBase(Handle):
     _package = "lakefs_hl"
     _of_default = OfDefault
 
-    def __init__(self, repository_id: str, reference_id: str, client: Client | None = None) -> None:
+    def __init__(self, repository_id: str, reference_id: str | Handle, client: Client | None = None) -> None:
         super().__init__(repository_id, reference_id, own_client(client, Client))
 
     @property
     def _client(self) -> Client:
         return client_of(self._given)
 
-    def stat_object(self, path: str) -> ObjectInfo:
+    def stat_object(self, path: ObjectPath) -> ObjectInfo:
         """Look up an object.
 
         Args:
@@ -58,7 +62,7 @@ class ReadIOBase(Handle):
 
     stat = stat_object
 
-    def exists(self, path: str) -> bool:
+    def exists(self, path: ObjectPath) -> bool:
         """Return whether an object exists.
 
         Raises:
@@ -66,39 +70,80 @@ class ReadIOBase(Handle):
         """
         return self._client._run(calls.exists, self, path)
 
+    @overload
     def download(
         self,
-        path: str,
+        path: ObjectPath,
+        file: None = None,
         *,
         start: int | None = None,
         end: int | None = None,
         verify: bool = True,
         pre_signed: bool | None = None,
-    ) -> bytes:
-        """Read an object, or a range of it. Length and checksum are verified.
+    ) -> bytes: ...
+    @overload
+    def download(
+        self,
+        path: ObjectPath,
+        file: fileio.Target,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        verify: bool = True,
+        pre_signed: bool | None = None,
+    ) -> int: ...
+    def download(
+        self,
+        path: ObjectPath,
+        file: fileio.Target | None = None,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        verify: bool = True,
+        pre_signed: bool | None = None,
+    ) -> bytes | int:
+        r"""Read an object, or a range of it, into memory or into a file. Length and checksum are verified.
+
+        A local file appears under its name when it is complete, and replaces one that exists. If the call fails,
+        nothing is left of it and an existing file is unchanged. A file object may hold a part of the content then.
 
         Args:
             path: Path of the object.
+            file: Local path of the file to write, whose directory must exist; or a binary file object, which is written
+                from its position and left open. The content is fetched in ranges of one version of the object, so that
+                it need not fit in memory. Defaults to returning the content.
             start: Offset of the first byte. Negative values count from the end, as in a slice.
             end: Offset after the last byte. Defaults to the end of the object.
             verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
             pre_signed: Whether to read from the object store by a pre-signed URL. Defaults to what the server supports.
 
         Returns:
-            The content.
+            The content, or the number of bytes written to `file`.
 
         Raises:
             ObjectNotFoundException: The object does not exist.
             NotFoundException: The reference does not exist.
-            IntegrityError: The content did not match its checksum in three attempts.
+            IntegrityError: The content did not match its checksum in three attempts; with a file object, in one.
+            ObjectChangedError: The object was replaced while it was written to `file`.
+            OSError: The local file cannot be written.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> _ = branch.upload(b"a,b\n", "data/t.csv")
+            >>> branch.download("data/t.csv")
+            b'a,b\n'
+            >>> branch.download("data/t.csv", "t.csv")
+            4
         """
-        return self._client._run(calls.download, self, path, start, end, verify, pre_signed)
+        if file is None:
+            return self._client._run(calls.download, self, path, start, end, verify, pre_signed)
+        return fileio.save(self, path, file, start, end, verify, pre_signed)
 
     def list_objects(
         self,
         max_amount: int | None = None,
-        after: str = "",
-        prefix: str = "",
+        after: ObjectOrPrefix = "",
+        prefix: Prefix = "",
         delimiter: str = "/",
         *,
         recursive: bool = False,
@@ -107,7 +152,7 @@ class ReadIOBase(Handle):
 
         Args:
             max_amount: Maximum number of entries. Defaults to all.
-            after: List only entries after this path.
+            after: List only entries after this path, object or common prefix.
             prefix: List only entries with this prefix.
             delimiter: Group paths by the part up to this delimiter into common prefixes. "" groups nothing.
             recursive: Same as `delimiter=""`.
@@ -122,7 +167,7 @@ class ReadIOBase(Handle):
     @overload
     def open(
         self,
-        path: str,
+        path: ObjectPath,
         mode: Literal["r", "rt"] = "r",
         pre_signed: bool | None = None,
         *,
@@ -133,11 +178,11 @@ class ReadIOBase(Handle):
     ) -> io.TextIOWrapper: ...
     @overload
     def open(
-        self, path: str, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
+        self, path: ObjectPath, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
     ) -> io.BufferedReader: ...
     def open(
         self,
-        path: str,
+        path: ObjectPath,
         mode: Literal["r", "rt", "rb"] = "r",
         pre_signed: bool | None = None,
         *,
@@ -198,9 +243,11 @@ class ObjectInfo(LazyObject):
     __slots__ = ()
     _reference: ReadIOBase
 
-    def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
+    def __init__(
+        self, repository_id: str, reference_id: str | Handle, path: ObjectPath, client: Client | None = None
+    ) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._record = arguments.object_path(path, self._reference)
+        self._record = object_path(path, self._reference)
 
     def delete(self) -> None:
         """Delete the object from its branch. An object that does not exist is not an error.
@@ -211,6 +258,143 @@ class ObjectInfo(LazyObject):
             AmbiguousOutcomeError: The response was lost, and there is an object that may have been written since.
         """
         self._reference._client._run(calls.delete, self._reference, self.path)
+
+    @overload
+    def open(
+        self,
+        mode: Literal["r", "rt"] = "r",
+        pre_signed: bool | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        buffering: int = -1,
+    ) -> io.TextIOWrapper: ...
+    @overload
+    def open(
+        self, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
+    ) -> io.BufferedReader: ...
+    def open(
+        self,
+        mode: Literal["r", "rt", "rb"] = "r",
+        pre_signed: bool | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        buffering: int = -1,
+    ) -> io.TextIOWrapper | io.BufferedReader:
+        """Open the object for reading, as `open` of its reference does.
+
+        What is read is the object that is at its path now. Ranges are of one version. An object listed at a commit
+        (`branch.pin()`) does not change.
+
+        Args:
+            mode: "r" for text, "rb" for bytes.
+            pre_signed: Whether to use a pre-signed URL. Defaults to what the server supports.
+            encoding: Encoding of a text file. Defaults to UTF-8.
+            errors: As for the built-in `open`.
+            newline: As for the built-in `open`.
+            buffering: Size of the buffer in bytes. 0 returns the raw file (binary only).
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+            ObjectChangedError: The object was replaced while it was read.
+        """
+        plan = fileio.plan(
+            self._reference,
+            self,
+            mode,
+            pre_signed,
+            writable=False,
+            encoding=encoding,
+            errors=errors,
+            newline=newline,
+            buffering=buffering,
+        )
+        return fileio.open_object(plan)
+
+    @overload
+    def download(
+        self,
+        file: None = None,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        verify: bool = True,
+        pre_signed: bool | None = None,
+    ) -> bytes: ...
+    @overload
+    def download(
+        self,
+        file: fileio.Target,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        verify: bool = True,
+        pre_signed: bool | None = None,
+    ) -> int: ...
+    def download(
+        self,
+        file: fileio.Target | None = None,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        verify: bool = True,
+        pre_signed: bool | None = None,
+    ) -> bytes | int:
+        r"""Read the object, or a range of it, as `download` of its reference does.
+
+        Args:
+            file: Local path of the file to write, or a binary file object. Defaults to returning the content.
+            start: Offset of the first byte. Negative values count from the end, as in a slice.
+            end: Offset after the last byte. Defaults to the end of the object.
+            verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+            pre_signed: Whether to read from the object store by a pre-signed URL. Defaults to what the server supports.
+
+        Returns:
+            The content, or the number of bytes written to `file`.
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+            IntegrityError: The content did not match its checksum.
+            OSError: The local file cannot be written.
+
+        Examples:
+            >>> info = branch.upload(b"a,b\n", "data/t.csv")
+            >>> info.download()
+            b'a,b\n'
+        """
+        at = self._reference
+        if file is None:
+            return at._client._run(calls.download, at, self, start, end, verify, pre_signed)
+        return fileio.save(at, self, file, start, end, verify, pre_signed)
+
+    def copy_to(
+        self, destination: str | Handle, path: ObjectPath | None = None, *, shallow: bool = False
+    ) -> ObjectInfo:
+        r"""Copy the object to a branch of the same repository, on the server.
+
+        Args:
+            destination: Destination branch, by name or as a handle; or an open transaction.
+            path: Destination path. Defaults to the path of the object.
+            shallow: Share the content instead of copying it, where the server supports it.
+
+        Returns:
+            The new object.
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+            ValueError: The destination is in another repository or lake.
+
+        Examples:
+            >>> info = branch.upload(b"a,b\n", "data/t.csv")
+            >>> info.copy_to("main", "data/copy.csv").path
+            'data/copy.csv'
+        """
+        at = self._reference
+        to = ReadIOBase(at.repository_id, reference_name(destination, "destination", at), at._given)
+        return wrap(ObjectInfo, to, at._client._run(writes.copy_to, to, self, path, shallow))
 
 
 class CommonPrefix(PrefixFields):
@@ -227,9 +411,11 @@ class CommonPrefix(PrefixFields):
     __slots__ = ()
     _reference: ReadIOBase
 
-    def __init__(self, repository_id: str, reference_id: str, path: str, client: Client | None = None) -> None:
+    def __init__(
+        self, repository_id: str, reference_id: str | Handle, path: ObjectPath, client: Client | None = None
+    ) -> None:
         self._reference = ReadIOBase(repository_id, reference_id, client)
-        self._path = arguments.object_path(path, self._reference)
+        self._path = object_path(path, self._reference)
 
     def exists(self) -> bool:
         """Return whether any object has the prefix."""

@@ -10,6 +10,7 @@ from lakefs_hl._handles import refs as calls
 from lakefs_hl._handles.changes import Change
 from lakefs_hl._handles.commits import CommitFields
 from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix
 from lakefs_hl._handles.refs import Strategy
 from lakefs_hl._sync.listing import Listing
 from lakefs_hl._sync.objects import ReadIOBase
@@ -60,9 +61,9 @@ class Reference(ReadIOBase):
         self,
         max_amount: int | None = None,
         *,
-        after: str = "",
-        objects: str | Iterable[str] = (),
-        prefixes: str | Iterable[str] = (),
+        after: str | Handle = "",
+        objects: ObjectPath | Iterable[ObjectPath] = (),
+        prefixes: Prefix | Iterable[Prefix] = (),
         since: datetime | date | str | None = None,
         stop_at: str | Handle | None = None,
         first_parent: bool = False,
@@ -72,7 +73,7 @@ class Reference(ReadIOBase):
         Args:
             max_amount: Maximum number of commits. Defaults to all.
             after: Start after this commit.
-            objects: List only commits that changed one of these paths or URIs. Merge commits never match.
+            objects: List only commits that changed one of these paths, URIs or objects. Merge commits never match.
             prefixes: List only commits that changed an object under one of these prefixes.
             since: List only commits made at or after this time: an aware datetime, or a date or ISO 8601 text such as
                 "2026-01-31", which is in UTC unless it has an offset.
@@ -96,8 +97,8 @@ class Reference(ReadIOBase):
         self,
         other_ref: str | Handle,
         max_amount: int | None = None,
-        after: str = "",
-        prefix: str = "",
+        after: ObjectOrPrefix = "",
+        prefix: Prefix = "",
         delimiter: str = "/",
         *,
         type: Literal["three_dot", "two_dot"] = "three_dot",
@@ -224,8 +225,8 @@ class Tag(Reference):
     @overload
     def exists(self) -> bool: ...
     @overload
-    def exists(self, path: str) -> bool: ...
-    def exists(self, path: str | None = None) -> bool:
+    def exists(self, path: ObjectPath) -> bool: ...
+    def exists(self, path: ObjectPath | None = None) -> bool:
         """Return whether the tag exists, or whether an object exists at it.
 
         Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lakefs_hl._handles import lookups, pull_requests, runs
 from lakefs_hl._handles import repositories as calls
-from lakefs_hl._handles.handle import Handle, own_client
+from lakefs_hl._handles.handle import Handle, own_client, reference_name
 from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl._handles.transactions import CollectReport
 from lakefs_hl._sync.branches import Branch
@@ -124,24 +124,24 @@ class Repository(RepositoryHandle):
         """
         self._client._run(calls.delete, self, force)
 
-    def branch(self, branch_id: str) -> Branch:
-        """Return a branch, by its name or URI. Sends no request."""
-        return Branch(self._id, arguments.in_repository(branch_id, "branch_id", self._id), self._given)
+    def branch(self, branch_id: str | Handle) -> Branch:
+        """Return a branch, by its name, its URI or a handle. Sends no request."""
+        return Branch(self._id, reference_name(branch_id, "branch_id", self), self._given)
 
-    def commit(self, commit_id: str) -> Reference:
-        """Return a read-only reference to a commit, by its ID or a unique prefix of it. Sends no request."""
-        return Reference(self._id, arguments.in_repository(commit_id, "commit_id", self._id), self._given)
+    def commit(self, commit_id: str | Handle) -> Reference:
+        """Return a read-only reference to a commit, by its ID, a unique prefix of it or a handle. Sends no request."""
+        return Reference(self._id, reference_name(commit_id, "commit_id", self), self._given)
 
-    def tag(self, tag_id: str) -> Tag:
-        """Return a tag, by its name or URI. Sends no request."""
-        return Tag(self._id, arguments.in_repository(tag_id, "tag_id", self._id), self._given)
+    def tag(self, tag_id: str | Handle) -> Tag:
+        """Return a tag, by its name, its URI or a handle. Sends no request."""
+        return Tag(self._id, reference_name(tag_id, "tag_id", self), self._given)
 
-    def ref(self, reference_id: str) -> Reference:
-        """Return a read-only reference, by a name, a URI or a ref expression such as `main~2`. Sends no request."""
-        return Reference(self._id, arguments.in_repository(reference_id, "reference_id", self._id), self._given)
+    def ref(self, reference_id: str | Handle) -> Reference:
+        """Return a read-only reference, by a name, a URI, a handle or a ref expression. Sends no request."""
+        return Reference(self._id, reference_name(reference_id, "reference_id", self), self._given)
 
     def list_branches(
-        self, max_amount: int | None = None, after: str = "", prefix: str = "", *, hidden: bool = False
+        self, max_amount: int | None = None, after: str | Handle = "", prefix: str = "", *, hidden: bool = False
     ) -> Listing[Branch]:
         """Iterate over the branches by name, lazily.
 
@@ -157,7 +157,7 @@ class Repository(RepositoryHandle):
 
     branches = list_branches
 
-    def list_tags(self, max_amount: int | None = None, after: str = "", prefix: str = "") -> Listing[Tag]:
+    def list_tags(self, max_amount: int | None = None, after: str | Handle = "", prefix: str = "") -> Listing[Tag]:
         """Iterate over the tags by name, lazily.
 
         Args:
@@ -169,7 +169,7 @@ class Repository(RepositoryHandle):
 
     tags = list_tags
 
-    def transactions(self, max_amount: int | None = None, after: str = "") -> Listing[KeptTransaction]:
+    def transactions(self, max_amount: int | None = None, after: str | Handle = "") -> Listing[KeptTransaction]:
         """Iterate over the transactions that were left behind, by the names of their branches, lazily.
 
         Transactions that are still running are among them. Only their age distinguishes them.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, overload
 from lakefs_hl._handles import branches as calls
 from lakefs_hl._handles.changes import Change
 from lakefs_hl._handles.handle import Handle, optional_reference_name
+from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix
 from lakefs_hl._handles.refs import Strategy
 from lakefs_hl.aio.listing import Listing
 from lakefs_hl.aio.refs import Commit, Reference
@@ -56,8 +57,8 @@ class Branch(Reference, WriteIOBase):
     @overload
     async def exists(self) -> bool: ...
     @overload
-    async def exists(self, path: str) -> bool: ...
-    async def exists(self, path: str | None = None) -> bool:
+    async def exists(self, path: ObjectPath) -> bool: ...
+    async def exists(self, path: ObjectPath | None = None) -> bool:
         """Return whether the branch exists, or whether an object exists on it.
 
         Args:
@@ -123,7 +124,7 @@ class Branch(Reference, WriteIOBase):
     commit = commit_changes
 
     def list_uncommitted(
-        self, max_amount: int | None = None, after: str = "", prefix: str = "", *, delimiter: str = ""
+        self, max_amount: int | None = None, after: ObjectOrPrefix = "", prefix: Prefix = "", *, delimiter: str = ""
     ) -> Listing[Change]:
         """Iterate over the uncommitted changes, ordered by path, lazily.
 
@@ -135,12 +136,12 @@ class Branch(Reference, WriteIOBase):
         """
         return self._client._list(Change._staged, calls.uncommitted, self, max_amount, after, prefix, delimiter)
 
-    async def reset(self, path: str | None = None) -> None:
+    async def reset(self, path: ObjectOrPrefix | None = None) -> None:
         """Drop staged changes.
 
         Args:
-            path: Drop only the changes of this object, or under this prefix if it ends with `/`. Defaults to all. A
-                path without staged changes is left unchanged.
+            path: Drop only the changes of this object, or under this prefix: a common prefix, or a path that ends with
+                `/`. Defaults to all. A path without staged changes is left unchanged.
 
         Raises:
             ObjectNotFoundException: There is no object with this path or prefix, neither staged nor committed.
@@ -219,7 +220,7 @@ class Branch(Reference, WriteIOBase):
         commit_message: str,
         *,
         metadata: Mapping[str, str] | None = None,
-        tag: str | None = None,
+        tag: str | Handle | None = None,
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
         on_empty: OnEmpty = "skip",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from lakefs_hl._build.arguments import hidden
 from lakefs_hl._build.client import ClientFields
-from lakefs_hl._handles.calls import Pages
+from lakefs_hl._handles.calls import Pages, first_rows
 from lakefs_hl.aio.listing import Listing
 from lakefs_hl.ops import server
 from lakefs_hl.spec.tracebacks import EXPLAINED, cut_traceback, is_explained
@@ -138,7 +139,10 @@ class Client(ClientFields):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Listing[W]:
-        return Listing(self._driver.pages(*call(self._session, *args, **kwargs), wrap))
+        pages = call(self._session, *args, **kwargs)
+        first = partial(first_rows, self._blocking, pages, wrap) if self._in_process else None
+        source = self._driver.pages(pages.next_page, pages.after, pages.amount, wrap)
+        return Listing(source, pages.columns, first)
 
     @property
     async def version(self) -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from lakefs_hl._handles import deletions
+from lakefs_hl._handles import deletions, listings
 from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.deletions import ObjectPaths
 from lakefs_hl._handles.lookups import RecordHandle
-from lakefs_hl._handles.objects import ObjectFields, PrefixFields
+from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix
 from lakefs_hl.spec.models import ObjectError
+from lakefs_hl.transport.aio import start
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from lakefs_hl._handles.listings import Ahead
     from lakefs_hl.aio.client import Client
+    from lakefs_hl.aio.listing import Listing
     from lakefs_hl.aio.objects import ReadIOBase
     from lakefs_hl.spec.models import ObjectStats
 
 R = TypeVar("R")
-_Item: TypeAlias = str | ObjectFields | PrefixFields
+_Item: TypeAlias = ObjectOrPrefix
 #: What `delete_objects` takes.
 Paths: TypeAlias = _Item | Iterable[_Item] | AsyncIterable[_Item]
 
@@ -64,3 +69,52 @@ async def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[Object
         failed += await client._run(deletions.delete, at, batch, known=known)
         known = True
     return paths, failed
+
+
+class Walk:
+    """Hands out the rows of a listing. What `head` fetched meanwhile comes before the next row of the source.
+
+    An object and no generator: a generator around another would cost as much as the rows themselves. It does not refer
+    to the listing: without a cycle, a listing that is dropped ends at once.
+    """
+
+    __slots__ = ("_ahead", "_next")
+
+    def __init__(self, source: Any, ahead: Ahead[Any]) -> None:
+        self._ahead = ahead
+        self._next: Callable[[], Awaitable[Any]] = source.__anext__
+
+    def __aiter__(self) -> Self:
+        self._ahead.started = True
+        return self
+
+    def __anext__(self) -> Awaitable[Any]:
+        return self._next() if self._ahead.idle else self._rest()
+
+    async def _rest(self) -> Any:
+        ahead = self._ahead
+        if ahead.rows:
+            return ahead.rows.popleft()
+        ahead.raise_failure()
+        ahead.idle = True
+        return await self._next()
+
+
+#: Returns the iterator of a listing.
+walk = Walk
+
+
+async def data_frame(listing: Listing[Any]) -> DataFrame:
+    """Return the rows of a listing as a data frame, which is built off the loop."""
+    await start(listings.load_pandas)
+    return await start(listings.data_frame, await listing.to_list(), listing._columns)
+
+
+def preview(listing: Listing[Any]) -> list[Any]:
+    """Return the rows to show: those fetched by `head`; of an unread listing in process, the first ones.
+
+    They are fetched on the side, because a notebook does not wait for what it shows.
+    """
+    if listing._first is not None and not listing._ahead.started:
+        return listing._first(listings.SHOWN)
+    return list(listing._ahead.rows)[: listings.SHOWN]

@@ -2,38 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Generic, Self, TypeVar
+from collections.abc import AsyncIterator, Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from lakefs_hl._handles.listings import NONE, SHOWN, Columns, ListingFields
+from lakefs_hl.aio import lazy
+from lakefs_hl.spec import arguments
+from lakefs_hl.spec.errors import LakeFSException
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Listing(Generic[T_co]):
-    """The rows of a listing, fetched lazily, page by page. It can be iterated once."""
+class Listing(ListingFields, Generic[T_co]):
+    """The rows of a listing, fetched lazily, page by page. It can be iterated once.
+
+    While you read a page, the next one is fetched, from the second page on.
+
+    Examples:
+        >>> _ = await branch.upload(b"1", "a.csv")
+        >>> _ = await branch.upload(b"2", "b.csv")
+        >>> listing = branch.list_objects()
+        >>> [row.path for row in await listing.head(1)]
+        ['a.csv']
+        >>> [row.path for row in await listing.to_list()]
+        ['a.csv', 'b.csv']
+    """
 
     __module__ = "lakefs_hl.aio"
-    __slots__ = ("_rows",)
+    __slots__ = ("_rows", "_source")
 
-    def __init__(self, rows: AsyncGenerator[T_co, None]) -> None:
-        self._rows = rows
+    def __init__(self, source: Any, columns: Columns = NONE, first: Callable[[int], list[T_co]] | None = None) -> None:
+        super().__init__(columns, first)
+        self._source = source
+        self._rows = lazy.walk(source, self._ahead)
 
     def __aiter__(self) -> AsyncIterator[T_co]:
-        # The generator itself, so that a loop does not pay for the listing.
-        return self._rows
+        # Not the listing itself, so that a loop does not pay for it.
+        return aiter(self._rows)
 
     async def __anext__(self) -> T_co:
-        return await anext(self._rows)
+        row: T_co = await anext(self._rows)
+        return row
+
+    async def head(self, n: int = SHOWN) -> list[T_co]:
+        """Return the next rows without consuming them: the iteration still begins with them.
+
+        Args:
+            n: Maximum number of rows.
+        """
+        amount, ahead = arguments.integer(n, "n", least=0), self._ahead
+        if len(ahead.rows) < amount:
+            ahead.raise_failure()
+            ahead.started, ahead.idle = True, False
+            try:
+                async for row in self._source:
+                    ahead.rows.append(row)
+                    if len(ahead.rows) >= amount:
+                        break
+            except BaseException as exc:
+                ahead.fail(exc)
+                raise
+        return list(islice(ahead.rows, amount))
 
     async def to_list(self) -> list[T_co]:
         """Return the remaining rows as a list."""
         return [row async for row in self._rows]
 
+    async def to_pandas(self) -> DataFrame:
+        """Return the remaining rows as a `pandas.DataFrame`, with the fields of the rows as columns.
+
+        Sizes have the data type `Int64` and times are in UTC. Without rows the frame has the same columns. It needs
+        `pip install 'lakefs-hl[pandas]'`.
+
+        Raises:
+            ImportError: pandas is not installed. No row was read.
+
+        Examples:
+            >>> _ = await branch.upload(b"1,2", "a.csv")
+            >>> frame = await branch.list_objects().to_pandas()
+            >>> int(frame.size_bytes.sum())
+            3
+        """
+        return await lazy.data_frame(self)
+
     async def close(self) -> None:
         """Close the listing. A page that is being fetched is abandoned."""
-        await self._rows.aclose()
+        self._ahead.rows.clear()
+        await self._source.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+    def _repr_html_(self) -> str:
+        """Show the rows that were fetched. An embedded lake in process is asked for the first ones."""
+        try:
+            return self._html(lazy.preview(self))
+        except LakeFSException as exc:
+            return self._html([], str(exc))

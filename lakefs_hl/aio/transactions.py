@@ -13,7 +13,6 @@ from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.writes import WriteIOBase
 from lakefs_hl.ops.branches import OnEmpty
 from lakefs_hl.ops.transaction import Tx, note, state_error
-from lakefs_hl.spec import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,23 +56,23 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     """
 
     __module__ = "lakefs_hl.aio"
+    _reference_argument = "source_branch_id"
 
     def __init__(
         self,
         repository_id: str,
-        source_branch_id: str,
+        source_branch_id: str | Handle,
         client: Client | None = None,
         *,
         commit_message: str = "",
         metadata: Mapping[str, str] | None = None,
-        tag: str | None = None,
+        tag: str | Handle | None = None,
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
         on_empty: OnEmpty = "skip",
         retries: int = 0,
         source_ref: str | Handle | None = None,
     ) -> None:
-        source_branch_id = arguments.name(source_branch_id, "source_branch_id")
         super().__init__(repository_id, source_branch_id, client)
         self._adopt(
             calls.plan(
@@ -193,7 +192,7 @@ class KeptTransaction(KeptFields):
         commit_message: str = "",
         *,
         metadata: Mapping[str, str] | None = None,
-        tag: str | None = None,
+        tag: str | Handle | None = None,
         strategy: Strategy | None = None,
         delete_on_error: bool = False,
         on_empty: OnEmpty = "skip",
@@ -225,7 +224,7 @@ class KeptTransaction(KeptFields):
             TransactionException: It was merged and could not be tagged.
         """
         tx = calls.plan(
-            Handle(self._repository_id, self.source_branch_id, self._given),
+            WriteIOBase(self._repository_id, self.source_branch_id, self._given),
             commit_message,
             metadata,
             tag,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from lakefs_hl._handles import writes as calls
 from lakefs_hl._handles.deletions import ON_ERROR, DeleteReport
 from lakefs_hl._handles.handle import Handle
-from lakefs_hl._handles.objects import wrap
+from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, wrap
 from lakefs_hl.aio import fileio, lazy
 from lakefs_hl.aio.imports import ImportManager
 from lakefs_hl.aio.objects import ObjectInfo, ReadIOBase
@@ -29,7 +29,7 @@ class WriteIOBase(ReadIOBase):
     async def upload(
         self,
         data: fileio.Data,
-        path: str,
+        path: ObjectPath,
         *,
         content_type: str | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -40,8 +40,9 @@ class WriteIOBase(ReadIOBase):
 
         Args:
             data: Bytes; a `str` (stored as UTF-8; one that names a local file gives a warning); the path of a local
-                file (`pathlib.Path`); a file object, which is read from its position and left open; or an iterable of
-                bytes.
+                file (`pathlib.Path`); a file object, which is read from its position and left open; an array of numbers
+                or another buffer (its memory in C order, in the byte order of its items, which is usually that of the
+                machine); or an iterable of bytes, of buffers or of `str` (each stored as UTF-8).
             path: Destination path, at most 1,024 bytes of UTF-8.
             content_type: Media type. Defaults to `application/octet-stream`.
             metadata: User metadata. Keys are converted to lower case.
@@ -71,7 +72,7 @@ class WriteIOBase(ReadIOBase):
     def import_from(
         self,
         object_store_uri: str,
-        destination: str,
+        destination: ObjectOrPrefix,
         commit_message: str = "",
         *,
         metadata: Mapping[str, str] | None = None,
@@ -99,7 +100,7 @@ class WriteIOBase(ReadIOBase):
         """Delete objects of this branch, 1,000 per request. A path that does not exist is not an error.
 
         Args:
-            object_paths: A path or an `ObjectInfo`, or an iterable of them, such as a recursive listing. An
+            object_paths: A path, given as for `stat_object`, or an iterable of them, such as a recursive listing. An
                 `ObjectInfo` of another reference of the same repository stands for its path. A common prefix, or a path
                 that ends with `/` and is not the path of an object, is not deleted and is among the failures.
             on_error: Whether failures are raised after all paths were tried, or only returned.
@@ -123,7 +124,12 @@ class WriteIOBase(ReadIOBase):
         return DeleteReport._of(self.uri, paths, failed, on_error)
 
     async def copy_object(
-        self, from_reference: str | Handle, from_path: str, to_path: str | None = None, *, shallow: bool = False
+        self,
+        from_reference: str | Handle,
+        from_path: ObjectPath,
+        to_path: ObjectPath | None = None,
+        *,
+        shallow: bool = False,
     ) -> ObjectInfo:
         """Copy an object of the same repository to this branch, on the server.
 
@@ -142,7 +148,7 @@ class WriteIOBase(ReadIOBase):
         record = await self._client._run(calls.copy, self, from_reference, from_path, to_path, shallow)
         return wrap(ObjectInfo, self, record)
 
-    async def move_object(self, from_path: str, to_path: str) -> ObjectInfo:
+    async def move_object(self, from_path: ObjectPath, to_path: ObjectPath) -> ObjectInfo:
         """Move an object within this branch, on the server. An object at the destination is replaced.
 
         lakeFS has no move: the object is copied, and the source is deleted if it is still what was copied. What
@@ -168,7 +174,7 @@ class WriteIOBase(ReadIOBase):
         """
         return wrap(ObjectInfo, self, await self._client._run(calls.move, self, from_path, to_path))
 
-    async def set_object_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
+    async def set_object_metadata(self, path: ObjectPath, metadata: Mapping[str, str]) -> None:
         """Replace the user metadata of an object.
 
         Args:
@@ -183,7 +189,7 @@ class WriteIOBase(ReadIOBase):
     @overload
     def open(
         self,
-        path: str,
+        path: ObjectPath,
         mode: Literal["r", "rt"] = "r",
         pre_signed: bool | None = None,
         *,
@@ -194,12 +200,12 @@ class WriteIOBase(ReadIOBase):
     ) -> fileio.Opening[str]: ...
     @overload
     def open(
-        self, path: str, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
+        self, path: ObjectPath, mode: Literal["rb"], pre_signed: bool | None = None, *, buffering: int = -1
     ) -> fileio.Opening[bytes]: ...
     @overload
     def open(
         self,
-        path: str,
+        path: ObjectPath,
         mode: Literal["wb", "xb"],
         pre_signed: bool | None = None,
         *,
@@ -209,7 +215,7 @@ class WriteIOBase(ReadIOBase):
     @overload
     def open(
         self,
-        path: str,
+        path: ObjectPath,
         mode: Literal["w", "wt", "x", "xt"],
         pre_signed: bool | None = None,
         *,
@@ -221,7 +227,7 @@ class WriteIOBase(ReadIOBase):
     ) -> fileio.Writing[str]: ...
     def open(
         self,
-        path: str,
+        path: ObjectPath,
         mode: str = "r",
         pre_signed: bool | None = None,
         *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lakefs_hl.ops.effects import Op, once
 from lakefs_hl.ops.retry import Session, ask, call
@@ -32,6 +32,10 @@ class Health(NamedTuple):
     user: str | None = None
     latency: float = 0.0
     read_only: bool | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return self._asdict()
 
 
 def config(session: Session) -> Op[models.Config]:

@@ -24,8 +24,6 @@ from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 MAX_RESUMES: Final = 5
 PROGRESS_BYTES: Final = 65536
 
-#: Room of a sink for an object whose size is not known yet, in bytes.
-LARGEST: Final = 1 << 62
 
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _UNVERIFIED: Final = (
@@ -51,21 +49,6 @@ class Part(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Part(filled={self.filled}, size={self.size}, etag={self.etag!r})"
-
-
-class Download(msgspec.Struct, frozen=True):
-    """What a download to a file brought.
-
-    Attributes:
-        size: Bytes written from the start of the file. What the file holds beyond them is not the object's.
-        etag: Which version of the object this is.
-        verified: Whether the content was compared with the ETag. It is not if the body broke and was resumed, or if the
-            ETag is not an MD5.
-    """
-
-    size: int
-    etag: str
-    verified: bool
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -162,94 +145,6 @@ def _checksum_error(response: Response, checksum: str) -> str | None:
     if response.md5 is None or not presign.MD5.fullmatch(checksum) or presign.is_encrypted(response):
         return None
     return None if response.md5 == checksum else f"the content has MD5 {response.md5}, the object has {checksum}"
-
-
-def download_to_file(
-    session: Session,
-    repository: str,
-    ref: str,
-    path: str,
-    fd: int,
-    *,
-    verify: bool = True,
-    pre_signed: bool | None = None,
-) -> Op[Download]:
-    """Download an object to the start of an open file, in one request and without knowing its size.
-
-    A body that breaks is resumed where it stopped, with the same version. Content that is not what the ETag promises is
-    fetched again from the start.
-
-    Args:
-        session: The client's.
-        repository: Repository ID.
-        ref: Reference.
-        path: Path of the object.
-        fd: Descriptor of a regular file, open for writing. After an error its content is undefined.
-        verify: Whether to compare the content with the ETag, where that is an MD5.
-        pre_signed: Whether to read from the object store directly. None asks the server once whether it can.
-
-    Raises:
-        ObjectNotFoundException: There is no such object.
-        IntegrityError: The content, fetched three times, never had the object's length or checksum.
-        ObjectChangedError: The body broke, and another version is there now.
-    """
-    signed = yield from presign.should_presign(session, pre_signed)
-    for left in range(EXTRA_TRANSFERS, -1, -1):
-        source = _Source(repository, ref, path)  # a new start may be of another version
-        if signed:
-            source = yield from _sign(session, source)
-        came = yield from _fetch_to_file(session, source, fd, verify=verify)
-        if isinstance(came, Download):
-            return came
-        if not left:
-            msg = f"{source.about}: {came}, {EXTRA_TRANSFERS + 1} times over; {_UNVERIFIED}"
-            raise errors.IntegrityError(msg)
-    raise AssertionError  # the loop returns or raises
-
-
-def _fetch_to_file(session: Session, source: _Source, fd: int, *, verify: bool) -> Op[Download | str]:
-    """Read the whole object once; return what is wrong with it if it is not right."""
-    request = source.request({}, FileSlice(fd, 0, LARGEST), digest=verify)
-    try:
-        response, source = yield from _request_content(session, source, request)
-    except errors.TransportException as exc:
-        return (yield from _resume_to_file(session, source, fd, exc))
-    etag, length = _etag(source, response), response.headers.get("content-length", "")
-    if length.isdecimal() and int(length) != response.filled:
-        return f"{response.filled} of {length} bytes came"
-    if source.size is not None and response.filled != source.size:
-        return f"{response.filled} bytes came, and the object has {source.size}"
-    checked = (
-        response.md5 is not None and presign.MD5.fullmatch(etag) is not None and not presign.is_encrypted(response)
-    )
-    return _checksum_error(response, etag) or Download(response.filled, etag, checked)
-
-
-def _resume_to_file(
-    session: Session, source: _Source, fd: int, failed: errors.TransportException
-) -> Op[Download | str]:
-    """Read the rest of an object whose body broke; raise the failure if it is unknown what came."""
-    broken = failed.__cause__
-    if not isinstance(broken, TransportError) or not broken.received or not broken.retry or broken.response is None:
-        raise failed from broken
-    source = _check_version(source, _etag(source, broken.response))
-    size = _check_range(source, broken.response, 0, -1)
-    if not source.checksum or size < broken.received or not session.budget.spend(5):
-        raise failed from broken
-    yield from sleep(session.policy.backoff(1, busy=False))
-    part = yield from read_into(
-        session,
-        source.repository,
-        source.ref,
-        source.path,
-        broken.received,
-        FileSlice(fd, broken.received, size - broken.received),
-        etag=source.checksum,
-        pre_signed=source.link is not None,
-        link=source.link,
-    )
-    came = broken.received + part.filled
-    return Download(size, source.checksum, verified=False) if came == size else f"{came} of {size} bytes came"
 
 
 def read_into(

@@ -130,10 +130,15 @@ def texts(value: object, argument: str) -> tuple[str, ...]:
     """
     if isinstance(value, str):
         return (text(value, argument),)
-    return tuple(text(item, argument) for item in _items(value, argument))
+    return tuple(text(item, argument) for item in items(value, argument))
 
 
-def _items(value: object, argument: str) -> Iterator[object]:
+def items(value: object, argument: str) -> Iterator[object]:
+    """Returns an iterator over any number of values.
+
+    Raises:
+        TypeError: It is no iterable.
+    """
     if not is_series(value):
         raise _wrong(argument, "a string or an iterable of strings", value, _hint(value))
     return iter(value)
@@ -146,18 +151,6 @@ def is_series(value: object) -> TypeGuard[Iterable[object]]:
     """
     single = isinstance(value, bytes | bytearray | memoryview) or getattr(value, "ndim", 1) != 1
     return isinstance(value, Iterable) and not single
-
-
-def paths(value: object, place: Place, argument: str) -> tuple[str, ...]:
-    """Returns any number of paths or URIs of objects; a single one is one path, not its characters.
-
-    Raises:
-        TypeError: It is neither a string nor an iterable of strings.
-        ValueError: One is the URI of an object at another reference or in another repository.
-    """
-    if isinstance(value, str):
-        return (path(value, place, argument),)
-    return tuple(path(item, place, argument) for item in _items(value, argument))
 
 
 def choice(value: object, argument: str, choices: tuple[str, ...]) -> Any:
@@ -298,20 +291,6 @@ _PATH_HINTS: Final[Mapping[type, str]] = dict.fromkeys(
 def elsewhere(argument: str, shown: str, repository: str) -> ValueError:
     """The refusal of what is in another repository."""
     return ValueError(f"{argument}: {shown} is in another repository, and this call is about {SCHEME}{repository}")
-
-
-def object_path(value: object, place: Place, argument: str = "path") -> str:
-    """Returns the path of an object, not empty, that is given by its path or its URI.
-
-    Raises:
-        TypeError: It is not a string.
-        ValueError: It is empty, or the URI of an object at another reference or in another repository.
-    """
-    found = path(value, place, argument)
-    if not found:
-        msg = f"{argument} must not be empty"
-        raise ValueError(msg)
-    return found
 
 
 def delimiter(value: object, recursive: object) -> str:

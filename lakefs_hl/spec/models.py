@@ -27,6 +27,16 @@ def _dict() -> dict[str, Any]:
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Base of all records."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name, records in them as dictionaries too. Times are Unix seconds, as in the record."""
+        return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
 
 def _without_query(record: Record) -> str:
     """Return the repr of a record without the queries of URLs, which may be signatures."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from lakefs_hl import aio, exceptions
+from lakefs_hl.ops.stream import FIRST
 
 
 async def paths(items: AsyncIterator[Any]) -> list[str]:
@@ -69,7 +71,7 @@ def test_an_async_iterable_that_raises_sends_nothing(branch: aio.Branch) -> None
         raise ZeroDivisionError
 
     async def wrong() -> AsyncIterator[Any]:
-        yield "text"
+        yield 7
 
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
@@ -158,5 +160,49 @@ def test_b6_69_a_cancelled_upload_is_all_or_nothing(branch: aio.Branch) -> None:
         if await branch.exists("a"):
             assert (await branch.stat_object("a")).size_bytes == 3 << 20
         await branch.upload(b"next", "b")
+
+    asyncio.run(main())
+
+
+def test_a_download_to_a_file_leaves_the_loop_alone(branch: aio.Branch, tmp_path: Path) -> None:
+    threads: list[int] = []
+
+    class File:
+        def write(self, data: bytes) -> int:
+            threads.append(threading.get_ident())
+            return len(data)
+
+    async def main() -> None:
+        info = await branch.upload(b"abc", "a")
+        assert await branch.download("a", File()) == 3
+        assert await info.download(tmp_path / "a") == 3
+        assert threads != []
+        assert threading.get_ident() not in threads
+        async with info.open("rb") as file:
+            assert await file.read() == b"abc"
+
+    asyncio.run(main())
+    assert (tmp_path / "a").read_bytes() == b"abc"
+
+
+def test_a_cancelled_download_to_a_file_leaves_nothing(branch: aio.Branch, tmp_path: Path) -> None:
+    entered, resume = threading.Event(), threading.Event()
+
+    class File(io.BytesIO):
+        def write(self, data: Any, /) -> int:
+            entered.set()
+            assert resume.wait(60)
+            return super().write(data)
+
+    async def main() -> None:
+        await branch.upload(bytes(FIRST + 1), "a")
+        file = File()
+        task = asyncio.ensure_future(branch.download("a", file))
+        await asyncio.to_thread(entered.wait, 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        resume.set()
+        assert len(file.getvalue()) <= FIRST  # the thread ends after the range that it is at
 
     asyncio.run(main())

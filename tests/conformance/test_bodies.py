@@ -361,6 +361,27 @@ def test_buffers_of_bytes_are_their_bytes(branch: Any) -> None:
         assert stored(branch, mapped) == b"3456789"
 
 
+def test_arrays_of_numbers_are_their_memory(branch: Any) -> None:
+    grid: Any = np.arange(24, dtype=np.float64).reshape(4, 6)
+    kinds = [grid.astype(kind) for kind in (">i4", "complex128", "float16", "bool")]
+    for data in (grid, grid.T, grid[::2, ::-1], *kinds):
+        assert stored(branch, data) == data.tobytes()
+    numbers = array.array("i", [1, 2, 3])
+    assert stored(branch, numbers) == numbers.tobytes()
+    assert stored(branch, (row for row in grid)) == grid.tobytes()
+    assert stored(branch, np.zeros(0)) == b""
+    large = np.arange(SPOOL // 4)
+    assert stored(branch, large) == large.tobytes()
+    assert stored(branch, [large, large]) == large.tobytes() * 2
+
+
+def test_iterables_of_text_are_their_utf_8(branch: Any) -> None:
+    assert stored(branch, ["a\n", "ü\n", ""]) == "a\nü\n".encode()
+    assert stored(branch, (f"{number}," for number in range(3))) == b"0,1,2,"
+    assert stored(branch, iter([np.str_("é"), Name.ONE])) == "éone".encode()
+    assert stored(branch, []) == b""
+
+
 def test_a_bytearray_is_stored_as_it_was_when_it_was_uploaded(branch: Any) -> None:
     data = bytearray(b"before")
     assert branch.upload(data, "a").size_bytes == 6
@@ -371,15 +392,20 @@ def test_a_bytearray_is_stored_as_it_was_when_it_was_uploaded(branch: Any) -> No
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (array.array("i", [1]), r"a array of items in the format 'i'.*tobytes\(\)"),
-        (np.arange(3.0), r"ndarray of items in the format 'd'.*tobytes\(\)"),
+        (np.array(["ab", "c"]), r"ndarray of items in the format '2w'.*tobytes\(\)"),
         (np.array([b"ab", b"c"]), "ndarray of items"),
+        (np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]), "ndarray of items"),
+        (np.array([object()]), "ndarray of items in the format 'O'"),
+        (np.float64(3), "float64 with a single item"),
+        (np.array(5), "ndarray with a single item"),
+        ([np.float64(3)], "float64 with a single item"),
         (memoryview(cast("Any", np.array([object()]))), "Python objects"),
-        (np.array(["2020-01-01"], dtype="datetime64[D]"), "must give bytes"),
+        (np.array(["2020-01-01"], dtype="datetime64[D]"), "datetime64 with a single item"),
         ({b"a": 1}, "not dict"),
         ({b"a"}, "not set"),
         (range(3), "must give bytes, not int"),
-        (["text"], "must give bytes, not str"),
+        (["text", b"bytes"], "gave bytes and str by turns"),
+        ([["text"]], "must give bytes, not list"),
         (object(), "not object"),
     ],
     ids=lambda value: type(value).__name__,
@@ -440,6 +466,8 @@ def test_what_is_awaited(world: World, branch: Any) -> None:
     assert stored(branch, AsyncStream(b"a", bytearray(b"b"), b"")) == b"ab"
     assert stored(branch, AsyncStream("ä", "b", "")) == "äb".encode()
     assert stored(branch, parts(b"a", memoryview(b"b-c-")[::2])) == b"abc"
+    assert stored(branch, parts("ä", "b")) == "äb".encode()
+    assert stored(branch, parts(np.arange(3.0), np.arange(2))) == np.arange(3.0).tobytes() + np.arange(2).tobytes()
     big = bytes(SPOOL // 2 + 7)
     assert stored(branch, parts(big, big, b"end")) == big + big + b"end"
     assert stored(branch, AsyncStream(big, big, b"end", b"")) == big + big + b"end"

@@ -11,6 +11,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -629,6 +630,41 @@ def test_object_delete(main: Any) -> None:
     info.delete()
 
 
+def test_object_download(main: Any, tmp_path: Path) -> None:
+    info = main.upload(b"abc", "a")
+    assert (info.download(), info.download(start=1, end=-1)) == (b"abc", b"b")
+    assert info.download(tmp_path / "a") == 3
+    assert (tmp_path / "a").read_bytes() == b"abc"
+
+
+def test_object_open(world: World, main: Any) -> None:
+    info = main.upload(b"abc", "a")
+    file = info.open("rb")
+    assert world.settle(file.read()) == b"abc"
+    world.settle(file.close())
+
+
+def test_object_copy_to(main: Any) -> None:
+    info = main.upload(b"abc", "a")
+    assert info.copy_to(main, "b").path == "b"
+    assert main.download("b") == b"abc"
+
+
+@tries("object_to_dict", "prefix_to_dict", "commit_to_dict")
+def test_records_as_dictionaries(main: Any) -> None:
+    info = main.upload(b"abc", "d/a", content_type="text/plain", metadata={"k": "v"})
+    found = info.to_dict()
+    assert (found["path"], found["type"], found["size_bytes"]) == ("d/a", "object", 3)
+    assert (found["content_type"], found["metadata"], found["checksum"]) == ("text/plain", {"k": "v"}, info.checksum)
+    assert found["modified_time"] == info.modified_time
+    (prefix,) = main.list_objects()
+    assert prefix.to_dict() == {"path": "d/", "type": "common_prefix"}
+    commit = main.commit_changes("first", {"k": "v"})
+    found = commit.to_dict()
+    assert (found["id"], found["message"], found["metadata"]) == (commit.id, "first", {"k": "v"})
+    assert (found["creation_date"], found["parents"]) == (commit.creation_date, commit.parents)
+
+
 @tries("prefix_is_dir", "prefix_is_file", "prefix_name", "prefix_path", "prefix_uri")
 def test_prefix_fields(world: World, repo: Any) -> None:
     prefix = world.make("CommonPrefix", repo.id, "main", "d/e/")
@@ -804,6 +840,13 @@ def test_kept_discard(repo: Any, main: Any) -> None:
     kept.discard()
     kept.discard()
     assert list(repo.transactions()) == []
+
+
+def test_kept_to_dict(repo: Any, main: Any) -> None:
+    tx = leave(main)
+    (kept,) = repo.transactions()
+    found = kept.to_dict()
+    assert (found["branch"], found["state"], found["started"]) == (tx.id, kept.state, kept.started)
 
 
 def test_kept_resume_goes_on_with_the_block(world: World, repo: Any, main: Any) -> None:

@@ -1012,7 +1012,7 @@ def test_a_pipe_is_read_to_its_end(branch: lakefs_hl.Branch) -> None:
     assert branch.download("a") == b"through a pipe"
 
 
-@pytest.mark.parametrize("data", [None, 1, object(), [1, 2], ["text"]])
+@pytest.mark.parametrize("data", [None, 1, object(), [1, 2], ["text", b"bytes"]])
 def test_what_is_no_data_is_refused(lake_branch: lakefs_hl.Branch, data: Any) -> None:
     with pytest.raises(TypeError, match="bytes"):
         lake_branch.upload(data, "a")
@@ -1142,3 +1142,18 @@ def test_what_is_not_read_whole_is_not_compared(tapped: lakefs_hl.Branch, tap: T
         tap.change = flipping(1)
         file.seek(600_000)
         assert len(file.read()) == (1 << 20) - 600_000
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("a", "not 'a': an object cannot be appended to. Read it and write the whole of it with 'w'"),
+        ("ab", "not 'ab': an object cannot be appended to"),
+        ("a+", "not 'a+': an object cannot be appended to"),
+        ("r+", "not 'r+': an object is read or written, not both. Read it with 'rb' and write it with 'wb'"),
+        ("wb+", "an object is read or written, not both"),
+    ],
+)
+def test_an_impossible_mode_says_what_to_do(lake_branch: lakefs_hl.Branch, mode: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        lake_branch.open("a", mode)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import random
 import tracemalloc
 import unicodedata
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import lakefs_hl
 from lakefs_hl import exceptions
+from lakefs_hl._files import saving
+from lakefs_hl._files.bodies import Abandoned
+from lakefs_hl.ops.stream import FIRST, SPAN
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.blocking import Blocking
@@ -385,3 +390,89 @@ def test_deleting_at_a_commit_is_refused(branch: lakefs_hl.Branch) -> None:
     with pytest.raises(exceptions.ServerException):
         commit.stat_object("a").delete()
     assert commit.exists("a")
+
+
+def test_a_download_to_a_file_is_of_one_version(tapped: lakefs_hl.Branch, tap: Tap, tmp_path: Path) -> None:
+    tapped.upload(bytes(2 * SPAN), "a")
+    (tmp_path / "a").write_bytes(b"before")
+
+    def replace(request: Request, response: Response) -> Response:
+        if request.endpoint.operation == "getObject" and tap.reads() == 1:
+            tapped.upload(b"other" * SPAN, "a")
+        return response
+
+    tap.change = replace
+    with pytest.raises(exceptions.ObjectChangedError, match="main/a: the object has changed"):
+        tapped.download("a", tmp_path / "a")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"before"}
+
+
+def test_a_download_to_a_file_fetches_ranges(tapped: lakefs_hl.Branch, tap: Tap, tmp_path: Path) -> None:
+    tapped.upload(bytes(2 * SPAN), "a")
+    tap.requests.clear()
+    tapped.download("a", tmp_path / "a")
+    ranges = [request.headers["range"] for request in tap.requests]
+    assert ranges == [
+        f"bytes=0-{FIRST - 1}",
+        f"bytes={FIRST}-{FIRST + SPAN - 1}",
+        f"bytes={FIRST + SPAN}-{2 * SPAN - 1}",
+    ]
+    tapped.upload(b"small", "b")
+    tap.requests.clear()
+    tapped.download("b", tmp_path / "b")
+    assert tap.operations() == ["getObject"]
+
+
+def test_a_file_with_the_wrong_checksum_is_fetched_three_times(
+    tapped: lakefs_hl.Branch, tap: Tap, tmp_path: Path
+) -> None:
+    tapped.upload(b"right", "a")
+    spoiled = [1, 2]
+
+    def spoil(request: Request, response: Response) -> Response:
+        if isinstance(request.sink, memoryview) and tap.reads() in spoiled:
+            request.sink[:5] = b"wrong"
+        return response
+
+    tap.change = spoil
+    tap.requests.clear()
+    assert tapped.download("a", tmp_path / "a") == 5
+    assert ((tmp_path / "a").read_bytes(), tap.reads()) == (b"right", 3)
+    spoiled.append(3)
+    tap.requests.clear()
+    with pytest.raises(exceptions.IntegrityError, match=r"main/a: the content has MD5 .*, the object's is"):
+        tapped.download("a", tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    tap.requests.clear()
+    with pytest.raises(exceptions.IntegrityError):  # what a file object was given cannot be taken back
+        tapped.download("a", io.BytesIO())
+    assert tap.reads() == 1
+    tap.requests.clear()
+    assert tapped.download("a", tmp_path / "other", verify=False) == 5
+
+
+def test_a_large_download_to_a_file_needs_little_memory(tapped: lakefs_hl.Branch, tmp_path: Path) -> None:
+    with tapped.open("a", "wb") as file:
+        for _ in range(6):
+            file.write(bytes(SPAN))
+    tracemalloc.start()
+    try:
+        tapped.download("a", tmp_path / "a")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * SPAN  # in process the lake's own answer counts, too
+
+
+def test_an_abandoned_download_leaves_nothing(lake_branch: lakefs_hl.Branch, tmp_path: Path) -> None:
+    lake_branch.upload(b"abc", "a")
+    for stops_after in (0, 1):
+        asked: list[int] = []
+
+        def stopped(limit: int = stops_after, asked: list[int] = asked) -> bool:
+            asked.append(1)
+            return len(asked) > limit
+
+        with pytest.raises(Abandoned):
+            saving.save(saving.plan(lake_branch, "a", tmp_path / "a", None, None, True, None), stopped)
+        assert list(tmp_path.iterdir()) == []

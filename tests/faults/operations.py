@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import secrets
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -277,6 +278,29 @@ class OpenAndRead(Download):
         at.branch.upload(LARGE[::-1], "large")
 
 
+class DownloadToFile(OpenAndRead):
+    name = "download to a file"
+
+    def act(self, world: World, at: Place) -> Any:
+        folder = at.ground.folder / f"{at.name}-{secrets.token_hex(8)}"
+        folder.mkdir()
+        target = folder / "file"
+        try:
+            _repo(world, at).branch(at.name).download("large", target)
+        except BaseException:
+            assert not list(folder.iterdir())  # nothing half done
+            raise
+        assert list(folder.iterdir()) == [target]
+        return target.read_bytes()
+
+
+class DownloadObject(Download):
+    name = "download an object that was looked up"
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).stat_object("small").download()
+
+
 # -- B ----------------------------------------------------------------------------------------------------------------
 
 
@@ -483,6 +507,13 @@ class MoveEnd(Move):
 
     def kept(self, at: Place) -> bool:
         return at.content("small") == OTHER
+
+
+class CopyTo(Copy):
+    name = "copy an object that was looked up"
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch("main").stat_object("small").copy_to(at.name, "new").checksum
 
 
 class Reset(OnABranch):
@@ -694,10 +725,11 @@ class TransactionEnd(Transaction):
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     kind()
     for kind in (
-        *(Stat, Listing, Log, Head, BranchExists, TagExists, Runs, Diff, Download, Range, OpenAndRead),
+        *(Stat, Listing, Log, Head, BranchExists, TagExists, Runs, Diff, Download, Range, OpenAndRead, DownloadToFile),
+        *(DownloadObject,),
         *(DeleteObject, DeleteObjects, DeleteBranch, DeleteTag, DeleteRepository),
         *(SetObjectMetadata, SetRepositoryMetadata, HardReset),
-        *(Upload, UploadFile, OpenAndWrite, Copy, Move, MoveEnd, Reset),
+        *(Upload, UploadFile, OpenAndWrite, Copy, CopyTo, Move, MoveEnd, Reset),
         *(CreateBranch, CreateTag, CreateRepository, UploadNew, OpenNew),
         *(Commit, CommitOrSkip, CommitEmpty, Merge, MergeLookUp, Squash, Revert, CherryPick, Import),
         *(TransactionStart, TransactionUpload, TransactionCommit, TransactionMerge, TransactionEnd),

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 from datetime import datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, assert_type
+
+import numpy as np
 
 import lakefs_hl as lakefs
 from lakefs_hl import aio
@@ -140,13 +142,44 @@ def objects(branch: lakefs.Branch, info: lakefs.ObjectInfo) -> None:
     assert_type(info.content_type, str | None)
     assert_type(info.metadata, dict[str, str])
     assert_type(branch.download("a"), bytes)
+    for file in ("a", Path("a"), io.BytesIO()):
+        assert_type(branch.download("a", file), int)
+        assert_type(info.download(file, start=1), int)
+    branch.download("a", io.StringIO())  # type: ignore[call-overload]
+    branch.download("a", 5)  # type: ignore[call-overload]
+    assert_type(info.download(), bytes)
+    assert_type(info.open(), io.TextIOWrapper)
+    assert_type(info.open("rb"), io.BufferedReader)
+    info.open("w")  # type: ignore[call-overload]
+    assert_type(info.copy_to(branch, "b"), lakefs.ObjectInfo)
     assert_type(branch.stat_object("a"), lakefs.ObjectInfo)
+    for path in ("a", PurePosixPath("a"), info):
+        branch.stat_object(path)
+        branch.upload(b"", path)
+        branch.copy_object("main", path, path)
+    branch.stat_object(5)  # type: ignore[arg-type]
+    branch.stat_object(lakefs.CommonPrefix("x", "main", "a/"))  # type: ignore[arg-type]
+    branch.list_objects(prefix=lakefs.CommonPrefix("x", "main", "a/"), after=info)
     for data in (b"", "", Path("a"), io.BytesIO(), io.StringIO(), [b""], bytearray(), memoryview(b"")):
         branch.upload(data, "a")
+    branch.upload([""], "a")
+    branch.upload(np.zeros(3), "a")
     branch.upload(1, "a")  # type: ignore[arg-type]
+    branch.upload([1], "a")  # type: ignore[arg-type]
     branch.upload("a")  # type: ignore[call-arg]
-    branch.delete_objects(["a", info])
+    branch.delete_objects(["a", info, PurePosixPath("a")])
     branch.delete_objects(item.path for item in branch.list_objects())
+
+
+def listings(branch: lakefs.Branch) -> None:
+    listing = branch.log()
+    assert_type(listing.head(5), list[lakefs.Commit])
+    assert_type(listing.to_list(), list[lakefs.Commit])
+    assert_type(next(listing), lakefs.Commit)
+    with listing as same:
+        assert_type(same, lakefs.Listing[lakefs.Commit])
+    frame = branch.list_objects().to_pandas()
+    frame.groupby("content_type").size_bytes.sum()
 
 
 def imports(branch: lakefs.Branch) -> None:
@@ -169,12 +202,20 @@ async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Refe
     assert_type(repository.list_branches(), aio.Listing[aio.Branch])
     assert_type(await branch.upload(b"", "a"), aio.ObjectInfo)
     assert_type(await branch.download("a"), bytes)
+    assert_type(await branch.download("a", "b"), int)
+    info = await branch.stat_object("a")
+    assert_type(await info.download(io.BytesIO()), int)
+    assert_type(await info.open("rb"), AsyncFile[bytes])
+    assert_type(await info.copy_to("main"), aio.ObjectInfo)
     assert_type(await branch.commit_changes("m"), aio.Commit)
     assert_type(await branch.head(), aio.Commit)
     assert_type(await branch.merge_into("dev"), aio.Commit)
     assert_type(await branch.exists(), bool)
     assert_type(branch.list_objects(), aio.Listing[aio.ObjectInfo | aio.CommonPrefix])
     assert_type(branch.diff("dev"), aio.Listing[lakefs.Change])
+    assert_type(await branch.log().head(5), list[aio.Commit])
+    assert_type(await branch.log().to_list(), list[aio.Commit])
+    (await branch.log().to_pandas()).head()
     async for kept in repository.transactions():
         assert_type(kept, aio.KeptTransaction)
         assert_type(await kept.resume(), aio.BranchTransaction)

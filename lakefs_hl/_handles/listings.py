@@ -1,0 +1,136 @@
+"""What listings of both colours share: the rows fetched ahead of the iteration, their columns, data frames and HTML."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+
+from lakefs_hl._handles import html
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+T = TypeVar("T")
+#: Number of rows that a notebook shows.
+SHOWN: Final = 20
+#: Data types of pandas. Times are whole seconds; in nanoseconds, pandas has no years before 1677 and after 2262.
+TIME: Final = "datetime64[s, UTC]"
+INTEGER: Final = "Int64"
+OBJECT: Final = "object"
+
+
+class Columns(NamedTuple):
+    """What the rows of a listing are, and their fields.
+
+    Attributes:
+        rows: Plural noun for the rows.
+        types: Data type of pandas by field.
+    """
+
+    rows: str
+    types: Mapping[str, str]
+
+
+#: Rows without fields.
+NONE: Final = Columns("rows", {})
+
+
+class Ahead(Generic[T]):
+    """Rows that were fetched and not handed out yet.
+
+    Attributes:
+        rows: The rows, in order. They come before those that are fetched next.
+        started: Whether any row was asked for.
+        idle: Whether there are certainly no rows and no failure here.
+        failure: Why no more rows can be fetched, raised after the last row; None if nothing failed.
+    """
+
+    __slots__ = ("failure", "idle", "rows", "started")
+
+    def __init__(self) -> None:
+        self.rows = deque[T]()
+        self.started = False
+        self.idle = True
+        self.failure: Exception | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Note an error or an interruption. A listing that just ended there would look complete."""
+        interrupted = "the listing was interrupted while rows were fetched and cannot be continued; list again"
+        self.failure = error if isinstance(error, Exception) else RuntimeError(interrupted)
+
+    def raise_failure(self) -> None:
+        """Raise what was noted, if anything."""
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+
+
+class ListingFields:
+    """The state of a listing, and how it is shown.
+
+    Args:
+        columns: Fields of the rows.
+        first: Returns the first rows of an embedded lake in process without reading the listing. None on a server: a
+            listing that is only shown sends no request.
+    """
+
+    __slots__ = ("_ahead", "_columns", "_first")
+
+    def __init__(self, columns: Columns, first: Callable[[int], list[Any]] | None) -> None:
+        self._ahead = Ahead[Any]()
+        self._columns = columns
+        self._first = first
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._columns.rows}, {len(self._ahead.rows)} fetched ahead>"
+
+    def _html(self, rows: list[Any], trouble: str = "") -> str:
+        if trouble:
+            note = trouble
+        elif rows:
+            note = f"the next {len(rows)} rows"
+        elif self._first is not None or self._ahead.started:
+            note = "no rows"
+        else:
+            note = "no rows fetched yet: head(n) fetches some"
+        found = [[_shown(value) for value in as_dict(row, self._columns).values()] for row in rows]
+        return html.listing(f"Listing of {self._columns.rows}", note, list(self._columns.types), found)
+
+
+def as_dict(row: object, columns: Columns) -> dict[str, Any]:
+    """Return the fields of a row by name, in the order of the columns."""
+    made = getattr(row, "to_dict", None)
+    found = made() if made is not None else {name: getattr(row, name) for name in columns.types}
+    return {name: found.get(name) for name in columns.types}
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def load_pandas() -> Any:
+    """Return the module pandas.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as exc:
+        msg = "to_pandas() needs pandas, which cannot be imported: pip install 'lakefs-hl[pandas]'"
+        raise ImportError(msg, name="pandas") from exc
+    return pd
+
+
+def data_frame(rows: Iterable[object], columns: Columns) -> DataFrame:
+    """Return a data frame of rows. Without rows it has the same columns."""
+    pd = load_pandas()
+    found = [as_dict(row, columns) for row in rows]
+    return pd.DataFrame(
+        {name: pd.Series([row[name] for row in found], dtype=kind) for name, kind in columns.types.items()}
+    )

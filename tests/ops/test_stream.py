@@ -1,0 +1,135 @@
+"""Content passed to a function: one version, in ranges, resumed where it broke, compared with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from lakefs_hl.ops import stream
+from lakefs_hl.ops.stream import FIRST, SPAN
+from lakefs_hl.spec import errors, models
+from lakefs_hl.spec.wire import Request, Response
+from tests.ops.script import Play, breaking, ok, session, step
+
+S = session()
+DATA = b"0123456789"
+MD5 = hashlib.md5(DATA).hexdigest()
+GET = ("getObject", "r", "b")
+
+
+class File:
+    """What was written, and how."""
+
+    def __init__(self) -> None:
+        self.blocks: list[bytes] = []
+        self.restarts = 0
+
+    def write(self, content: memoryview) -> None:
+        self.blocks.append(bytes(content))
+
+    def restart(self) -> None:
+        self.blocks.clear()
+        self.restarts += 1
+
+
+def part(content: bytes, start: int = 0, size: int = 10, etag: str = MD5) -> Any:
+    """A range, put into the sink."""
+
+    def answer(request: Request) -> Response:
+        assert isinstance(request.sink, memoryview)
+        request.sink[: len(content)] = content
+        headers = {"etag": f'"{etag}"', "content-range": f"bytes {start}-{start + len(content) - 1}/{size}"}
+        return Response(206, headers, b"", filled=len(content))
+
+    return answer
+
+
+def stat(size: int = 10) -> Response:
+    return ok(models.ObjectStats("k", "object", "s3://b/k", MD5, 1, size))
+
+
+def copy(file: File, **options: Any) -> Any:
+    return stream.copy_to(S, "r", "b", "k", file.write, **{"pre_signed": False, "restart": file.restart, **options})
+
+
+def test_a_small_object_is_one_request() -> None:
+    file = File()
+    play = Play(step(*GET, answer=part(DATA)))
+    assert play.run(copy(file)) == 10
+    assert file.blocks == [DATA]
+    assert play.sent[0].headers["range"] == f"bytes=0-{FIRST - 1}"
+
+
+def test_a_large_object_is_fetched_in_ranges_of_one_version() -> None:
+    content = bytes(FIRST + SPAN + 3)
+    etag, size, file = hashlib.md5(content).hexdigest(), len(content), File()
+    second = FIRST + SPAN
+    play = Play(
+        step(*GET, answer=part(content[:FIRST], 0, size, etag)),
+        step(*GET, answer=part(content[FIRST:second], FIRST, size, etag)),
+        step(*GET, answer=part(content[second:], second, size, etag)),
+    )
+    assert play.run(copy(file)) == size
+    assert b"".join(file.blocks) == content
+    assert [request.headers["range"] for request in play.sent] == [
+        f"bytes=0-{FIRST - 1}",
+        f"bytes={FIRST}-{second - 1}",
+        f"bytes={second}-{size - 1}",
+    ]
+    changed = Play(
+        step(*GET, answer=part(content[:FIRST], 0, size, etag)),
+        step(*GET, answer=part(content[FIRST:second], FIRST, size, "another")),
+    )
+    changed.fails(copy(File()), errors.ObjectChangedError, "reading lakefs://r/b/k: the object has changed")
+
+
+def test_offsets_from_the_end_are_those_of_the_version_that_was_looked_up() -> None:
+    file = File()
+    play = Play(step("statObject", "r", "b", answer=stat()), step(*GET, answer=part(DATA[-3:-1], 7)))
+    assert play.run(copy(file, start=-3, end=-1)) == 2
+    assert play.sent[1].headers["range"] == "bytes=7-8"
+    play = Play(step("statObject", "r", "b", answer=stat()), step(*GET, answer=part(DATA[-3:], 7, etag="another")))
+    play.fails(copy(File(), start=-3), errors.ObjectChangedError, "lakefs://r/b/k")
+
+
+def test_an_empty_range_is_of_an_object_that_exists() -> None:
+    file = File()
+    assert Play(step("statObject", "r", "b", answer=stat())).run(copy(file, start=5, end=5)) == 0
+    assert file.blocks == []
+
+
+def test_a_range_that_breaks_is_resumed() -> None:
+    file = File()
+    play = Play(step(*GET, answer=breaking(DATA[:4], 10, 0, MD5)), step(*GET, answer=part(DATA[4:], 4)))
+    assert play.run(copy(file)) == 10
+    assert file.blocks == [DATA]
+    assert play.sent[1].headers["range"] == f"bytes=4-{FIRST - 1}"
+
+
+def test_a_whole_object_that_does_not_match_is_read_again_twice() -> None:
+    file = File()
+    play = Play(step(*GET, answer=part(b"012345678X")), step(*GET, answer=part(DATA)))
+    assert play.run(copy(file)) == 10
+    assert (file.blocks, file.restarts) == ([DATA], 1)
+    play = Play(*[step(*GET, answer=part(b"012345678X"))] * 3)
+    play.fails(copy(File()), errors.IntegrityError, "lakefs://r/b/k: the content has MD5")
+
+
+def test_what_cannot_be_dropped_is_read_once() -> None:
+    play = Play(step(*GET, answer=part(b"012345678X")))
+    play.fails(copy(File(), restart=None), errors.IntegrityError, "verify=False reads it without the comparison")
+
+
+@pytest.mark.parametrize("options", [{"verify": False}, {"start": 0, "end": 10}])
+def test_a_range_or_verify_false_is_not_compared(options: dict[str, Any]) -> None:
+    assert Play(step(*GET, answer=part(b"012345678X"))).run(copy(File(), **options)) == 10
+
+
+def test_an_error_of_the_function_ends_the_read() -> None:
+    def full(content: memoryview) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        Play(step(*GET, answer=part(DATA))).run(stream.copy_to(S, "r", "b", "k", full, pre_signed=False))
