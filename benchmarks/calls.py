@@ -11,6 +11,7 @@ contestant does the same calls in turn; the ratio is to bare urllib3.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib
 import json
 import os
@@ -42,6 +43,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=7, help="rounds per row (7)")
     arguments.add_argument("--calls", type=int, default=100, help="calls per round (100)")
+    arguments.add_argument("--json", action="store_true", help="print seconds per call of this package as JSON")
     chosen = arguments.parse_args()
     with server() as (endpoint, key, secret):
         client = lakefs_hl.Client(endpoint, key, secret)
@@ -54,15 +56,26 @@ def main() -> None:
         official = the_official(endpoint, key, secret, repo.id)
         if official is not None:
             contestants["lakefs"] = official
-        print(f"{client.version} at {endpoint}; {chosen.rounds} rounds of {chosen.calls} calls; ms per call (ratio)")
+        if chosen.json:
+            contestants = {"lakefs_hl": contestants["lakefs_hl"], "aio": awaited(endpoint, key, secret, repo.id)}
+        else:
+            print(
+                f"{client.version} at {endpoint}; {chosen.rounds} rounds of {chosen.calls} calls; ms per call (ratio)"
+            )
+        figures: dict[str, float] = {}
         for work in ("stat", "download", "upload", "list"):
             calls = max(1, chosen.calls // 20) if work == "list" else chosen.calls
-            print(row(work, contestants, chosen.rounds, calls), flush=True)
+            medians = measure(work, contestants, chosen.rounds, calls)
+            figures |= {f"{name} {work}": seconds for name, seconds in medians.items()}
+            if not chosen.json:
+                print(row(work, medians), flush=True)
+        if chosen.json:
+            print(json.dumps({"package": lakefs_hl.__file__, "seconds": figures}, indent=2))
         repo.delete(force=True)
 
 
-def row(work: str, contestants: dict[str, Contestant], rounds: int, calls: int) -> str:
-    """Measures one kind of call, everybody in turn."""
+def measure(work: str, contestants: dict[str, Contestant], rounds: int, calls: int) -> dict[str, float]:
+    """Return the seconds per call of one kind of call, everybody in turn."""
     seen: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, contestant in contestants.items():
@@ -70,9 +83,13 @@ def row(work: str, contestants: dict[str, Contestant], rounds: int, calls: int) 
             started = time.perf_counter()
             for number in range(calls):
                 call(number)
-            seen[name].append((time.perf_counter() - started) / calls * 1e3)
-    medians = {name: statistics.median(times) for name, times in seen.items()}
-    cells = (f"{name} {time_:8.3f} ({time_ / medians['urllib3']:5.2f})" for name, time_ in medians.items())
+            seen[name].append((time.perf_counter() - started) / calls)
+    return {name: statistics.median(times) for name, times in seen.items()}
+
+
+def row(work: str, medians: dict[str, float]) -> str:
+    """Return a line of the table."""
+    cells = (f"{name} {time_ * 1e3:8.3f} ({time_ / medians['urllib3']:5.2f})" for name, time_ in medians.items())
     what = "list 1,000" if work == "list" else f"{work} 1 KiB" if work != "stat" else work
     return f"{what:15}" + "   ".join(cells)
 
@@ -85,6 +102,28 @@ def ours(branch: lakefs_hl.Branch) -> Contestant:
         "download": lambda n: branch.download(f"set/{n:05d}"),
         "upload": lambda n: branch.upload(body, f"ours/{n}"),
         "list": lambda _: list(branch.list_objects(PAGE, prefix="set/")),
+    }
+
+
+def awaited(endpoint: str, key: str, secret: str, repository: str) -> Contestant:
+    """The awaitable API, one call after another on one loop."""
+    from lakefs_hl import aio
+
+    loop = asyncio.new_event_loop()
+    branch = aio.repository(repository, client=aio.Client(endpoint, key, secret)).branch("main")
+    body = os.urandom(SIZE)
+
+    async def listed() -> int:
+        count = 0
+        async for _ in branch.list_objects(PAGE, prefix="set/"):
+            count += 1
+        return count
+
+    return {
+        "stat": lambda n: loop.run_until_complete(branch.stat_object(f"set/{n:05d}")),
+        "download": lambda n: loop.run_until_complete(branch.download(f"set/{n:05d}")),
+        "upload": lambda n: loop.run_until_complete(branch.upload(body, f"aio/{n}")),
+        "list": lambda _: loop.run_until_complete(listed()),
     }
 
 

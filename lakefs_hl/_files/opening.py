@@ -27,7 +27,7 @@ class Plan(NamedTuple):
         text: Encoding and the like.
         pre_signed: Whether to use a pre-signed URL; None lets the server's capabilities decide.
         buffering: Size of a reader's buffer in bytes; -1 for the default.
-        content_type: Media type of a written object.
+        content_type: Media type of a written object. Defaults to the type of the path's suffix.
         metadata: User metadata of a written object.
     """
 

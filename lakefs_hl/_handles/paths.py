@@ -49,6 +49,8 @@ def path(value: object, place: Positioned, argument: str = "path", *, at: Handle
         TypeError: It is none of these, or a common prefix.
         ValueError: It is a URI at another reference, or an object of another repository or lake.
     """
+    if type(value) is str:  # nearly always: without the steps of the others
+        return arguments.path(value, place, argument)
     if isinstance(value, Item) and value.is_dir():
         msg = f"{argument} must be the path of an object, and {value!r} is a common prefix; list_objects() lists it"
         raise TypeError(msg)
@@ -62,12 +64,11 @@ def path_or_prefix(value: object, place: Positioned, argument: str = "path", *, 
         TypeError: It has another type.
         ValueError: It is a URI at another reference, or in another repository or lake.
     """
-    if type(value) is not str:
-        if isinstance(value, Item):
-            check_place(value._reference, argument, at or place)
-            return value.path
-        if isinstance(value, PurePath):
-            return _text(value, argument)
+    if isinstance(value, Item):
+        check_place(value._reference, argument, at or place)
+        return value.path
+    if isinstance(value, PurePath):
+        return _text(value, argument)
     return arguments.path(value, place, argument)
 
 

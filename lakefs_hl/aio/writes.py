@@ -44,7 +44,8 @@ class WriteIOBase(ReadIOBase):
                 or another buffer (its memory in C order, in the byte order of its items, which is usually that of the
                 machine); or an iterable of bytes, of buffers or of `str` (each stored as UTF-8).
             path: Destination path, at most 1,024 bytes of UTF-8.
-            content_type: Media type. Defaults to `application/octet-stream`.
+            content_type: Media type. Defaults to the type of the path's suffix, such as `text/csv`; to
+                `application/octet-stream` if it has none that is known.
             metadata: User metadata. Keys are converted to lower case.
             if_none_match: Create only: an existing object is an error.
             pre_signed: Whether to write to the object store by a pre-signed URL. Defaults to what the server supports.
@@ -251,7 +252,7 @@ class WriteIOBase(ReadIOBase):
             errors: As for the built-in `open`.
             newline: As for the built-in `open`.
             buffering: Size of a reader's buffer in bytes.
-            content_type: Media type of a written object.
+            content_type: Media type of a written object. Defaults to the type of the path's suffix.
             metadata: User metadata of a written object.
 
         Raises:
