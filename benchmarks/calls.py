@@ -1,11 +1,11 @@
-"""Calls to a lakeFS server, side by side: this package, the official client, and bare urllib3, in one interleaved run.
+"""Compare calls to a lakeFS server: this package, the official client and bare urllib3, in one interleaved run.
 
-    python benchmarks/calls.py                    # against `lakefs-hl serve` on a lake in a temporary folder
+    python benchmarks/calls.py                    # against `lakefs-hl serve` on a lake in a temporary directory
     LAKEFS_HL_TEST_ENDPOINT=http://… LAKEFS_HL_TEST_ACCESS_KEY_ID=… LAKEFS_HL_TEST_SECRET_ACCESS_KEY=… \
         python benchmarks/calls.py                # against that server
 
-The official client takes part if the package `lakefs` is installed. Every row is the median of rounds in which each
-contestant does the same calls in turn; the ratio is to bare urllib3.
+The official client is included if the package `lakefs` is installed. Each row is the median of rounds in which every
+client makes the same calls, one client after the other. The ratio is to bare urllib3.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from lakefs_hl.exceptions import LakeFSException
 
 SIZE = 1024
 PAGE = 1000
-#: What one contestant can do: stat, upload, download, list.
-Contestant = dict[str, Callable[[int], object]]
+#: The calls of one client by name: stat, upload, download, list.
+Calls = dict[str, Callable[[int], object]]
 
 
 def main() -> None:
-    """Runs the rounds and prints the table."""
+    """Run the rounds and print the table."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=7, help="rounds per row (7)")
     arguments.add_argument("--calls", type=int, default=100, help="calls per round (100)")
@@ -52,12 +52,12 @@ def main() -> None:
         for number in range(PAGE):
             branch.upload(os.urandom(SIZE), f"set/{number:05d}")
         branch.commit_changes("the set")
-        contestants = {"urllib3": bare(endpoint, key, secret, repo.id), "lakefs_hl": ours(branch)}
-        official = the_official(endpoint, key, secret, repo.id)
+        clients = {"urllib3": bare(endpoint, key, secret, repo.id), "lakefs_hl": ours(branch)}
+        official = official_client(endpoint, key, secret, repo.id)
         if official is not None:
-            contestants["lakefs"] = official
+            clients["lakefs"] = official
         if chosen.json:
-            contestants = {"lakefs_hl": contestants["lakefs_hl"], "aio": awaited(endpoint, key, secret, repo.id)}
+            clients = {"lakefs_hl": clients["lakefs_hl"], "aio": awaited(endpoint, key, secret, repo.id)}
         else:
             print(
                 f"{client.version} at {endpoint}; {chosen.rounds} rounds of {chosen.calls} calls; ms per call (ratio)"
@@ -65,7 +65,7 @@ def main() -> None:
         figures: dict[str, float] = {}
         for work in ("stat", "download", "upload", "list"):
             calls = max(1, chosen.calls // 20) if work == "list" else chosen.calls
-            medians = measure(work, contestants, chosen.rounds, calls)
+            medians = measure(work, clients, chosen.rounds, calls)
             figures |= {f"{name} {work}": seconds for name, seconds in medians.items()}
             if not chosen.json:
                 print(row(work, medians), flush=True)
@@ -74,12 +74,12 @@ def main() -> None:
         repo.delete(force=True)
 
 
-def measure(work: str, contestants: dict[str, Contestant], rounds: int, calls: int) -> dict[str, float]:
-    """Return the seconds per call of one kind of call, everybody in turn."""
-    seen: dict[str, list[float]] = {name: [] for name in contestants}
+def measure(work: str, clients: dict[str, Calls], rounds: int, calls: int) -> dict[str, float]:
+    """Return the seconds per call of one kind of call, with every client in turn."""
+    seen: dict[str, list[float]] = {name: [] for name in clients}
     for _ in range(rounds):
-        for name, contestant in contestants.items():
-            call = contestant[work]
+        for name, client_calls in clients.items():
+            call = client_calls[work]
             started = time.perf_counter()
             for number in range(calls):
                 call(number)
@@ -94,8 +94,8 @@ def row(work: str, medians: dict[str, float]) -> str:
     return f"{what:15}" + "   ".join(cells)
 
 
-def ours(branch: lakefs_hl.Branch) -> Contestant:
-    """This package's public API."""
+def ours(branch: lakefs_hl.Branch) -> Calls:
+    """Return the calls of the public API of this package."""
     body = os.urandom(SIZE)
     return {
         "stat": lambda n: branch.stat_object(f"set/{n:05d}"),
@@ -105,8 +105,8 @@ def ours(branch: lakefs_hl.Branch) -> Contestant:
     }
 
 
-def awaited(endpoint: str, key: str, secret: str, repository: str) -> Contestant:
-    """The awaitable API, one call after another on one loop."""
+def awaited(endpoint: str, key: str, secret: str, repository: str) -> Calls:
+    """Return the calls of the awaitable API, one after another on one loop."""
     from lakefs_hl import aio
 
     loop = asyncio.new_event_loop()
@@ -127,8 +127,8 @@ def awaited(endpoint: str, key: str, secret: str, repository: str) -> Contestant
     }
 
 
-def bare(endpoint: str, key: str, secret: str, repository: str) -> Contestant:
-    """The same requests, and nothing around them but reading the JSON."""
+def bare(endpoint: str, key: str, secret: str, repository: str) -> Calls:
+    """Return the same requests over urllib3, with only the decoding of JSON."""
     pool = urllib3.connection_from_url(endpoint, headers=urllib3.make_headers(basic_auth=f"{key}:{secret}"))
     base = f"/api/v1/repositories/{repository}"
     objects, ours = f"{base}/refs/main/objects", f"{base}/branches/main/objects"
@@ -149,8 +149,8 @@ def bare(endpoint: str, key: str, secret: str, repository: str) -> Contestant:
     }
 
 
-def the_official(endpoint: str, key: str, secret: str, repository: str) -> Contestant | None:
-    """The official high-level client, if it is installed."""
+def official_client(endpoint: str, key: str, secret: str, repository: str) -> Calls | None:
+    """Return the calls of the official high-level client. None if it is not installed."""
     try:
         lakefs = importlib.import_module("lakefs")
     except ModuleNotFoundError:
@@ -168,7 +168,7 @@ def the_official(endpoint: str, key: str, secret: str, repository: str) -> Conte
 
 @contextmanager
 def server() -> Iterator[tuple[str, str, str]]:
-    """The server of the environment, or one of our own on a lake in a temporary folder."""
+    """Yield URL and key pair of the configured server, or of a new one on a lake in a temporary directory."""
     endpoint = os.environ.get("LAKEFS_HL_TEST_ENDPOINT")
     if endpoint:
         yield (
@@ -196,7 +196,7 @@ def server() -> Iterator[tuple[str, str, str]]:
 
 
 def wait(client: lakefs_hl.Client) -> None:
-    """Waits for a server that is starting; the client's own retries do the waiting."""
+    """Wait for a server that is starting, by the retries of the client."""
     for left in range(5, -1, -1):
         try:
             client.health_check()

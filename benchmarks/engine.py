@@ -1,10 +1,10 @@
-"""What the embedded lake costs, beside a real lakeFS: `python benchmarks/engine.py [--objects 10000,100000] [--json]`.
+"""Measure the embedded lake, next to a real lakeFS: `python benchmarks/engine.py [--objects 10000,100000] [--json]`.
 
-For each number of objects a lake is made in a temporary folder (or `--folder`), loaded, and measured through the
+For each number of objects a lake is created in a temporary directory (or `--folder`), loaded, and measured through the
 engine and through the public API, in this process. Durable work is shown as k fsyncs + x ms: k is counted at the
-lake's own file operations, x is what is left of the median after k times the fsync that is measured beside it, so
-that the figures carry over to another disk. The slope is the exponent p of cost ~ objects**p between the smallest and
-the largest lake: 0 means that the cost follows the changes, not the objects.
+lake's own file operations, x is the rest of the median after k times the duration of an fsync, which is measured in
+the same run. So the figures apply to other disks too. The slope is the exponent p of cost ~ objects**p between the
+smallest and the largest lake: 0 means that the cost depends on the changes, not on the objects.
 """
 
 # ruff: noqa: D102 - a row's method is named by what it measures
@@ -65,9 +65,9 @@ class Figure:
     """One row for one size.
 
     Attributes:
-        seconds: Median.
-        syncs: fsyncs of one run.
-        rest: Median less its fsyncs, seconds.
+        seconds: Median in seconds.
+        syncs: Number of fsyncs of one run.
+        rest: Median without its fsyncs, in seconds.
     """
 
     seconds: float
@@ -85,11 +85,11 @@ class Table:
 
     @property
     def fsync(self) -> float:
-        """The median of all fsyncs that were measured."""
+        """Median of all measured fsyncs, in seconds."""
         return statistics.median(self.fsyncs)
 
     def add(self, row: str, size: int, runs: list[tuple[float, int]]) -> None:
-        """Notes the median of some runs, each (seconds, fsyncs); what an fsync costs is measured on the spot."""
+        """Add the median of runs, each (seconds, fsyncs). The duration of an fsync is measured now."""
         seconds = statistics.median(run[0] for run in runs)
         syncs = statistics.median(run[1] for run in runs)
         rest = seconds
@@ -101,7 +101,7 @@ class Table:
 
 
 class _Syncs:
-    """Counts fsyncs at the lake's file operations: a durable commit of the database is one of its log."""
+    """Counter of fsyncs at the lake's file operations. A durable commit of the database is one fsync of its log."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -111,8 +111,8 @@ class _Syncs:
             self.count += 1
 
 
-def timed(work: Callable[[], object]) -> tuple[float, int]:
-    """One run: seconds and fsyncs."""
+def time_once(work: Callable[[], object]) -> tuple[float, int]:
+    """Run the work once and return its seconds and fsyncs."""
     syncs = _Syncs()
     fs.hook = syncs
     try:
@@ -124,7 +124,7 @@ def timed(work: Callable[[], object]) -> tuple[float, int]:
 
 
 def fsync_seconds(folder: Path) -> list[float]:
-    """The times of writing 4 KiB at the end of a file and syncing it."""
+    """Return the durations of appending 4 KiB to a file and syncing it, in seconds."""
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         times = []
         for _ in range(100):
@@ -143,10 +143,10 @@ class Bench:
     """One lake of one size, measured row by row.
 
     Args:
-        folder: Where the lake is made.
-        size: Objects.
-        table: Where figures go.
-        runs: How often each row is repeated.
+        folder: Directory of the lake.
+        size: Number of objects.
+        table: Receives the figures.
+        runs: Number of runs of each row.
     """
 
     def __init__(self, folder: Path, size: int, table: Table, runs: int) -> None:
@@ -154,7 +154,7 @@ class Bench:
         self.size = size
         self.table = table
         self.runs = runs
-        self.dice = random.Random(size)
+        self.random = random.Random(size)
         self.engine = Engine.open(folder)
         self.made = 0
 
@@ -170,19 +170,19 @@ class Bench:
         return name
 
     def spread(self) -> list[str]:
-        return [path_of(index) for index in self.dice.sample(range(self.size), min(1000, self.size))]
+        return [path_of(index) for index in self.random.sample(range(self.size), min(1000, self.size))]
 
     def folder_of(self) -> list[str]:
-        first = self.dice.randrange(max(self.size // PER_FOLDER, 1)) * PER_FOLDER
+        first = self.random.randrange(max(self.size // PER_FOLDER, 1)) * PER_FOLDER
         return [path_of(index) for index in range(first, min(first + PER_FOLDER, self.size))]
 
     def change(self, branch: str, paths: list[str]) -> None:
-        """Stages changes all at once: this is not what is measured."""
+        """Stage changes in one transaction. This is not measured."""
         store, stamp = self.engine.store, time.time_ns()
         with store.writing() as writer:
             head = store.head(writer, store.repo(writer, REPOSITORY).id, branch)
             for path in paths:
-                checksum = self.dice.randbytes(16)
+                checksum = self.random.randbytes(16)
                 entry = records.make_entry(f"local:///data/{path}", 5, checksum, stamp // 10**9, None, None, stamp)
                 put_entry(writer, head.token, path.encode(), records.write_entry(entry))
 
@@ -190,7 +190,7 @@ class Bench:
         self.engine.commits.commit(REPOSITORY, branch, models.CommitCreation("bench"), who="bench")
 
     def cold(self) -> None:
-        """Begins with no node in memory; the file's pages stay in the system's cache."""
+        """Reopen the engine without nodes in memory. The pages of the file stay in the cache of the system."""
         self.engine.close()
         gc.collect()
         self.engine = Engine.open(self.folder)
@@ -198,7 +198,7 @@ class Bench:
     # --------------------------------------------------------------------------------------------------------- rows
 
     def load(self) -> None:
-        """As an import does it: entries made, put in order, built into a tree, committed."""
+        """Load objects as an import does: make entries, sort them, build a tree, commit."""
         creation = models.RepositoryCreation(REPOSITORY, f"local://{REPOSITORY}", "main")
         self.engine.repositories.create(creation, who="bench")
         with self.engine.store.reading() as reader:
@@ -215,11 +215,11 @@ class Bench:
             made = models.ImportCreation([], models.CommitCreation("load"))
             self.engine.imports.load(repo, "main", sorted(items.items()), [], made, who="bench")
 
-        self.note("bulk load with commit, objects/s", timed(work))
+        self.note("bulk load with commit, objects/s", time_once(work))
 
     def commits(self) -> None:
         kinds: list[tuple[str, Callable[[], list[str]]]] = [
-            ("commit of 1 change", lambda: [path_of(self.dice.randrange(self.size))]),
+            ("commit of 1 change", lambda: [path_of(self.random.randrange(self.size))]),
             ("commit of 1,000 in one directory", self.folder_of),
             ("commit of 1,000 spread", self.spread),
         ]
@@ -228,7 +228,7 @@ class Bench:
             for _ in range(self.runs):
                 branch = self.branch()
                 self.change(branch, paths())
-                runs.append(timed(partial(self.commit, branch)))
+                runs.append(time_once(partial(self.commit, branch)))
             self.note(row, *runs)
 
     def diffs(self) -> None:
@@ -240,7 +240,7 @@ class Bench:
             self.commit(branch)
             self.cold()
             for runs in (cold, warm):
-                runs.append(timed(partial(self.diff, "main", branch)))
+                runs.append(time_once(partial(self.diff, "main", branch)))
         self.note("diff of 1,000 spread, cold", *cold)
         self.note("diff of 1,000 spread, warm", *warm)
 
@@ -255,18 +255,18 @@ class Bench:
         runs = []
         for _ in range(self.runs):
             ours, theirs = self.branch(), self.branch()
-            paths = self.dice.sample(range(self.size), min(2000, self.size))
+            paths = self.random.sample(range(self.size), min(2000, self.size))
             self.change(ours, [path_of(index) for index in paths[: len(paths) // 2]])
             self.change(theirs, [path_of(index) for index in paths[len(paths) // 2 :]])
             self.commit(ours)
             self.commit(theirs)
             self.cold()
             merge = partial(self.engine.merges.merge, REPOSITORY, theirs, ours, models.Merge(), who="bench")
-            runs.append(timed(merge))
+            runs.append(time_once(merge))
         self.note("merge of 1,000 + 1,000 spread", *runs)
 
     def branches(self) -> None:
-        self.note("branch create", *[timed(self.branch) for _ in range(max(self.runs, 50))])
+        self.note("branch create", *[time_once(self.branch) for _ in range(max(self.runs, 50))])
 
     # --------------------------------------------------------------------------------------------------- public API
 
@@ -276,28 +276,35 @@ class Bench:
         paths = self.spread()
         for path in paths[:50]:
             branch.stat_object(path)
-        self.note("stat (public API)", *[timed(partial(branch.stat_object, path)) for path in paths[:500]])
+        self.note("stat (public API)", *[time_once(partial(branch.stat_object, path)) for path in paths[:500]])
         amount = min(self.size, 1000)
-        self.note("list 1,000 (public API)", *[timed(lambda: _listed(branch, amount)) for _ in range(self.runs + 1)])
+        self.note(
+            "list 1,000 (public API)",
+            *[time_once(lambda: _check_listing(branch, amount)) for _ in range(self.runs + 1)],
+        )
         if self.size >= 100_000:
-            self.note("list 100,000 (public API)", *[timed(lambda: _listed(branch, 100_000)) for _ in range(3)])
+            self.note(
+                "list 100,000 (public API)", *[time_once(lambda: _check_listing(branch, 100_000)) for _ in range(3)]
+            )
         target = lakefs.Repository(REPOSITORY, client).branch(self.branch())
-        bodies = [self.dice.randbytes(1024) for _ in range(300)]
-        uploads = [timed(partial(target.upload, body, f"new/file-{index:05d}")) for index, body in enumerate(bodies)]
+        bodies = [self.random.randbytes(1024) for _ in range(300)]
+        uploads = [
+            time_once(partial(target.upload, body, f"new/file-{index:05d}")) for index, body in enumerate(bodies)
+        ]
         self.note("upload of 1 KiB (public API)", *uploads)
         self.note("op, driver and face, per call", *_overhead(client))
         client.close()
         gc.collect()
 
 
-def _listed(branch: Any, amount: int) -> None:
+def _check_listing(branch: Any, amount: int) -> None:
     found = sum(1 for _ in branch.list_objects(max_amount=amount, delimiter=""))
     if found != amount:
         raise RuntimeError(f"listed {found} of {amount}")
 
 
 def _overhead(client: Any) -> list[tuple[float, int]]:
-    """What is ours of a call: a stat that is answered at once by the same bytes."""
+    """Measure the overhead of a call: a stat whose response is always the same bytes."""
     stats = models.ObjectStats(path="a", path_type="object", physical_address="local://x/a", checksum="0" * 32, mtime=1)
     answer = models.encode(stats)
     canned = copy_of(client, lambda _request: Response(200, {"content-type": "application/json"}, answer))
@@ -312,7 +319,7 @@ def _overhead(client: Any) -> list[tuple[float, int]]:
 
 
 def copy_of(client: Any, app: Callable[[Request], Response]) -> Any:
-    """The client over another application."""
+    """Return a copy of the client with another application."""
     copied = client.with_options()
     copied._driver = Blocking(InProcess(app))
     return copied
@@ -321,7 +328,7 @@ def copy_of(client: Any, app: Callable[[Request], Response]) -> Any:
 # ------------------------------------------------------------------------------------------------------------- printing
 
 
-def shown(row: str, figure: Figure, size: int) -> str:
+def cell(row: str, figure: Figure, size: int) -> str:
     if row.endswith("objects/s"):
         return f"{size / figure.seconds:,.0f}"
     text = f"{figure.rest * 1e6:.0f} µs" if figure.rest < 1e-3 else f"{figure.rest * 1e3:.1f} ms"
@@ -348,17 +355,19 @@ def lines(table: Table) -> Iterator[str]:
     yield "| " + " | ".join("---" for _ in head) + " |"
     for row, (target, anchor) in ANCHORS.items():
         figures = table.rows.get(row, {})
-        cells = [shown(row, figures[size], size) if size in figures else "-" for size in sizes]
+        cells = [cell(row, figures[size], size) if size in figures else "-" for size in sizes]
         each = {size: Figure(f.seconds / size, rest=f.rest / size) for size, f in figures.items()}
         steep = slope(each if row.endswith("objects/s") else figures)
         yield "| " + " | ".join([row, *cells, steep, target, anchor]) + " |"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measures the embedded lake beside a real lakeFS.")
+    parser = argparse.ArgumentParser(description="Measure the embedded lake next to a real lakeFS.")
     parser.add_argument("--objects", default="10000,100000,1000000", help="sizes, separated by commas")
-    parser.add_argument("--runs", type=int, default=7, help="how often each row is repeated")
-    parser.add_argument("--folder", type=Path, help="where lakes are made and removed (default: a temporary folder)")
+    parser.add_argument("--runs", type=int, default=7, help="number of runs of each row")
+    parser.add_argument(
+        "--folder", type=Path, help="where lakes are created and removed (default: a temporary directory)"
+    )
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
     options = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="lake-bench-", dir=options.folder))

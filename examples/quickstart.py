@@ -1,11 +1,11 @@
-"""Versions a real data set from beginning to end: your Python's own standard library, or any folder.
+"""Version a real data set from beginning to end: the standard library of your Python, or any directory.
 
-    python examples/quickstart.py                          # an embedded lake in a temporary folder
-    python examples/quickstart.py --lake local:./lake      # one that stays
+    python examples/quickstart.py                          # an embedded lake in a temporary directory
+    python examples/quickstart.py --lake local:./lake      # one that is kept
     python examples/quickstart.py --lake http://host:8000  # a lakeFS server; keys from the environment or a file
     python examples/quickstart.py --source ~/data          # another data set
 
-Every number that it prints is computed from what it did.
+All printed numbers are measured.
 """
 
 from __future__ import annotations
@@ -30,38 +30,42 @@ SKIPPED = {"site-packages", "dist-packages", "__pycache__"}
 
 
 def main() -> None:
-    """Runs the whole story."""
+    """Run all steps."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--lake", metavar="URI", help="local:FOLDER, mem://, or http(s)://host[:port]")
+    arguments.add_argument("--lake", metavar="URI", help="local:DIRECTORY, mem://, or http(s)://host[:port]")
     arguments.add_argument(
         "--source", metavar="DIR", type=Path, default=Path(sysconfig.get_path("stdlib")), help="the data (%(default)s)"
     )
-    arguments.add_argument("--threads", metavar="N", type=int, default=8, help="uploads at a time (%(default)s)")
+    arguments.add_argument(
+        "--threads", metavar="N", type=int, default=8, help="number of concurrent uploads (%(default)s)"
+    )
     chosen = arguments.parse_args()
     source = chosen.source.expanduser()
     if not source.is_dir():
-        arguments.error(f"--source: there is no folder {source}")
+        arguments.error(f"--source: {source} is not a directory")
     if chosen.threads < 1:
-        arguments.error("--threads: at least 1")
+        arguments.error("--threads: must be at least 1")
     with tempfile.TemporaryDirectory(prefix="lakefs-hl-quickstart-") as scratch:
         try:
             with lakefs.Client(chosen.lake or f"local:{scratch}/lake") as client:
                 started = time.perf_counter()
-                story(client, source, chosen.threads)
+                run(client, source, chosen.threads)
                 seconds = time.perf_counter() - started
                 folder = client.endpoint.removeprefix("local:") if client.endpoint.startswith("local:") else scratch
-        except (LakeFSException, OSError) as error:  # nothing to mend in this file: its words are enough
+        except (LakeFSException, OSError) as error:  # the message is enough: the cause is not in this file
             raise SystemExit(f"{type(error).__name__}: {error}") from None
         print(f"In all {seconds:.1f} s. An fsync of 4 KiB on this disk takes {fsync_ms(folder):.2f} ms.")
         if chosen.lake and not chosen.lake.startswith("mem:"):
-            print(f"The repository stays in {chosen.lake}.")
+            print(f"The repository is kept in {chosen.lake}.")
 
 
-def story(client: lakefs.Client, source: Path, threads: int) -> None:
-    """Loads, changes, merges, conflicts, tags, looks back and takes back."""
+def run(client: lakefs.Client, source: Path, threads: int) -> None:
+    """Load, change, merge, resolve a conflict, tag, revert and read old versions."""
     files = sorted(data_files(source))
     if len(files) < 3:
-        message = f"{source} holds {len(files)} files; this needs 3: one to change, one to dispute, one to delete"
+        message = (
+            f"{source} contains {len(files)} files; 3 are needed: one to change, one for a conflict, one to delete"
+        )
         raise SystemExit(message)
     repo = lakefs.repository(f"quickstart-{uuid.uuid4().hex[:8]}", client=client).create()
     branch = repo.branch("main")
@@ -77,7 +81,7 @@ def story(client: lakefs.Client, source: Path, threads: int) -> None:
     paths = [info.path for info in infos]
     reviewed, disputed, deleted = paths[0], paths[1], paths[-1]
     dev = repo.branch("dev").create(branch)
-    with step("Change, add and delete on the branch dev, in one transaction; what a merge into main would bring:"):
+    with step("Change, add and delete on the branch dev, in one transaction; a merge into main would apply:"):
         with dev.transaction("clean up") as tx:
             tx.upload(tx.download(reviewed) + b"\n# reviewed\n", reviewed)
             with tx.open("reports/summary.csv", "w") as report:
@@ -93,7 +97,7 @@ def story(client: lakefs.Client, source: Path, threads: int) -> None:
 
     with step(f"Change {disputed} on main and on the branch fix: a conflict, and a strategy that resolves it"):
         fix = repo.branch("fix").create(branch)
-        for place, words in ((fix, b"# the fix\n"), (branch, b"# somebody else's change\n")):
+        for place, words in ((fix, b"# the fix\n"), (branch, b"# another change\n")):
             place.upload(place.download(disputed) + words, disputed)
             place.commit_changes(words.decode().strip("# \n"))
         try:
@@ -107,7 +111,7 @@ def story(client: lakefs.Client, source: Path, threads: int) -> None:
     with step("Tag main as v1, and revert the merge of dev"):
         print(f"  {branch.revert(merge, parent_number=1)!r}")
         left = [change.path for change in branch.diff(load, delimiter="", type="two_dot")]
-        print(f"  what still differs from the first load: {', '.join(left)}")
+        print(f"  differences from the first load: {', '.join(left)}")
     with step(f"The last line of {reviewed}, as of each version"):
         versions = {"first load": load, "the merge": merge, "tag v1": tag, "main now": branch}
         table(("version", "last line"), ((name, repr(last_line(at, reviewed))[:80]) for name, at in versions.items()))
@@ -124,16 +128,16 @@ def story(client: lakefs.Client, source: Path, threads: int) -> None:
 
 
 def last_line(version: lakefs.Reference, path: str) -> str:
-    """Reads an object line by line, as any file."""
+    """Read an object line by line and return its last line."""
     with version.open(path, errors="replace") as file:
         line = ""
-        for line in file:  # noqa: B007 - the last one is wanted
+        for line in file:  # noqa: B007 - the last one is returned
             pass
     return line.rstrip("\n")
 
 
 def data_files(folder: Path) -> Iterator[Path]:
-    """Finds the regular files of a tree, without installed packages and bytecode."""
+    """Yield the regular files of a directory tree, without installed packages and bytecode."""
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in SKIPPED]
         for name in names:
@@ -143,7 +147,7 @@ def data_files(folder: Path) -> Iterator[Path]:
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    """Prints rows under a head; a column of numbers stands to the right."""
+    """Print rows below a heading. Columns of numbers are aligned to the right."""
     rows = list(rows)
     right = [all(isinstance(row[i], int) for row in rows) for i in range(len(head))]
     cells = [tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in (head, *rows)]
@@ -155,7 +159,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
 
 @contextmanager
 def step(title: str) -> Iterator[list[float]]:
-    """Prints a title before its block, and the seconds that the block took after it."""
+    """Print a title before the block, and the duration of the block after it."""
     print(f"\n{title}")
     started, took = time.perf_counter(), [0.0]
     yield took
@@ -164,7 +168,7 @@ def step(title: str) -> Iterator[list[float]]:
 
 
 def fsync_ms(folder: str) -> float:
-    """Measures what a durable write of 4 KiB costs here, in milliseconds."""
+    """Return the median duration of an fsync of 4 KiB, in milliseconds."""
     tries = []
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         for _ in range(21):

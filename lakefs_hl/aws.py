@@ -1,8 +1,8 @@
 """The machine's AWS role as an identity for lakeFS: boto3 finds the credentials, this module signs.
 
-What is sent is a signed `GetCallerIdentity` request that only the named lakeFS server can use: its id is always among
-the signed headers, and the signature is valid for a minute. With it the server asks AWS for the caller's identity, and
-returns a token.
+The identity that is sent is a signed `GetCallerIdentity` request that only the named lakeFS server can use: its ID is
+always among the signed headers, and the signature is valid for a minute. With it the server asks AWS for the caller's
+identity, and returns a token.
 
 Rules of the room: finding credentials may block for seconds, so drivers call it (`ops.effects.Call`). Signing is pure.
 """
@@ -33,7 +33,7 @@ _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 
 class Keys(NamedTuple):
-    """AWS credentials as they are at one moment."""
+    """AWS credentials, valid for a while."""
 
     access_key: str
     secret_key: str
@@ -47,7 +47,7 @@ class Found(NamedTuple):
     """AWS credentials of this machine.
 
     Attributes:
-        keys: Return the credentials of the moment; boto3 renews them, which may block.
+        keys: Returns the current credentials. boto3 renews them, which may block.
         host: Host of the identity service to sign for.
         region: Its region.
     """
@@ -61,9 +61,9 @@ class Role:
     """The machine's AWS role, as an identity for one lakeFS server.
 
     Args:
-        endpoint: URL of the lakeFS server. The identity is of no use to another.
-        options: Lifetimes, further headers, and whether the role was asked for.
-        look: Find the credentials. Defaults to boto3.
+        endpoint: URL of the lakeFS server. No other server can use the identity.
+        options: Lifetimes, further headers, and whether the configuration names the role.
+        look: Finds the credentials. Defaults to boto3.
 
     Raises:
         InvalidConfigError: The identity would be sent in plain text over a network.
@@ -78,17 +78,17 @@ class Role:
         self._endpoint = endpoint
         self._options = options
         self._look = look
-        # No lock, which a fork could inherit locked: two threads that look at once find the same.
+        # No lock, which a fork could inherit locked: two threads that look at the same time find the same credentials.
         self._found: Found | None = None
 
     def __repr__(self) -> str:
         return f"<Role for {self._server}>"
 
     def find(self) -> Callable[[float], dict[str, Any]]:
-        """Find the role's credentials; blocks for up to two seconds where there is no role.
+        """Find the role's credentials. Blocks for up to two seconds where there is no role.
 
         Returns:
-            What signs an identity with these credentials at a moment, given in Unix seconds. It does not block.
+            A function of the time in Unix seconds that returns an identity signed at that time. It does not block.
 
         Raises:
             NoAuthenticationFound: boto3 is not installed, or finds no credentials.
@@ -161,7 +161,7 @@ def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: 
         ttl: Lifetime of the signature in seconds.
 
     Returns:
-        The identity token: what lakeFS needs to send the request itself, as base64 of JSON.
+        The identity token: base64 of the JSON that lakeFS needs to send the request itself.
     """
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{found.region}/sts/aws4_request"
@@ -176,7 +176,7 @@ def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: 
         "X-Amz-SignedHeaders": ";".join(sorted(signed)),
     }
     if keys.token:
-        query["X-Amz-Security-Token"] = keys.token  # hides itself
+        query["X-Amz-Security-Token"] = keys.token  # a Secret
     canonical = "\n".join(
         (
             "POST",

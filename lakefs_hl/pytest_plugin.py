@@ -1,7 +1,7 @@
-"""Fixtures for people who test data code: a fresh lake in memory for every test that asks for one.
+"""pytest fixtures for tests of your own code: a new lake in memory for each test.
 
-Loaded by pytest in every run on a machine that has this package, so it imports nothing until a fixture is used.
-`-p no:lakefs_hl` switches it off.
+pytest loads this module in every run where the package is installed, so it imports nothing until a fixture is used.
+`-p no:lakefs_hl` disables it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lake() -> Iterator[Client]:
-    """A client on a lake of its own, in memory, gone when the test ends."""
+    """Return a client of a new lake in memory, which is removed when the test ends."""
     import lakefs_hl
 
     client = lakefs_hl.Client("mem://")
@@ -27,7 +27,7 @@ def lake() -> Iterator[Client]:
 
 @pytest.fixture
 def lake_repo(lake: Client) -> Repository:
-    """An empty repository named `example` in the test's lake, with the branch `main`."""
+    """Return an empty repository named `example` in the test's lake, with the branch `main`."""
     import lakefs_hl
 
     return lakefs_hl.repository("example", client=lake).create()
@@ -35,5 +35,5 @@ def lake_repo(lake: Client) -> Repository:
 
 @pytest.fixture
 def lake_branch(lake_repo: Repository) -> Branch:
-    """The branch `main` of the test's repository."""
+    """Return the branch `main` of the test's repository."""
     return lake_repo.branch("main")

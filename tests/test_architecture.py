@@ -98,6 +98,7 @@ ONLY_IN: dict[str, set[str]] = {
     "botocore": {"aws"},
     "lakefs_sdk": {"_build"},
     "pandas": {"_handles"},
+    "opentelemetry": {"transport"},
     "pycurl": {"transport"},
     "urllib3": {"transport"},
     "uvicorn": {"local.serve"},

@@ -51,17 +51,21 @@ def test_a_text_is_its_characters_and_nothing_else(convert: Callable[[object, st
         (
             lambda: arguments.text("a\udcff", "x"),
             ValueError,
-            r"x must be text that UTF-8 can hold, .* at 1: 'a\\udcff'",
+            r"x must be text that UTF-8 can encode, .* at 1: 'a\\udcff'",
         ),
-        (lambda: arguments.name("\udcff", "x"), ValueError, "x must be text that UTF-8 can hold"),
-        (lambda: arguments.optional_text("\udcff", "x"), ValueError, "x must be text that UTF-8 can hold"),
+        (lambda: arguments.name("\udcff", "x"), ValueError, "x must be text that UTF-8 can encode"),
+        (lambda: arguments.optional_text("\udcff", "x"), ValueError, "x must be text that UTF-8 can encode"),
         (
             lambda: arguments.path("\udcff", lakefs_hl.Branch("r", "b")),
             ValueError,
-            "path must be text that UTF-8 can hold",
+            "path must be text that UTF-8 can encode",
         ),
-        (lambda: arguments.metadata({"k": "\udcff"}), ValueError, r"metadata\['k'\] must be text that UTF-8 can hold"),
-        (lambda: arguments.metadata({"\udcff": "v"}), ValueError, "metadata must be text that UTF-8 can hold"),
+        (
+            lambda: arguments.metadata({"k": "\udcff"}),
+            ValueError,
+            r"metadata\['k'\] must be text that UTF-8 can encode",
+        ),
+        (lambda: arguments.metadata({"\udcff": "v"}), ValueError, "metadata must be text that UTF-8 can encode"),
         (lambda: arguments.texts(5, "x"), TypeError, "x must be a string or an iterable of strings, not int: 5"),
         (lambda: arguments.texts(["a", 5], "x"), TypeError, "x must be a string, not int: 5"),
         (lambda: arguments.choice("ours", "x", ("a", "b", "c")), ValueError, "x must be 'a', 'b' or 'c', not 'ours'"),
@@ -86,7 +90,7 @@ def test_a_text_is_its_characters_and_nothing_else(convert: Callable[[object, st
         ),
         (lambda: arguments.metadata({3: "v"}), TypeError, "metadata: keys must be strings, and 3 is an int"),
         (lambda: arguments.metadata([("k", "v")]), TypeError, "metadata must be a mapping of strings to strings"),
-        (lambda: arguments.moment("soon", "since"), ValueError, "since must be a moment such as '2026-01-31'"),
+        (lambda: arguments.moment("soon", "since"), ValueError, "since must be a time such as '2026-01-31'"),
         (lambda: arguments.moment(5, "since"), TypeError, "since must be an aware datetime, a date or ISO 8601 text"),
         (lambda: arguments.moment(datetime(2024, 1, 1), "since"), ValueError, "since must be an aware datetime"),
         (lambda: arguments.unix_seconds(datetime(2024, 1, 1), "date"), ValueError, "date must be an aware datetime"),
@@ -105,7 +109,7 @@ def test_a_secret_is_not_repeated() -> None:
         with pytest.raises(TypeError, match=option) as caught:
             ClientOptions(**{option: value})  # type: ignore[arg-type]
         assert "hunter2" not in str(caught.value)
-    with pytest.raises(ValueError, match="password must be text that UTF-8 can hold") as unencodable:
+    with pytest.raises(ValueError, match="password must be text that UTF-8 can encode") as unencodable:
         lakefs_hl.Client("http://127.0.0.1:1", "key", "hunter2\udcff")
     assert "hunter2" not in str(unencodable.value)
     for option in ("username", "password", "access_token", "endpoint", "jwt_token"):

@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import gc
 import http.server
+import io
+import logging
 import os
 import pickle
 import re
@@ -24,6 +26,7 @@ import pytest
 import lakefs_hl
 import lakefs_hl.aio
 from tests import serving
+from tests.transport.peers import answer, answering
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "guides" / "troubleshooting.md"
 ENTRY = re.compile(r"^### (.+?)\n\n```text\n(.+?)\n```$", re.MULTILINE | re.DOTALL)
@@ -74,6 +77,43 @@ def test_the_message_is_the_one_of_the_page(heading: str, lake_branch: lakefs_hl
     said = said or "".join(f"{one.category.__name__}: {one.message}" for one in caught)
     pattern = ".*?".join(re.escape(part) for part in MESSAGES[heading].split("…"))
     assert re.fullmatch(pattern, said, re.DOTALL), said
+
+
+def logged_lines(page: str) -> list[str]:
+    """The blocks of output under "See the requests", with numbers replaced."""
+    section = page.partition("## See the requests\n")[2].partition("\n## ")[0]
+    return [normal(block) for block in re.findall(r"^```text\n(.+?)^```$", section, re.MULTILINE | re.DOTALL)]
+
+
+def normal(text: str) -> str:
+    """The text without what differs from run to run: times, bytes and the port."""
+    return re.sub(r":\d+/|\d+\.\d{3}(?= s\b)|\d+(?= bytes)", "#", text)
+
+
+def test_the_log_is_the_one_of_the_page() -> None:
+    text, logger = io.StringIO(), logging.getLogger("lakefs_hl")
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    record = '{"path":"users.csv","path_type":"object","physical_address":"s3://b/k","checksum":"c","mtime":1}'
+    replies = [answer(b"", "503 Service Unavailable"), answer(record.encode(), content_type="application/json")]
+    client = lakefs_hl.Client("mem://")
+    branch = lakefs_hl.repository("example", client=client).create().branch("main")
+    branch.upload("id,name\n", "users.csv")
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    try:
+        branch.stat("users.csv")
+        in_process = text.getvalue()
+        with answering(lambda _: replies.pop(0)) as server:
+            retry = lakefs_hl.types.Retry(backoff_busy=0.001)
+            with lakefs_hl.Client(server.url, "key", "secret", retries=retry) as other:
+                lakefs_hl.repository("example", client=other).branch("main").stat("users.csv")
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+    remote = text.getvalue().removeprefix(in_process)
+    assert [normal(in_process), normal(remote)] == logged_lines(PAGE.read_text(encoding="utf-8"))
 
 
 # -- connecting --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Write the table of options into `docs/guides/configuration.md`, from the fields of `ClientOptions`.
 
-Run it after a change of an option. With `--check` it writes nothing, and exits with 1 if the page is not current.
+Run it after changing an option. `--check` writes nothing and exits with 1 if the page is not current.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOTHING = "–"
 
 
 def rows() -> Iterator[tuple[str, ...]]:
-    """Return the cells of each row, the heading first."""
+    """Yield the cells of each row, the heading first."""
     yield "option", "environment variable", "key in lakectl's file", "default", "meaning"
     for field in fields(ClientOptions):
         option = field.metadata
@@ -47,20 +47,20 @@ def table() -> str:
     return "".join([heading, "| " + " | ".join(["---"] * heading.count(" | ")) + " | --- |\n", *body])
 
 
-def written(page: str) -> str:
+def with_table(page: str) -> str:
     """Return a page with the current table between its marks."""
     before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        msg = f"{PAGE} has no place for the table: {BEGIN.strip()} … {END.strip()}"
+        msg = f"{PAGE} has no marks for the table: {BEGIN.strip()} … {END.strip()}"
         raise ValueError(msg)
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write the page, or check it."""
     page = PAGE.read_text(encoding="utf-8")
-    current = written(page)
+    current = with_table(page)
     if "--check" in sys.argv[1:]:
         return int(page != current)
     PAGE.write_text(current, encoding="utf-8")

@@ -1,11 +1,11 @@
-"""Write the blocking faces, lakefs_hl/_sync/, from the awaitable ones, lakefs_hl/aio/. The tables below are the rules.
+"""Write the blocking faces, lakefs_hl/_sync/, from the awaitable ones, lakefs_hl/aio/. The tables below configure it.
 
     python tools/unasync.py            # write
-    python tools/unasync.py --check    # exit 1 with a diff if what is committed is not what would be written
+    python tools/unasync.py --check    # exit 1 with a diff if the committed files differ
 
 `await` and `async` are removed, with the brackets of `(await x).y`, in code and in the examples of docstrings. Texts
-and names are replaced by the tables. Ruff sorts imports, drops unused ones and formats. An asynchronous name that is
-left over, a row that matches nothing and a file without a source are errors: reword the source, or correct the table.
+and names are replaced by the tables. Ruff sorts imports, removes unused ones and formats. An asynchronous name that
+remains, a row that matches nothing and a file without a source are errors: change the source, or the table.
 """
 
 import difflib
@@ -22,7 +22,7 @@ AIO, SYNC = ROOT / "lakefs_hl/aio", ROOT / "lakefs_hl/_sync"
 BY_HAND = {"__init__", "default", "fileio", "lazy"}
 #: (text in aio, text in _sync), replaced anywhere in this order, before the names. A newline would lose indentation.
 TEXTS = [
-    # files: `open` gives a real `io` object, or our writer
+    # files: the blocking `open` returns an `io` object, or our writer
     ("fileio.Opening[str]", "io.TextIOWrapper"),
     ("fileio.Opening[bytes]", "io.BufferedReader"),
     ("fileio.Writing[str]", "fileio.TextWriter"),
@@ -32,7 +32,7 @@ TEXTS = [
     ("lakefs_hl.transport.aio import Aio", "lakefs_hl.transport.blocking import Blocking"),
     ("_Driver = Aio", "_Driver = Blocking"),
     ('"async with"', '"with"'),
-    # where things are, and what they are called to the outside
+    # modules and public names
     ("from lakefs_hl.aio", "from lakefs_hl._sync"),
     ('"lakefs_hl.aio', '"lakefs_hl'),
     # words of docstrings

@@ -33,7 +33,7 @@ def hidden(
     """Return secret arguments hidden; the caller assigns them to its own parameters, which its frame keeps.
 
     The parameters are those options, and their aliases, whose metadata has a `hide`; a test compares them. They are
-    spelled out, because a mapping of them would keep the secrets in one more frame.
+    listed one by one, because a mapping of them would keep the secrets in one more frame.
     """
     return Hidden(
         hide_login(host),

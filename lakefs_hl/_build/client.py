@@ -33,7 +33,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 #: The options of a client that is made without any.
 NO_OPTIONS: Final = ClientOptions()
-#: Attributes that a client which was unpickled gets when it is used: read from the configuration, and opened.
+#: Attributes that an unpickled client gets on first use: from the configuration, and by opening the transport.
 _SETTLED: Final = frozenset({"_settings", "_session", "_in_process"})
 _OPENED: Final = frozenset({"_transport", "_driver", "_blocking"})
 
@@ -89,7 +89,7 @@ class ClientFields:
         deadline = self._session.policy.deadline
         kind = type(self)._Driver
         self._transport = transport
-        #: Of files and of the login, in both colours.
+        #: The driver of files and of the login, in both colours.
         self._blocking = blocking or Blocking(transport, deadline)
         self._driver: Any = self._blocking if kind is Blocking else kind(transport, deadline)
 
@@ -137,7 +137,7 @@ class ClientFields:
                     self._connect(origin._transport, origin._blocking)
 
     def _after_fork(self) -> None:
-        """Start anew in a child process: a lock may have been held by a thread of the parent."""
+        """Replace the lock in a child process: a thread of the parent may have held it."""
         self._lock = threading.RLock()
         self._sdk = None
         session: Session | None = self.__dict__.get("_session")
@@ -242,13 +242,13 @@ class ClientFields:
             return False
 
     def __hash__(self) -> int:
-        # The same for all: the endpoint of a client that was unpickled is known only when it is used.
+        # The same for all: the endpoint of an unpickled client is known only when it is used.
         return hash(type(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The options, without secrets unless `pickle_secrets`; the rest is looked up where it is used.
         endpoint = self.endpoint if self._is_settled else None
-        return restore, (type(self), *identity.pickled(self._options, endpoint, without_secret=self._left_out))
+        return restore, (type(self), *identity.pickle_options(self._options, endpoint, without_secret=self._left_out))
 
     def __copy__(self) -> Self:
         return self
@@ -275,7 +275,7 @@ def restore(kind: type[ClientFields], given: dict[str, Any], left_out: bool) -> 
 
 
 class DefaultFields:
-    """The default client of each call, with options of its own: what `with_options` gives a handle without a client."""
+    """The default client of each call, with options of its own. `with_options` of a handle without a client uses it."""
 
     _changes: dict[str, Any]
     _last: tuple[Any, Any] | None = None

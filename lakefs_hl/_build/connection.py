@@ -91,7 +91,7 @@ def warn_of_exposed_secrets(settings: Settings, options: ClientOptions) -> None:
         text = f"{settings.endpoint}: credentials and data go over the network unencrypted; use https://"
     if parts.scheme == "https" and not options.verify_ssl:
         text = (
-            f"verify_ssl=False: any server that answers for {host} gets the credentials; trust its CA with ca_cert= "
+            f"verify_ssl=False: any server that claims to be {host} gets the credentials; trust its CA with ca_cert= "
             "instead"
         )
     if text:

@@ -1,4 +1,4 @@
-"""What tells clients apart, how they print, and how they travel in a pickle."""
+"""Identity of clients: comparison, `repr`, and pickling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lakefs_hl.spec.secret import reveal
 
 
 def key(settings: Settings, options: ClientOptions) -> tuple[Any, ...]:
-    """Return what is equal for two clients of the same lake, with the same credentials and options."""
+    """Return a value that is equal for two clients of the same lake, with the same credentials and options."""
     rest = tuple(getattr(options, name) for name, option in OPTIONS.items() if option.identifies)
     return settings.endpoint, settings.credentials, settings.committer, rest
 
@@ -46,15 +46,15 @@ def describe_html(options: ClientOptions, settings: Settings | None) -> str:
 # -- pickling ----------------------------------------------------------------------------------------------------------
 
 
-def pickled(options: ClientOptions, endpoint: str | None, *, without_secret: bool) -> tuple[dict[str, Any], bool]:
+def pickle_options(options: ClientOptions, endpoint: str | None, *, without_secret: bool) -> tuple[dict[str, Any], bool]:
     """Return the options that a pickle of the client contains, and whether a secret was left out of them.
 
-    With a secret, whether it is in the pickle or left out, goes the endpoint that it is for. Where the headers of a
-    login by AWS role are left out, all that belongs to the role is.
+    The endpoint of a secret is always in the pickle, whether the secret is or not. Where the headers of a login by AWS
+    role are left out, all options of the role are.
 
     Args:
         options: Its options.
-        endpoint: Its endpoint; None if it was itself unpickled and never used, so that it travels as it came.
+        endpoint: Its endpoint; None if it was itself unpickled and never used: its options are pickled unchanged.
         without_secret: Whether a secret was left out when the client itself was unpickled.
 
     Raises:
@@ -68,12 +68,12 @@ def pickled(options: ClientOptions, endpoint: str | None, *, without_secret: boo
         )
         raise TypeError(msg)
     if endpoint is None:
-        return _revealed(given), without_secret
+        return _reveal_all(given), without_secret
     secrets = [name for name in given if OPTIONS[name].is_secret]
     if secrets:
         given.setdefault("host", endpoint)
     if options.pickle_secrets:
-        return _revealed(given), False
+        return _reveal_all(given), False
     groups = {"credentials", *(OPTIONS[name].group for name in secrets)} if secrets else set()
     kept = {name: value for name, value in given.items() if OPTIONS[name].group not in groups}
     proxy = kept.get("proxy")
@@ -83,8 +83,8 @@ def pickled(options: ClientOptions, endpoint: str | None, *, without_secret: boo
     return kept, bool(secrets) or without_secret
 
 
-def _revealed(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with the secrets among them as plain text, for a pickle that may carry them."""
+def _reveal_all(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with secrets as plain text, for a pickle that may contain them."""
     plain: dict[str, Any] = {}
     for name, value in given.items():
         if isinstance(value, str):

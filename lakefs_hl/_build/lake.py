@@ -30,7 +30,7 @@ def open_lake(settings: Settings, *, new: bool, create: bool) -> Transport:
 
     Args:
         settings: The settings of the client.
-        new: Whether a private lake is made. It cannot be made a second time under its name.
+        new: Whether a private lake is made. Its name cannot be used again.
         create: Whether a lake that does not exist is created.
 
     Raises:

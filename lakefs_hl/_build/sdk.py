@@ -21,7 +21,7 @@ def check_has_server(settings: Settings, options: ClientOptions) -> None:
     """Refuse a client that has no server to open the generated SDK with.
 
     Raises:
-        UnsupportedOperationException: The lake is embedded, or a function answers its requests.
+        UnsupportedOperationException: The lake is embedded, or the transport is a function.
     """
     if settings.in_process:
         msg = f"{settings.endpoint} is embedded, and the generated SDK needs a server: start `lakefs-hl serve` for it"

@@ -37,13 +37,13 @@ def policy_of(options: ClientOptions) -> Policy:
 
 
 def session_of(settings: Settings, policy: Policy) -> Session:
-    """Return what all calls of a client share."""
+    """Return the session that all calls of a client share."""
     endpoint = "" if settings.in_process else settings.endpoint
     return Session(_authenticator(settings), policy, endpoint=endpoint, new_key=new_key)
 
 
 def new_key() -> str:
-    """Return an idempotency key: unique, also on both sides of a fork."""
+    """Return an idempotency key that is unique, also across a fork."""
     return uuid.uuid4().hex
 
 

@@ -27,7 +27,7 @@ Data: TypeAlias = "bodies.Data | AsyncIterable[Buffer] | AsyncIterable[str]"
 #: Largest body in memory that is copied or encoded on the loop, in bytes. More would delay its other tasks.
 ON_LOOP: Final = 1 << 20
 #: Number of blocks of an asynchronous body after which the loop's other tasks run.
-TURN: Final = 64
+BLOCKS_PER_SLICE: Final = 64
 
 
 @asynccontextmanager
@@ -108,15 +108,15 @@ async def _spool(blocks: AsyncIterator[bytes], spool: tempfile.SpooledTemporaryF
         if size >= ON_LOOP:
             await start(spool.writelines, held)
             held, size = [], 0
-        elif not len(held) % TURN:
+        elif not len(held) % BLOCKS_PER_SLICE:
             await asyncio.sleep(0)  # an iterable that never waits would keep the loop busy
-    if len(held) < TURN:
+    if len(held) < BLOCKS_PER_SLICE:
         spool.writelines(held)
     else:
         await start(spool.writelines, held)
 
 
-async def _converted(convert: Callable[..., R], block: Any, *args: Any) -> R:
+async def _convert_block(convert: Callable[..., R], block: Any, *args: Any) -> R:
     """Convert a block; a large one that has to be copied, in a thread."""
     if not _is_short(block):
         return await start(convert, block, *args)
@@ -126,7 +126,7 @@ async def _converted(convert: Callable[..., R], block: Any, *args: Any) -> R:
 async def _read(stream: Any) -> AsyncIterator[bytes]:
     source, kind = bodies.source_of(stream), None
     while True:
-        content, kind = await _converted(bodies.stream_block, await stream.read(BLOCK), kind, source)
+        content, kind = await _convert_block(bodies.stream_block, await stream.read(BLOCK), kind, source)
         if not content:
             return
         yield content
@@ -135,5 +135,5 @@ async def _read(stream: Any) -> AsyncIterator[bytes]:
 async def _iterate(data: AsyncIterable[Any]) -> AsyncIterator[bytes]:
     kind = None
     async for block in data:
-        content, kind = await _converted(bodies.stream_block, block, kind, "an asynchronous iterable body")
+        content, kind = await _convert_block(bodies.stream_block, block, kind, "an asynchronous iterable body")
         yield content

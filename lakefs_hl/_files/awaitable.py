@@ -1,4 +1,4 @@
-"""Awaitable files: blocking files, driven in a thread."""
+"""Awaitable files: blocking files that run in a thread."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AsyncFile(Generic[T_co]):
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @property
     def name(self) -> str:
@@ -47,18 +47,18 @@ class AsyncFile(Generic[T_co]):
         return closed
 
     async def _call(self, method: Callable[..., R], *args: Any) -> R:
-        await self._turn.acquire()
+        await self._lock.acquire()
         try:
             work = start(method, *args)
         except BaseException:
-            self._turn.release()
+            self._lock.release()
             raise
-        work.add_done_callback(self._end)  # not when the caller stops waiting: when the thread is out of the file
+        work.add_done_callback(self._end)  # when the thread has left the file, not when the caller stops waiting
         return await asyncio.shield(work)
 
     def _end(self, work: asyncio.Future[Any]) -> None:
-        self._turn.release()
-        _look_at(work)
+        self._lock.release()
+        _retrieve_error(work)
 
     async def read(self, size: int = -1) -> T_co:
         """Read at most `size` characters or bytes; all that is left if `size` is negative."""
@@ -123,7 +123,7 @@ class Opening(Generic[T_co]):
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         # The thread that opens the file does not have the caller's code in its stack.
-        self._opened = unclosed.opened_here("async with")
+        self._opened = unclosed.find_open_call("async with")
         self._started = False
         self._file: AsyncFile[T_co] | None = None
 
@@ -170,8 +170,8 @@ class Writing(Opening[T_co]):
     """A file to be opened for writing: `await` it, or use it in `async with`."""
 
 
-def _look_at(work: asyncio.Future[Any]) -> None:
-    """Retrieve an error whose waiter is gone, so that the loop does not report it as unhandled."""
+def _retrieve_error(work: asyncio.Future[Any]) -> None:
+    """Retrieve an error that no caller waits for, or the loop would report it as unhandled."""
     if not work.cancelled():
         work.exception()
 

@@ -1,8 +1,8 @@
 """Any data as a body that can be sent twice: bytes, or a slice of an open file.
 
 Rules of the room: only a regular file that is read by its own descriptor is measured; everything else is read to its
-end into a spool, in memory to 8 MiB, then in a temporary file. What an object says of itself (`fileno()`, `len()`, a
-size of 0) is not believed. No file object of the caller is closed here.
+end into a spool, in memory to 8 MiB, then in a temporary file. What an object reports about itself (`fileno()`,
+`len()`, a size of 0) is not relied on. File objects of the caller are not closed here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: What `upload` takes.
 Data: TypeAlias = "Buffer | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[Buffer] | Iterable[str]"
 
-#: How much of a body is kept in memory before it goes to a temporary file.
+#: Largest body that is kept in memory, in bytes. A larger one goes to a temporary file.
 SPOOL: Final = 8 << 20
 BLOCK: Final = 1 << 20
 #: A text longer than the longest path of a file, in characters, is not looked up in the file system.
@@ -43,24 +43,24 @@ class Abandoned(Exception):
     """The caller no longer waits for the body."""
 
 
-def _never() -> bool:
+def _return_false() -> bool:
     return False
 
 
 @contextmanager
-def replayable(data: Data, stopped: Callable[[], bool] = _never) -> Iterator[bytes | FileSlice]:
-    """Give any data as a body that can be sent again: bytes, or a slice of an open file.
+def replayable(data: Data, stopped: Callable[[], bool] = _return_false) -> Iterator[bytes | FileSlice]:
+    """Yield any data as a body that can be sent again: bytes, or a slice of an open file.
 
-    A `str` is its UTF-8; a buffer of numbers is its memory in C order; a path names a local file; a file object is read
-    from where it stands to its end, and stands there afterwards; an iterable gives blocks of bytes or of text. A
-    regular file and a `BytesIO` stand where they stood if the upload fails.
+    A `str` is encoded as UTF-8. Of a buffer of numbers, the memory in C order is sent. A path names a local file. A
+    file object is read from its position to its end, and its position is then at the end. An iterable yields blocks of
+    bytes or of text. If the upload fails, a regular file and a `BytesIO` are back at their old position.
 
     Args:
-        data: What to send.
-        stopped: Asked between two blocks; True ends the reading.
+        data: The data.
+        stopped: Called between two blocks. True ends reading.
 
     Raises:
-        TypeError: The data is none of these, or gives something else than bytes or text.
+        TypeError: The data is none of these, or contains something other than bytes or text.
         BlockingIOError: A non-blocking stream has no data.
         OSError: A file cannot be read; `FileNotFoundError` and `IsADirectoryError` name the path.
     """
@@ -73,7 +73,7 @@ def replayable(data: Data, stopped: Callable[[], bool] = _never) -> Iterator[byt
     elif _is_path(data):
         with _open(data) as file:
             measured = _measure(file.fileno(), 0, os.fspath(data))
-            with nullcontext(measured) if measured is not None else _spooled(_read(file, stopped)) as body:
+            with nullcontext(measured) if measured is not None else _spool_blocks(_read(file, stopped)) as body:
                 yield body
     elif type(data) is io.BytesIO:
         at = data.tell()
@@ -83,11 +83,11 @@ def replayable(data: Data, stopped: Callable[[], bool] = _never) -> Iterator[byt
             data.seek(at)
             raise
     elif hasattr(data, "read"):
-        with _file(data, stopped) as body:
+        with _replay_file(data, stopped) as body:
             yield body
     else:
-        content = _buffer(data)
-        with nullcontext(content) if content is not None else _spooled(_iterate(data, stopped)) as body:
+        content = _buffer_bytes(data)
+        with nullcontext(content) if content is not None else _spool_blocks(_iterate(data, stopped)) as body:
             yield body
 
 
@@ -105,43 +105,45 @@ def block_of(block: object, source: str) -> bytes:
     if block is None:
         raise BlockingIOError(
             errno.EAGAIN,
-            f"{source} gave None: it is non-blocking and has no data now, which is not its end; nothing was sent. "
+            f"{source} returned None: it is non-blocking and has no data now, which is not its end; nothing was sent. "
             "Make it blocking (os.set_blocking(fd, True)), or collect its bytes and pass those",
         )
     if hasattr(block, "__await__"):
-        getattr(block, "close", _never)()  # else the interpreter warns of a coroutine that was never awaited
-        msg = f"{source} gave a {type(block).__name__}: an asynchronous file can be uploaded with lakefs_hl.aio only"
+        getattr(block, "close", _return_false)()  # else the interpreter warns of a coroutine that was never awaited
+        msg = (
+            f"{source} returned a {type(block).__name__}: an asynchronous file can be uploaded with lakefs_hl.aio only"
+        )
         raise TypeError(msg)
-    content = _buffer(block, source)
+    content = _buffer_bytes(block, source)
     if content is not None:
         return content
-    msg = f"{source} must give bytes, not {type(block).__name__}: {block!r:.80}"
+    msg = f"{source} must return bytes, not {type(block).__name__}: {block!r:.80}"
     raise TypeError(msg)
 
 
 def stream_block(block: object, kind: type | None, source: str) -> tuple[bytes, type]:
-    """Return what a stream or an iterable gave as bytes, and whether it was `str` or `bytes`: it gives one of them.
+    """Return what a stream or an iterable returned as bytes, and its type, `str` or `bytes`, the same for all blocks.
 
     Raises:
-        TypeError: It is neither, or not what the stream gave before.
+        TypeError: It is neither, or differs from the blocks before.
         BlockingIOError: It is None.
     """
     found = str if isinstance(block, str) else bytes
     content = str.encode(block) if isinstance(block, str) else block_of(block, source)
     if kind not in (None, found):
-        msg = f"{source} gave bytes and str by turns; it must give one of them"
+        msg = f"{source} returned both bytes and str; it must return one of them"
         raise TypeError(msg)
     return content, found
 
 
 def source_of(data: object) -> str:
-    """Return what to call a stream in an error."""
+    """Return the name of a stream for messages."""
     name = getattr(data, "name", None)
     return f"read() of {type(data).__name__}{f' {name!r}' if isinstance(name, str | bytes | int) else ''}"
 
 
 def body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> bytes | FileSlice:
-    """Return what was spooled as a body: bytes while they are few, else a slice of the temporary file."""
+    """Return the content of a spool as a body: bytes up to the size of the spool, else a slice of its file."""
     spool.flush()
     size = spool.seek(0, os.SEEK_END)
     if size > SPOOL:
@@ -150,13 +152,13 @@ def body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> bytes | FileSlice:
     return spool.read()
 
 
-# -- what is measured --------------------------------------------------------------------------------------------------
+# -- regular files -----------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _file(file: Any, stopped: Callable[[], bool]) -> Iterator[bytes | FileSlice]:
-    """A file object from where it stands."""
-    exact = _exact(file)
+def _replay_file(file: Any, stopped: Callable[[], bool]) -> Iterator[bytes | FileSlice]:
+    """Yield the rest of a file object as a body."""
+    exact = _plain_file(file)
     if exact is not None:
         if exact.writable():
             exact.flush()
@@ -165,15 +167,15 @@ def _file(file: Any, stopped: Callable[[], bool]) -> Iterator[bytes | FileSlice]
             yield measured
             exact.seek(measured.offset + measured.length)
             return
-    with _spooled(_read(file, stopped)) as body:
+    with _spool_blocks(_read(file, stopped)) as body:
         yield body
 
 
-def _exact(file: Any) -> io.FileIO | io.BufferedReader | io.BufferedRandom | None:
-    """The file, if it is regular and reads by its own descriptor; None for anything that may change what it reads.
+def _plain_file(file: Any) -> io.FileIO | io.BufferedReader | io.BufferedRandom | None:
+    """Return the file if it is regular and read by its own descriptor. None if anything may change what is read.
 
-    Exact types only: a `BufferedReader` over a decompressor tells the descriptor of the compressed file, and a subclass
-    may read as it likes.
+    Exact types only: a `BufferedReader` over a decompressor has the descriptor of the compressed file, and a subclass
+    may override `read`.
     """
     if _TEMPORARY is not None and type(file) is _TEMPORARY:
         file = file.file
@@ -184,11 +186,11 @@ def _exact(file: Any) -> io.FileIO | io.BufferedReader | io.BufferedRandom | Non
 
 
 def _measure(fd: int, offset: int, name: object) -> FileSlice | None:
-    """The rest of a regular file, by its size; None if it must be read to its end to know where that is."""
+    """Return the rest of a regular file by its size. None if only reading finds its end."""
     before = os.fstat(fd)
     size = before.st_size
-    # A pipe, a device; a file of /proc says 0, one of sysfs 4096, and those of FUSE what they like: a size is believed
-    # if the last byte is where it says and nothing follows.
+    # The size of pipes and devices is not that of their content. Files in /proc report 0, those in sysfs 4096, and FUSE
+    # reports anything. A size counts if there is a last byte at its end and nothing follows.
     if not stat.S_ISREG(before.st_mode) or size <= offset or len(os.pread(fd, 2, size - 1)) != 1:
         return None
 
@@ -198,23 +200,23 @@ def _measure(fd: int, offset: int, name: object) -> FileSlice | None:
             now = f"has {after.st_size} now" if after.st_size != size else "was modified since"
             raise IntegrityError(
                 f"the file {name!r} changed while it was uploaded: it had {size} bytes and {now}; nothing was stored. "
-                "Upload it when nothing writes to it any more, or upload a copy"
+                "Upload it when nothing writes to it anymore, or upload a copy"
             )
 
     return FileSlice(fd, offset, size - offset, check)
 
 
-# -- what is read to its end -------------------------------------------------------------------------------------------
+# -- everything else is read to its end --------------------------------------------------------------------------------
 
 
 def _is_path(data: object) -> TypeGuard[os.PathLike[str]]:
-    """Whether it names a file; an open file that also knows its path is the file."""
+    """Return whether the data names a file. An open file that also has a path is a file object."""
     return isinstance(data, os.PathLike) and not isinstance(data, io.IOBase)
 
 
 def _open(path: os.PathLike[str]) -> io.FileIO:
     try:
-        return io.FileIO(os.fspath(path))  # of a path itself an error shows the object, not its text
+        return io.FileIO(os.fspath(path))  # for a path object the error would show its repr
     except IsADirectoryError:
         msg = "upload takes one file, and this is a directory; upload its files one by one"
         raise IsADirectoryError(errno.EISDIR, msg, os.fspath(path)) from None
@@ -248,7 +250,7 @@ def _iterate(data: object, stopped: Callable[[], bool]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _spooled(blocks: Iterator[bytes]) -> Iterator[bytes | FileSlice]:
+def _spool_blocks(blocks: Iterator[bytes]) -> Iterator[bytes | FileSlice]:
     with tempfile.SpooledTemporaryFile(SPOOL) as spool:
         for block in blocks:
             spool.write(block)
@@ -256,7 +258,7 @@ def _spooled(blocks: Iterator[bytes]) -> Iterator[bytes | FileSlice]:
 
 
 def _copy(data: Buffer) -> bytes:
-    """The bytes of a buffer as they are now, in order, whatever its shape and format.
+    """Return the bytes of a buffer, in order, whatever its shape and format.
 
     Raises:
         TypeError: It holds references to Python objects.
@@ -268,11 +270,11 @@ def _copy(data: Buffer) -> bytes:
     return view.tobytes()
 
 
-def _buffer(data: object, name: str = "data") -> bytes | None:
-    """Return the memory of an array of numbers in C order, in the byte order of its items; None if it is no buffer.
+def _buffer_bytes(data: object, name: str = "data") -> bytes | None:
+    """Return the memory of an array of numbers in C order, in the byte order of its items; None if it is not a buffer.
 
     Raises:
-        TypeError: Its items are no numbers, such as padded texts and records; or it is a single number.
+        TypeError: Its items are not numbers, such as padded text and records; or it is a single number.
     """
     try:
         view = memoryview(cast("Any", data))
@@ -286,14 +288,14 @@ def _buffer(data: object, name: str = "data") -> bytes | None:
     raise TypeError(msg)
 
 
-# -- a mistake that is often made --------------------------------------------------------------------------------------
+# -- a frequent mistake ------------------------------------------------------------------------------------------------
 
 
 def warn_of_file_name(data: object) -> None:
     """Warn if a text to upload names a local file: the content of the file was probably meant."""
     if not isinstance(data, str) or not 0 < len(data) <= _LONGEST_PATH or not data.isprintable():
         return
-    if os.path.isfile(data):  # noqa: PTH113 - one system call, on the way of every short text
+    if os.path.isfile(data):  # noqa: PTH113 - one system call, for every short text
         msg = (
             f"the text {str.__str__(data)!r} is uploaded, and there is a file of that name; to upload the file, give "
             f"pathlib.Path({str.__str__(data)!r}); to upload a text that is a file's name, give its bytes"

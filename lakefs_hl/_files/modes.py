@@ -1,7 +1,4 @@
-"""The modes of `open()`, and what goes with them: which are reading, which are text, which options have a meaning.
-
-Shared by both colours; opens nothing.
-"""
+"""Modes of `open()`: reading or writing, text or binary, and the options that a mode takes. Opens nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ _HINTS: Final = {
 
 
 class Text(NamedTuple):
-    """How characters become bytes: the arguments of the built-in `open`."""
+    """Arguments of the built-in `open` for text."""
 
     encoding: str | None = None
     errors: str | None = None
@@ -24,10 +21,10 @@ class Text(NamedTuple):
 
 
 def split_mode(mode: str, *, writable: bool) -> tuple[str, bool]:
-    """Returns the action ("r", "w" or "x") and whether the file is text.
+    """Return the action ("r", "w" or "x") and whether the file is text.
 
     Raises:
-        ValueError: There is no such mode, or none for this kind of reference.
+        ValueError: The mode does not exist, or this kind of reference is read-only.
     """
     letters = sorted(mode) if isinstance(mode, str) else []
     action = "".join(letter for letter in letters if letter not in "bt")
@@ -46,7 +43,7 @@ def split_mode(mode: str, *, writable: bool) -> tuple[str, bool]:
 
 
 def check_text(text: Text, mode: str, *, is_text: bool) -> None:
-    """Refuses options of text for a binary file.
+    """Refuse text options for a binary file.
 
     Raises:
         ValueError: One was given.

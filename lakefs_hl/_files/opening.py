@@ -1,4 +1,4 @@
-"""The arguments of `open()`, checked; and blocking files."""
+"""Arguments of `open()`, and opening of blocking files."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def open_here(plan: Plan, opened: unclosed.Opened | None = None) -> Any:
         plan: The arguments of `open()`.
         opened: Where the caller's code opened the file, if the stack of this thread does not show it.
     """
-    return _open_reader(plan) if plan.action == "r" else _open_writer(plan, opened or unclosed.opened_here())
+    return _open_reader(plan) if plan.action == "r" else _open_writer(plan, opened or unclosed.find_open_call())
 
 
 def _open_reader(plan: Plan) -> io.TextIOWrapper | io.BufferedReader | io.RawIOBase:

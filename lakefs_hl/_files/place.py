@@ -1,4 +1,4 @@
-"""Where a file is: a reference, and a client that runs ops on the calling thread."""
+"""Place of a file: a reference, and a client that runs ops on the calling thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ P = ParamSpec("P")
 
 
 class FileClient(Protocol):
-    """What a file needs of a client of either colour."""
+    """The part of a client, of either colour, that files use."""
 
     @property
     def _in_process(self) -> bool: ...

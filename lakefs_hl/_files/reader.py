@@ -192,7 +192,7 @@ class RawReader(io.RawIOBase):
         promised, found = (self._etag or "").strip('"'), self._hashed.hexdigest()
         if self._hashed_to == self._size and MD5.fullmatch(promised) and promised != found:
             raise IntegrityError(
-                f"reading {self.name}: the {self._size} bytes that came have the MD5 {found}, and the lake promised "
+                f"reading {self.name}: the {self._size} bytes received have the MD5 {found}, and the ETag is "
                 f"{promised}; read it again, and if that fails the same way, the object is damaged"
             )
 

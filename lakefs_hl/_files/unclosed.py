@@ -1,4 +1,4 @@
-"""Files that were opened for writing and never closed: where that was, whether the collector is at it, and the warning.
+"""Files that were opened for writing and never closed: where they were opened, finalisers, and the warning.
 
 Rules of the room: plain values and no references to frames, so that nothing here keeps a file alive.
 """
@@ -33,18 +33,19 @@ class Opened(NamedTuple):
     in_finaliser: bool
 
 
-def opened_here(form: str = "with") -> Opened:
-    """Return where the user's code in the stack is."""
+def find_open_call(form: str = "with") -> Opened:
+    """Return where the user's code opens the file, from the stack of this thread."""
     frame = callers.user_frame()
     module = str(frame.f_globals.get("__name__", "sys"))
     return Opened(frame.f_code.co_filename, frame.f_lineno, module, form, in_finaliser())
 
 
 def in_finaliser() -> bool:
-    """Return whether this call comes from a finaliser, as far as that can be seen.
+    """Return whether this call comes from a finaliser, as far as the stack shows.
 
-    The interpreter is ending; or a `__del__` is in the stack; or the `close()` of a file whose finaliser is running,
-    which CPython marks with `_finalizing` before it calls `close()` (`iobase_finalize` in Modules/_io/iobase.c).
+    That is so if the interpreter is ending, if a `__del__` is in the stack, or if the stack has the `close()` of a file
+    whose finaliser is running. CPython sets `_finalizing` before it calls `close()` (`iobase_finalize` in
+    Modules/_io/iobase.c).
     """
     if sys.is_finalizing():
         return True
@@ -75,18 +76,18 @@ class Watch:
         self.unreachable = False
 
 
-_watched: Final[set[weakref.ref[Any]]] = set()  # a weak reference in the same garbage would not call
+_watched: Final[set[weakref.ref[Any]]] = set()  # a weak reference that is garbage itself would not be called
 
 
 def watch(file: object) -> Watch:
-    """Begin to watch a file."""
+    """Watch a file from now on."""
     found = Watch()
 
-    def gone(reference: weakref.ref[Any]) -> None:
+    def mark(reference: weakref.ref[Any]) -> None:
         found.unreachable = True
         _watched.discard(reference)
 
-    _watched.add(weakref.ref(file, gone))
+    _watched.add(weakref.ref(file, mark))
     return found
 
 

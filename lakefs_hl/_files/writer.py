@@ -54,7 +54,7 @@ class ObjectWriter(io.BufferedIOBase):
         self._entered: tuple[BaseException | None] | None = None
         self._spared = False
         self._watch = unclosed.watch(self)
-        self._opened = opened or unclosed.opened_here()
+        self._opened = opened or unclosed.find_open_call()
         self._place = place
         self._path = path
         self._shown_mode = "xb" if create_only else "wb"
@@ -187,7 +187,7 @@ class ObjectWriter(io.BufferedIOBase):
     def _dealloc_warn(self, source: object, /) -> None:
         """Note a finaliser of a TextIOWrapper or BufferedWriter around this file, which calls `close()` next.
 
-        CPython tells the inner file so that a FileIO can warn: `_io_TextIOWrapper_close_impl` in
+        CPython calls this on the inner file so that a FileIO can warn: `_io_TextIOWrapper_close_impl` in
         Modules/_io/textio.c, `_io__Buffered_close_impl` in Modules/_io/bufferedio.c. Nothing else distinguishes the
         `close()` that follows from one of the caller. The file stays open for what the wrapper flushes.
         """

@@ -1,4 +1,4 @@
-"""What every call needs: a new operation id, the time, and how a listing is paged."""
+"""Shared by all calls: operation IDs, and the paging of a listing."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def first_rows(driver: Any, pages: Pages[T], wrap: Callable[[T], W], amount: int
 
 
 def new_op_id() -> str:
-    """Return an id that identifies one call, for the metadata of what it writes."""
+    """Return an ID that identifies one call, for the metadata of the objects and commits that it writes."""
     return uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""Changes: what differs between two versions."""
+"""Changes: the differences between two versions."""
 
 from __future__ import annotations
 

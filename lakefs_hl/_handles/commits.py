@@ -36,7 +36,7 @@ class CommitFields(Handle):
         if isinstance(record, models.Commit):
             return record
         kind = type(record).__name__
-        msg = f"record must be the record of a commit, not {kind}: {record!r:.80}; get_commit() gives a Commit"
+        msg = f"record must be the record of a commit, not {kind}: {record!r:.80}; get_commit() returns a Commit"
         raise TypeError(msg)
 
     def _kind(self) -> object:
@@ -88,7 +88,7 @@ class CommitFields(Handle):
         first = self.message.partition("\n")[0]
         shown = first if len(first) <= 60 else first[:59] + "…"
         when = f"{self.creation_date:%Y-%m-%d %H:%M}"
-        return f"<Commit {self.id[:12]} {shown!r} by {self.committer or 'nobody'} at {when}>"
+        return f"<Commit {self.id[:12]} {shown!r} by {self.committer or 'unknown'} at {when}>"
 
     def _repr_html_(self) -> str:
         rows = {
@@ -98,4 +98,4 @@ class CommitFields(Handle):
             "parents": "\n".join(self.parents),
             **{f"metadata {key}": value for key, value in self._own_metadata().items()},
         }
-        return html.titled("Commit", self.uri, rows)
+        return html.describe("Commit", self.uri, rows)

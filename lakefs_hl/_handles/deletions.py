@@ -126,5 +126,5 @@ class ObjectPaths:
 
 
 def delete(session: Session, at: Handle, paths: Iterable[str], *, known: bool = False) -> Op[list[ObjectError]]:
-    """Delete objects. `known` says that the branch is known to exist. Returns the failures."""
+    """Delete objects. `known` is True if the branch is known to exist. Returns the failures."""
     return ops.delete_all(session, at._repository_id, at._id, paths, known=known)

@@ -16,7 +16,7 @@ C = TypeVar("C")
 
 
 class Place(Protocol):
-    """Whatever is in a repository of a lake: a reference or the repository itself."""
+    """A repository, or something in it."""
 
     _package: ClassVar[str]
     _of_default: Any
@@ -61,7 +61,7 @@ class Handle(Optioned):
         return self._repository_id, self._id, self._given
 
     def _kind(self) -> object:
-        """Return what `==` compares besides the place: the class; all handles of one commit are equal."""
+        """Return the kind that `==` compares: the class, except that all handles of a commit are equal."""
         return type(self)
 
     def _commit_kind(self) -> object:
@@ -95,7 +95,7 @@ class Handle(Optioned):
         return f"<{type(self).__name__} {self.uri}>"
 
     def _repr_html_(self) -> str:
-        return html.titled(type(self).__name__, self.uri)
+        return html.describe(type(self).__name__, self.uri)
 
 
 def own_client(value: object, kind: type[C], argument: str = "client") -> C | None:
@@ -158,16 +158,16 @@ def optional_start(reference: object, argument: str, place: Place) -> str:
 
 
 def check_place(handle: Handle, argument: str, place: Place) -> None:
-    """Refuse a handle of another repository or lake: only its name would be sent, and would mean something else.
+    """Refuse a handle of another repository or lake. Only its name would be sent, and would mean something else there.
 
-    Clients are compared by their endpoints. A default client that does not exist yet is not made for that: the
-    configuration gives its endpoint.
+    Clients are compared by their endpoints. A default client that does not exist yet is not created for that: its
+    endpoint comes from the configuration.
 
     Raises:
         ValueError: The handle belongs to another repository or lake than `place`.
     """
     if handle._repository_id != place._repository_id:
-        raise arguments.elsewhere(argument, repr(handle), place._repository_id)
+        raise arguments.other_repository_error(argument, repr(handle), place._repository_id)
     if handle._given is place._given and handle._package == place._package:
         return
     theirs, ours = _endpoint(cast("Place", handle)), _endpoint(place)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 
-def titled(title: str, uri: str, rows: Mapping[str, str] | None = None) -> str:
+def describe(title: str, uri: str, rows: Mapping[str, str] | None = None) -> str:
     """Return a title with a URI, and a table of names and values. Escaped; empty values are left out."""
     head = f"<b>{escape(title)}</b> <code>{escape(uri)}</code>"
     return head if rows is None else head + table(rows)
@@ -14,7 +14,7 @@ def titled(title: str, uri: str, rows: Mapping[str, str] | None = None) -> str:
 
 def table(rows: Mapping[str, str]) -> str:
     """Return a table of names and values, escaped. Empty values are left out."""
-    # A notebook aligns cells to the right and joins lines unless it is told otherwise.
+    # A notebook aligns cells to the right and joins lines by default.
     style = 'style="text-align: left; vertical-align: top; white-space: pre-wrap"'
     cells = (
         f"<tr><th {style}>{escape(name)}</th><td {style}>{escape(value)}</td></tr>"

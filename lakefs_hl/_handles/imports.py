@@ -1,4 +1,4 @@
-"""Imports: sources, the id of the run under way, and the calls."""
+"""Imports: sources, the ID of the running import, and the calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLL_INTERVAL: Final = timedelta(seconds=2)
 
 
 class ImportFields(Optioned):
-    """What an import is made of, and the state of its run."""
+    """The sources of an import, and the state of its run."""
 
     _package: ClassVar[str]
     _repository_id = _id = ""
@@ -62,10 +62,10 @@ class ImportFields(Optioned):
 
     def _to_start(self) -> list[models.ImportLocation]:
         if self._import_id is not None:
-            msg = f"this import runs already as {self._import_id}; wait() for it, or make a new one"
+            msg = f"this import is already running as {self._import_id}; wait() for it, or create a new one"
             raise RuntimeError(msg)
         if not self._locations:
-            msg = "there is nothing to import: give sources=[(uri, destination)], or add(uri, destination) first"
+            msg = "no sources to import: give sources=[(uri, destination)], or add(uri, destination) first"
             raise ValueError(msg)
         return self._locations
 
@@ -76,7 +76,7 @@ class ImportFields(Optioned):
         return self._import_id
 
     def _raise_failure(self) -> None:
-        """Raise again what ended the last run, if it failed and no other was started."""
+        """Raise the failure of the last run, if it failed and no other was started."""
         if self._import_id is None and self._failure is not None:
             raise copy(self._failure)
 

@@ -149,7 +149,7 @@ class ObjectFields(Item):
 
     def _repr_html_(self) -> str:
         if isinstance(self._record, str):
-            return html.titled("ObjectInfo", self.uri)
+            return html.describe("ObjectInfo", self.uri)
         rows = {
             "size": f"{self.size_bytes:,} bytes",
             "content type": self.content_type or "",
@@ -157,7 +157,7 @@ class ObjectFields(Item):
             "checksum": self.checksum,
             **{f"metadata {key}": value for key, value in self.metadata.items()},
         }
-        return html.titled("ObjectInfo", self.uri, rows)
+        return html.describe("ObjectInfo", self.uri, rows)
 
 
 class PrefixFields(Item):
@@ -217,7 +217,7 @@ class PrefixFields(Item):
         return f"<CommonPrefix {self.uri}>"
 
     def _repr_html_(self) -> str:
-        return html.titled("CommonPrefix", self.uri)
+        return html.describe("CommonPrefix", self.uri)
 
 
 #: What names an object in a call.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Optioned:
-    """Something that uses a client: `_given` is the one it was made with; None is the default client of each call."""
+    """Base of everything that uses a client. `_given` is its client; None means the default client of each call."""
 
     __slots__ = ()
     _given: Any

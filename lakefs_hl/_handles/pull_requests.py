@@ -114,7 +114,7 @@ class PullRequestFields(RecordHandle[models.PullRequest]):
     def _repr_html_(self) -> str:
         title = f"{repository_uri(self._repository_id)} {self._id}"
         if self._known is None:
-            return html.titled("PullRequest", title)
+            return html.describe("PullRequest", title)
         record = self._known[0]
         rows = {
             "title": record.title,
@@ -126,7 +126,7 @@ class PullRequestFields(RecordHandle[models.PullRequest]):
             "created": f"{self.creation_date:%Y-%m-%d %H:%M:%S} UTC",
             "merge commit": record.merged_commit_id or "",
         }
-        return html.titled("PullRequest", title, rows)
+        return html.describe("PullRequest", title, rows)
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------

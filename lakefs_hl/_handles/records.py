@@ -1,4 +1,4 @@
-"""Records that calls return: how they get the public module they are imported from."""
+"""Records that calls return, and their public module."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ R = TypeVar("R", bound=type)
 
 
 def public(kind: R, module: str = "lakefs_hl") -> R:
-    """Give a record its public module, after the class statement: NamedTuple ignores `__module__` in its body.
+    """Set the public module of a record after the class statement: NamedTuple ignores `__module__` in its body.
 
     `typing.get_type_hints` looks annotations up in that module, which lacks the names: they are resolved here.
     """

@@ -66,7 +66,7 @@ class RepositoryHandle(Optioned):
         return f"<Repository {self.uri}>"
 
     def _repr_html_(self) -> str:
-        return html.titled("Repository", self.uri)
+        return html.describe("Repository", self.uri)
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def create(
 
 
 class GetOrCreate:
-    """A creation that takes an existing repository for granted, and warns if it is not as asked.
+    """Create a repository unless it exists, and warn if an existing one differs from the arguments.
 
     Args:
         at: The repository.
@@ -117,7 +117,7 @@ class GetOrCreate:
         return ops.get_or_create(session, self._at._id, self._namespace, self._branch, include_samples=self._samples)
 
     def check(self, found: models.Repository, created: bool) -> None:
-        """Warn if an existing repository differs from what was asked for."""
+        """Warn if an existing repository differs from the arguments."""
         namespace, differs = self._namespace, []
         if namespace and namespace.rstrip("/") != found.storage_namespace.rstrip("/"):
             differs.append(f"the storage namespace {found.storage_namespace!r}, not {namespace!r}")

@@ -85,7 +85,7 @@ class RunFields(RecordHandle[models.ActionRun]):
     def _repr_html_(self) -> str:
         title = f"{repository_uri(self._repository_id)} {self._id}"
         if self._known is None:
-            return html.titled("Run", title)
+            return html.describe("Run", title)
         record = self._known[0]
         rows = {
             "event": record.event_type,
@@ -94,7 +94,7 @@ class RunFields(RecordHandle[models.ActionRun]):
             "status": record.status,
             "started": f"{self.start_time:%Y-%m-%d %H:%M:%S} UTC",
         }
-        return html.titled("Run", title, rows)
+        return html.describe("Run", title, rows)
 
 
 class HookRunFields(Optioned):

@@ -1,4 +1,4 @@
-"""Transactions: their state, their arguments, and the calls; and those that were left behind."""
+"""Transactions, and transactions that were left behind: state, arguments and calls."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ TRANSACTIONS: Final = Columns(
 
 
 class CollectReport(NamedTuple):
-    """What became of the branches of transactions.
+    """Result of collecting the branches of transactions.
 
     Attributes:
         deleted: The branches that were deleted (with `dry_run`, that would be), each with the reason.
@@ -176,7 +176,7 @@ class KeptFields(Optioned):
 
     @property
     def state(self) -> Literal["empty", "staged", "committed", "merged"]:
-        """What is on its branch: nothing, staged changes, a commit that is not merged, or one that is."""
+        """State of its branch: no changes, staged changes, a commit that is not merged, or one that is."""
         return cast('Literal["empty", "staged", "committed", "merged"]', self._record.state)
 
     @property
@@ -274,9 +274,9 @@ def end(session: Session, tx: ops.Tx, failed: BaseException | None, left_open: I
 
 
 def end_error(tx: ops.Tx, failed: BaseException | None, left_open: list[str], form: str) -> BaseException | None:
-    """Return what to raise after a block that failed or left files open; None if there is nothing to raise.
+    """Return the error to raise after a block that failed or left files open. None if there is none.
 
-    An interruption passes as itself, with a note. `form` is the statement that closes a file.
+    An interruption propagates unchanged, with a note. `form` is the statement that closes a file.
     """
     if failed is None:
         return ops.unclosed_error(tx, left_open, form) if left_open else None
@@ -298,7 +298,7 @@ def settling(session: Session, tx: ops.Tx) -> range:
 
 
 def settle(session: Session, tx: ops.Tx) -> Op[None]:
-    """Bring an interrupted transaction to its end."""
+    """Settle an interrupted transaction: merged, aborted or unknown."""
     return ops.settle(session, tx, time.time())
 
 

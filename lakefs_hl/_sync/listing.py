@@ -42,7 +42,7 @@ class Listing(ListingFields, Generic[T_co]):
         self._rows = lazy.walk(source, self._ahead)
 
     def __iter__(self) -> Iterator[T_co]:
-        # Not the listing itself, so that a loop does not pay for it.
+        # Not the listing itself: a loop over the rows is faster than one over this class.
         return iter(self._rows)
 
     def __next__(self) -> T_co:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     DefaultClient: Client | None
 
-#: Without DefaultClient, as `dir()`: whoever takes or looks at every name would look for credentials.
+#: Without DefaultClient, as in `dir()`: code that reads every name would look for credentials.
 __all__ = [
     "Branch",
     "BranchTransaction",

@@ -41,7 +41,7 @@ class Listing(ListingFields, Generic[T_co]):
         self._rows = lazy.walk(source, self._ahead)
 
     def __aiter__(self) -> AsyncIterator[T_co]:
-        # Not the listing itself, so that a loop does not pay for it.
+        # Not the listing itself: a loop over the rows is faster than one over this class.
         return aiter(self._rows)
 
     async def __anext__(self) -> T_co:

@@ -1,7 +1,7 @@
 """The command `lakefs-hl`. The only room that prints.
 
-Exit codes: 0 all is well; 1 the command ran and found something wrong; 2 it could not run: bad arguments, no such lake,
-a port that is taken.
+Exit codes: 0 for success; 1 if the command ran and found a problem; 2 if it could not run: bad arguments, no such lake,
+a port that is in use.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from lakefs_hl.cli import check, serving
 from lakefs_hl.spec.errors import LakeFSException
 
 _EPILOG = """exit codes:
-  0  all is well
-  1  the command ran and found something wrong
-  2  it could not run: bad arguments, no such lake, a port that is taken"""
+  0  success
+  1  the command ran and found a problem
+  2  the command could not run: bad arguments, no such lake, a port that is in use"""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="lakefs-hl",
-        description="An embedded lake behind lakeFS's API.",
+        description="An embedded lake with the API of lakeFS.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -37,17 +37,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command.
+    """Run a command and return its exit code.
 
     Args:
-        arguments: The command line without its first word; None takes the process's own.
-
-    Returns:
-        The exit code.
+        arguments: Command-line arguments. Defaults to those of the process.
     """
     options = parser().parse_args(arguments)
     try:
-        if options.lake.startswith("local:"):  # as everywhere else; it would be a folder of that name
+        if options.lake.startswith("local:"):  # as in Client(); otherwise it would be a directory of that name
             options.lake = str(local.folder_of(options.lake))
         code: int = options.run(options)
     except (LakeFSException, OSError) as exc:
@@ -60,5 +57,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def printable(text: str) -> str:
-    """A message without what would steer a terminal."""
+    """Return a message with control characters escaped."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)

@@ -1,4 +1,4 @@
-"""`lakefs-hl fsck LAKE`: reads a lake whole and says what is wrong with it."""
+"""`lakefs-hl fsck LAKE`: check a whole lake and print the damage."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from lakefs_hl.spec.errors import LakeCorruptError
 
 
 def add(commands: Any) -> None:
-    """Adds the command."""
+    """Add the command."""
     made = commands.add_parser(
         "fsck",
         help="check a lake",
-        description="Checks every reference, commit, node, staged entry and blob of a lake; changes nothing.",
+        description="Check every reference, commit, node, staged entry and blob of a lake. Changes nothing.",
     )
-    made.add_argument("lake", metavar="LAKE", help="the lake's folder")
-    made.add_argument("--read-data", action="store_true", help="read every object's bytes too and compare their hashes")
+    made.add_argument("lake", metavar="LAKE", help="directory of the lake")
+    made.add_argument(
+        "--read-data", action="store_true", help="also read the content of every object and compare its hash"
+    )
     made.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Checks; 0 if the lake is whole, 1 if something is wrong."""
+    """Check the lake. Return 0 if it is intact, 1 if it is damaged."""
     folder = Path(options.lake)
     try:
         engine = Engine.open(folder, create=False)
-    except LakeCorruptError as error:  # too broken to be gone over
+    except LakeCorruptError as error:  # too damaged to be opened
         print(f"damage: {error}")
         return 1
     with contextlib.closing(engine):

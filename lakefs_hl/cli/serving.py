@@ -1,4 +1,4 @@
-"""`lakefs-hl serve LAKE`: the lake over lakeFS's REST API, on this machine."""
+"""`lakefs-hl serve LAKE`: serve a lake over the REST API of lakeFS, on this machine."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from lakefs_hl.spec.secret import reveal
 
 
 def add(commands: Any) -> None:
-    """Adds the command."""
+    """Add the command."""
     made = commands.add_parser(
         "serve",
-        help="answer lakeFS's REST API for a lake",
+        help="serve a lake over the REST API of lakeFS",
         description=(
-            "Answers lakeFS's REST API for a lake, which is made if it is not there. The keys are made at the first "
-            "start, or taken from LAKEFS_HL_SERVE_ACCESS_KEY_ID and LAKEFS_HL_SERVE_SECRET_ACCESS_KEY, and are in "
-            "LAKE/lakectl.yaml. Ctrl-C or SIGTERM ends it."
+            "Serve a lake over the REST API of lakeFS. A lake that does not exist is created. The key pair is "
+            "generated at the first start, or taken from LAKEFS_HL_SERVE_ACCESS_KEY_ID and "
+            "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY, and is written to LAKE/lakectl.yaml. Ctrl-C and SIGTERM stop it."
         ),
     )
-    made.add_argument("lake", metavar="LAKE", help="the lake's folder")
+    made.add_argument("lake", metavar="LAKE", help="directory of the lake")
+    made.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
     made.add_argument(
-        "--host", default="127.0.0.1", help="an address of this machine's loopback (default: %(default)s)"
+        "--port", type=int, default=8000, help="port to listen on; 0 picks a free one (default: %(default)s)"
     )
-    made.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
     made.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serves until told to end."""
+    """Serve the lake until Ctrl-C or SIGTERM."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

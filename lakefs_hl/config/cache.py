@@ -1,7 +1,7 @@
-"""The directory of what a client keeps between processes: checksums, journals, indexes, snapshots.
+"""The cache directory: checksums, journals, indexes and snapshots that a client keeps between processes.
 
-Its content can be made anew and may reveal names of objects, so it is readable by its owner only. A directory that
-somebody else could write to is refused, because whoever can change an index can make a client skip or upload data.
+Its content can be rebuilt and may reveal names of objects, so only its owner may read it. A directory that another user
+could write to is refused, because anyone who can change an index can make a client skip or upload data.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def cache_directory(endpoint: str, credentials: Credentials, variables: Mapping[
 
     Args:
         endpoint: The client's endpoint.
-        credentials: What identifies the caller. Of a key pair only the access key ID tells callers apart.
+        credentials: What identifies the caller. Of a key pair only the access key ID identifies the caller.
         variables: The environment; None means that of this process.
 
     Raises:
@@ -70,15 +70,15 @@ def cache_directory(endpoint: str, credentials: Credentials, variables: Mapping[
 
 
 def _key(endpoint: str, credentials: Credentials) -> str:
-    """Return a name for an endpoint and a caller, from which neither can be read."""
+    """Return a directory name for an endpoint and a caller that reveals neither."""
     caller = credentials.access_key_id if isinstance(credentials, KeyPair) else type(credentials).__name__
     return hashlib.sha256(f"{endpoint}\0{caller}".encode()).hexdigest()[:32]
 
 
 def _check(path: Path) -> None:
-    """Refuse a directory that others may write to; take away what others may read.
+    """Refuse a directory that others may write to, and revoke read permissions of others.
 
-    The mode is repaired only where that cannot hide an attack: what others could write may have been written already.
+    Write permissions are not repaired: others may have changed the content already.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
     try:

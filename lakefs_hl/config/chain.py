@@ -41,13 +41,13 @@ ADVICE: Final = (
 
 
 class Found(NamedTuple):
-    """What the chain found.
+    """Endpoint and credentials that the chain found.
 
     Attributes:
         endpoint: In its standard form.
-        endpoint_source: What named it.
-        credentials: What identifies the caller.
-        credentials_source: What held them.
+        endpoint_source: Name of its source.
+        credentials: Credentials of the caller.
+        credentials_source: Name of their source.
         exposed: Files of secrets that others may read or change, each in a sentence.
     """
 
@@ -72,7 +72,7 @@ def look_up(options: ClientOptions, environment: Environment, *, without_secret:
     """
     sources = list[Source]()
     endpoint: tuple[str, str] | None = None
-    #: The first endpoint that is named by something else than the arguments.
+    #: The first endpoint from a source other than the arguments.
     configured: str | None = None
     credentials: tuple[Credentials, str] | None = None
     for read in _links(options, environment):
@@ -92,11 +92,13 @@ def look_up(options: ClientOptions, environment: Environment, *, without_secret:
     if is_lake(endpoint[0]):
         credentials = Anonymous(), "an embedded lake needs none"
     elif without_secret and (configured is None or not same_endpoint(configured, endpoint[0])):
-        raise NoAuthenticationFound(_secret_left_out(endpoint[0], configured))
+        raise NoAuthenticationFound(_left_out_message(endpoint[0], configured))
     elif credentials is None and named and _has_boto3():
         credentials = AwsRole(asked=False), "AWS role, the last resort"
     if credentials is None:
-        raise NoAuthenticationFound(_not_found(sources, endpoint[0], named=named, without_secret=without_secret))
+        raise NoAuthenticationFound(
+            _not_found_message(sources, endpoint[0], named=named, without_secret=without_secret)
+        )
     return Found(*endpoint, *credentials, tuple(source.exposed for source in sources if source.exposed))
 
 
@@ -111,7 +113,7 @@ def look_up_for_function(options: ClientOptions) -> Found:
     if source.endpoint is not None:
         endpoint = parse_endpoint(source.endpoint, source.name)
     if is_lake(endpoint):
-        raise InvalidConfigError(f"transport= answers in place of a server, and {endpoint} is an embedded lake")
+        raise InvalidConfigError(f"transport= takes the place of a server, and {endpoint} is an embedded lake")
     if source.credentials is None:
         return Found(endpoint, ARGUMENTS, Anonymous(), "a function as transport needs none")
     return Found(endpoint, ARGUMENTS, source.credentials, ARGUMENTS)
@@ -119,7 +121,7 @@ def look_up_for_function(options: ClientOptions) -> Found:
 
 def _links(options: ClientOptions, environment: Environment) -> Iterator[Callable[[], Source]]:
     yield lambda: _read_arguments(options)
-    if options.profile is not None:  # given by name, so it goes before what this process has in its environment
+    if options.profile is not None:  # named explicitly, so it wins over the environment of this process
         yield lambda: _read_file(options.profile, environment)
     yield lambda: _read_environment(environment)
     if options.profile is None:
@@ -142,7 +144,7 @@ def _read_arguments(options: ClientOptions) -> Source:
 
 
 def _role_of(options: ClientOptions) -> AwsRole | None:
-    """Return the AWS role that was asked for: by `aws_role=True`, or by an option that means nothing without it."""
+    """Return the AWS role if `aws_role=True` or an option that requires it was given."""
     settings = {
         name: value
         for name, option in OPTIONS.items()
@@ -229,11 +231,11 @@ def _text(entries: Mapping[str, Any], key: str, path: Path) -> str | None:
     return value or None
 
 
-# -- what was not found ------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
-def _secret_left_out(endpoint: str, configured: str | None) -> str:
-    """Return why other credentials are not used in place of those that a pickle left out."""
+def _left_out_message(endpoint: str, configured: str | None) -> str:
+    """Return the message that other credentials do not replace those that a pickle left out."""
     here = "names no endpoint" if configured is None else f"names another endpoint, {configured}"
     return (
         f"no credentials for {endpoint}: the client was pickled without its secret, and the configuration of this "
@@ -242,7 +244,7 @@ def _secret_left_out(endpoint: str, configured: str | None) -> str:
     )
 
 
-def _not_found(sources: list[Source], endpoint: str, *, named: bool, without_secret: bool) -> str:
+def _not_found_message(sources: list[Source], endpoint: str, *, named: bool, without_secret: bool) -> str:
     held = [f"{source.name}: {source.held}" for source in sources]
     why = (
         "boto3 is not installed (pip install 'lakefs-hl[aws]')"

@@ -1,4 +1,4 @@
-"""What identifies a caller: a key pair, a token, or the machine's AWS role. None of them prints its secret."""
+"""Credentials: a key pair, a token, or the machine's AWS role. Their `repr` shows no secret."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def describe(credentials: Credentials) -> str:
 
 
 def mask(value: str) -> str:
-    """Return the first characters of an access key ID, which is not to be shown whole."""
+    """Return the first characters of an access key ID, for messages that must not contain all of it."""
     return f"{value[:4]}…" if len(value) > 8 else "…"
 
 
@@ -107,7 +107,7 @@ def key_pair(source: str, first: tuple[str, str | None], second: tuple[str, str 
 def token(source: str, name: str, value: str | None) -> Token | None:
     """Return a token, or None if it is not set.
 
-    What a header cannot carry is refused here: the HTTP stack would repeat it in its error.
+    A value that no header can carry is refused here, because the HTTP stack would repeat it in its error.
 
     Raises:
         InvalidConfigError: It holds characters that no token has.
@@ -121,10 +121,10 @@ def token(source: str, name: str, value: str | None) -> Token | None:
 
 
 def aws_role_of_environment(environment: Lookup) -> AwsRole:
-    """Return how to log in by AWS role, as the environment says.
+    """Return the AWS role of the environment.
 
     Raises:
-        InvalidConfigError: It says something unusable.
+        InvalidConfigError: A variable holds something unusable.
     """
     names = {name: option.variables[0] for name, option in OPTIONS.items() if option.group == "aws_role"}
     provider: dict[str, Any] = {"type": environment[names.pop("aws_role")]}
@@ -139,7 +139,7 @@ def aws_role_of_environment(environment: Lookup) -> AwsRole:
 
 
 def aws_role(provider: Mapping[str, Any], source: str) -> AwsRole:
-    """Return how to log in by AWS role, from the entries of `credentials.provider`.
+    """Return the AWS role of the entries of `credentials.provider`.
 
     Raises:
         InvalidConfigError: They name another provider, or are unusable.

@@ -1,4 +1,4 @@
-"""The endpoint of a lake: how it may be written, and what it names."""
+"""Endpoints: parsing, normalization and comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.hosts import ascii_host
 from lakefs_hl.spec.secret import reveal
 
-#: What lakectl uses where nothing names an endpoint.
+#: The default endpoint of lakectl.
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8000"
 #: Characters that a path segment of an endpoint keeps as they were written.
 _PATH_MARKS: Final = "%!$&'()*+,;=:@~"

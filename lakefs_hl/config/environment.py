@@ -1,4 +1,4 @@
-"""The environment: variables by name, with secrets hidden, and the keys that a served lake gets from it."""
+"""The environment: variables by name, with secrets hidden, and the key pair of a served lake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECRETS: Final = frozenset(
 
 
 class Environment:
-    """The environment, read by name. It does not print, and its secrets hide themselves.
+    """The environment, read by name. It has no `repr`, and its secrets are `Secret` strings.
 
     Args:
         variables: The variables; None means those of this process.
@@ -45,7 +45,7 @@ class Environment:
 
 
 def serve_keys(variables: Mapping[str, str] | None = None) -> KeyPair | None:
-    """Return the key pair that a served lake is to have; None means a random one.
+    """Return the key pair for a served lake. None means a random one.
 
     Raises:
         InvalidConfigError: Only half of it is set.

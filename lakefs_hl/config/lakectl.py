@@ -67,7 +67,7 @@ def _mapping(loader: _Loader, node: MappingNode) -> dict[Any, Any]:
             raise _Refused("a name must be text", key.start_mark)
         name = str(key.value)
         if name in seen:
-            raise _Refused(f"{name!r} is there twice", key.start_mark)
+            raise _Refused(f"{name!r} is given twice", key.start_mark)
         seen.add(name)
     return {str(key.value): loader.construct_object(value, deep=True) for key, value in node.value}
 
@@ -123,7 +123,7 @@ def load(path: Path, *, named: bool) -> Content | None:
         raise InvalidConfigError(f"{path} cannot be read: {exc.strerror}") from None
     if len(content) > MAX_BYTES:
         raise InvalidConfigError(f"{path} is larger than {MAX_BYTES >> 10} KiB: this is no lakectl configuration")
-    return Content(parse(content, str(path)), _exposed(path, mode) if os.name == "posix" else "")
+    return Content(parse(content, str(path)), _exposure(path, mode) if os.name == "posix" else "")
 
 
 def kind_of_file(mode: int) -> str:
@@ -138,7 +138,7 @@ def kind_of_file(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "not a regular file")
 
 
-def _exposed(path: Path, mode: int) -> str:
+def _exposure(path: Path, mode: int) -> str:
     others = "anybody on this machine" if mode & stat.S_IROTH else "its group"
     verb = "be read" if mode & (stat.S_IROTH | stat.S_IRGRP) else "be changed"
     if mode & (stat.S_IROTH | stat.S_IRGRP | stat.S_IWGRP):
@@ -199,6 +199,6 @@ def _merge(into: dict[str, Any], key: str, value: Any, name: str, full: str) -> 
         for inner, one in value.items():
             _merge(old, inner, one, name, f"{full}.{inner}")
     elif old is not None and value is not None:
-        raise InvalidConfigError(f"{name}: `{full}` is there twice, in two spellings")
+        raise InvalidConfigError(f"{name}: `{full}` is given twice, in two spellings")
     elif value is not None or key not in into:
         into[key] = value

@@ -28,13 +28,13 @@ def find_proxies(
     """Return proxy URLs by scheme, and the hosts that are reached without one.
 
     Raises:
-        InvalidConfigError: The proxy that was given is not one.
+        InvalidConfigError: `proxy` is not the URL of a proxy.
     """
     if options.proxy is not None:
         if not options.proxy:
             return {}, ()
         sources.append(SettingSource("proxy", _without_login(options.proxy), "keyword arguments"))
-        return {"all": hide_login(_checked_proxy(options.proxy))}, ()
+        return {"all": hide_login(_check_proxy(options.proxy))}, ()
     found: dict[str, str] = {}
     for scheme in _PROXY_VARIABLES:
         names = _PROXY_VARIABLES[scheme]
@@ -50,7 +50,7 @@ def find_proxies(
     return found, (*(one.strip() for one in listed.split(",") if one.strip()), *_LOOPBACK)
 
 
-def _checked_proxy(value: str) -> str:
+def _check_proxy(value: str) -> str:
     why = proxy_fault(value)
     if why:
         raise InvalidConfigError(f"proxy={_without_login(value)!r} is not a proxy: {why}")
@@ -94,7 +94,7 @@ def find_max_concurrency(options: ClientOptions, environment: Environment, sourc
     """Return the maximum number of concurrent requests; None means the transport's default.
 
     Raises:
-        InvalidConfigError: The environment holds no number of at least 1.
+        InvalidConfigError: The variable is not an integer of at least 1.
     """
     value, source = options.max_concurrency, "max_concurrency"
     name = environment.first(OPTIONS["max_concurrency"].variables)

@@ -1,8 +1,8 @@
-"""The options of a client: each one is described, checked and hidden as its field of `ClientOptions` says.
+"""The options of a client. The field of an option in `ClientOptions` describes it, checks it and hides its secrets.
 
-Everything else that needs a list of options reads it from here: the lookup of what was not given, pickling, the
-comparison of clients, and the table in the documentation. `Client`, `init` and `with_options` repeat the names as
-parameters, so that editors know them; a test compares those with the fields.
+Everything that needs a list of options reads it from here: the lookup of missing ones, pickling, the comparison of
+clients, and the table in the documentation. `Client`, `init` and `with_options` repeat the names as parameters for
+editors. A test compares those with the fields.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Option(NamedTuple):
     """Metadata of one option, as `dataclasses.fields(ClientOptions)` has it.
 
     Attributes:
-        help: What it means, in one line.
-        convert: Converts and checks a value that was given; takes the value and the name it was given under.
+        help: Meaning, in one line.
+        convert: Converts and checks a value. Called with the value and the name of the parameter.
         variables: Environment variables that set it; the first one that is set counts.
         file_key: Key in lakectl's file that sets it; "" if none does.
-        unset: What applies if nothing sets it, where the default does not say so.
+        unset: Effective default, where the default of the field does not show it.
         aliases: Further names of the parameter.
         hide: Hides a secret in a value; None if there cannot be one.
-        group: What it belongs to: options of the first two groups do not travel in a pickle without their secret.
+        group: Options of the groups "credentials" and "aws_role" are left out of a pickle together with their secret.
         identifies: Whether two clients that differ in it only are different clients.
         per_call: Whether `with_options` can change it.
     """
@@ -242,7 +242,7 @@ class ClientOptions:
     )
     proxy: str | None = _option(
         None,
-        help='HTTP proxy, `http://host:port`. "" uses none, whatever the environment says.',
+        help='HTTP proxy, `http://host:port`. "" uses none, even if the environment has one.',
         convert=_secret,
         variables=("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
         unset="none",
@@ -328,7 +328,7 @@ class ClientOptions:
                 if OPTIONS[name].hide is not None:
                     given[name] = OPTIONS[name].hide(given[name])
             vars(self).update(DEFAULTS)
-            vars(self).update(_converted(given))
+            vars(self).update(_convert_all(given))
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
@@ -347,7 +347,7 @@ class ClientOptions:
         """
         copy = object.__new__(ClientOptions)
         vars(copy).update(vars(self))
-        vars(copy).update(_converted(changes))
+        vars(copy).update(_convert_all(changes))
         return copy
 
 
@@ -360,8 +360,8 @@ ALIASES: Final[Mapping[str, str]] = {alias: name for name, option in OPTIONS.ite
 PER_CALL: Final = tuple(name for name, option in OPTIONS.items() if option.per_call)
 
 
-def _converted(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return converted values; None means that an option was not given, if that is its default."""
+def _convert_all(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return converted values. A value that is the default of its option counts as not given."""
     values = {}
     for name, value in given.items():
         if name not in OPTIONS:
@@ -375,11 +375,11 @@ def _converted(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def options_from(given: Mapping[str, Any]) -> ClientOptions:
-    """Return the options that parameters of `Client` stand for; an option may have been given under its further name.
+    """Return the options given as parameters of `Client`, by their names or aliases.
 
     Raises:
         TypeError: A value has the wrong type. The message holds no value that may be a secret.
-        InvalidConfigError: A value is out of range, or differs from that of the option's other name.
+        InvalidConfigError: A value is out of range, or differs from the value given under the other name.
     """
     values = {name: value for name, value in given.items() if name not in ALIASES and value is not DEFAULTS.get(name)}
     for alias, name in ALIASES.items():
@@ -401,4 +401,4 @@ def per_call_options(**given: Any) -> dict[str, Any]:
         TypeError: A value is not a number.
         InvalidConfigError: A number is out of range.
     """
-    return {name: value for name, value in _converted(given).items() if value is not None}
+    return {name: value for name, value in _convert_all(given).items() if value is not None}

@@ -1,4 +1,4 @@
-"""How often a failed request is retried, and how long the client waits before each retry."""
+"""The schedule of retries: number of attempts and waiting times."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Retry:
     Attributes:
         attempts: Maximum number of attempts, the first one included. A commit, a merge and a revert make at most three.
         backoff_start: Backoff window before the first retry, in seconds.
-        backoff_busy: The same after a response that says that the server is overloaded (429, 503), in seconds.
+        backoff_busy: The same after a response of an overloaded server (429, 503), in seconds.
         backoff_growth: Factor by which the window grows with each retry. At least 1.
         backoff_max: Largest window, in seconds.
-        retry_after_max: Longest `Retry-After` of a server that is waited for, in seconds. A longer one ends the call.
+        retry_after_max: Longest `Retry-After` of a server to wait for, in seconds. A longer one ends the call.
         overwrites: Whether a write is retried that may overwrite what another writer has written since the first
             attempt.
         CLOUDFILES: The schedule of the library CloudFiles: seven attempts, a window that grows from 0.5 s and never

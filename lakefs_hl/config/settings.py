@@ -16,17 +16,17 @@ from lakefs_hl.config.sources import SettingSource
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a client needs to know to make its connection.
+    """The resolved settings of a client.
 
     Attributes:
         endpoint: `http(s)://host[:port][/path]`, `local:/path`, `mem://name`, or `transport:NAME` of a function.
-        credentials: What identifies the caller.
+        credentials: Credentials of the caller.
         committer: Committer of an embedded lake; of a server, only what was given.
         proxies: Proxy URL by scheme.
         no_proxy: Hosts that are reached without one.
         ca_cert: File or directory of trusted certificate authorities.
         max_concurrency: Maximum number of concurrent requests, if it was set.
-        sources: Where each setting comes from.
+        sources: Source of each setting.
         exposed: Files of secrets that others may read or change, each in a sentence.
     """
 
@@ -52,7 +52,7 @@ def resolve(
     """Return the settings of a client.
 
     Args:
-        options: What was given.
+        options: The options that were given.
         variables: The environment; None means that of this process.
         without_secret: Whether the options come from a pickle that left a secret out. Other credentials are then used
             for their endpoint only if the configuration of this process names the same endpoint.

@@ -1,4 +1,4 @@
-"""Where a value comes from: a link of the chain with what it holds, and the source of one setting."""
+"""Sources of settings: a link of the chain with its content, and the source of one setting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SettingSource(NamedTuple):
     Attributes:
         setting: Name of the setting.
         value: Its value, secrets masked.
-        source: What set it.
+        source: Name of its source.
     """
 
     setting: str

@@ -120,7 +120,7 @@ def delete(session: Session, repository: str, branch: str) -> Op[None]:
 
 
 def is_ephemeral(branch: str) -> bool:
-    """Return whether a branch is a transaction's own by its name, which nobody else creates again."""
+    """Return whether a branch is a transaction's own by its name, which no other client creates again."""
     return ephemeral.parse(branch) is not None
 
 

@@ -165,7 +165,7 @@ def _find(session: Session, plan: transaction.Plan) -> Op[Kept | None]:
 
 
 def _merge_commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
-    """Return a transaction's merge commit from its destination's log. None if it is not there."""
+    """Return a transaction's merge commit from its destination's log. None if it does not exist."""
     plan, after = tx.plan, ""
     op_id, started = plan.trace(now).op_id, ephemeral.name_of(plan.destination, plan.tx_id).started
     while True:

@@ -160,7 +160,7 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
                 break
             if last:
                 raise
-            yield from sleep(session.policy.backoff(tries, busy=False))
+            yield from sleep(session.policy.backoff(tries, busy=False), reason=str(exc))
             request = _deletion(session, repository, branch, left)
             continue
         failed = [error for error in result.errors if error.status_code >= 500 or error.status_code == 429]
@@ -168,13 +168,20 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
         rejected += [error for error in result.errors if error not in again]
         if not again:
             break
-        yield from sleep(session.policy.backoff(tries, busy=any(error.status_code == 429 for error in again)))
+        yield from _wait(session, tries, again)
         left, changed = yield from _still_there(session, repository, branch, again, since)
         rejected += changed
         if not left:
             break
         request = _deletion(session, repository, branch, left)
     return rejected
+
+
+def _wait(session: Session, tries: int, again: list[models.ObjectError]) -> Op[None]:
+    """Wait before the objects that failed are deleted again."""
+    busy = any(error.status_code == 429 for error in again)
+    reason = f"deleteObjects: {len(again)} objects failed, the first with HTTP {again[0].status_code}"
+    yield from sleep(session.policy.backoff(tries, busy=busy), reason=reason)
 
 
 def _still_there(
@@ -326,7 +333,7 @@ def move(session: Session, repository: str, branch: str, path: str, to_path: str
         if unchanged:
             yield from delete(session, repository, branch, path)
     except errors.ObjectNotFoundException:
-        return copied  # somebody else has deleted the source
+        return copied  # another client has deleted the source
     except errors.LakeFSException as exc:
         lost = exc.maybe_applied is None
         left = "it is unknown whether the source was deleted" if lost else "the source was not deleted, so both exist"

@@ -1,8 +1,8 @@
 """Pull requests: create, look up, list, update, close, merge.
 
 Rules of the room: lakeFS does not notice a repeated creation or merge, and neither takes metadata that could carry an
-op_id. So both are sent once. After a lost response the pull requests themselves are looked at, and what cannot be told
-from them ends in `AmbiguousOutcomeError`.
+op_id. So both are sent once. After a lost response the pull requests themselves are looked up. If they do not show the
+outcome, `AmbiguousOutcomeError` is raised.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def update(
     Raises:
         ValueError: Nothing to change was given, or a status other than "open" and "closed".
         BadRequestException: The status of a merged pull request was to be changed. lakeFS itself would do it.
-        AmbiguousOutcomeError: Outcome unknown, and somebody else has changed these fields.
+        AmbiguousOutcomeError: Outcome unknown, and another client has changed these fields.
     """
     fields = {"title": title, "description": description, "status": status}
     wanted = {name: value for name, value in fields.items() if value is not None}
@@ -266,11 +266,11 @@ def _settle(session: Session, look: Callable[[], Op[str]], unknown: errors.Ambig
 
     Args:
         session: The client's.
-        look: Returns the ID of the result; "" if it is not there.
+        look: Returns the ID of the result; "" if it does not exist.
         unknown: The error to raise if it is not found.
 
     Raises:
-        AmbiguousOutcomeError: It is not there in time, or a look failed.
+        AmbiguousOutcomeError: It was not found in time, or a look-up failed.
     """
     window, waited, step = session.policy.search_final, 0.0, logged.FIRST_PAUSE_SECONDS
     found = ""

@@ -15,7 +15,7 @@ from lakefs_hl.spec.limits import MAX_PAGE
 from lakefs_hl.spec.uri import repository_uri
 from lakefs_hl.spec.wire import Request
 
-#: How many times to look for a repository that somebody else is creating: for three seconds, by the policy's backoff.
+#: How many times to look for a repository that another client is creating: for three seconds, by the policy's backoff.
 MAX_POLLS: Final = 6
 
 
@@ -81,7 +81,7 @@ def _namespace_advice(session: Session) -> str:
 
 
 def _look(session: Session, repository: str, failed: errors.LakeFSException | None) -> Op[models.Repository | None]:
-    """Return the repository that a failed creation, or somebody else, may have created. Otherwise raise the failure."""
+    """Return the repository that a failed creation, or another client, may have created; else raise the failure."""
     try:
         return (yield from get(session, repository))
     except errors.NotFoundException:
@@ -134,7 +134,7 @@ def get_or_create(
                 return found, False
             if not in_use or tries == MAX_POLLS:
                 raise
-            yield from sleep(session.policy.backoff(tries, busy=False))
+            yield from sleep(session.policy.backoff(tries, busy=False), reason=str(exc))
     return created, True
 
 

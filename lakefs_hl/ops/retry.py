@@ -420,6 +420,13 @@ class _Attempts:
         """Seconds until the deadline."""
         return self.session.policy.limit(self.request.endpoint) - self.elapsed
 
+    @property
+    def reason(self) -> str:
+        """Why the request is sent again, for the log."""
+        outcome = self.attempts[-1].outcome
+        cause = f"HTTP {outcome}" if outcome.isdecimal() else outcome
+        return f"{self.request.endpoint.operation}: attempt {len(self.attempts)} of {self.limit} failed with {cause}"
+
     def add(self, outcome: Outcome) -> None:
         """Record an attempt."""
         text = str(outcome.status) if isinstance(outcome, Response) else f"{outcome.kind} ({outcome.phase})"
@@ -503,7 +510,7 @@ def _retry(attempts: _Attempts, outcome: Outcome, generation: int) -> Op[Respons
             yield from session.authenticator.renew(generation, partial(call, session))
         else:
             upto, atleast = attempts.wait(outcome)
-            attempts.elapsed += yield from sleep(upto, atleast)
+            attempts.elapsed += yield from sleep(upto, atleast, attempts.reason)
             if attempts.left <= 0:
                 attempts.give_up(outcome)
         generation = session.authenticator.current[0]

@@ -276,7 +276,7 @@ def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
                 raise
             no_changes = exc
         head = yield from branches.get(session, plan.repository, plan.branch)
-        if head.commit_id != tx.base:  # somebody with the handle has committed: merge that
+        if head.commit_id != tx.base:  # a process with the handle has committed: merge that
             return head.commit_id
         if plan.on_empty == "skip":
             return None
@@ -326,8 +326,9 @@ def _merge_with_retries(session: Session, tx: Tx, source: str, merge: models.Mer
         except errors.ServerException as exc:
             if tries == plan.retries or exc.maybe_applied is not False or not _is_temporary(exc):
                 raise
+            reason = str(exc)
         tries += 1
-        yield from sleep(session.policy.backoff(tries, busy=True))
+        yield from sleep(session.policy.backoff(tries, busy=True), reason=reason)
 
 
 def _trace(tx: Tx, now: float) -> logged.Trace:

@@ -188,7 +188,9 @@ def read_into(
         breaks, mark = (1, filled) if filled - mark >= PROGRESS_BYTES else (breaks + 1, mark)
         if breaks > MAX_RESUMES or not session.budget.spend(RETRY_COST):
             raise part.error
-        yield from sleep(session.policy.backoff(breaks, busy=False))
+        yield from sleep(
+            session.policy.backoff(breaks, busy=False), reason=f"resuming after {filled} bytes: {part.error}"
+        )
 
 
 class _PartResult(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
 """Arguments of public calls: converted once, where they enter, and checked there.
 
-Rules of the room: values only. No request, no client and no handle is needed here. Each function takes what a caller
-gave and the name of the parameter, and returns a value of an exact built-in type: subclasses of `str`, `int` and `bool`
-and the scalars of numpy are taken for what they are worth, anything else is a `TypeError` that names the parameter.
-What follows may rely on that, so no other room tests for exact types.
+Rules of the room: values only. No request, no client and no handle is needed here. Each function takes a caller's
+value and the name of the parameter, and returns a value of an exact built-in type. Subclasses of `str`, `int` and
+`bool` and NumPy scalars are converted. Anything else is a `TypeError` that names the parameter. Other rooms rely on
+that and do not test for exact types.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
-#: What lakeFS keeps numbers in.
+#: lakeFS stores numbers in 64 bits.
 _LARGEST: Final = (1 << 63) - 1
 
 
 class Place(Protocol):
-    """A reference: what a path or a URI is relative to."""
+    """A reference, to which a path or a URI is relative."""
 
     _repository_id: str
     _id: str
 
 
 class Default(str):
-    """The default of a parameter, told from the same value given by a caller by its identity."""
+    """The default of a parameter. Its identity distinguishes it from the same value given by a caller."""
 
     __slots__ = ()
 
@@ -42,7 +42,7 @@ class Default(str):
 DEFAULT_BRANCH: Final = Default("main")
 
 
-def _wrong(argument: str, wanted: str, value: object, hint: str = "", *, secret: bool = False) -> TypeError:
+def _type_error(argument: str, wanted: str, value: object, hint: str = "", *, secret: bool = False) -> TypeError:
     shown = "" if secret else f": {value!r:.80}"
     return TypeError(f"{argument} must be {wanted}, not {type(value).__name__}{shown}{hint}")
 
@@ -51,41 +51,41 @@ def _wrong(argument: str, wanted: str, value: object, hint: str = "", *, secret:
 
 
 def text(value: object, argument: str, *, hint: str = "", secret: bool = False) -> str:
-    """Returns a string of the exact type: `str(x)` would be wrong for a `(str, Enum)`.
+    """Return a string of the exact type: `str(x)` would be wrong for a `(str, Enum)`.
 
     Args:
-        value: What the caller gave.
-        argument: The name of the parameter.
+        value: The argument.
+        argument: Name of the parameter.
         hint: What to do instead, for the message.
-        secret: Leave the value out of the message.
+        secret: Whether to leave the value out of the message.
 
     Raises:
         TypeError: It is not a string.
     """
-    found = value if type(value) is str else _exact(value)
+    found = value if type(value) is str else _exact_string(value)
     if found is None:
-        raise _wrong(argument, "a string", value, hint or _hint(value), secret=secret)
+        raise _type_error(argument, "a string", value, hint or _hint(value), secret=secret)
     return found if found.isascii() else _encodable(found, argument, secret=secret)
 
 
-def _exact(value: object) -> str | None:
+def _exact_string(value: object) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None
 
 
 def _encodable(value: str, argument: str, *, secret: bool = False) -> str:
-    """Returns a string that UTF-8 can hold, as all that lakeFS takes; the name of a file may be none."""
+    """Return a string if UTF-8 can encode it, as lakeFS requires. The name of a local file may not be such text."""
     try:
         value.encode()
     except UnicodeEncodeError as exc:
         shown = "" if secret else f": {value!r:.80}"
-        msg = f"{argument} must be text that UTF-8 can hold, and has a lone surrogate at {exc.start}{shown}"
+        msg = f"{argument} must be text that UTF-8 can encode, and has a lone surrogate at {exc.start}{shown}"
         raise ValueError(msg) from None
     return value
 
 
 def _hint(value: object) -> str:
     if isinstance(value, os.PathLike):
-        return "; a local path is no name in a lake, str(path) or path.as_posix() is its text"
+        return "; a local path is not a name in a lake: give its text, str(path) or path.as_posix()"
     for name in ("path", "id"):  # an ObjectInfo or a CommonPrefix, a reference or a repository
         if isinstance(getattr(type(value), name, None), property):
             return f"; give its .{name}"
@@ -93,29 +93,29 @@ def _hint(value: object) -> str:
 
 
 def optional_text(value: object, argument: str, *, secret: bool = False) -> str | None:
-    """Returns a string; None stays None.
+    """Return a string; None stays None.
 
     Raises:
         TypeError: It is neither.
     """
     if value is None:
         return None
-    found = value if type(value) is str else _exact(value)
+    found = value if type(value) is str else _exact_string(value)
     if found is None:
-        raise _wrong(argument, "a string or None", value, _hint(value), secret=secret)
+        raise _type_error(argument, "a string or None", value, _hint(value), secret=secret)
     return found if found.isascii() else _encodable(found, argument, secret=secret)
 
 
 def name(value: object, argument: str) -> str:
-    """Returns a string that is not empty.
+    """Return a string that is not empty.
 
     Raises:
         TypeError: It is not a string.
         ValueError: It is empty.
     """
-    found = value if type(value) is str else _exact(value)
+    found = value if type(value) is str else _exact_string(value)
     if found is None:
-        raise _wrong(argument, "a string", value, _hint(value))
+        raise _type_error(argument, "a string", value, _hint(value))
     if not found:
         msg = f"{argument} must not be empty"
         raise ValueError(msg)
@@ -123,7 +123,7 @@ def name(value: object, argument: str) -> str:
 
 
 def texts(value: object, argument: str) -> tuple[str, ...]:
-    """Returns any number of strings; a single one is one string, not its characters.
+    """Return strings given as an iterable. A single string is one item, not its characters.
 
     Raises:
         TypeError: It is neither a string nor an iterable of strings.
@@ -140,29 +140,29 @@ def items(value: object, argument: str) -> Iterator[object]:
         TypeError: It is no iterable.
     """
     if not is_series(value):
-        raise _wrong(argument, "a string or an iterable of strings", value, _hint(value))
+        raise _type_error(argument, "a string or an iterable of strings", value, _hint(value))
     return iter(value)
 
 
 def is_series(value: object) -> TypeGuard[Iterable[object]]:
-    """Returns whether something holds items: bytes are one; arrays and tables of no or of two dimensions hold none.
+    """Return whether a value is an iterable of items: not bytes, and no array or table of zero or two dimensions.
 
-    An array without dimensions only looks iterable, and what a table of pandas iterates over is its columns' names.
+    An array without dimensions only looks iterable, and a pandas DataFrame iterates over the names of its columns.
     """
     single = isinstance(value, bytes | bytearray | memoryview) or getattr(value, "ndim", 1) != 1
     return isinstance(value, Iterable) and not single
 
 
 def choice(value: object, argument: str, choices: tuple[str, ...]) -> Any:
-    """Returns one of a few words.
+    """Return a string that is one of the choices.
 
     Raises:
         TypeError: It is not a string.
-        ValueError: It is another word.
+        ValueError: It is another string.
     """
-    found = _exact(value)
+    found = _exact_string(value)
     if found is None:
-        raise _wrong(argument, "a string", value)
+        raise _type_error(argument, "a string", value)
     if found not in choices:
         *others, last = map(repr, choices)
         msg = f"{argument} must be {', '.join(others)} or {last}, not {found!r}"
@@ -171,11 +171,11 @@ def choice(value: object, argument: str, choices: tuple[str, ...]) -> Any:
 
 
 def optional_choice(value: object, argument: str, choices: tuple[str, ...]) -> Any:
-    """Returns one of a few words; None stays None.
+    """Return a string that is one of the choices. None stays None.
 
     Raises:
         TypeError: It is neither a string nor None.
-        ValueError: It is another word.
+        ValueError: It is another string.
     """
     return None if value is None else choice(value, argument, choices)
 
@@ -183,14 +183,14 @@ def optional_choice(value: object, argument: str, choices: tuple[str, ...]) -> A
 # -- names and URIs ----------------------------------------------------------------------------------------------------
 
 
-def _parts(uri: str) -> tuple[str, str, str]:
+def _split_uri(uri: str) -> tuple[str, str, str]:
     repository, _, rest = uri[len(SCHEME) :].partition("/")
     reference, _, path = rest.partition("/")
     return repository, reference, path
 
 
 def repository_name(value: object, argument: str = "repository_id") -> str:
-    """Returns the name of a repository that is given by its name or its URI.
+    """Return the name of a repository given by its name or its URI.
 
     Raises:
         TypeError: It is not a string.
@@ -199,7 +199,7 @@ def repository_name(value: object, argument: str = "repository_id") -> str:
     found = name(value, argument)
     if not found.startswith(SCHEME):
         return found
-    repository, reference, path = _parts(found)
+    repository, reference, path = _split_uri(found)
     if reference or path or not repository:
         uri = SCHEME + (repository or "NAME")
         msg = f"{argument} must be a repository's name or its URI, such as {uri}, not {found!r}"
@@ -208,7 +208,7 @@ def repository_name(value: object, argument: str = "repository_id") -> str:
 
 
 def in_repository(value: object, argument: str, repository: str) -> str:
-    """Returns the name of a reference that is given by its name or its URI.
+    """Return the name of a reference given by its name or its URI.
 
     Raises:
         TypeError: It is not a string.
@@ -217,13 +217,13 @@ def in_repository(value: object, argument: str, repository: str) -> str:
     found = name(value, argument)
     if not found.startswith(SCHEME):
         return found
-    other, reference, path = _parts(found)
+    other, reference, path = _split_uri(found)
     if not reference or path:
         kind = "an object" if path else "a repository"
         msg = f"{argument} must be the name or the URI of a reference, and {found!r} is that of {kind}"
         raise ValueError(msg)
     if other != repository:
-        raise elsewhere(argument, repr(found), repository)
+        raise other_repository_error(argument, repr(found), repository)
     return reference
 
 
@@ -235,7 +235,7 @@ def reference_uri(value: object, argument: str) -> tuple[str, str]:
         ValueError: It is not the URI of a reference.
     """
     found = name(value, argument)
-    repository, reference, path = _parts(found) if found.startswith(SCHEME) else ("", "", "")
+    repository, reference, path = _split_uri(found) if found.startswith(SCHEME) else ("", "", "")
     if repository and reference and not path:
         return repository, reference
     hint = ""
@@ -249,7 +249,7 @@ def reference_uri(value: object, argument: str) -> tuple[str, str]:
 
 
 def optional_in_repository(value: object, argument: str, repository: str) -> str:
-    """Returns the name of a reference, or "" for "": where a listing starts.
+    """Return the name of a reference after which a listing starts. "" stays "".
 
     Raises:
         TypeError: It is not a string.
@@ -260,24 +260,24 @@ def optional_in_repository(value: object, argument: str, repository: str) -> str
 
 
 def path(value: object, place: Place, argument: str = "path") -> str:
-    """Returns the path of an object that is given by its path or its URI.
+    """Return the path of an object given by its path or its URI.
 
     Raises:
         TypeError: It is not a string.
         ValueError: It is the URI of an object at another reference or in another repository.
     """
-    found = value if type(value) is str else _exact(value)
+    found = value if type(value) is str else _exact_string(value)
     if found is None:
-        raise _wrong(argument, "a string", value, _PATH_HINTS.get(type(value), "") or _hint(value))
+        raise _type_error(argument, "a string", value, _PATH_HINTS.get(type(value), "") or _hint(value))
     if found[:9] != SCHEME:
         return found if found.isascii() else _encodable(found, argument)
-    repository, reference, at = _parts(found)
+    repository, reference, at = _split_uri(found)
     if repository != place._repository_id:
-        raise elsewhere(argument, repr(found), place._repository_id)
+        raise other_repository_error(argument, repr(found), place._repository_id)
     if reference != place._id:
         msg = (
-            f"{argument}: {found!r} is at the reference {reference!r}, and this call is about {place._id!r}; give the "
-            "path alone, or ask that reference"
+            f"{argument}: {found!r} is at reference {reference!r}, and this call is made on {place._id!r}; give the "
+            "path alone, or make the call on that reference"
         )
         raise ValueError(msg)
     return at
@@ -288,13 +288,13 @@ _PATH_HINTS: Final[Mapping[type, str]] = dict.fromkeys(
 )
 
 
-def elsewhere(argument: str, shown: str, repository: str) -> ValueError:
-    """The refusal of what is in another repository."""
-    return ValueError(f"{argument}: {shown} is in another repository, and this call is about {SCHEME}{repository}")
+def other_repository_error(argument: str, shown: str, repository: str) -> ValueError:
+    """Return the error for an argument that is in another repository."""
+    return ValueError(f"{argument}: {shown} is in another repository, and this call is made on {SCHEME}{repository}")
 
 
 def delimiter(value: object, recursive: object) -> str:
-    """Returns the delimiter of a listing; `recursive` folds nothing.
+    """Return the delimiter of a listing. A `recursive` one has none.
 
     Raises:
         TypeError: One of them has the wrong type.
@@ -304,7 +304,7 @@ def delimiter(value: object, recursive: object) -> str:
 
 
 def text_options(encoding: object, errors: object, newline: object) -> tuple[str | None, str | None, str | None]:
-    """Returns how characters become bytes: the arguments of the built-in `open`.
+    """Return the arguments of the built-in `open` for text.
 
     Raises:
         TypeError: One is neither a string nor None.
@@ -316,15 +316,15 @@ def text_options(encoding: object, errors: object, newline: object) -> tuple[str
 
 
 def integer(value: object, argument: str, *, least: int | None = None) -> int:
-    """Returns an integer of the exact type.
+    """Return an integer of the exact type.
 
     Raises:
-        TypeError: It is not an integer; a float is not, whatever its value.
-        ValueError: It is smaller than `least`, or more than 64 bits hold.
+        TypeError: It is not an integer. A float is not, whatever its value.
+        ValueError: It is smaller than `least`, or does not fit 64 bits.
     """
     found = value if type(value) is int else _index(value)
     if found is None:
-        raise _wrong(argument, "an integer", value)
+        raise _type_error(argument, "an integer", value)
     if least is not None and found < least:
         msg = f"{argument} must be at least {least}, not {found}"
         raise ValueError(msg)
@@ -342,7 +342,7 @@ def _index(value: object) -> int | None:
 
 
 def optional_integer(value: object, argument: str, *, least: int | None = None) -> int | None:
-    """Returns an integer; None stays None.
+    """Return an integer; None stays None.
 
     Raises:
         TypeError: It is neither.
@@ -352,7 +352,7 @@ def optional_integer(value: object, argument: str, *, least: int | None = None) 
 
 
 def amount(value: object) -> int | None:
-    """Returns `max_amount`: how many to list at most, None for all.
+    """Return `max_amount`: the maximum number of items to list. None means all.
 
     Raises:
         TypeError: It is neither an integer nor None.
@@ -366,7 +366,7 @@ def amount(value: object) -> int | None:
         raise TypeError(msg)
     count = _index(value)
     if count is None:
-        raise _wrong("max_amount", "None or an integer", value)
+        raise _type_error("max_amount", "None or an integer", value)
     if count < 0:
         msg = f"max_amount must be None or at least 0, not {count}"
         raise ValueError(msg)
@@ -374,25 +374,25 @@ def amount(value: object) -> int | None:
 
 
 def number(value: object, argument: str, wanted: str = "a number") -> float:
-    """Returns a number; True and False are none.
+    """Return a number. True and False are not numbers.
 
     Raises:
-        TypeError: It is not a number; a text that spells one is not.
+        TypeError: It is not a number. Text that spells one is not.
     """
     if type(value) is int or type(value) is float:
         return value
     if isinstance(value, str | bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise _wrong(argument, wanted, value)
-    if _kind(value) not in ("", "i", "u", "f"):  # numpy makes numbers of booleans, of bytes and of half a complex one
-        raise _wrong(argument, wanted, value)
+        raise _type_error(argument, wanted, value)
+    if _kind(value) not in ("", "i", "u", "f"):  # NumPy converts booleans, bytes and the real part of a complex number
+        raise _type_error(argument, wanted, value)
     try:
         return float(cast("Any", value))
     except (TypeError, ValueError, OverflowError):  # an array of several, say
-        raise _wrong(argument, wanted, value) from None
+        raise _type_error(argument, wanted, value) from None
 
 
 def seconds(value: object, argument: str) -> float:
-    """Returns a duration in seconds, given as a `timedelta` or as a number of seconds.
+    """Return a duration in seconds, given as a `timedelta` or as a number of seconds.
 
     Raises:
         TypeError: It is neither.
@@ -401,7 +401,7 @@ def seconds(value: object, argument: str) -> float:
     if isinstance(value, timedelta):
         found = value.total_seconds()
     elif isinstance(value, str) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise _wrong(argument, "a timedelta or a number of seconds", value)
+        raise _type_error(argument, "a timedelta or a number of seconds", value)
     else:
         found = number(value, argument)
     if not found >= 0:
@@ -411,46 +411,46 @@ def seconds(value: object, argument: str) -> float:
 
 
 def _kind(value: object) -> str:
-    """Returns the kind of a scalar of numpy, such as "i" or "M"; "array" for an array of it, "" for all else."""
+    """Return the kind of a NumPy scalar, such as "i" or "M"; "array" for a NumPy array, "" for anything else."""
     found = cast("Any", value)
     kind = getattr(getattr(found, "dtype", None), "kind", "")
     return "array" if kind and getattr(found, "ndim", 0) else str(kind)
 
 
 def age(value: object, argument: str) -> float:
-    """Return an age in seconds, given as a `timedelta`. A number is refused: 24 would be seconds, and mean hours.
+    """Return an age in seconds, given as a `timedelta`. A number is refused: 24 would mean seconds, not hours.
 
     Raises:
         TypeError: It is not a timedelta.
         ValueError: It is negative.
     """
     if not isinstance(value, timedelta):
-        raise _wrong(argument, "a timedelta, such as timedelta(hours=24)", value)
+        raise _type_error(argument, "a timedelta, such as timedelta(hours=24)", value)
     return seconds(value, argument)
 
 
 def flag(value: object, argument: str) -> bool:
-    """Returns True or False, given as such, as a boolean of numpy, or as 1 or 0.
+    """Return True or False, given as such, as a NumPy boolean, or as 1 or 0.
 
     Raises:
-        TypeError: It is anything else: the text "false" is not False.
+        TypeError: It is anything else. The text "false" is not False.
     """
     if value is True or value is False:
         return value
     found = _truth(value)
     if found is None:
-        raise _wrong(argument, "True or False", value)
+        raise _type_error(argument, "True or False", value)
     return found
 
 
 def _truth(value: object) -> bool | None:
     if _kind(value) == "b":
-        return bool(value)  # a boolean of numpy, which is no integer
+        return bool(value)  # a NumPy boolean, which is not an integer
     return {0: False, 1: True}.get(_index(value))  # type: ignore[arg-type]
 
 
 def optional_flag(value: object, argument: str) -> bool | None:
-    """Returns True or False; None stays None.
+    """Return True or False. None stays None.
 
     Raises:
         TypeError: It is none of them.
@@ -459,7 +459,7 @@ def optional_flag(value: object, argument: str) -> bool | None:
         return value
     found = _truth(value)
     if found is None:
-        raise _wrong(argument, "True, False or None", value)
+        raise _type_error(argument, "True, False or None", value)
     return found
 
 
@@ -467,32 +467,32 @@ def optional_flag(value: object, argument: str) -> bool | None:
 
 
 def metadata(value: object, argument: str = "metadata", *, secret: bool = False) -> dict[str, str]:
-    """Returns keys and values as strings of the exact type.
+    """Return keys and values as strings of the exact type.
 
     Raises:
         TypeError: It is not a mapping, or a key or a value is not a string; the message names the key.
     """
     if type(value) is not dict and not isinstance(value, Mapping):
-        raise _wrong(argument, "a mapping of strings to strings", value, secret=secret)
+        raise _type_error(argument, "a mapping of strings to strings", value, secret=secret)
     found = dict[str, str]()
     for key, item in value.items():
         if type(key) is type(item) is str and key.isascii() and item.isascii():
             found[key] = item
             continue
         if not isinstance(key, str):
-            msg = f"{argument}: keys must be strings, and {key!r:.80} is {_a(key)}"
+            msg = f"{argument}: keys must be strings, and {key!r:.80} is {_with_article(key)}"
             raise TypeError(msg)
         found[text(key, argument)] = text(item, f"{argument}[{str.__str__(key)!r}]", secret=secret)
     return found
 
 
-def _a(value: object) -> str:
+def _with_article(value: object) -> str:
     kind = type(value).__name__
     return f"an {kind}" if kind[:1] in "aeiouAEIOU" else f"a {kind}"
 
 
 def optional_metadata(value: object, argument: str = "metadata") -> dict[str, str] | None:
-    """Returns keys and values as strings; None stays None.
+    """Return keys and values as strings; None stays None.
 
     Raises:
         TypeError: It is not a mapping, or a key or a value is not a string; the message names the key.
@@ -501,7 +501,7 @@ def optional_metadata(value: object, argument: str = "metadata") -> dict[str, st
 
 
 def user_metadata(value: object) -> dict[str, str] | None:
-    """Returns an object's metadata; warns of a key that lakeFS keeps in lower case.
+    """Return the user metadata of an object. Warns about keys that lakeFS stores in lower case.
 
     Raises:
         TypeError: It is not a mapping, or a key or a value is not a string; the message names the key.
@@ -511,7 +511,7 @@ def user_metadata(value: object) -> dict[str, str] | None:
     found = metadata(value)
     for key in found:
         if key != key.lower():
-            msg = f"the metadata key {key!r} is kept in lower case, as {key.lower()!r}"
+            msg = f"the metadata key {key!r} is stored in lower case, as {key.lower()!r}"
             callers.warn(msg)
     return found
 
@@ -520,15 +520,15 @@ def user_metadata(value: object) -> dict[str, str] | None:
 
 
 def moment(value: object, argument: str) -> str:
-    """Returns a moment as lakeFS wants it in a query; one that UTC's years 1 to 9999 do not hold is the nearest.
+    """Return a time in the format of lakeFS's query parameters. It is clamped to the years 1 to 9999 of UTC.
 
     Args:
-        value: An aware `datetime`, a `date`, or either as ISO 8601 text; a date or a text without an offset is UTC.
-        argument: The name of the parameter.
+        value: An aware `datetime`, a `date`, or either as ISO 8601 text. A date or a text without an offset is in UTC.
+        argument: Name of the parameter.
 
     Raises:
         TypeError: It is none of these.
-        ValueError: It is a `datetime` without a time zone, or a text that is no moment.
+        ValueError: It is a `datetime` without a time zone, or a text that is not in ISO 8601.
     """
     since = _since_epoch(value, argument)
     try:
@@ -539,10 +539,10 @@ def moment(value: object, argument: str) -> str:
 
 
 def unix_seconds(value: object, argument: str) -> int | None:
-    """Returns a moment as lakeFS wants it in a record: whole seconds, rounded down; None stays None.
+    """Return a time in the format of lakeFS's records: whole seconds, rounded down. None stays None.
 
     Raises:
-        TypeError: It is no moment (see `moment`).
+        TypeError: It is not a time (see `moment`).
         ValueError: It has no time zone, or lies outside UTC's years 1 to 9999.
     """
     if value is None:
@@ -555,7 +555,7 @@ def unix_seconds(value: object, argument: str) -> int | None:
 
 
 def from_unix_seconds(found: int) -> datetime:
-    """Returns a moment of a record; the first or the last that a `datetime` holds if it lies beyond them."""
+    """Return the time of a record. It is clamped to the range of `datetime`."""
     try:
         return datetime.fromtimestamp(found, UTC)
     except (OverflowError, ValueError, OSError):  # OSError: some platforms, before 1970
@@ -576,9 +576,9 @@ def from_rfc3339(found: str) -> datetime:
 
 
 def _since_epoch(value: object, argument: str) -> timedelta:
-    """How long after 1970 a moment is; a difference is exact and knows no last year."""
+    """Return the time since 1970. A difference is exact, and not limited to the years of `datetime`."""
     if _kind(value) == "M":
-        value = str(value)  # a scalar of numpy, in ISO 8601 without an offset
+        value = str(value)  # a NumPy scalar, in ISO 8601 without an offset
     if isinstance(value, datetime):
         if value.tzinfo is None or value.utcoffset() is None:
             msg = f"{argument} must be an aware datetime, such as datetime.now(UTC); {value!r} has no time zone"
@@ -593,9 +593,9 @@ def _since_epoch(value: object, argument: str) -> timedelta:
         try:
             found = datetime.fromisoformat(text(value, argument))
         except ValueError:
-            msg = f"{argument} must be a moment such as '2026-01-31' or '2026-01-31T12:00:00Z', not {value!r:.80}"
+            msg = f"{argument} must be a time such as '2026-01-31' or '2026-01-31T12:00:00Z', not {value!r:.80}"
             raise ValueError(msg) from None
         found = found if found.utcoffset() is not None else found.replace(tzinfo=UTC)
     else:
-        raise _wrong(argument, "an aware datetime, a date or ISO 8601 text", value)
+        raise _type_error(argument, "an aware datetime, a date or ISO 8601 text", value)
     return found - _EPOCH

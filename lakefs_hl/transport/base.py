@@ -1,7 +1,7 @@
 """The contract between drivers and transports, and where a second one finds what it needs.
 
-A transport makes one exchange at a time and knows no op. A driver runs ops on any transport and knows no HTTP. Ops
-cannot tell one driver from another.
+A transport makes one exchange at a time and does not depend on ops. A driver runs ops on any transport and does not
+depend on HTTP. Ops are the same for all drivers.
 
 A transport promises:
 
@@ -13,6 +13,7 @@ A transport promises:
 - `send` ends within the seconds of the request, and of `within`. Once `scope` is cancelled, it ends soon and raises
   `Cancelled`, and nothing is written to the sink after that.
 - It is thread-safe, fork-safe, and usable again after `close`.
+- If it has a network, its `address` is scheme, host and port of the endpoint, for logs and spans.
 
 A driver promises, for each effect of `ops.effects`:
 
@@ -32,6 +33,7 @@ A second transport or driver finds the following, and writes none of it again:
 - `deadlines`: `Bounds`, the timeouts of one exchange, and what a call's deadline leaves.
 - `reply`: `read_head` reads a response's head within limits, from any buffered stream.
 - `failures`: the kinds of failures, each in one wording.
+- `telemetry`: a driver takes its `send` from `sender`, so that every exchange is logged and traced in one place.
 - `scope`, `forks`, `workers`: cancellation, fork safety, threads.
 
 A driver that runs a Gather in its own way derives from `blocking.Blocking` or `aio.Aio` and overrides `gather`; all

@@ -43,7 +43,8 @@ class Workers:
             pool = None
             try:
                 pool = self._open()
-                return pool.submit(work, *args)
+                # in the context of the caller, which has its span and its own log fields
+                return pool.submit(contextvars.copy_context().run, work, *args)
             except RuntimeError as exc:
                 if not str(exc).startswith(_NO_THREADS):  # it was queued nevertheless, and must not be done twice
                     raise

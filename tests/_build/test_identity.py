@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lakefs_hl._build.identity import describe, describe_html, key, pickled
+from lakefs_hl._build.identity import describe, describe_html, key, pickle_options
 from lakefs_hl.config.options import OPTIONS, ClientOptions
 from lakefs_hl.config.settings import resolve
 from lakefs_hl.spec.wire import Request, Response
@@ -78,7 +78,7 @@ def test_a_notebook_shows_a_table_of_sources() -> None:
 
 
 def parts(*, without_secret: bool = False, endpoint: str | None = HOST, **given: Any) -> tuple[dict[str, Any], bool]:
-    return pickled(ClientOptions(**given), endpoint, without_secret=without_secret)
+    return pickle_options(ClientOptions(**given), endpoint, without_secret=without_secret)
 
 
 def test_a_client_without_secrets_pickles_what_was_given() -> None:

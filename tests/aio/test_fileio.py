@@ -15,7 +15,7 @@ import pytest
 
 from lakefs_hl import aio, exceptions
 from lakefs_hl._files import awaitable, bodies
-from lakefs_hl._files.asynchronous import TURN
+from lakefs_hl._files.asynchronous import BLOCKS_PER_SLICE
 from lakefs_hl._files.awaitable import AsyncFile
 from lakefs_hl._files.opening import open_here
 
@@ -311,7 +311,7 @@ def test_an_asynchronous_body_lets_other_tasks_run(
         assert await branch.download("a") == bytes(block) * amount
 
     asyncio.run(main())
-    assert turns.index(0) >= amount // TURN  # what is at hand is not taken at one go
+    assert turns.index(0) >= amount // BLOCKS_PER_SLICE  # what is at hand is not taken at one go
     assert threading.main_thread() not in copied
 
 

@@ -176,7 +176,7 @@ def test_lakectls_spellings(write: Write, content: str | bytes) -> None:
 )
 def test_one_name_in_two_spellings_is_named(write: Write, content: str, name: str) -> None:
     write(content)
-    with pytest.raises(InvalidConfigError, match=f"`{name}` is there twice, in two spellings") as caught:
+    with pytest.raises(InvalidConfigError, match=f"`{name}` is given twice, in two spellings") as caught:
         found()
     assert SECRET not in str(caught.value)
 

@@ -114,7 +114,7 @@ def tool() -> ModuleType:
 
 def test_the_table_of_the_page_is_current(tool: ModuleType) -> None:
     page = tool.PAGE.read_text(encoding="utf-8")
-    assert page == tool.written(page), "run python tools/options_table.py"
+    assert page == tool.with_table(page), "run python tools/options_table.py"
     for name in (*OPTIONS, *ALIASES):
         assert f"`{name}`" in tool.table()
 
@@ -131,8 +131,8 @@ def test_a_table_that_is_not_current_is_noticed(tool: ModuleType, tmp_path: Path
     assert page.read_text(encoding="utf-8").endswith("\nThe end.\n")
     monkeypatch.setattr("sys.argv", ["options_table.py", "--check"])
     assert tool.main() == 0
-    with pytest.raises(ValueError, match="no place for the table"):
-        tool.written("# Page\n")
+    with pytest.raises(ValueError, match="no marks for the table"):
+        tool.with_table("# Page\n")
 
 
 # ------------------------------------------------------------------------------------------- conversion and checks

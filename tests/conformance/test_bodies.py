@@ -280,7 +280,7 @@ class Gives:
 
 @pytest.mark.parametrize("first", [(), (b"half",), ("half",)])
 def test_none_is_not_the_end(branch: Any, first: tuple[Any, ...]) -> None:
-    with pytest.raises(BlockingIOError, match=r"read\(\) of Gives 'a stream' gave None.*os\.set_blocking"):
+    with pytest.raises(BlockingIOError, match=r"read\(\) of Gives 'a stream' returned None.*os\.set_blocking"):
         branch.upload(Gives(*first, None, b"rest", b""), "a")
     with pytest.raises((BlockingIOError, TypeError), match=r"None|bytes"):
         branch.upload([*first, None], "a")
@@ -301,10 +301,10 @@ def test_a_non_blocking_pipe_is_an_error(branch: Any, buffering: int) -> None:
 @pytest.mark.parametrize("wrong", [0, [], 7, object(), ["x"]])
 def test_a_stream_that_gives_something_else_is_refused(branch: Any, wrong: Any) -> None:
     for first in ((), (b"half",)):
-        with pytest.raises(TypeError, match=rf"'a stream' must give bytes, not {type(wrong).__name__}"):
+        with pytest.raises(TypeError, match=rf"'a stream' must return bytes, not {type(wrong).__name__}"):
             branch.upload(Gives(*first, wrong), "a")
     for blocks in ((b"a", "b", b""), ("a", b"b", "")):
-        with pytest.raises(TypeError, match="bytes and str by turns"):
+        with pytest.raises(TypeError, match="both bytes and str"):
             branch.upload(Gives(*blocks), "a")
     assert not branch.exists("a")
 
@@ -403,9 +403,9 @@ def test_a_bytearray_is_stored_as_it_was_when_it_was_uploaded(branch: Any) -> No
         (np.array(["2020-01-01"], dtype="datetime64[D]"), "datetime64 with a single item"),
         ({b"a": 1}, "not dict"),
         ({b"a"}, "not set"),
-        (range(3), "must give bytes, not int"),
-        (["text", b"bytes"], "gave bytes and str by turns"),
-        ([["text"]], "must give bytes, not list"),
+        (range(3), "must return bytes, not int"),
+        (["text", b"bytes"], "returned both bytes and str"),
+        ([["text"]], "must return bytes, not list"),
         (object(), "not object"),
     ],
     ids=lambda value: type(value).__name__,
@@ -477,7 +477,7 @@ def test_what_is_awaited(world: World, branch: Any) -> None:
             assert stored(branch, file._target) == TEXT
     branch.delete_objects("a")
     for wrong, error in ((AsyncStream(b"a", None), BlockingIOError), (parts(b"a", None), BlockingIOError)):
-        with pytest.raises(error, match="gave None"):
+        with pytest.raises(error, match="returned None"):
             branch.upload(wrong, "a")
     for bad in (AsyncStream(b"a", 7), AsyncStream(b"a", "b", b""), parts(b"a", "b")):
         with pytest.raises(TypeError, match="bytes"):

@@ -695,7 +695,7 @@ def test_import_that_was_not_started(main: Any) -> None:
 
 def test_import_add(world: World, repo: Any) -> None:
     manager = world.make("ImportManager", repo.id, "main")
-    with pytest.raises(ValueError, match="nothing to import"):
+    with pytest.raises(ValueError, match="no sources to import"):
         manager.start()
     assert manager.add("s3://bucket/a/", "b/") == manager
     assert "sources=1" in repr(manager)

@@ -82,7 +82,7 @@ def test_b8_84_start_wait_status_and_once_more(lake_branch: lakefs_hl.Branch, fo
     manager = lake_branch.import_from(f"local://{folder}/", "d/", "m")
     started = manager.start()
     assert manager.import_id == started
-    with pytest.raises(RuntimeError, match=f"runs already as {started}"):
+    with pytest.raises(RuntimeError, match=f"is already running as {started}"):
         manager.start()
     assert manager.status().error is None
     assert manager.wait(SOON).ingested_objects == 4

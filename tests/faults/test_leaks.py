@@ -3,7 +3,7 @@
 Secrets that can be recognised go in: a secret key, a token, the pair as a header, a proxy's password, the signature of
 a pre-signed URL. Then calls fail in every way there is, in both colours, under DEBUG logging of everything, and all
 that comes out is searched: messages, attributes, tracebacks with the variables of our frames, causes and contexts,
-pickles, the log, and what clients and handles print.
+pickles, the log, OpenTelemetry spans, and what clients and handles print.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import lakefs_hl
 import lakefs_hl.aio
@@ -113,8 +117,18 @@ def log() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """All spans of a provider that is configured for the test."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    return kept
+
+
 @pytest.fixture(autouse=True)
-def _nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(sources, "_has_boto3", lambda: False)
     yield
@@ -245,7 +259,11 @@ def leaks_of_calls(
 @pytest.mark.parametrize("behaviour", list(SERVERS))
 @pytest.mark.parametrize("credentials", ["pair", "token"])
 def test_no_failing_call_shows_a_secret(
-    behaviour: str, credentials: str, colour: Callable[[lakefs_hl.Client], World], log: io.StringIO
+    behaviour: str,
+    credentials: str,
+    colour: Callable[[lakefs_hl.Client], World],
+    log: io.StringIO,
+    spans: InMemorySpanExporter,
 ) -> None:
     with SERVERS[behaviour]() as server:
         arguments: dict[str, Any] = (
@@ -259,8 +277,12 @@ def test_no_failing_call_shows_a_secret(
         if "store" in behaviour:
             assert any(SIGNATURE in asked.target for asked in server.asked), "no link was at stake"
         client.close()
+    finished = spans.get_finished_spans()
     assert found == []
+    assert [canary for span in finished for canary in canaries_in(span.to_json())] == []
     assert failed == len(CALLS) - ("store" in behaviour)  # such a server does answer `stat`
+    assert {"statObject", "lakefs_hl.objects.stat"} <= {span.name for span in finished}, "no span was searched"
+    assert log.getvalue().count("statObject GET ") >= 1, "no line of ours was searched"
 
 
 def test_no_failing_call_through_a_proxy_shows_its_password(

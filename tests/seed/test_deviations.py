@@ -16,7 +16,7 @@ from lakefs_hl.exceptions import ImportFailedException, TransactionException, Tr
 
 
 def test_keys_of_object_metadata_are_lower_case(lake_branch: lakefs_hl.Branch) -> None:
-    with pytest.warns(UserWarning, match="'Unit' is kept in lower case"):
+    with pytest.warns(UserWarning, match="'Unit' is stored in lower case"):
         info = lake_branch.upload(b"", "a", metadata={"Unit": "kg"})
     assert info.metadata == {"unit": "kg"}
 

@@ -1,0 +1,129 @@
+"""OpenTelemetry spans: one per request, and one per call around its requests.
+
+Rules of the room: OpenTelemetry is never imported first. A program that has not imported it cannot have configured a
+tracer provider, so `sys.modules` is all that is looked at, and no setting is needed. Attributes follow the semantic
+conventions for HTTP clients (https://opentelemetry.io/docs/specs/semconv/http/http-spans/) and hold no secret. Neither
+messages nor stack traces of errors are recorded, and no header is added to a request.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from lakefs_hl._version import __version__
+from lakefs_hl.ops.effects import Op
+from lakefs_hl.spec.wire import Request, Response, TransportError
+from lakefs_hl.transport.logs import size_of, target_of
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer, TracerProvider
+    from opentelemetry.util.types import AttributeValue
+
+#: Path parameters that name the reference which a request is about. The first one that a row has counts.
+_REFS: Final = ("ref", "branch", "source_ref", "left_ref", "commit_id", "tag")
+
+#: The last provider and its tracer: a provider makes a new tracer at each call, which takes longer than a request.
+_last: tuple[TracerProvider, Tracer] | None = None
+
+
+def find_tracer() -> Tracer | None:
+    """Return the tracer of the configured provider. None if OpenTelemetry is not loaded or has no provider."""
+    global _last  # noqa: PLW0603 - a cache, replaced whole
+    if "opentelemetry.trace" not in sys.modules:
+        return None
+    from opentelemetry import trace
+
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider):  # stands for a provider that is not configured yet
+        return None
+    last = _last
+    if last is None or last[0] is not provider:
+        last = _last = provider, provider.get_tracer("lakefs_hl", __version__)
+    return last[1]
+
+
+@contextmanager
+def call_span(tracer: Tracer, op: Op[Any]) -> Iterator[None]:
+    """Run a call within a span that is named after its op, such as `objects.stat`."""
+    with tracer.start_as_current_span(
+        f"lakefs_hl.{_name_of(op)}", record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield
+        except BaseException as exc:
+            _fail(span, type(exc).__name__)
+            raise
+
+
+@contextmanager
+def request_span(tracer: Tracer, address: str, request: Request) -> Iterator[Span]:
+    """Make an exchange within a span that is named after its operation.
+
+    Args:
+        tracer: Starts the span.
+        address: Scheme, host and port of the endpoint; "" in process.
+        request: The request.
+    """
+    from opentelemetry.trace import SpanKind
+
+    remote = bool(address or request.url)
+    with tracer.start_as_current_span(
+        request.endpoint.operation,
+        kind=SpanKind.CLIENT if remote else SpanKind.INTERNAL,
+        attributes=_attributes(address, request, remote=remote),
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield span
+        except TransportError as exc:
+            _fail(span, exc.kind)
+            raise
+        except BaseException as exc:
+            _fail(span, type(exc).__name__)
+            raise
+
+
+def set_response(span: Span, response: Response) -> None:
+    """Add what is known of the response to the span of a request."""
+    span.set_attribute("http.response.status_code", response.status)
+    span.set_attribute("http.response.body.size", response.filled or size_of(response.body))
+    if response.status >= 400:
+        _fail(span, str(response.status))
+
+
+def _attributes(address: str, request: Request, *, remote: bool) -> dict[str, AttributeValue]:
+    found: dict[str, AttributeValue] = {
+        "http.request.method": request.endpoint.method,
+        "http.request.body.size": size_of(request.body),
+    }
+    if remote:
+        target = found["url.full"] = target_of(address, request)
+        url = urlsplit(target)
+        found["server.address"] = url.hostname or ""
+        found["server.port"] = url.port or (443 if url.scheme == "https" else 80)
+    params = dict(zip(request.endpoint.parameters, request.params, strict=False))
+    if "repository" in params:
+        found["lakefs.repository"] = params["repository"]
+    if ref := next((params[name] for name in _REFS if name in params), None):
+        found["lakefs.ref"] = ref
+    return found
+
+
+def _fail(span: Span, kind: str) -> None:
+    from opentelemetry.trace import StatusCode
+
+    span.set_attribute("error.type", kind)
+    span.set_status(StatusCode.ERROR)
+
+
+def _name_of(op: Op[Any]) -> str:
+    """Return module and name of an op that has not started."""
+    name = getattr(op, "__name__", "call").strip("_")
+    frame = getattr(op, "gi_frame", None)
+    module = "" if frame is None else str(frame.f_globals.get("__name__", ""))
+    return f"{module.rpartition('.')[2]}.{name}"
