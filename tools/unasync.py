@@ -49,6 +49,7 @@ NAMES = {  # whole names, in code and in examples
     "aiter": "iter",
     "aclose": "close",
     "anext": "next",
+    "StopAsyncIteration": "StopIteration",
 }
 LEFT = re.compile(
     r".*(?:\b(?i:async\w*|await\w*|aio|coroutine\w*|[aA](?:iter|next|close))\b|__a[a-z]+__|Opening|Writing\b).*"

@@ -36,7 +36,7 @@ _LONGEST_PATH: Final = 4096
 #: Formats of the items of a buffer (see the module `struct`). Z is a complex number.
 _NUMBER: Final = re.compile(r"[@=<>!]?(?:[?bBchHiIlLqQnNefdg]|Z[fdg])")
 #: The type of `tempfile.NamedTemporaryFile`. Where it has another name, such a file is copied like any other stream.
-_TEMPORARY: Final = getattr(tempfile, "_TemporaryFileWrapper", None)
+TEMPORARY: Final = getattr(tempfile, "_TemporaryFileWrapper", None)
 
 
 class Abandoned(Exception):
@@ -177,7 +177,7 @@ def _plain_file(file: Any) -> io.FileIO | io.BufferedReader | io.BufferedRandom 
     Exact types only: a `BufferedReader` over a decompressor has the descriptor of the compressed file, and a subclass
     may override `read`.
     """
-    if _TEMPORARY is not None and type(file) is _TEMPORARY:
+    if TEMPORARY is not None and type(file) is TEMPORARY:
         file = file.file
     raw = file.raw if type(file) in (io.BufferedReader, io.BufferedRandom) else file
     if type(raw) is not io.FileIO or not raw.readable() or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):

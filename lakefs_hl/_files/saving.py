@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard, cast
 
-from lakefs_hl._files.bodies import Abandoned
+from lakefs_hl._files.bodies import TEMPORARY, Abandoned
 from lakefs_hl._files.place import Place
 from lakefs_hl._handles import paths
 from lakefs_hl._handles.handle import Handle
@@ -54,6 +54,7 @@ def plan(
 
     Raises:
         TypeError: An argument has the wrong type, or the file takes text or is asynchronous.
+        ValueError: The local path is empty.
         OSError: The local path is a directory, has no parent directory or is not that of a regular file.
     """
     found = Saving(
@@ -67,6 +68,12 @@ def plan(
     )
     if not _is_local_path(target):
         _check_file(target)
+    elif not isinstance(os.fspath(target), str):
+        msg = f"file must be a local path of text, and {target!r:.80} is one of bytes: os.fsdecode(path) is its text"
+        raise TypeError(msg)
+    elif not os.fspath(target):
+        msg = "file must be a local path or a binary file object, and it is an empty text"
+        raise ValueError(msg)
     return found
 
 
@@ -115,20 +122,28 @@ def _copy(plan: Saving, file: Any, stopped: Callable[[], bool], restart: Callabl
 
 def _check_file(file: object) -> None:
     write = getattr(file, "write", None)
-    if isinstance(file, io.TextIOBase):
+    if isinstance(_unwrapped(file), io.TextIOBase):
         msg = f"file must be a binary file, and {file!r:.80} takes text; open it with 'wb'"
         raise TypeError(msg)
     if inspect.iscoroutinefunction(write):
-        msg = f"file must be a local path or a blocking binary file, and {type(file).__name__} is asynchronous"
-        raise TypeError(msg)
+        raise _asynchronous(file)
     if not callable(write):
         msg = f"file must be a local path or a binary file object, not {type(file).__name__}: {file!r:.80}"
         raise TypeError(msg)
 
 
+def _unwrapped(file: Any) -> object:
+    """Return the file that `tempfile.NamedTemporaryFile` wraps; any other file as it is."""
+    return file.file if type(file) is TEMPORARY else file
+
+
+def _asynchronous(file: object) -> TypeError:
+    return TypeError(f"file must be a local path or a blocking binary file, and {type(file).__name__} is asynchronous")
+
+
 def _write(file: Any, content: memoryview) -> None:
-    """Write all of a block. A raw file may write a part of it."""
-    is_raw = isinstance(file, io.RawIOBase)
+    """Write all of a block. A raw file may write a part of it, also one that `tempfile` wraps."""
+    is_raw = isinstance(_unwrapped(file), io.RawIOBase)
     while content:
         # Objects that only look like files may expect bytes, or keep what they get; the block is overwritten later.
         count = file.write(content if isinstance(file, io.IOBase) else bytes(content))
@@ -136,6 +151,12 @@ def _write(file: Any, content: memoryview) -> None:
             raise BlockingIOError(
                 errno.EAGAIN, f"{file!r:.80} is non-blocking and takes no data now; make it blocking, or give a path"
             )
+        if hasattr(count, "__await__"):
+            getattr(count, "close", bool)()  # else the interpreter warns of a coroutine that was never awaited
+            raise _asynchronous(file)
+        if is_raw and not (isinstance(count, int) and 0 < count <= len(content)):
+            msg = f"write() of {file!r:.80} got {len(content)} bytes and returned {count!r}, not how many it wrote"
+            raise OSError(errno.EIO, msg)
         content = content[count:] if is_raw else content[:0]
 
 

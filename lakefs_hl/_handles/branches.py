@@ -40,7 +40,7 @@ def exists(session: Session, at: Handle, path: object) -> Op[bool]:
     """Check whether an object of a branch exists; without a path, the branch itself."""
     if path is None:
         return ops.exists(session, at._repository_id, at._id)
-    return objects.exists(session, at._repository_id, at._id, arguments.path(path, at))
+    return objects.exists(session, at._repository_id, at._id, paths.path(path, at))
 
 
 def head(session: Session, at: Handle) -> Op[models.Commit]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from lakefs_hl._handles import html
+from lakefs_hl.spec.tracebacks import copy_exception
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -56,20 +57,23 @@ class Ahead(Generic[T]):
         self.failure: Exception | None = None
 
     def fail(self, error: BaseException) -> None:
-        """Note an error or an interruption. A listing that just ended there would look complete."""
+        """Note what ended the source. A listing that just ended there would look complete. Called by the driver."""
         interrupted = "the listing was interrupted while rows were fetched and cannot be continued; list again"
-        self.failure = error if isinstance(error, Exception) else RuntimeError(interrupted)
+        # A copy: the frames of the original refer to the listing, which would keep it alive.
+        self.failure = copy_exception(error) if isinstance(error, Exception) else RuntimeError(interrupted)
+        self.idle = False
 
     def raise_failure(self) -> None:
         """Raise what was noted, if anything."""
         if self.failure is not None:
-            raise self.failure.with_traceback(None)
+            raise copy_exception(self.failure)
 
 
 class ListingFields:
     """The state of a listing, and how it is shown.
 
     Args:
+        ahead: Rows that were fetched already, and where a failure of the source is noted.
         columns: Fields of the rows.
         first: Returns the first rows of an embedded lake in process without reading the listing. None on a server: a
             listing that is only shown sends no request.
@@ -77,8 +81,8 @@ class ListingFields:
 
     __slots__ = ("_ahead", "_columns", "_first")
 
-    def __init__(self, columns: Columns, first: Callable[[int], list[Any]] | None) -> None:
-        self._ahead = Ahead[Any]()
+    def __init__(self, ahead: Ahead[Any], columns: Columns, first: Callable[[int], list[Any]] | None) -> None:
+        self._ahead = ahead
         self._columns = columns
         self._first = first
 
@@ -90,6 +94,8 @@ class ListingFields:
             note = trouble
         elif rows:
             note = f"the next {len(rows)} rows"
+        elif self._ahead.failure is not None:
+            note = str(self._ahead.failure)
         elif self._first is not None or self._ahead.started:
             note = "no rows"
         else:

@@ -111,7 +111,7 @@ def tag_exists(session: Session, at: Handle, path: object) -> Op[bool]:
     """Check whether an object at a tag exists; without a path, the tag itself."""
     if path is None:
         return tags.exists(session, at._repository_id, at._id)
-    return objects.exists(session, at._repository_id, at._id, arguments.path(path, at))
+    return objects.exists(session, at._repository_id, at._id, paths.path(path, at))
 
 
 def create_tag(session: Session, at: Handle, source_ref: object, exist_ok: object) -> Op[models.Ref]:

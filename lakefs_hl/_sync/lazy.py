@@ -63,14 +63,20 @@ def walk(source: Any, ahead: Ahead[Any]) -> Generator[Any, None, None]:
     It does not refer to the listing: without a cycle, a listing that is dropped ends at once.
     """
     ahead.started, rows = True, ahead.rows
-    while rows:
-        yield rows.popleft()
-    for row in source:
-        yield row
+    try:
         while rows:
             yield rows.popleft()
-    while rows:
-        yield rows.popleft()
+        for row in source:
+            yield row
+            while rows:
+                yield rows.popleft()
+        while rows:
+            yield rows.popleft()
+    except (Exception, GeneratorExit):
+        raise  # the driver has noted it
+    except BaseException as exc:
+        ahead.fail(exc)  # a Ctrl-C may arrive here, between two rows
+        raise
     ahead.raise_failure()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from lakefs_hl._handles.listings import NONE, SHOWN, Columns, ListingFields
+from lakefs_hl._handles.listings import NONE, SHOWN, Ahead, Columns, ListingFields
 from lakefs_hl._sync import lazy
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import LakeFSException
@@ -36,17 +36,27 @@ class Listing(ListingFields, Generic[T_co]):
     __module__ = "lakefs_hl"
     __slots__ = ("_rows", "_source")
 
-    def __init__(self, source: Any, columns: Columns = NONE, first: Callable[[int], list[T_co]] | None = None) -> None:
-        super().__init__(columns, first)
+    def __init__(
+        self,
+        source: Any,
+        ahead: Ahead[T_co],
+        columns: Columns = NONE,
+        first: Callable[[int], list[T_co]] | None = None,
+    ) -> None:
+        super().__init__(ahead, columns, first)
         self._source = source
         self._rows = lazy.walk(source, self._ahead)
 
     def __iter__(self) -> Iterator[T_co]:
         # Not the listing itself: a loop over the rows is faster than one over this class.
-        return iter(self._rows)
+        return iter(lazy.walk(self._source, self._ahead))
 
     def __next__(self) -> T_co:
-        row: T_co = next(self._rows)
+        try:
+            row: T_co = next(self._rows)
+        except StopIteration:
+            self._ahead.raise_failure()
+            raise
         return row
 
     def head(self, n: int = SHOWN) -> list[T_co]:
@@ -59,19 +69,15 @@ class Listing(ListingFields, Generic[T_co]):
         if len(ahead.rows) < amount:
             ahead.raise_failure()
             ahead.started, ahead.idle = True, False
-            try:
-                for row in self._source:
-                    ahead.rows.append(row)
-                    if len(ahead.rows) >= amount:
-                        break
-            except BaseException as exc:
-                ahead.fail(exc)
-                raise
+            for row in self._source:
+                ahead.rows.append(row)
+                if len(ahead.rows) >= amount:
+                    break
         return list(islice(ahead.rows, amount))
 
     def to_list(self) -> list[T_co]:
         """Return the remaining rows as a list."""
-        return [row for row in self._rows]
+        return [row for row in self]
 
     def to_pandas(self) -> DataFrame:
         """Return the remaining rows as a `pandas.DataFrame`, with the fields of the rows as columns.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 from lakefs_hl._build.arguments import hidden
 from lakefs_hl._build.client import ClientFields
 from lakefs_hl._handles.calls import Pages, first_rows
+from lakefs_hl._handles.listings import Ahead
 from lakefs_hl.aio.listing import Listing
 from lakefs_hl.ops import server
 from lakefs_hl.spec.tracebacks import EXPLAINED, cut_traceback, is_explained
@@ -141,8 +142,9 @@ class Client(ClientFields):
     ) -> Listing[W]:
         pages = call(self._session, *args, **kwargs)
         first = partial(first_rows, self._blocking, pages, wrap) if self._in_process else None
-        source = self._driver.pages(pages.next_page, pages.after, pages.amount, wrap)
-        return Listing(source, pages.columns, first)
+        ahead = Ahead[W]()
+        source = self._driver.pages(pages.next_page, pages.after, pages.amount, wrap, ahead.fail)
+        return Listing(source, ahead, pages.columns, first)
 
     @property
     async def version(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from lakefs_hl._handles.listings import NONE, SHOWN, Columns, ListingFields
+from lakefs_hl._handles.listings import NONE, SHOWN, Ahead, Columns, ListingFields
 from lakefs_hl.aio import lazy
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import LakeFSException
@@ -35,17 +35,27 @@ class Listing(ListingFields, Generic[T_co]):
     __module__ = "lakefs_hl.aio"
     __slots__ = ("_rows", "_source")
 
-    def __init__(self, source: Any, columns: Columns = NONE, first: Callable[[int], list[T_co]] | None = None) -> None:
-        super().__init__(columns, first)
+    def __init__(
+        self,
+        source: Any,
+        ahead: Ahead[T_co],
+        columns: Columns = NONE,
+        first: Callable[[int], list[T_co]] | None = None,
+    ) -> None:
+        super().__init__(ahead, columns, first)
         self._source = source
         self._rows = lazy.walk(source, self._ahead)
 
     def __aiter__(self) -> AsyncIterator[T_co]:
         # Not the listing itself: a loop over the rows is faster than one over this class.
-        return aiter(self._rows)
+        return aiter(lazy.walk(self._source, self._ahead))
 
     async def __anext__(self) -> T_co:
-        row: T_co = await anext(self._rows)
+        try:
+            row: T_co = await anext(self._rows)
+        except StopAsyncIteration:
+            self._ahead.raise_failure()
+            raise
         return row
 
     async def head(self, n: int = SHOWN) -> list[T_co]:
@@ -58,19 +68,15 @@ class Listing(ListingFields, Generic[T_co]):
         if len(ahead.rows) < amount:
             ahead.raise_failure()
             ahead.started, ahead.idle = True, False
-            try:
-                async for row in self._source:
-                    ahead.rows.append(row)
-                    if len(ahead.rows) >= amount:
-                        break
-            except BaseException as exc:
-                ahead.fail(exc)
-                raise
+            async for row in self._source:
+                ahead.rows.append(row)
+                if len(ahead.rows) >= amount:
+                    break
         return list(islice(ahead.rows, amount))
 
     async def to_list(self) -> list[T_co]:
         """Return the remaining rows as a list."""
-        return [row async for row in self._rows]
+        return [row async for row in self]
 
     async def to_pandas(self) -> DataFrame:
         """Return the remaining rows as a `pandas.DataFrame`, with the fields of the rows as columns.

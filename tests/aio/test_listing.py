@@ -64,6 +64,48 @@ def test_a_failure_of_head_is_not_the_end_of_the_listing(branch: aio.Branch) -> 
     asyncio.run(main())
 
 
+def test_a_listing_that_failed_never_looks_complete(branch: aio.Branch) -> None:
+    async def main() -> None:
+        missing = aio.Branch(branch.repository_id, "nowhere", branch._client)
+        for method in ("to_list", "to_pandas", "head", "__anext__"):
+            listing = missing.list_objects()
+            for call in (getattr(listing, method), listing.to_list, listing.head, listing.__anext__, listing.to_pandas):
+                with pytest.raises(exceptions.NotFoundException, match="nowhere"):
+                    await call()
+            with pytest.raises(exceptions.NotFoundException, match="nowhere"):
+                [row async for row in listing]
+
+    asyncio.run(main())
+
+
+def test_a_listing_whose_reader_was_cancelled_never_looks_complete(branch: aio.Branch) -> None:
+    async def main() -> None:
+        await fill(branch, 3)
+        listing = branch.list_objects()
+        reader = asyncio.ensure_future(listing.to_list())
+        await asyncio.sleep(0)
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+        for call in (listing.to_list, listing.head, listing.__anext__):
+            with pytest.raises(RuntimeError, match="interrupted while rows were fetched"):
+                await call()
+
+    asyncio.run(main())
+
+
+def test_two_tasks_cannot_read_one_listing_and_do_not_break_it(branch: aio.Branch) -> None:
+    async def main() -> None:
+        await fill(branch, 3)
+        listing = branch.list_objects()
+        first, second = await asyncio.gather(listing.head(1), listing.head(1), return_exceptions=True)
+        assert not isinstance(first, BaseException)
+        assert isinstance(second, RuntimeError)
+        assert paths(await listing.to_list()) == NAMES[:3]
+
+    asyncio.run(main())
+
+
 def test_as_a_data_frame(branch: aio.Branch, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         await fill(branch, 5)

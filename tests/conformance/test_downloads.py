@@ -7,8 +7,9 @@ import io
 import os
 import random
 import stat
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -112,6 +113,11 @@ def test_a_file_that_takes_a_part_of_a_block_gets_all_of_it(branch: Any) -> None
     file = Slow()
     assert branch.download("data/t.csv", file) == len(CONTENT)
     assert file.content == CONTENT
+    file = Slow()
+    with tempfile.NamedTemporaryFile() as opened:
+        wrapped = type(opened)(cast("Any", file), "name", delete=False)
+    assert branch.download("data/t.csv", wrapped) == len(CONTENT)
+    assert file.content == CONTENT
 
 
 def test_what_only_looks_like_a_file_may_keep_its_blocks(branch: Any, rng: random.Random) -> None:
@@ -181,6 +187,16 @@ def test_what_takes_no_bytes_is_refused_by_name(branch: Any, tmp_path: Path) -> 
         branch.download("data/t.csv", io.StringIO())
     with pytest.raises(TypeError, match="Asynchronous is asynchronous"):
         branch.download("data/t.csv", asynchronous)
+    hidden = type("Asynchronous", (), {"write": lambda self, data: write(data)})()  # only its result tells
+    with pytest.raises(TypeError, match="Asynchronous is asynchronous"):
+        branch.download("data/t.csv", hidden)
+    with tempfile.NamedTemporaryFile("w", dir=tmp_path) as text, pytest.raises(TypeError, match="takes text"):
+        branch.download("data/t.csv", text)
+    with pytest.raises(ValueError, match="file must be a local path or a binary file object, and it is an empty text"):
+        branch.download("data/t.csv", "")
+    path_of_bytes = type("Path", (), {"__fspath__": lambda self: b"t.csv"})()
+    with pytest.raises(TypeError, match=r"file must be a local path of text, .* os\.fsdecode\(path\) is its text"):
+        branch.download("data/t.csv", path_of_bytes)
     with pytest.raises(TypeError, match="file must be a local path or a binary file object, not int: 5"):
         branch.download("data/t.csv", 5)
 
@@ -194,8 +210,17 @@ def test_an_error_of_the_file_is_raised_as_it_is(branch: Any) -> None:
         def write(self, data: Any, /) -> None:
             return None
 
+    class Wrong(io.RawIOBase):
+        returned: Any = None
+
+        def write(self, data: Any, /) -> Any:
+            return self.returned
+
     with pytest.raises(OSError, match="No space left"):
         branch.download("data/t.csv", Full())
+    for Wrong.returned in (0, -1, len(CONTENT) + 1, "all"):
+        with pytest.raises(OSError, match=rf"got {len(CONTENT)} bytes and returned .*, not how many it wrote"):
+            branch.download("data/t.csv", Wrong())
     with pytest.raises(BlockingIOError, match="non-blocking and takes no data now"):
         branch.download("data/t.csv", NonBlocking())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -94,6 +94,9 @@ def test_a_branch_exists_by_itself_and_its_objects_by_their_paths(
         dev.exists("a")
     dev.create("main").upload("1", "a")
     assert (dev.exists(), dev.exists("a"), dev.exists(path="b")) == (True, True, False)
+    assert (dev.exists(PurePosixPath("a")), dev.exists(dev.stat_object("a"))) == (True, True)
+    with pytest.raises(TypeError, match="a local path is no name in a lake"):
+        dev.exists(Path("a"))  # type: ignore[call-overload]
     missing = lakefs_hl.repository("no-such-repository", client=branch._client)
     for call in (missing.branch("main").exists, missing.tag("v1").exists):
         with pytest.raises(exceptions.NotFoundException, match="no-such-repository"):

@@ -125,6 +125,54 @@ def test_an_interrupted_head_is_not_the_end_of_the_listing(many: lakefs_hl.Branc
         listing.to_list()
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError("no"), KeyboardInterrupt()])
+def test_a_listing_that_failed_never_looks_complete(many: lakefs_hl.Branch, tap: Tap, error: BaseException) -> None:
+    def refuse(request: Any) -> None:
+        if len(tap.operations()) == 2:
+            raise error
+
+    tap.refuse = refuse
+    again: type[Exception] = ZeroDivisionError if isinstance(error, Exception) else RuntimeError
+    for read in (list, lambda rows: rows.to_list(), lambda rows: [next(rows) for _ in NAMES]):
+        tap.requests.clear()
+        listing = many.list_objects()
+        with pytest.raises(type(error)):
+            read(listing)
+        for call in (listing.to_list, listing.to_pandas, listing.head, lambda: list(listing), lambda: next(listing)):  # noqa: B023
+            with pytest.raises(again):
+                call()
+        assert ("no rows" in listing._repr_html_()) is False
+        assert len(tap.operations()) == 2  # nothing was asked again
+
+
+def test_an_error_of_a_listing_does_not_keep_it_alive(many: lakefs_hl.Branch, tap: Tap) -> None:
+    def refuse(request: Any) -> None:
+        raise ZeroDivisionError
+
+    tap.refuse = refuse
+    listing = many.list_objects()
+    with pytest.raises(ZeroDivisionError):
+        listing.to_list()
+    assert listing._ahead.failure is not None
+    assert listing._ahead.failure.__traceback__ is None
+
+
+def test_a_second_reader_that_comes_in_between_leaves_a_listing_as_it_is(many: lakefs_hl.Branch, tap: Tap) -> None:
+    refused = list[BaseException]()
+
+    def read_meanwhile(request: Any) -> None:
+        if not refused:
+            with pytest.raises(ValueError, match="already executing") as caught:
+                listing.head()
+            refused.append(caught.value)
+
+    tap.refuse = read_meanwhile
+    listing = many.list_objects()
+    assert paths(listing.to_list()) == NAMES
+    assert refused
+    assert listing.to_list() == []
+
+
 def test_a_closed_listing_has_no_rows(many: lakefs_hl.Branch) -> None:
     with many.list_objects() as listing:
         listing.head(3)

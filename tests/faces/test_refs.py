@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -159,6 +160,7 @@ def test_a_tag_exists_by_itself_and_its_objects_by_their_paths(
     change(branch, "a", "1")
     tag.create(branch)
     assert (tag.exists(), tag.exists("a"), tag.exists("b")) == (True, True, False)
+    assert (tag.exists(PurePosixPath("a")), tag.exists(branch.stat_object("a"))) == (True, True)
 
 
 def test_any_reference_can_be_merged(repo: lakefs_hl.Repository, branch: lakefs_hl.Branch) -> None:
