@@ -1,4 +1,4 @@
-"""What holds for every test: a random seed that is printed, an empty home, a clean environment, loopback only.
+"""Rules of every test: a printed random seed, an empty home directory, a clean environment, loopback only.
 
 Hypothesis keeps no database and is not derandomised: each run tries new cases, and the printed seed brings them back.
 """
@@ -40,7 +40,7 @@ class NetworkForbiddenError(RuntimeError):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Chooses this run's seed unless one was given; brings the fixtures in when the package is not installed."""
+    """Choose the seed unless one was given. Load the fixtures if the package is not installed."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.hypothesis_seed is None:
@@ -50,9 +50,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Prints the seed where every log begins, and the lakes that the tests of behaviour run on."""
-    named = os.environ.get(f"{_WANTED}ENDPOINT")
-    real = f"a real lakeFS at {named}" if named else f"no real lakeFS ({_WANTED}ENDPOINT is not set)"
+    """Print the seed and the lakes of the conformance tests at the start of every log."""
+    from tests import containers, worlds  # here: they import the package, after pytest has set up its warnings
+
+    named = os.environ.get(worlds.ENDPOINT)
+    where = f"at {named}" if named else f"in a container ({containers.IMAGE})"
+    why_not = worlds.why_not_real()
+    real = f"no lakeFS server ({why_not})" if why_not else f"a lakeFS server {where}"
     return [
         f"random seed: {config.option.hypothesis_seed} (repeat with --hypothesis-seed={config.option.hypothesis_seed})",
         f"lakes: in process, served, {real}",
@@ -61,7 +65,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> random.Random:
-    """Dice for one test: they depend on the run's printed seed and on the test's name, not on the order of tests."""
+    """Random numbers of one test. They depend on the printed seed and the test's name, not on the order of tests."""
     return random.Random(f"{request.config.option.hypothesis_seed}:{request.node.nodeid}")
 
 
@@ -70,13 +74,13 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(scope="session")
 def outer_environ() -> dict[str, str]:
-    """The environment as it was outside, for the few tests that run build tools in a process of their own."""
+    """The original environment, for tests that run build tools in another process."""
     return dict(_outer_environ)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Points home, XDG and temporary folders into this run's own folder and removes what could leak in."""
+    """Set home, XDG and temporary directories to directories of this run, and remove variables that could leak in."""
     home = tmp_path_factory.mktemp("home")
     rooms = tmp_path_factory.mktemp("xdg")
     temporary = tmp_path_factory.mktemp("t")
@@ -100,7 +104,7 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
 
 @pytest.fixture(autouse=True)
 def _home_stays_empty(_clean_environment: Path) -> Iterator[None]:
-    """Fails the test that wrote to the home folder; one that needs a home sets HOME to a folder of its own."""
+    """Fail the test that wrote to the home directory. A test that needs one sets HOME to a directory of its own."""
     yield
     found = list(_clean_environment.iterdir())
     for path in found:  # moved aside, so that only the test at fault fails
@@ -112,7 +116,7 @@ def _home_stays_empty(_clean_environment: Path) -> Iterator[None]:
 
 
 def _check(address: Any) -> None:
-    """Raises unless the address is on this machine."""
+    """Raise unless the address is on this machine."""
     if not isinstance(address, tuple):
         return  # a Unix socket's path
     if not _is_here(str(address[0]).partition("%")[0]):
@@ -163,7 +167,7 @@ def _guard(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _loopback_only() -> Iterator[None]:
-    """Makes leaving the machine an error, from the first fixture to the last."""
+    """Make connections to other machines an error, from the first fixture to the last."""
     with pytest.MonkeyPatch.context() as patch:
         _guard(patch)
         yield

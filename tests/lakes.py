@@ -1,4 +1,4 @@
-"""Fixtures of the lakes that tests run on: in process, served over loopback, a real lakeFS if this run was given one.
+"""Fixtures of the lakes that tests run on: in process, served over loopback, and a lakeFS server if there is one.
 
 A `conftest.py` imports those that its tests use.
 """
@@ -10,8 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 import lakefs_hl
-from tests import serving
-from tests.worlds import ENDPOINT, kinds, real_lakefs
+from tests import containers, serving
+from tests.s3_server import NoNamespaceServer, S3Server
+from tests.worlds import REAL, given_lakefs, kinds
+
+#: Kinds of worlds that are a function around a lake in memory.
+FUNCTIONS: dict[str, type[NoNamespaceServer]] = {"no namespace": NoNamespaceServer, "S3 store": S3Server}
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +23,17 @@ def served_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Se
     """A lake behind `lakefs-hl serve` on a loopback port."""
     with serving.running(tmp_path_factory.mktemp("served") / "lake") as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def real_lakefs() -> Iterator[tuple[str, str, str]]:
+    """The endpoint and key pair of a lakeFS server: the one of the environment, or one in a container."""
+    given = given_lakefs()
+    if given is not None:
+        yield given
+        return
+    with containers.running() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +47,7 @@ def clients(request: pytest.FixtureRequest) -> Iterator[dict[str, lakefs_hl.Clie
 
 @pytest.fixture(params=kinds())
 def kind(request: pytest.FixtureRequest) -> str:
-    """In process, served, or a real lakeFS."""
+    """In process, served, or a lakeFS server."""
     return str(request.param)
 
 
@@ -45,8 +60,8 @@ def client(kind: str, clients: dict[str, lakefs_hl.Client], request: pytest.Fixt
         elif kind == "served":
             served: serving.Served = request.getfixturevalue("served_lake")
             clients[kind] = lakefs_hl.Client(served.url, served.key, served.secret, pickle_secrets=True)
+        elif kind == REAL:
+            clients[kind] = lakefs_hl.Client(*request.getfixturevalue("real_lakefs"), pickle_secrets=True)
         else:
-            found = real_lakefs()
-            assert found is not None, f"{ENDPOINT} is not set"
-            clients[kind] = lakefs_hl.Client(*found, pickle_secrets=True)
+            clients[kind] = lakefs_hl.Client("http://lakefs.invalid", "key", "secret", transport=FUNCTIONS[kind]())
     return clients[kind]

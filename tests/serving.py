@@ -18,11 +18,11 @@ class Served(NamedTuple):
     """A running server.
 
     Attributes:
-        url: Where it answers.
+        url: Its address.
         key: Its access key.
         secret: Its secret.
         process: The server itself.
-        folder: Its lake.
+        folder: Directory of its lake.
     """
 
     url: str
@@ -33,7 +33,7 @@ class Served(NamedTuple):
 
 
 def start(folder: Path, environ: Mapping[str, str] | None = None) -> Served:
-    """Starts `lakefs-hl serve` on a free port and waits until it says where it answers."""
+    """Start `lakefs-hl serve` on a free port, and wait until it prints its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "lakefs_hl", "serve", str(folder), "--port", "0"],
         stdout=subprocess.PIPE,
@@ -57,7 +57,7 @@ def start(folder: Path, environ: Mapping[str, str] | None = None) -> Served:
 
 
 def stop(served: Served, number: int = signal.SIGTERM) -> tuple[int, str]:
-    """Ends the server; returns its exit code and what it wrote to stderr."""
+    """Stop the server. Returns its exit code and its stderr."""
     served.process.send_signal(number)
     _, errors = served.process.communicate(timeout=30)
     return served.process.returncode, errors

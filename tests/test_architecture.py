@@ -1,4 +1,4 @@
-"""The plan of the house, held by walking the source: who may import whom, how long things are, who may touch what.
+"""The rules of the architecture, checked on the source: who may import whom, how long things are, who may touch what.
 
 Each rule is a function from modules to complaints, so that each is tried on a bad sample below: a rule that cannot
 fail protects nothing. `docs/design/` says why the rooms are what they are.
@@ -440,7 +440,7 @@ RULES: list[Callable[[Modules], Iterator[str]]] = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.__name__))
-def test_the_house_keeps(rule: Callable[[Modules], Iterator[str]]) -> None:
+def test_the_source_follows_every_rule(rule: Callable[[Modules], Iterator[str]]) -> None:
     modules = load()
     assert {"", "spec", "ops", "transport", "_sync.client"} <= set(modules), (
         "the walk found too little to mean anything"
@@ -547,5 +547,5 @@ def test_what_is_allowed_is_not_reported(texts: dict[str, str]) -> None:
     assert [complaint for rule in RULES for complaint in rule(modules)] == []
 
 
-def test_every_rule_is_tried() -> None:
+def test_every_rule_has_a_breach_that_is_found() -> None:
     assert {rule.__name__ for rule, _ in BAD} == {rule.__name__ for rule in RULES}

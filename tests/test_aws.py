@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pytest_mock import MockerFixture
 
 import lakefs_hl
 from lakefs_hl import Client, aws
@@ -198,17 +199,17 @@ def test_b6_64_a_child_process_finds_the_role_while_a_thread_of_the_parent_looks
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_keys_that_cannot_be_renewed_are_an_error_of_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_cannot_be_renewed_are_an_error_of_the_tree(
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+) -> None:
     pytest.importorskip("boto3", reason="the extra aws is not installed")
     from botocore.credentials import Credentials
     from botocore.exceptions import CredentialRetrievalError
 
-    def frozen(self: Any) -> None:
-        raise CredentialRetrievalError(provider="iam-role", error_msg="expired")
-
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
-    monkeypatch.setattr(Credentials, "get_frozen_credentials", frozen)
+    expired = CredentialRetrievalError(provider="iam-role", error_msg="expired")
+    mocker.patch.object(Credentials, "get_frozen_credentials", side_effect=expired)
     with pytest.raises(
         errors.NoAuthenticationFound, match=r"https://h with the AWS role: boto3 cannot renew .*expired"
     ):

@@ -88,7 +88,7 @@ def test_making_a_client_sends_nothing(server: Peer) -> None:
     assert server.asked[0].headers["user-agent"] == f"lakefs-hl/{lakefs_hl.__version__}"
 
 
-def test_names_of_the_seed_are_names_too(server: Peer) -> None:
+def test_the_names_of_the_seed_are_accepted(server: Peer) -> None:
     assert Client(endpoint=server.url, access_key_id=KEY, secret_access_key=SECRET).version == "1.2.3"
     with pytest.raises(exceptions.NotAuthorizedException):
         _ = Client(endpoint=server.url, jwt_token="wrong").version
@@ -124,7 +124,7 @@ def test_an_unknown_name_is_a_type_error(name: str) -> None:
         ({"proxy": "socks5://h"}, "not a proxy"),
     ],
 )
-def test_bad_options(arguments: dict[str, Any], words: str) -> None:
+def test_bad_options_are_refused(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(exceptions.InvalidConfigError, match=words):
         Client("http://127.0.0.1:1", KEY, SECRET, **arguments)
 
@@ -201,9 +201,7 @@ def test_options_reach_the_policy() -> None:
         ("https://lakefs.example", {"verify_ssl": False}, "verify_ssl=False"),
     ],
 )
-def test_secrets_in_danger_are_warned_of_where_the_client_is_made(
-    host: str, options: dict[str, Any], words: str
-) -> None:
+def test_exposed_secrets_warn_where_the_client_is_made(host: str, options: dict[str, Any], words: str) -> None:
     for make in (Client, lakefs_hl.init, aio.Client, aio.init):
         with pytest.warns(exceptions.InsecureTransportWarning, match=words) as caught:
             make(host, KEY, SECRET, **options)
@@ -231,7 +229,7 @@ def test_no_warning_without_a_reason(host: str) -> None:
 # -------------------------------------------------------------------------------------------- the server
 
 
-def test_the_server_is_asked(client: Client, server: Peer) -> None:
+def test_version_and_storage_are_read_from_the_server(client: Client, server: Peer) -> None:
     health = client.health_check()
     assert health[:4] == (True, "1.2.3", True, None)  # this server has no call for the user
     assert health.read_only is None
@@ -333,7 +331,7 @@ def test_a_cause_is_one_line() -> None:
     ],
     ids=["html", "html 404", "bare 404", "redirect", "half a record", "ssh"],
 )
-def test_b9_90_what_answers_is_not_lakefs(said: bytes, kind: type[Exception], words: str) -> None:
+def test_b9_90_a_server_that_is_not_lakefs_is_named_as_such(said: bytes, kind: type[Exception], words: str) -> None:
     with answering(said) as server, pytest.raises(kind, match=words) as caught:
         _ = Client(server.url, KEY, SECRET, retries=0).version
     assert str(server.port) in str(caught.value)
@@ -354,9 +352,7 @@ def test_tls_to_a_plain_port_says_so() -> None:
 
 
 @pytest.mark.usefixtures("default_gone")
-def test_the_default_client_is_none_while_nobody_knows_and_is_asked_again(
-    monkeypatch: pytest.MonkeyPatch, server: Peer
-) -> None:
+def test_the_default_client_is_none_until_there_are_credentials(monkeypatch: pytest.MonkeyPatch, server: Peer) -> None:
     assert getattr(lakefs_hl, "DefaultClient") is None  # noqa: B009 - a checker would take it for settled
     with pytest.raises(exceptions.NoAuthenticationFound):
         default_client()
@@ -404,9 +400,7 @@ assert "DefaultClient" not in vars(lakefs_hl) and "DefaultClient" not in vars(la
     ],
     ids=["no such file", "half a pair", "no endpoint", "bad option", "production", "a lake"],
 )
-def test_whoever_looks_at_every_name_of_the_module_finds_out_nothing(
-    tmp_path: Path, env: dict[str, str], shown: str
-) -> None:
+def test_reading_every_name_of_the_module_has_no_effect(tmp_path: Path, env: dict[str, str], shown: str) -> None:
     environ = {**os.environ, "HOME": str(tmp_path), **env}
     done = subprocess.run(
         [sys.executable, "-c", SCAN], check=False, capture_output=True, text=True, timeout=60, env=environ, cwd=tmp_path
@@ -420,7 +414,7 @@ def test_whoever_looks_at_every_name_of_the_module_finds_out_nothing(
 
 @pytest.mark.usefixtures("default_gone")
 @pytest.mark.parametrize("module", [lakefs_hl, aio], ids=["blocking", "aio"])
-def test_what_a_patch_puts_back_is_not_kept_as_the_default(
+def test_a_preview_that_a_patch_restores_is_not_kept_as_the_default(
     module: Any, monkeypatch: pytest.MonkeyPatch, server: Peer
 ) -> None:
     monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "mem://")
@@ -437,7 +431,7 @@ def test_what_a_patch_puts_back_is_not_kept_as_the_default(
 
 
 @pytest.mark.usefixtures("default_gone")
-def test_the_first_call_says_what_the_look_did_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_call_raises_what_the_preview_did_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKECTL_CONFIG_FILE", str(tmp_path / "nowhere.yaml"))
     for module in (lakefs_hl, aio):
         assert module.DefaultClient is None
@@ -463,7 +457,7 @@ def test_init_returns_the_client_and_makes_it_the_default(server: Peer) -> None:
 
 
 @pytest.mark.usefixtures("default_gone")
-def test_whoever_assigns_the_default_client_is_heard(client: Client) -> None:
+def test_an_assigned_default_client_is_used(client: Client) -> None:
     lakefs_hl.DefaultClient = client
     assert default_client() is client
 
@@ -486,7 +480,7 @@ def test_b6_63_the_default_client_is_made_once(monkeypatch: pytest.MonkeyPatch) 
     assert len({id(one) for one in found}) == 1
 
 
-def test_import_never_raises(tmp_path: Path) -> None:
+def test_importing_never_raises(tmp_path: Path) -> None:
     (tmp_path / ".lakectl.yaml").write_text("not: [yaml")
     code = "import lakefs_hl; from lakefs_hl import *; repository; Client"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)})
@@ -495,7 +489,7 @@ def test_import_never_raises(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------ equal, pickled, closed, shown
 
 
-def test_equal_clients(server: Peer) -> None:
+def test_clients_are_equal_by_their_options(server: Peer) -> None:
     one, two = Client(server.url, KEY, SECRET), Client(f"{server.url}/api/v1/", KEY, SECRET)
     assert one == two
     assert hash(one) == hash(two)
@@ -655,7 +649,7 @@ def test_a_copy_is_the_client_itself(client: Client) -> None:
     assert copy.deepcopy({"a": client})["a"] is client
 
 
-def test_entered_nested_and_used_afterwards(client: Client) -> None:
+def test_a_client_can_be_entered_twice_and_used_afterwards(client: Client) -> None:
     with client as one, client as two:
         assert one is two is client
         assert client.version == "1.2.3"
@@ -665,7 +659,7 @@ def test_entered_nested_and_used_afterwards(client: Client) -> None:
     assert client.version == "1.2.3"
 
 
-def test_close_gives_back_sockets_and_threads(client: Client, server: Peer) -> None:
+def test_close_releases_sockets_and_threads(client: Client, server: Peer) -> None:
     assert client.version
     client.close()
     assert client.version
@@ -673,7 +667,7 @@ def test_close_gives_back_sockets_and_threads(client: Client, server: Peer) -> N
 
 
 @pytest.mark.parametrize("options", [{"deadline": 30}, {"max_concurrency": 4}])
-def test_close_gives_back_the_threads_of_copies(options: dict[str, Any]) -> None:
+def test_close_releases_the_threads_of_copies(options: dict[str, Any]) -> None:
     """`handle.with_options` makes a copy that nobody else can close."""
     with answering(lakefs) as server:
         client, awaitable = Client(server.url, KEY, SECRET), aio.Client(server.url, KEY, SECRET)
@@ -729,7 +723,7 @@ def test_explain_auth_says_where_each_value_came_from(monkeypatch: pytest.Monkey
 # -------------------------------------------------------------------------------------------- threads, fork, settings
 
 
-def test_b6_63_a_client_shared_by_fifty_threads(client: Client) -> None:
+def test_b6_63_fifty_threads_can_share_a_client(client: Client) -> None:
     found, start = list[str](), threading.Barrier(50)
 
     def ask() -> None:
@@ -745,7 +739,7 @@ def test_b6_63_a_client_shared_by_fifty_threads(client: Client) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_b6_64_a_client_after_fork_even_with_its_locks_held(client: Client) -> None:
+def test_b6_64_a_client_works_after_a_fork_even_with_its_locks_held(client: Client) -> None:
     assert client.version
     client._lock.acquire()
     client._session.budget._lock.acquire()
@@ -765,7 +759,7 @@ def test_b6_64_a_client_after_fork_even_with_its_locks_held(client: Client) -> N
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_b6_64_a_client_in_worker_processes(server: Peer, method: str) -> None:
+def test_b6_64_a_client_works_in_worker_processes(server: Peer, method: str) -> None:
     import multiprocessing
 
     client = Client(server.url, KEY, SECRET, pickle_secrets=True)
@@ -807,7 +801,7 @@ def exists(branch: lakefs_hl.Branch) -> bool:
     return branch.exists("a")
 
 
-def test_b6_67_the_interpreter_ends_in_the_middle_of_a_listing(server: Peer) -> None:
+def test_b6_67_the_interpreter_can_end_during_a_listing(server: Peer) -> None:
     code = (
         "import lakefs_hl, sys\n"
         "from lakefs_hl.ops.effects import sleep\n"
@@ -896,7 +890,7 @@ def test_b6_65_a_lake_in_memory_is_found_again_in_its_process_and_only_there() -
     assert "in the memory of another process" in done.stderr
 
 
-def test_a_lake_in_memory_goes_with_its_last_user() -> None:
+def test_a_lake_in_memory_is_removed_with_its_last_user() -> None:
     client = Client("mem://")
     endpoint, twin = client.endpoint, pickle.loads(pickle.dumps(client))
     assert lakefs_hl.repository("example", client=twin).exists() is False
@@ -908,7 +902,9 @@ def test_a_lake_in_memory_goes_with_its_last_user() -> None:
     assert endpoint not in lakes
 
 
-def test_a_lake_in_a_folder_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_in_a_directory_is_found_from_any_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     client = Client("local:./lake")
     lakefs_hl.repository("example", client=client).create()
@@ -923,7 +919,7 @@ def test_a_lake_in_a_folder_is_found_from_anywhere(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.usefixtures("default_gone")
 @pytest.mark.parametrize("make", [Client, aio.Client, lakefs_hl.init, aio.init])
-def test_a_lake_that_must_be_there_is_not_made(tmp_path: Path, make: Any) -> None:
+def test_a_missing_lake_is_not_created_with_create_false(tmp_path: Path, make: Any) -> None:
     Client(f"local:{tmp_path}/sales")
     with pytest.raises(exceptions.LakeError) as caught:
         make(f"local:{tmp_path}/slaes", create=False)
@@ -947,7 +943,7 @@ def test_a_lake_that_must_be_there_is_not_made(tmp_path: Path, make: Any) -> Non
     assert make("http://127.0.0.1:1", KEY, SECRET, create=False) == make("http://127.0.0.1:1", KEY, SECRET)
 
 
-def test_a_committer_is_told_or_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_committer_is_the_given_one_or_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKEFS_HL_COMMITTER", "ada")
     for client, name in ((Client("mem://"), "ada"), (Client("mem://", committer="bob"), "bob")):
         branch = lakefs_hl.repository("example", client=client).create().branch("main")
@@ -960,7 +956,7 @@ def test_a_lake_in_process_has_no_address_for_the_generated_sdk() -> None:
         _ = Client("mem://").sdk_client
 
 
-def test_a_lake_after_close() -> None:
+def test_a_lake_can_be_used_after_close() -> None:
     client = Client("mem://")
     lakefs_hl.repository("example", client=client).create()
     with client:
@@ -969,7 +965,7 @@ def test_a_lake_after_close() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_b6_64_a_lake_after_fork(tmp_path: Path) -> None:
+def test_b6_64_a_lake_works_after_a_fork(tmp_path: Path) -> None:
     client = Client(f"local:{tmp_path}/lake")
     branch = lakefs_hl.repository("example", client=client).create().branch("main")
     child = os.fork()

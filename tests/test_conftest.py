@@ -1,4 +1,4 @@
-"""The house rules of the test run hold: they are code too, and can be wrong."""
+"""The rules of the test run, set up in conftest.py, are enforced."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def test_names_are_not_looked_up_elsewhere() -> None:
         socket.create_connection(("nowhere.invalid", 80))
 
 
-def test_loopback_is_free() -> None:
+def test_loopback_is_allowed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         pass
 
 
-def test_home_and_temporary_folders_are_this_runs_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_home_and_temporary_directories_belong_to_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
     base = tmp_path_factory.getbasetemp()
     for path in (Path.home(), Path(tempfile.gettempdir()), Path(os.environ["XDG_CONFIG_HOME"])):
         assert path.is_relative_to(base)
 
 
-def test_nothing_leaks_in_from_outside() -> None:
+def test_no_variable_of_the_machine_reaches_a_test() -> None:
     leaks = [name for name in os.environ if name.startswith(("LAKECTL_", "LAKEFS_", "AWS_"))]
     assert [name for name in leaks if not name.startswith("LAKEFS_HL_TEST_")] == ["AWS_EC2_METADATA_DISABLED"]
 
 
-def test_dice_depend_on_seed_and_test(rng: random.Random, request: pytest.FixtureRequest) -> None:
+def test_random_numbers_depend_on_seed_and_test(rng: random.Random, request: pytest.FixtureRequest) -> None:
     seed = request.config.option.hypothesis_seed
     assert rng.random() == random.Random(f"{seed}:{request.node.nodeid}").random()

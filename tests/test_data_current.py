@@ -20,14 +20,14 @@ def test_recorded_data_is_current() -> None:
     assert not stale, f"run `python tests/data/update.py {ORIGINALS}`: {stale}"
 
 
-def test_nothing_is_kept_that_was_never_recorded() -> None:
+def test_every_data_file_was_recorded() -> None:
     if not (ORIGINALS / "contract" / "golden").is_dir():
         pytest.skip("the originals of tests/data are not beside this checkout (../shared): nothing to compare with")
     copies = {copy for _, copy in update.pairs(ORIGINALS)}
     assert set((update.HERE / "contract").rglob("*.json")) <= copies
 
 
-def test_the_data_is_there() -> None:
+def test_the_recorded_data_is_complete() -> None:
     golden = {path.stem for path in (update.HERE / "contract" / "golden").glob("*.json")}
     assert {"objects", "branches", "commits", "merge", "diff", "walk-1"} <= golden
     assert (update.HERE / "seeds" / "002.md").stat().st_size > 5_000

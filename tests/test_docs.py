@@ -113,7 +113,7 @@ def run(page: Path, tmp_path: Path, packages: frozenset[str] = frozenset()) -> s
     """Run a page's script in a process and directory of its own, with pytest if it defines tests."""
     source = script(page.read_text(encoding="utf-8"), packages)
     tested = re.search(r"^def test_", source, re.MULTILINE) is not None
-    path = tmp_path / ("test_page.py" if tested else "page.py")
+    path = tmp_path / ("test_the_blocks_of_a_page_run.py" if tested else "page.py")
     path.write_text(source, encoding="utf-8")
     argv = [sys.executable, "-W", "error"]
     if tested:
@@ -174,13 +174,13 @@ def test_a_block_that_never_ends_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "python" in languages(page)], ids=name_of)
-def test_page(page: Path, tmp_path: Path) -> None:
+def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
     done = run(page, tmp_path)
     assert done.returncode == 0, f"{page}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if needs(page)], ids=name_of)
-def test_page_with_all_packages_that_it_needs(page: Path, tmp_path: Path) -> None:
+def test_the_blocks_of_a_page_run_with_all_packages(page: Path, tmp_path: Path) -> None:
     packages = needs(page)
     missing = sorted(name for name in packages if importlib.util.find_spec(name) is None)
     if missing:
@@ -267,7 +267,7 @@ BLOCKING = [example for example in EXAMPLES if example not in AWAITED]
 
 
 @pytest.mark.parametrize("example", BLOCKING, ids=lambda example: str(example.name))
-def test_docstring(
+def test_the_examples_of_a_docstring_run(
     example: doctest.DocTest, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An example finds a lake of its own as the default, with the repository `example` in it."""
@@ -283,7 +283,9 @@ def test_docstring(
 
 
 @pytest.mark.parametrize("example", AWAITED, ids=lambda example: str(example.name))
-def test_awaited_docstring(example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_awaited_examples_of_a_docstring_run(
+    example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same, with `await` at the top level of the example."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(vars(aio), "DefaultClient", None)

@@ -1,4 +1,4 @@
-"""What importing costs: the package is wholly lazy, so a script pays for what it uses.
+"""What importing costs: the package loads lazily what a script uses.
 
 Times are compared within one run, interleaved with a bare interpreter (or with msgspec, which every record needs),
 and the smallest of many: noise only ever adds.
@@ -51,7 +51,7 @@ def loaded(code: str) -> list[str]:
     return run(f"{code}\nimport sys\nprint(*[name for name in {HEAVY!r} if name in sys.modules])").split()
 
 
-def test_the_check_can_fail() -> None:
+def test_a_breach_of_the_budget_is_found() -> None:
     assert loaded("import yaml, asyncio") == ["yaml", "asyncio"]
 
 
@@ -70,7 +70,7 @@ def test_listing_the_public_names_loads_nothing() -> None:
     assert loaded("import lakefs_hl\nassert 'repository' in dir(lakefs_hl)") == []
 
 
-def test_import_takes_no_time() -> None:
+def test_the_import_is_within_its_budget() -> None:
     bare, ours = smallest("pass", "import lakefs_hl")
     assert ours - bare <= IMPORT_MS, f"import lakefs_hl takes {ours - bare:.1f} ms"
 

@@ -1,4 +1,4 @@
-"""What is shipped: the wheel holds the package and says the right things; installed alone, it runs the quickstart."""
+"""The wheel contains the package and the right metadata, and runs the quickstart when installed alone."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(contents: dict[str, bytes]
     assert package == there | {"lakefs_hl/py.typed"}
 
 
-def test_the_licence_is_in(contents: dict[str, bytes], metadata: email.message.Message) -> None:
+def test_the_licence_is_in_the_wheel(contents: dict[str, bytes], metadata: email.message.Message) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     (name,) = (name for name in contents if name.endswith("/LICENSE"))
     assert contents[name] == (ROOT / "LICENSE").read_bytes()
@@ -91,7 +91,7 @@ def test_the_dependencies_are_what_was_decided(metadata: email.message.Message) 
     assert any(line.startswith("lakefs-sdk") and "<1.87" in line for line in needed)  # later ones: another licence
 
 
-def test_the_entry_points_are_there(contents: dict[str, bytes]) -> None:
+def test_the_entry_points_are_declared(contents: dict[str, bytes]) -> None:
     (name,) = (name for name in contents if name.endswith("/entry_points.txt"))
     text = contents[name].decode()
     assert "lakefs-hl = lakefs_hl.cli:main" in text

@@ -51,7 +51,7 @@ PUBLIC = [
 ]
 
 
-def test_the_public_names() -> None:
+def test_the_public_names_are_those_of_the_list() -> None:
     assert lakefs_hl.__all__ == PUBLIC
     assert aio.__all__ == [name for name in PUBLIC if name not in {"__version__", "aio", "exceptions", "types"}]
 
@@ -90,7 +90,7 @@ def test_a_name_is_looked_up_once() -> None:
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_each_name_alone_can_be_the_first(name: str) -> None:
+def test_any_public_name_can_be_looked_up_first(name: str) -> None:
     """In a fresh interpreter, so that no order of imports is needed and no cycle hides."""
     code = f"import lakefs_hl; found = lakefs_hl.{name}; from lakefs_hl import {name}; assert found is {name}"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
@@ -117,7 +117,7 @@ def test_every_error_is_public() -> None:
         assert getattr(exceptions, name) is getattr(errors, name)
 
 
-def test_no_public_name_is_a_submodules() -> None:
+def test_no_public_name_is_also_a_submodule() -> None:
     """The lazy lookup would give the module once somebody had imported it."""
     for package in (lakefs_hl, aio):
         modules = {info.name for info in pkgutil.iter_modules(package.__path__)}

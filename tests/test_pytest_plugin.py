@@ -1,4 +1,4 @@
-"""The fixtures that the package gives to its users' tests."""
+"""The fixtures of the package for its users' tests."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def test_a_users_suite_runs(workers: list[str], tmp_path: Path) -> None:
     assert "4 passed" in done.stdout
 
 
-def test_it_can_be_switched_off(tmp_path: Path) -> None:
+def test_the_plugin_can_be_switched_off(tmp_path: Path) -> None:
     done = run(tmp_path, "-p", "no:lakefs_hl")
     assert done.returncode == 1
     assert "fixture 'lake' not found" in done.stdout
 
 
-def test_fixtures_belong_together(
+def test_the_fixtures_of_a_test_share_one_lake(
     lake: lakefs_hl.Client, lake_repo: lakefs_hl.Repository, lake_branch: lakefs_hl.Branch
 ) -> None:
     assert lake_branch == lakefs_hl.repository("example", client=lake).branch("main")

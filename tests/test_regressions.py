@@ -1,4 +1,4 @@
-"""The table of peers' defects is whole, and the tests that it and the page about the seed name exist."""
+"""The table of defects of similar projects is complete, and the tests named there and on the page of the seed exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def exists(path: str, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body)
 
 
-def test_all_98_are_there_once_and_in_order() -> None:
+def test_the_table_has_all_98_defects_in_order() -> None:
     numbers = [cells[0] for cells in rows(TABLE, "number")]
     starts = [*ROOMS.values(), 99]
     expected = [
@@ -37,7 +37,7 @@ def test_all_98_are_there_once_and_in_order() -> None:
 
 
 @pytest.mark.parametrize("row", list(rows(TABLE, "number")), ids=lambda row: row[0])
-def test_each_has_a_test_that_exists_or_a_reason(row: list[str]) -> None:
+def test_each_defect_has_a_test_or_a_reason(row: list[str]) -> None:
     _, defect, cell = row
     assert defect
     named = NAMED.findall(cell)

@@ -1,4 +1,4 @@
-"""The two faces of a transaction, over scripted answers: what leaving the block does, and what it raises."""
+"""Transactions in both colours, over scripted responses: what leaving the block does, and what it raises."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 import lakefs_hl.aio.transactions as aio
 from lakefs_hl import Client
@@ -116,7 +117,7 @@ def nothing(_: Any) -> None:
     pass
 
 
-def test_a_good_end(run: Any) -> None:
+def test_a_successful_block_is_merged(run: Any) -> None:
     play = Steps(*good())
     seen = []
     tx = run(play, lambda tx: seen.append(tx.state))
@@ -167,7 +168,7 @@ def test_interruptions_pass_as_themselves_with_a_note(run: Any, interrupt: type[
     assert f"branch '{play.tx}' is kept" in caught.value.__notes__[0]
 
 
-def test_delete_on_error(run: Any) -> None:
+def test_the_branch_of_a_failed_block_is_deleted_only_on_request(run: Any) -> None:
     play = Steps(*good()[:3], step("deleteBranch", "r", "TX", answer=ok()))
 
     def body(_: Any) -> None:
@@ -185,7 +186,7 @@ def test_a_leaked_branch_is_a_warning(run: Any) -> None:  # B8.75
     assert (tx.state, tx.leaked_branch) == ("COMMITTED", play.tx)
 
 
-def test_resolve(run: Any) -> None:
+def test_resolve_finds_out_whether_the_merge_was_applied(run: Any) -> None:
     lost_merge = [step("mergeIntoBranch", "r", C1, "dev", answer=lost()), step("logCommits", "r", "dev", answer=log())]
     play = Steps(*good()[:4], *lost_merge * 3)
     with pytest.raises(errors.TransactionOutcomeUnknown) as caught:
@@ -198,7 +199,7 @@ def test_resolve(run: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [blocking.BranchTransaction, aio.BranchTransaction])
-def test_nothing_is_read_or_written_before_and_after(kind: Any) -> None:
+def test_a_transaction_is_used_inside_its_block_only(kind: Any) -> None:
     tx = kind("r", "dev", FAKES[kind](Steps()), commit_message="m")
 
     def use() -> Any:
@@ -213,7 +214,7 @@ def test_nothing_is_read_or_written_before_and_after(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [blocking.BranchTransaction, aio.BranchTransaction])
-def test_what_a_transaction_is_and_is_not(kind: Any) -> None:
+def test_a_transaction_reads_and_writes_but_has_no_branch_operations(kind: Any) -> None:
     tx = kind("r", "dev", FAKES[kind](Steps()), commit_message="m")
     for name in ("commit", "commit_changes", "merge_into", "delete", "reset", "transaction", "revert"):
         assert not hasattr(tx, name)
@@ -281,7 +282,7 @@ def test_in_process_an_interruption_after_the_branch_was_made_deletes_it(times: 
     assert (tx.state, tx._tx.kept, client.times) == ("ABORTED", False, -1)
 
 
-def test_over_a_network_the_second_interruption_has_the_last_word() -> None:
+def test_over_a_network_a_second_interruption_ends_the_settling() -> None:
     client = Striking(Steps(*good()[:3], *BARE, DROPPED), 9, where="http://lake")
     tx = begun(client)
     with pytest.raises(KeyboardInterrupt):
@@ -289,11 +290,11 @@ def test_over_a_network_the_second_interruption_has_the_last_word() -> None:
     assert client.times == 7
 
 
-def test_an_interruption_before_the_end_had_begun_ends_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_before_the_end_had_begun_ends_the_transaction(mocker: MockerFixture) -> None:
     client = Striking(Steps(*good()[:3], WORK), 0)
     tx = begun(client)
     tx.__enter__()
-    monkeypatch.setattr(type(tx), "_discard_open_files", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    mocker.patch.object(type(tx), "_discard_open_files", side_effect=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         tx.__exit__(None, None, None)
     client.play.close()
@@ -301,7 +302,7 @@ def test_an_interruption_before_the_end_had_begun_ends_the_transaction(monkeypat
     assert f"branch '{tx.id}' is kept" in caught.value.__notes__[0]
 
 
-def test_an_interruption_after_the_merge_is_told_as_committed() -> None:
+def test_an_interruption_after_the_merge_is_reported_as_committed() -> None:
     client = Striking(Steps(*good()), 0)
     tx = begun(client)
     tx.__enter__()
@@ -313,7 +314,7 @@ def test_an_interruption_after_the_merge_is_told_as_committed() -> None:
     assert C2 in caught.value.__notes__[0]
 
 
-def test_awaitable_interruptions_outside_the_op() -> None:
+def test_an_interruption_outside_the_op_settles_an_awaitable_transaction() -> None:
     client = StrikingAio(Steps(*good()[:3], *BARE, DROPPED), 1)
     tx = aio.BranchTransaction("r", "dev", client, commit_message="do things")
     client.play.tx = tx.id
@@ -323,7 +324,7 @@ def test_awaitable_interruptions_outside_the_op() -> None:
     assert (tx.state, tx._tx.kept) == ("ABORTED", False)
 
 
-def test_a_name_tells_when_its_transaction_began() -> None:
+def test_the_name_of_a_branch_holds_the_start_time() -> None:
     before = time.time()
     name = ephemeral.parse(blocking.BranchTransaction("r", "dev", None).id)
     assert name is not None

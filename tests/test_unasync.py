@@ -44,11 +44,11 @@ def test_the_committed_faces_are_current() -> None:
         ("await f(await g())\n", "f(g())\n"),
     ],
 )
-def test_what_is_awaited_is_not(tool: ModuleType, awaitable: str, blocking: str) -> None:
+def test_async_and_await_are_removed(tool: ModuleType, awaitable: str, blocking: str) -> None:
     assert tool.without_waiting(awaitable) == blocking
 
 
-def test_examples_are_code_too(tool: ModuleType) -> None:
+def test_examples_are_converted_too(tool: ModuleType) -> None:
     source = ''''def f():
     """Text: await it.
 
@@ -72,7 +72,7 @@ def test_examples_are_code_too(tool: ModuleType) -> None:
     "left",
     ["import asyncio", "x: AsyncIterable[int]", "'await it'", "x.__await__()", "fileio.Opening[int]", "aclose()"],
 )
-def test_what_is_left_over_is_found(tool: ModuleType, left: str) -> None:
+def test_async_code_that_is_left_over_is_found(tool: ModuleType, left: str) -> None:
     assert tool.LEFT.search(left)
     assert not tool.LEFT.search("x = Iterable[int]  # waiting, a_iter, opening")
 
@@ -82,7 +82,7 @@ def test_no_row_has_a_newline(tool: ModuleType) -> None:
     assert not [row for row in tool.TEXTS if "\n" in "".join(row)]
 
 
-def test_what_is_by_hand_is_so_in_both_colours(tool: ModuleType) -> None:
+def test_modules_written_by_hand_exist_in_both_colours(tool: ModuleType) -> None:
     for name in tool.BY_HAND:
         assert (tool.AIO / f"{name}.py").exists()
         assert (tool.SYNC / f"{name}.py").exists()

@@ -1,4 +1,4 @@
-"""Where a test of behaviour runs: in process, over a served lake, on a real lakeFS; in both colours.
+"""Where a test of behaviour runs: in process, over a served lake, on a lakeFS server; in both colours.
 
 A test is written once, in the blocking style: `Settled` makes an awaitable object look like the blocking one, by
 running what has to be awaited to its end. Everything it calls is the awaitable face itself.
@@ -16,36 +16,59 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 import lakefs_hl
 import lakefs_hl.aio
 from lakefs_hl import exceptions
 from lakefs_hl._files.awaitable import AsyncFile, Opening
+from tests import containers
 
-#: Names a real lakeFS to run against; with `…_ACCESS_KEY_ID` and `…_SECRET_ACCESS_KEY` in place of `…_ENDPOINT`.
+#: Endpoint of a lakeFS server to run on, and the names of its key pair. It wins over a server in a container.
 ENDPOINT = "LAKEFS_HL_TEST_ENDPOINT"
-#: Where repositories go on a real lakeFS that proposes no place itself, such as `s3://bucket/tests`.
+KEYS = ("LAKEFS_HL_TEST_ACCESS_KEY_ID", "LAKEFS_HL_TEST_SECRET_ACCESS_KEY")
+#: Prefix of the storage namespaces of new repositories on that server, such as `s3://bucket/tests`. Needed for a server
+#: without `default_namespace_prefix`.
 NAMESPACE = "LAKEFS_HL_TEST_STORAGE_NAMESPACE"
+#: The kind of world that is a lakeFS server.
+REAL = "real lakeFS"
+#: Kinds of worlds whose server proposes no namespace, and the prefix that their repositories get.
+PREFIXES = {"no namespace": "local://data/tests", "S3 store": "s3://bucket/tests"}
 
 
-def real_lakefs() -> tuple[str, str, str] | None:
-    """The endpoint and key pair of a real lakeFS, if this run was given one."""
-    names = (ENDPOINT, "LAKEFS_HL_TEST_ACCESS_KEY_ID", "LAKEFS_HL_TEST_SECRET_ACCESS_KEY")
-    found = tuple(os.environ.get(name, "") for name in names)
-    if not found[0]:
+def given_lakefs() -> tuple[str, str, str] | None:
+    """Return the endpoint and key pair of the lakeFS server that the environment names, if it does."""
+    endpoint, *keys = found = [os.environ.get(name, "") for name in (ENDPOINT, *KEYS)]
+    if not endpoint:
         return None
-    missing = [name for name, value in zip(names, found, strict=True) if not value]
+    missing = [name for name, value in zip(KEYS, keys, strict=True) if not value]
     assert not missing, f"{ENDPOINT} is set, and {missing} is not"
     return found[0], found[1], found[2]
 
 
+def why_not_real() -> str:
+    """Return why no test runs on a lakeFS server; "" if they do."""
+    if given_lakefs() or not containers.reason():
+        return ""
+    return f"{ENDPOINT} is not set, and {containers.reason()}"
+
+
 def namespace(kind: str, name: str) -> str | None:
-    """Where a repository of a test goes; None leaves it to the server, which a real one may not know."""
-    prefix = os.environ.get(NAMESPACE, "") if kind == "real lakeFS" else ""
+    """Return the storage namespace of a new repository; None leaves it to the server."""
+    prefix = os.environ.get(NAMESPACE, "") if kind == REAL and given_lakefs() else PREFIXES.get(kind, "")
     return f"{prefix.rstrip('/')}/{name}" if prefix else None
 
 
-def kinds() -> list[str]:
-    return ["in process", "served", *(["real lakeFS"] if real_lakefs() else [])]
+def kinds() -> list[Any]:
+    """Return the parameters of the fixture `kind`."""
+    found: list[Any] = ["in process", "served"]
+    if given_lakefs():
+        found.append(REAL)
+    elif not why_not_real():
+        # one worker has all of them, so that one container is started; pulling its image takes minutes
+        marks = [pytest.mark.xdist_group(REAL), pytest.mark.timeout(600)]
+        found.append(pytest.param(REAL, marks=marks))
+    return found
 
 
 @dataclass
@@ -73,7 +96,7 @@ class World:
         return self.settle(getattr(self.module, kind)(*args, self.client, **kwargs))
 
     def fresh(self) -> Any:
-        """A new repository, gone when the test ends."""
+        """Create a repository, which is deleted when the test ends."""
         repository = self.repository(self.name())
         repository.create(namespace(self.kind, repository.id))
         self.made.append(repository)
@@ -93,12 +116,12 @@ class World:
 
 
 def plainly(value: Any) -> Any:
-    """How a blocking world settles: it is settled."""
+    """Return the value: a blocking call has nothing to await."""
     return value
 
 
 class Settler:
-    """Runs what has to be awaited, on a loop of its own."""
+    """Awaits values, on a loop of its own."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner

@@ -124,8 +124,8 @@ def _text(value: PurePath, argument: str) -> str:
     """
     if isinstance(value, PurePosixPath) and not isinstance(value, Path):
         return "" if value == PurePosixPath() else str(value)
-    windows = "; a Windows path is no name in a lake" if isinstance(value, PureWindowsPath) else ""
-    local = "" if windows else "; a local path is no name in a lake"
+    windows = "; a Windows path is not a name in a lake" if isinstance(value, PureWindowsPath) else ""
+    local = "" if windows else "; a local path is not a name in a lake"
     msg = (
         f"{argument} must be a string, an ObjectInfo or a PurePosixPath, not {type(value).__name__}: {value!r:.80}"
         f"{windows or local}: path.as_posix() is its text"

@@ -154,7 +154,7 @@ class WriteIOBase(ReadIOBase):
         """Move an object within this branch, on the server. An object at the destination is replaced.
 
         lakeFS has no move: the object is copied, and the source is deleted if it is still what was copied. What
-        somebody else writes to the source at the moment of the deletion is lost.
+        another client writes to the source at the moment of the deletion is lost.
 
         Args:
             from_path: Source path.

@@ -70,7 +70,7 @@ class PullRequest(PullRequestFields, LazyRecord[models.PullRequest]):
             BadRequestException: The status of a merged pull request was to be changed.
             NotFoundException: The repository or the pull request does not exist.
             UnsupportedOperationException: The server has no pull requests.
-            AmbiguousOutcomeError: The outcome is unknown, and somebody else has changed the same fields.
+            AmbiguousOutcomeError: The outcome is unknown, and another user has changed the same fields.
             ValueError: Nothing to change was given, or another status.
         """
         update = calls.Update(self, title, description, status)

@@ -248,17 +248,6 @@ def reference_uri(value: object, argument: str) -> tuple[str, str]:
     raise ValueError(msg)
 
 
-def optional_in_repository(value: object, argument: str, repository: str) -> str:
-    """Return the name of a reference after which a listing starts. "" stays "".
-
-    Raises:
-        TypeError: It is not a string.
-        ValueError: It is the URI of something else or of another repository.
-    """
-    found = text(value, argument)
-    return in_repository(found, argument, repository) if found else ""
-
-
 def path(value: object, place: Place, argument: str = "path") -> str:
     """Return the path of an object given by its path or its URI.
 

@@ -118,11 +118,20 @@ def _read_slice(body: FileSlice, position: int, size: int) -> bytes:
 
 
 def whole(body: bytes | FileSlice) -> bytes:
-    """Return all of a body."""
+    """Return all of a body.
+
+    Raises:
+        IntegrityError: The file has changed since it was measured.
+        EOFError: The file is shorter than its slice.
+    """
     if isinstance(body, bytes):
         return body
     found = os.pread(body.fd, body.length, body.offset)
-    return found if len(found) == body.length else b"".join(blocks(body))
+    if len(found) != body.length:
+        return b"".join(blocks(body))
+    if body.check is not None:
+        body.check()
+    return found
 
 
 def _too_short(body: FileSlice, found: int) -> EOFError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from lakefs_hl._build.lake import PRIVATE, lakes, open_lake, private_name
 from lakefs_hl.config.options import ClientOptions
@@ -45,11 +46,9 @@ def test_a_lake_in_a_directory_is_created_unless_that_is_refused(tmp_path: Path)
 
 @pytest.mark.parametrize(("missing", "error"), [("fcntl", LakeError), ("apsw", ModuleNotFoundError)])
 def test_a_system_without_file_locks_is_told_what_it_needs(
-    monkeypatch: pytest.MonkeyPatch, missing: str, error: type[Exception]
+    mocker: MockerFixture, missing: str, error: type[Exception]
 ) -> None:
-    def fails(name: str, *args: Any) -> Any:
-        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
-
-    monkeypatch.setattr(importlib, "import_module", fails)
+    absent = ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+    mocker.patch.object(importlib, "import_module", side_effect=absent)
     with pytest.raises(error, match="POSIX" if missing == "fcntl" else missing):
         open_lake(settings("mem://x"), new=False, create=True)

@@ -13,6 +13,7 @@ from lakefs_hl.aio.default import of
 from tests.lakes import client as client
 from tests.lakes import clients as clients
 from tests.lakes import kind as kind
+from tests.lakes import real_lakefs as real_lakefs
 from tests.lakes import served_lake as served_lake
 from tests.worlds import namespace
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
 from lakefs_hl import aio, exceptions
+from lakefs_hl._handles.listings import Ahead
+from lakefs_hl.aio.listing import Listing
 
 NAMES = [f"{number:05}" for number in range(1200)]
 
@@ -163,5 +166,48 @@ def test_every_listing_is_a_listing(repo: aio.Repository) -> None:
             assert type(listing) is aio.Listing
             assert list((await listing.to_pandas()).columns) == list(listing._columns.types)
             assert len(listing._columns.types) >= 2
+
+    asyncio.run(main())
+
+
+class Rows:
+    """Rows, and how many were fetched."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.fetched = 0
+        self.closed = False
+
+    async def all(self) -> AsyncGenerator[int, None]:
+        try:
+            for number in range(self.count):
+                self.fetched += 1
+                yield number
+        finally:
+            self.closed = True
+
+
+def test_rows_are_fetched_as_they_are_taken() -> None:
+    async def main() -> None:
+        rows = Rows(5)
+        listing = Listing(rows.all(), Ahead[int]())
+        assert rows.fetched == 0
+        assert await anext(listing) == 0
+        assert rows.fetched == 1
+        assert await listing.to_list() == [1, 2, 3, 4]
+        assert await listing.to_list() == []
+        with pytest.raises(StopAsyncIteration):
+            await anext(listing)
+
+    asyncio.run(main())
+
+
+def test_closing_ends_it() -> None:
+    async def main() -> None:
+        rows = Rows(3)
+        async with Listing(rows.all(), Ahead[int]()) as listing:
+            await anext(listing)
+        assert rows.closed
+        assert await listing.to_list() == []
 
     asyncio.run(main())

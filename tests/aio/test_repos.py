@@ -13,14 +13,15 @@ import pytest
 import lakefs_hl
 from lakefs_hl import aio, exceptions
 from lakefs_hl.aio.default import of
+from tests.worlds import namespace
 
 
-def test_repositories(client: lakefs_hl.Client) -> None:
+def test_repositories(client: lakefs_hl.Client, kind: str) -> None:
     async def main() -> None:
         asked = of(client)
         repo = aio.repository(f"t-{secrets.token_hex(8)}", client=asked)
         assert await repo.exists() is False
-        assert (await repo.get_or_create()) is repo
+        assert (await repo.get_or_create(namespace(kind, repo.id))) is repo
         assert await (await repo.get_or_create()).exists()
         with pytest.warns(UserWarning, match="exists with the storage namespace") as caught:
             await repo.get_or_create("local://other")

@@ -20,7 +20,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_version() -> None:
+def test_the_version_is_printed() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout) == (0, f"lakefs-hl {__version__}\n")
 
@@ -34,7 +34,7 @@ def test_help_names_the_exit_codes() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("nothing",), ("serve",), ("serve", "x", "--port", "y"), ("fsck",)])
-def test_bad_arguments(arguments: tuple[str, ...]) -> None:
+def test_bad_arguments_have_an_exit_code_of_their_own(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).returncode == 2
 
 
@@ -48,7 +48,9 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_half_a_key_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_half_a_key_pair_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("LAKEFS_HL_SERVE_ACCESS_KEY_ID", "mykey")
     assert cli.main(["serve", str(tmp_path / "lake"), "--port", "0"]) == 2
     assert "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY" in capsys.readouterr().err
@@ -60,7 +62,7 @@ def test_remote_addresses_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "only this machine's loopback" in capsys.readouterr().err
 
 
-def test_fsck(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fsck_reports_a_sound_and_a_damaged_lake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "lake"
     for missing in (place, tmp_path):
         assert cli.main(["fsck", str(missing)]) == 2
@@ -82,7 +84,7 @@ def test_fsck(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "damage" in capsys.readouterr().out
 
 
-def test_a_lake_may_be_named_as_elsewhere(
+def test_a_lake_may_be_named_by_its_endpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -102,7 +104,7 @@ def test_control_characters_are_shown_escaped(tmp_path: Path, capsys: pytest.Cap
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_fsck_of_a_lake_that_cannot_be_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fsck_reports_a_lake_that_cannot_be_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "lake"
     Engine.open(place).close()
     (place / "lake.db").write_bytes(b"no database" * 1000)

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from lakefs_hl.config.cache import cache_directory, cache_path
 from lakefs_hl.config.credentials import Anonymous, AwsRole, KeyPair, Token
@@ -48,11 +49,8 @@ def test_a_relative_directory_is_made_absolute(tmp_path: Path, monkeypatch: pyte
     assert cache_path({"LAKEFS_HL_CACHE_DIR": "cache"}) == tmp_path / "cache"
 
 
-def test_without_a_home_directory_the_error_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_home() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", no_home)
+def test_without_a_home_directory_the_error_names_the_variable(mocker: MockerFixture) -> None:
+    mocker.patch.object(Path, "home", side_effect=RuntimeError("Could not determine home directory."))
     with pytest.raises(InvalidConfigError, match="set LAKEFS_HL_CACHE_DIR"):
         cache_path({})
     assert cache_path({"LAKEFS_HL_CACHE_DIR": "/a"}) == Path("/a")

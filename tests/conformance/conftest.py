@@ -11,9 +11,15 @@ import lakefs_hl
 import lakefs_hl.aio
 from tests.lakes import client as client
 from tests.lakes import clients as clients
-from tests.lakes import kind as kind
+from tests.lakes import real_lakefs as real_lakefs
 from tests.lakes import served_lake as served_lake
-from tests.worlds import Settler, World, plainly
+from tests.worlds import PREFIXES, Settler, World, kinds, plainly
+
+
+@pytest.fixture(params=[*kinds(), *PREFIXES])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every kind of lake, and servers that propose no namespace."""
+    return str(request.param)
 
 
 @pytest.fixture(params=["blocking", "awaitable"])

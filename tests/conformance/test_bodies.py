@@ -221,7 +221,7 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error_and_nothing_is_stored(
 
         def disturbed(fd: int, count: int, offset: int, /) -> bytes:
             found = pread(fd, count, offset)
-            if offset == BLOCK and todo:
+            if offset <= BLOCK < offset + count and todo:  # some transports read all of it at once
                 todo.pop()
                 with open(made.name, "r+b") as other:
                     other.truncate({"grows": size + 1, "shrinks": size - 2, "is written over": size}[change])

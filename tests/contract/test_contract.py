@@ -61,7 +61,9 @@ def replayed(path: Path, server: replay.Server) -> replay.Outcome:
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
-def test_over_http(path: Path, over_http: replay.Server, totals: dict[str, replay.Outcome]) -> None:
+def test_the_recordings_are_reproduced_over_http(
+    path: Path, over_http: replay.Server, totals: dict[str, replay.Outcome]
+) -> None:
     outcome = replayed(path, over_http)
     totals["over HTTP"].add(outcome)
     assert not outcome.left_out
@@ -69,7 +71,9 @@ def test_over_http(path: Path, over_http: replay.Server, totals: dict[str, repla
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
-def test_in_process(path: Path, in_process: replay.Server, totals: dict[str, replay.Outcome]) -> None:
+def test_the_recordings_are_reproduced_in_process(
+    path: Path, in_process: replay.Server, totals: dict[str, replay.Outcome]
+) -> None:
     outcome = replayed(path, in_process)
     totals["in process"].add(outcome)
     assert len(outcome.left_out) <= (2 if path.stem == "service" else 0)

@@ -15,6 +15,7 @@ from lakefs_hl.transport.scope import Scope
 from tests.lakes import client as client
 from tests.lakes import clients as clients
 from tests.lakes import kind as kind
+from tests.lakes import real_lakefs as real_lakefs
 from tests.lakes import served_lake as served_lake
 from tests.worlds import namespace
 

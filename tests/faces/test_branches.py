@@ -95,7 +95,7 @@ def test_a_branch_exists_by_itself_and_its_objects_by_their_paths(
     dev.create("main").upload("1", "a")
     assert (dev.exists(), dev.exists("a"), dev.exists(path="b")) == (True, True, False)
     assert (dev.exists(PurePosixPath("a")), dev.exists(dev.stat_object("a"))) == (True, True)
-    with pytest.raises(TypeError, match="a local path is no name in a lake"):
+    with pytest.raises(TypeError, match="a local path is not a name in a lake"):
         dev.exists(Path("a"))  # type: ignore[call-overload]
     missing = lakefs_hl.repository("no-such-repository", client=branch._client)
     for call in (missing.branch("main").exists, missing.tag("v1").exists):

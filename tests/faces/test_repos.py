@@ -14,6 +14,7 @@ import pytest
 import lakefs_hl
 from lakefs_hl import aio, exceptions
 from lakefs_hl.aio.default import of
+from tests.worlds import namespace
 
 
 @pytest.fixture
@@ -25,8 +26,14 @@ def repo(client: lakefs_hl.Client) -> Iterator[lakefs_hl.Repository]:
         handle.delete(force=True)
 
 
-def test_delete_refuses_a_repository_that_holds_something(repo: lakefs_hl.Repository) -> None:
-    repo.create()
+@pytest.fixture
+def place(repo: lakefs_hl.Repository, kind: str) -> str | None:
+    """Its storage namespace; None where the server proposes one."""
+    return namespace(kind, repo.id)
+
+
+def test_delete_refuses_a_repository_that_holds_something(repo: lakefs_hl.Repository, place: str | None) -> None:
+    repo.create(place)
     branch = repo.branch("main")
     branch.upload("x", "a")
     for _ in range(2):
@@ -39,32 +46,36 @@ def test_delete_refuses_a_repository_that_holds_something(repo: lakefs_hl.Reposi
     repo.delete(force=True)
 
 
-def test_an_empty_repository_goes(repo: lakefs_hl.Repository) -> None:
-    repo.create()
+def test_an_empty_repository_goes(repo: lakefs_hl.Repository, place: str | None) -> None:
+    repo.create(place)
     repo.delete()
     with pytest.raises(exceptions.NotFoundException):
         repo.delete()
 
 
 def test_the_namespace_is_the_servers_own_by_default(repo: lakefs_hl.Repository, client: lakefs_hl.Client) -> None:
-    prefix = lakefs_hl.ServerConfiguration(client).storage_config().default_namespace_prefix() or ""
+    prefix = lakefs_hl.ServerConfiguration(client).storage_config().default_namespace_prefix()
+    if not prefix:
+        with pytest.raises(exceptions.InvalidConfigError, match=r"has no default prefix.*pass storage_namespace"):
+            repo.create()
+        return
     assert repo.create().properties.storage_namespace == prefix + ("" if prefix.endswith("/") else "/") + repo.id
 
 
-def test_get_or_create_warns_of_another_namespace(repo: lakefs_hl.Repository) -> None:
-    namespace = f"local://data/{repo.id}"
-    repo.get_or_create(namespace)
+def test_get_or_create_warns_of_another_namespace(repo: lakefs_hl.Repository, place: str | None) -> None:
+    wanted = place or f"local://data/{repo.id}"
+    repo.get_or_create(wanted)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert repo.get_or_create(namespace) is repo
-        assert repo.get_or_create(namespace + "/") is repo
+        assert repo.get_or_create(wanted) is repo
+        assert repo.get_or_create(wanted + "/") is repo
         assert repo.get_or_create() is repo
-    with pytest.warns(UserWarning, match=rf"exists with the storage namespace '{namespace}', not 'local://other'"):
+    with pytest.warns(UserWarning, match=rf"exists with the storage namespace '{wanted}', not 'local://other'"):
         repo.get_or_create("local://other")
 
 
-def test_get_or_create_warns_of_another_default_branch(repo: lakefs_hl.Repository) -> None:
-    repo.create(default_branch_id="trunk")
+def test_get_or_create_warns_of_another_default_branch(repo: lakefs_hl.Repository, place: str | None) -> None:
+    repo.create(place, default_branch_id="trunk")
     assert repo.get_or_create() is repo  # not asked for: no warning
     assert repo.get_or_create(default_branch_id="trunk") is repo
     with pytest.warns(UserWarning, match="exists with the default branch 'trunk', not 'main'") as caught:
@@ -77,14 +88,14 @@ def test_get_or_create_warns_of_another_default_branch(repo: lakefs_hl.Repositor
         asyncio.run(twin.get_or_create(default_branch_id="dev"))
 
 
-def test_b5_57_two_who_create_at_once_both_succeed(repo: lakefs_hl.Repository) -> None:
+def test_b5_57_two_who_create_at_once_both_succeed(repo: lakefs_hl.Repository, place: str | None) -> None:
     failures: list[BaseException] = []
     start = threading.Barrier(4)
 
     def work() -> None:
         try:
             start.wait()
-            repo.get_or_create()
+            repo.get_or_create(place)
         except BaseException as exc:
             failures.append(exc)
 
@@ -97,8 +108,8 @@ def test_b5_57_two_who_create_at_once_both_succeed(repo: lakefs_hl.Repository) -
     assert [branch.id for branch in repo.list_branches()] == ["main"]
 
 
-def test_samples_are_committed(repo: lakefs_hl.Repository, kind: str) -> None:
-    repo.create(include_samples=True)
+def test_samples_are_committed(repo: lakefs_hl.Repository, place: str | None, kind: str) -> None:
+    repo.create(place, include_samples=True)
     main = repo.branch("main")
     assert len(list(main.list_objects(recursive=True))) > 0
     if kind != "real lakeFS":  # it says yes before its own samples are committed
@@ -106,9 +117,9 @@ def test_samples_are_committed(repo: lakefs_hl.Repository, kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["UPPER", "ab", "with_underscore", "-start", "a" * 64, "dot.ted", "sp ace"])
-def test_a_bad_name_is_a_value_error_that_shows_it(client: lakefs_hl.Client, name: str) -> None:
+def test_a_bad_name_is_a_value_error_that_shows_it(client: lakefs_hl.Client, kind: str, name: str) -> None:
     with pytest.raises(ValueError) as caught:
-        lakefs_hl.repository(name, client=client).create()
+        lakefs_hl.repository(name, client=client).create(namespace(kind, name))
     assert isinstance(caught.value, exceptions.BadRequestException)
     assert name in str(caught.value)
 

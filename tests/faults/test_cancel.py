@@ -1,4 +1,4 @@
-"""T11: a cancellation at every point where a call can be cancelled: nothing hangs, nothing stays, verdicts are true.
+"""T11: a cancellation at every point of a call: nothing hangs or is left behind, and what is reported is true.
 
 The points are counted, not guessed: the n-th suspension of the call as it begins, the same as it ends, and the moment
 after the server has done the n-th request and before anybody hears of it.
@@ -260,7 +260,7 @@ def losing(proxy: Proxy, number: int, then: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_a_cancellation_after_the_server_has_done_it(
+def test_a_cancellation_after_the_request_was_applied_is_reported_as_maybe_applied(
     scenario: Scenario, served_lake: Served, direct: lakefs_hl.Client
 ) -> None:
     repository = lakefs_hl.repository(f"cancel-{secrets.token_hex(4)}", client=direct).create()
@@ -311,7 +311,7 @@ def blocking_commit(branch: lakefs_hl.Branch, told: Told) -> None:
     [(blocking_upload, upload), (blocking_transaction, transaction), (blocking_commit, commit)],
     ids=["upload", "transaction", "commit"],
 )
-def test_ctrl_c_after_the_server_has_done_it(
+def test_ctrl_c_after_the_request_was_applied_is_reported_as_maybe_applied(
     call: Callable[[lakefs_hl.Branch, Told], None],
     scenario: Scenario,
     served_lake: Served,

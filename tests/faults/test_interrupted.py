@@ -16,7 +16,7 @@ from lakefs_hl import aio
 ROOT = Path(__file__).parents[2]
 
 
-def test_ctrl_c_at_any_moment(tmp_path: Path, rng: random.Random) -> None:
+def test_the_outcome_is_known_after_ctrl_c_at_any_moment(tmp_path: Path, rng: random.Random) -> None:
     command = [sys.executable, "-m", "tests.faults.interrupted", str(tmp_path / "lake"), str(rng.random()), "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     report = json.loads(done.stdout)
@@ -29,7 +29,7 @@ def test_ctrl_c_at_any_moment(tmp_path: Path, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("times", [300])
-def test_a_task_that_is_cancelled_at_any_step(times: int, rng: random.Random) -> None:
+def test_the_outcome_is_known_after_a_cancellation_at_any_step(times: int, rng: random.Random) -> None:
     client = aio.Client("mem://")
     repo = aio.repository("repo", client=client)
     branch = repo.branch("main")

@@ -1,4 +1,4 @@
-"""No secret leaves by a failure: T12 of the failure model, at the size of every run.
+"""No failure shows a secret: T12 of the failure model, at the size of every run.
 
 Secrets that can be recognised go in: a secret key, a token, the pair as a header, a proxy's password, the signature of
 a pre-signed URL. Then calls fail in every way there is, in both colours, under DEBUG logging of everything, and all
@@ -312,7 +312,7 @@ class _Stop(BaseException):
 
 
 @pytest.mark.parametrize("error", [_Stop(), MemoryError(), OSError(errno.EIO, "the disk")])
-def test_no_frame_of_ours_keeps_a_secret_when_something_strikes_in_the_midst_of_an_exchange(
+def test_no_frame_of_the_package_keeps_a_secret_after_an_interruption_of_an_exchange(
     error: BaseException, colour: Callable[[lakefs_hl.Client], World], log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached = []
@@ -341,7 +341,7 @@ def test_no_frame_of_ours_keeps_a_secret_when_something_strikes_in_the_midst_of_
 
 
 @pytest.mark.parametrize("error", [_Stop(), OSError(errno.EIO, "the disk")])
-def test_no_frame_of_ours_keeps_a_signature_when_something_strikes_in_the_midst_of_an_exchange(
+def test_no_frame_of_the_package_keeps_a_signature_after_an_interruption_of_an_exchange(
     error: BaseException, colour: Callable[[lakefs_hl.Client], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receive: Callable[..., Any] = http.receive
@@ -362,7 +362,7 @@ def test_no_frame_of_ours_keeps_a_signature_when_something_strikes_in_the_midst_
     assert any(SIGNATURE in asked.target for asked in server.asked), "no link was at stake"
 
 
-def test_no_frame_of_ours_keeps_a_secret_when_a_file_ends_early(
+def test_no_frame_of_the_package_keeps_a_secret_after_a_file_ended_early(
     tmp_path: Path, colour: Callable[[lakefs_hl.Client], World]
 ) -> None:
     path = tmp_path / "data"
@@ -485,7 +485,7 @@ def test_no_bad_file_shows_a_secret(content: str, maker: str, tmp_path: Path) ->
     assert leaks_of(caught.value) == []
 
 
-def test_what_strikes_while_a_client_is_made_finds_no_secret_in_our_frames(
+def test_no_frame_of_the_package_keeps_a_secret_after_an_interruption_of_a_constructor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupt keeps all frames, those of the configuration among them: the environment is in reach there."""
@@ -531,7 +531,7 @@ def test_what_strikes_while_a_client_is_made_finds_no_secret_in_our_frames(
 # ---------------------------------------------------------------------------------------------------- the search itself
 
 
-def test_the_search_finds_what_is_there() -> None:
+def test_the_search_finds_a_secret_that_leaked() -> None:
     words = secrets.token_hex(4)
     with pytest.raises(ValueError, match=words) as caught:
         raise ValueError(f"{words} {SECRET}")

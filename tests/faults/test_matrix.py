@@ -1,4 +1,4 @@
-"""T3 of the failure model: every call × every fault × both colours, with the server's journal as the judge."""
+"""T3 of the failure model: every call × every fault × both colours, checked against the server's journal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ground(direct: lakefs_hl.Client, tmp_path: Path) -> Ground:
 
 @both_colours
 @every_call
-def test_no_verdict_is_wrong(
+def test_every_call_reports_correctly_whether_it_was_applied(
     operation: Operation,
     colour: str,
     served_lake: Served,
@@ -61,7 +61,7 @@ def test_no_verdict_is_wrong(
 
 @both_colours
 @every_call
-def test_no_verdict_is_wrong_when_any_request_may_fail(
+def test_every_call_reports_correctly_when_any_request_may_fail(
     operation: Operation,
     colour: str,
     served_lake: Served,

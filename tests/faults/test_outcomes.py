@@ -1,4 +1,4 @@
-"""After a lost answer: what others did in the meantime stays, a busy branch hides nothing, an outage is no storm."""
+"""After a lost response: changes by others are kept, also on a busy branch; an outage causes few retries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ground(direct: lakefs_hl.Client, tmp_path: Path) -> Ground:
 @pytest.mark.parametrize("foreign", [False, True], ids=["own server", "foreign server"])
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("operation", [BY_NAME[name] for name in UNDOING], ids=lambda operation: operation.name)
-def test_what_others_did_since_stays(
+def test_changes_by_others_after_a_lost_response_are_kept(
     operation: Operation, colour: str, foreign: bool, served_lake: Served, ground: Ground
 ) -> None:
     kinds = [kind for kind in KINDS if kind.lost and "late" not in kind.name and "body" not in kind.name]
@@ -61,7 +61,7 @@ def test_what_others_did_since_stays(
 @pytest.mark.parametrize("foreign", [False, True], ids=["own server", "foreign server"])
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("operation", [BY_NAME[name] for name in LEAVING], ids=lambda operation: operation.name)
-def test_a_lost_answer_is_found_on_a_busy_branch(
+def test_an_applied_request_is_found_on_a_busy_branch_after_a_lost_response(
     operation: Operation, colour: str, foreign: bool, served_lake: Served, ground: Ground
 ) -> None:
     def others(at: Place) -> None:
@@ -97,7 +97,7 @@ def told(proxy: Proxy, failed: int) -> None:
     assert len(proxy.seen) <= MOST_PER_CALL * CALLS, f"{len(proxy.seen)} requests for {CALLS} calls"
 
 
-def test_a_total_outage_is_no_storm_of_retries(served_lake: Served) -> None:
+def test_an_outage_causes_few_retries(served_lake: Served) -> None:
     with proxied(served_lake.url) as proxy, meeting(proxy, served_lake, "blocking") as world:
         outage(proxy)
         branch = world.repository("any").branch("main")
@@ -113,7 +113,7 @@ def test_a_total_outage_is_no_storm_of_retries(served_lake: Served) -> None:
         told(proxy, next(failed))
 
 
-def test_a_total_outage_is_no_storm_of_retries_in_tasks(served_lake: Served) -> None:
+def test_an_outage_causes_few_retries_by_tasks(served_lake: Served) -> None:
     async def main(proxy: Proxy) -> int:
         async with lakefs_hl.aio.Client(proxy.url, served_lake.key, served_lake.secret) as client:
             client._session.policy = QUICK
@@ -127,7 +127,7 @@ def test_a_total_outage_is_no_storm_of_retries_in_tasks(served_lake: Served) -> 
         told(proxy, asyncio.run(main(proxy)))
 
 
-def test_after_an_outage_the_client_recovers(served_lake: Served, ground: Ground) -> None:
+def test_the_client_works_again_after_an_outage(served_lake: Served, ground: Ground) -> None:
     with proxied(served_lake.url) as proxy, meeting(proxy, served_lake, "blocking") as world:
         branch = world.repository(ground.repo.id).branch("main")
         outage(proxy)

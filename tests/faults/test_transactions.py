@@ -166,7 +166,7 @@ def merges(repo: lakefs_hl.Repository, told: Told) -> list[str]:
 @pytest.mark.parametrize(
     ("colour", "step", "fault"), CASES, ids=[f"{colour}-{step.name}-{fault}" for colour, step, fault in CASES]
 )
-def test_a_transaction_that_meets_a_fault(
+def test_a_transaction_is_atomic_whatever_fault_it_meets(
     colour: str,
     step: Step,
     fault: str,

@@ -1,4 +1,4 @@
-"""What long runs share with the short ones: the served lake, a client without faults, a server to be redirected to."""
+"""Fixtures of the short runs: the served lake, a client without faults, a server to redirect to."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def ground(direct: lakefs_hl.Client, tmp_path: Path) -> Ground:
 @pytest.mark.parametrize("foreign", [False, True], ids=["own server", "foreign server"])
 @both_colours
 @every_call
-def test_the_whole_matrix(
+def test_every_call_reports_correctly_in_the_whole_matrix(
     operation: Operation, colour: str, foreign: bool, served_lake: Served, ground: Ground, elsewhere: Peer
 ) -> None:
     cases = [
@@ -47,7 +47,7 @@ def test_the_whole_matrix(
 
 @both_colours
 @every_call
-def test_random_schedules(
+def test_every_call_reports_correctly_under_random_faults(
     operation: Operation,
     colour: str,
     served_lake: Served,

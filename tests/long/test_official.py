@@ -19,5 +19,5 @@ RUNS, PROGRAMS, STEPS = 5, 15, 40
 @pytest.mark.parametrize("run", range(RUNS))
 @settings(max_examples=PROGRAMS, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(program=programs(STEPS))
-def test_both_clients_tell_the_same(run: int, program: list[Step], colour: World, sdk: LakeFSClient) -> None:
+def test_both_clients_return_the_same(run: int, program: list[Step], colour: World, sdk: LakeFSClient) -> None:
     compare(program, colour, sdk)

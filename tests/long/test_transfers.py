@@ -1,4 +1,4 @@
-"""Transfers have no total limit, and end all the same when next to nothing comes: less than 1 KiB/s over 30 s."""
+"""Transfers have no total time limit, but end below a minimum rate of 1 KiB/s, averaged over 30 s."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drip(turn: Turn) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.data], ids=lambda operation: operation.name)
-def test_a_dripping_transfer_ends(
+def test_a_transfer_below_the_minimum_rate_ends(
     operation: Operation, colour: str, served_lake: Served, direct: lakefs_hl.Client, tmp_path: Path
 ) -> None:
     place = Place(Ground(direct, f"drip-{secrets.token_hex(4)}", tmp_path), 0)

@@ -46,7 +46,10 @@ def step(
     headers: dict[str, str] | None = None,
     url: str | None = None,
 ) -> Step:
-    """Return an expected request. `query` and `url` are compared if given, of `body` and `headers` the given parts."""
+    """Return an expected request. `query` and `url` are compared if given, of `body` and `headers` the given parts.
+
+    A `body` that is a list, or bytes, is compared whole.
+    """
     return Step(operation, params, answer, query, body, headers or {}, url)
 
 
@@ -185,13 +188,14 @@ class Play:
         self.sent.append(request)
         assert self.steps, f"not in the script: {request}"
         want = self.steps.pop(0)
-        assert (request.endpoint.operation, *request.params) == (want.operation, *want.params)
+        asked, wanted = (request.endpoint.operation, *request.params), (want.operation, *want.params)
+        assert asked == wanted, f"the op sent {asked}, and the script expects {wanted}"
         if want.query is not None:
             assert dict(request.query) == want.query
         if want.body is not None:
             given = request.body
             assert isinstance(given, bytes)
-            got = given if isinstance(want.body, bytes) else models.decode(dict, given)
+            got = given if isinstance(want.body, bytes) else models.decode(type(want.body), given)
             assert got == want.body or (isinstance(got, dict) and want.body.items() <= got.items()), got
         assert want.headers.items() <= request.headers.items()
         assert request.url == want.url

@@ -66,9 +66,7 @@ def test_no_edit_is_of_another_kind() -> None:
     assert odd == ["the seed forgot the `with`"]
 
 
-def test_reading_and_writing_through_branch_and_commit(
-    main: lakefs_hl.Branch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_example_of_reading_and_writing_runs(main: lakefs_hl.Branch, capsys: pytest.CaptureFixture[str]) -> None:
     for path in ("foo/1.parquet", "foo/deeper/2.parquet", "foo/3.csv", "datasets/foo/1.parquet"):
         main.upload(path.encode(), path)
     main.upload(b"as of the commit", "a/b.txt")
@@ -80,7 +78,7 @@ def test_reading_and_writing_through_branch_and_commit(
     assert main.download("foo/bar/baz.parquet") == b"datasets/foo/1.parquet"
 
 
-def test_files(main: lakefs_hl.Branch) -> None:
+def test_the_example_of_files_runs(main: lakefs_hl.Branch) -> None:
     main.upload(b"x" * 2000, "foo/bar.txt")
     names: dict[str, Any] = {"commit_id": main.commit_changes("data").id, "another_thing": "and more\n"}
     run(EXAMPLES["I/O - reading/writing objects"], names)
@@ -88,7 +86,7 @@ def test_files(main: lakefs_hl.Branch) -> None:
     assert names["f"].closed
 
 
-def test_import(main: lakefs_hl.Branch, tmp_path: Path) -> None:
+def test_the_example_of_an_import_runs(main: lakefs_hl.Branch, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"1\n")
     (tmp_path / "b.csv").write_bytes(b"2\n")
     names: dict[str, Any] = {"folder_uri": f"local://{tmp_path}/"}
@@ -101,7 +99,7 @@ def test_import(main: lakefs_hl.Branch, tmp_path: Path) -> None:
     assert list(main.list_uncommitted()) == []
 
 
-def test_transaction(main: lakefs_hl.Branch) -> None:
+def test_the_example_of_a_transaction_runs(main: lakefs_hl.Branch) -> None:
     dev = lakefs_hl.repository("example").branch("dev").create("main")
     run(EXAMPLES["Transaction Manager"], {})
     assert dev.download("foo/bar.csv") == b"..."
@@ -111,7 +109,7 @@ def test_transaction(main: lakefs_hl.Branch) -> None:
     assert [branch.id for branch in lakefs_hl.repository("example").list_branches(hidden=True)] == ["dev", "main"]
 
 
-def test_creating_a_repository(default: lakefs_hl.Client) -> None:
+def test_the_example_of_a_new_repository_runs(default: lakefs_hl.Client) -> None:
     names: dict[str, Any] = {"namespace": "local://bucket/path"}
     run(EXAMPLES["Creating repositories"], names)
     assert names["main"].head().id

@@ -189,7 +189,7 @@ def fits(row: Deviation, found: Deviation) -> bool:
     return fnmatchcase(found.where, row.where) and (row.seed, row.ours) == (found.seed, found.ours)
 
 
-def test_the_seed_is_read() -> None:
+def test_the_declarations_of_the_seed_are_found() -> None:
     nodes = {node.name: node for node in declarations()}
     assert len(nodes) == 16  # 15 classes and init
     branch = nodes["Branch"]
@@ -199,7 +199,7 @@ def test_the_seed_is_read() -> None:
 
 
 @pytest.mark.parametrize("module", COLOURS, ids=lambda module: module.__name__)
-def test_nothing_deviates_but_what_the_page_lists(module: ModuleType) -> None:
+def test_every_deviation_is_listed_on_the_page(module: ModuleType) -> None:
     table = listed()
     unlisted = [found for found in deviations(module) if not any(fits(row, found) for row in table)]
     assert not unlisted, "\n".join(f"| `{d.where}` | `{d.seed}` | `{d.ours}` |" for d in unlisted)

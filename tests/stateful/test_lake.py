@@ -1,4 +1,4 @@
-"""Random histories, step by step against a lake in dictionaries: whatever is done, both show the same."""
+"""Random histories of an embedded lake, compared with a model in dictionaries after every step."""
 
 from __future__ import annotations
 
@@ -552,7 +552,7 @@ def engine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_whatever_is_done_both_show_the_same(engine: Engine) -> None:
+def test_the_lake_agrees_with_the_model_after_every_step(engine: Engine) -> None:
     run_state_machine_as_test(
         LakeMachine,
         settings=settings(

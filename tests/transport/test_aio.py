@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import pytest
+from pytest_mock import MockerFixture
 
 from lakefs_hl.ops.effects import Op, gather, once, send, sleep
 from lakefs_hl.ops.paging import NextPage, Page
@@ -277,16 +278,10 @@ def test_a_page_in_process_is_short_and_the_loop_turns_before_its_rows() -> None
     assert turns >= 2 * len(amounts)
 
 
-def test_a_slice_begins_when_the_loop_has_turned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slice_begins_when_the_loop_has_turned(mocker: MockerFixture) -> None:
     # a task that looks something up now and then, and waits in between, is not made to wait once more
-    sleeps: list[float] = []
     sleep_ = asyncio.sleep
-
-    async def noted(seconds: float) -> None:
-        sleeps.append(seconds)
-        await sleep_(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", noted)
+    slept = mocker.spy(asyncio, "sleep")
 
     async def main() -> None:
         driver = Aio(Fake(fan_out=1))
@@ -295,7 +290,7 @@ def test_a_slice_begins_when_the_loop_has_turned(monkeypatch: pytest.MonkeyPatch
             await sleep_(2 * aio.SLICE_SECONDS)
 
     run(main())
-    assert sleeps == []
+    slept.assert_not_called()
 
 
 def test_b6_68_one_driver_serves_many_loops_in_turn_and_concurrently() -> None:

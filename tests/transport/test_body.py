@@ -223,3 +223,15 @@ def test_each_response_goes_where_its_request_wants_it() -> None:
         receiver(RECORD, Response(200), LIMITS, None),
     ]
     assert [type(taker) for taker in takers] == [ErrorBody, SinkBody, WholeBody, WholeBody]
+
+
+def test_the_whole_of_a_slice_is_checked_after_it_was_read() -> None:
+    seen: list[int] = []
+    with tempfile.TemporaryFile() as file:
+        file.write(b"0123456789")
+        file.flush()
+        assert body.whole(FileSlice(file.fileno(), 2, 3, lambda: seen.append(1))) == b"234"
+        assert seen == [1]
+        with pytest.raises(EOFError, match="5 of 9 bytes"):
+            body.whole(FileSlice(file.fileno(), 5, 9))
+    assert body.whole(b"bytes") == b"bytes"

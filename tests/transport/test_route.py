@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from pytest_mock import MockerFixture
 
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.secret import Secret
@@ -196,20 +197,17 @@ def test_an_endpoint_under_a_path_is_reached_through_a_proxy() -> None:
     assert proxy.asked[0].target.startswith("http://lakefs.example/lakefs/api/v1/repositories/")
 
 
-def test_international_names_are_sent_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked_up, real = list[str](), socket.getaddrinfo
-
-    def look_up(host: str, *args: Any, **kwargs: Any) -> Any:
-        looked_up.append(host)
-        return real("127.0.0.1", *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+def test_international_names_are_sent_in_ascii(mocker: MockerFixture) -> None:
+    real = socket.getaddrinfo
+    looked_up = mocker.patch.object(
+        socket, "getaddrinfo", side_effect=lambda host, *args, **kwargs: real("127.0.0.1", *args, **kwargs)
+    )
     with answering(answer(b"{}")) as server:
         Http(f"http://B\u00fccher.example:{server.port}").send(STAT)
         Http("http://h", proxies={"http": f"http://b\u00fccher.example:{server.port}"}).send(STAT)
         signed_url = f"http://b\u00fccher.example:{server.port}/k"
         Http(server.url, allowed_storage_hosts=["b\u00fccher.example"]).send(signed(signed_url))
-    assert looked_up == ["xn--bcher-kva.example"] * 3
+    assert [call.args[0] for call in looked_up.call_args_list] == ["xn--bcher-kva.example"] * 3
     assert [asked.headers["host"] for asked in server.asked] == [
         f"xn--bcher-kva.example:{server.port}",
         "h",

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from pytest_mock import MockerFixture
 
 from lakefs_hl.ops.effects import gather, send
 from lakefs_hl.transport.blocking import Blocking
@@ -31,11 +32,8 @@ def test_a_pool_that_was_closed_meanwhile_is_replaced() -> None:
     workers.close()
 
 
-def test_queued_work_is_not_done_twice_if_no_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
+def test_queued_work_is_not_done_twice_if_no_thread_starts(mocker: MockerFixture) -> None:
+    mocker.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread"))
     done = list[int]()
     with pytest.raises(RuntimeError, match="can't start"):
         Workers(2, "mine").submit(done.append, 1)

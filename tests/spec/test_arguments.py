@@ -1,4 +1,4 @@
-"""What each kind of argument is turned into, and what is said of one that cannot be."""
+"""What each kind of argument is converted to, and how others are refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_text_is_its_characters_and_nothing_else(convert: Callable[[object, st
     [
         (lambda: arguments.text(b"main", "x"), TypeError, "x must be a string, not bytes: b'main'"),
         (lambda: arguments.text(None, "x", secret=True), TypeError, "x must be a string, not NoneType$"),
-        (lambda: arguments.text(pathlib.Path("a"), "x"), TypeError, r"not PosixPath: .*; a local path is no name"),
+        (lambda: arguments.text(pathlib.Path("a"), "x"), TypeError, r"not PosixPath: .*; a local path is not a name"),
         (lambda: arguments.text(lakefs_hl.Branch("r", "main"), "x"), TypeError, r"not Branch: .*; give its \.id"),
         (lambda: arguments.text(lakefs_hl.ObjectInfo("r", "m", "a"), "x"), TypeError, r"give its \.path"),
         (lambda: arguments.name("", "x"), ValueError, "x must not be empty"),
@@ -243,7 +243,7 @@ def test_a_listing_starts_after_a_uri(lake: lakefs_hl.Client) -> None:
         (lambda r: r.branch("lakefs://example/main/a"), "branch_id must be the name or the URI .* that of an object"),
         (lambda r: r.tag("lakefs://other/main/"), "tag_id: 'lakefs://other/main/' is in another repository"),
         (lambda r: r.branch("main").stat("lakefs://other/main/a"), "path: .* is in another repository"),
-        (lambda r: r.branch("main").stat("lakefs://example/dev/a"), "path: .* at the reference 'dev', .* about 'main'"),
+        (lambda r: r.branch("main").stat("lakefs://example/dev/a"), "path: .* at reference 'dev', .* made on 'main'"),
         (lambda r: r.list_branches(after="lakefs://other/main/"), "after: .* is in another repository"),
         (lambda r: lakefs_hl.ObjectInfo("example", "main", "lakefs://example/main/"), "path must not be empty"),
     ],
@@ -297,7 +297,7 @@ def test_something_else_as_a_client_is_not_printed() -> None:
 # ---------------------------------------------------------------------------------------------------------------- files
 
 
-def test_a_text_that_names_a_file_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_names_a_file_warns(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pathlib.Path("local.csv").write_text("a,b\n", encoding="utf-8")
     pathlib.Path("directory").mkdir()
