@@ -236,7 +236,11 @@ def walls(modules: Modules) -> Iterator[str]:
         for line, imported, _ in module.imports:
             name = _target(imported, modules)
             if name is not None and not _may(module, modules[name]):
-                yield f"{module.name}:{line} ({module.room}) imports {name or PACKAGE} ({modules[name].room})"
+                advice = "it is in no room: move it into one, or add a row to ROOMS"
+                if module.room in ROOMS:
+                    allowed = ", ".join(sorted(ROOMS[module.room])) or "nothing of ours"
+                    advice = f"{module.room or PACKAGE} may import {allowed}"
+                yield f"{module.name}:{line} imports {name or PACKAGE}: {advice}"
 
 
 def foreign(modules: Modules) -> Iterator[str]:
@@ -278,7 +282,7 @@ def sizes(modules: Modules) -> Iterator[str]:
     """A module is one noun, a function one thought."""
     for module in modules.values():
         if len(module.code_lines) > MAX_MODULE:
-            yield f"{module.name}: {len(module.code_lines)} lines of code, over {MAX_MODULE}: two nouns"
+            yield f"{module.name}: {len(module.code_lines)} lines of code, over {MAX_MODULE}: split it by noun"
         for node in module.functions():
             limit = MAX_OP if module.room == "ops" and _is_op(node) else MAX_FUNCTION
             if module.size(node) > limit:
@@ -289,7 +293,7 @@ def names(modules: Modules) -> Iterator[str]:
     """No room for odds and ends."""
     for module in modules.values():
         if set(module.name.split(".")) & BAD_NAMES:
-            yield f"{module.name}: a name that says nothing"
+            yield f"{module.name}: name the module by its noun, not {', '.join(sorted(BAD_NAMES))}"
 
 
 def public_names(modules: Modules) -> Iterator[str]:
@@ -300,7 +304,7 @@ def public_names(modules: Modules) -> Iterator[str]:
         prefix = f"{module.name}." if module.name else ""
         submodules = {name.removeprefix(prefix) for name in modules if name and name.startswith(prefix)}
         for name in sorted((_all(module) & submodules) - PUBLIC_MODULES):
-            yield f"{module.name or PACKAGE}: public name {name} is a submodule's name"
+            yield f"{module.name or PACKAGE}: public name {name} is a submodule's name: rename the module"
 
 
 def _all(module: Module) -> set[str]:
@@ -405,7 +409,7 @@ def prose(modules: Modules) -> Iterator[str]:
                 for where in node.comparators:
                     text = ast.unparse(where)
                     if text.startswith("str(") or text.endswith((".args[0]", ".server_message")):
-                        yield f"{module.name}:{node.lineno}: looks into {text}"
+                        yield f"{module.name}:{node.lineno}: looks into {text}: compare error.kind"
 
 
 def environment(modules: Modules) -> Iterator[str]:

@@ -474,7 +474,9 @@ def target(world: World, case: Case) -> Any:
         return getattr(module, case.owner or case.call)
     made: dict[str, Callable[[], Any]] = {
         "Client": lambda: client,
-        "Repository": lambda: module.Repository("new" if "create" in case.call else "example", client),
+        "Repository": lambda: module.Repository(
+            "new" if case.call in ("create", "get_or_create") else "example", client
+        ),
         "Listing": lambda: module.Branch("example", "main", client).list_objects(),
         "ObjectInfo": lambda: module.ObjectInfo("example", "main", "b", client),
         "Tag": lambda: module.Tag("example", "v2", client),

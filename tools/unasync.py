@@ -96,13 +96,15 @@ def _example(match: re.Match[str]) -> str:
 def blocking_text(name: str, used: set[str]) -> str:
     """Return the text of the blocking module, and add the rows it used to `used`."""
     text = (AIO / name).read_text(encoding="utf-8")
+    compile(text, str(AIO / name), "exec", dont_inherit=True)  # a SyntaxError names the file and the line
     used |= {row for row in NAMES if row in text}
     for ours, theirs in TEXTS:
         used |= {ours} if ours in text else set()
         text = text.replace(ours, theirs)
     text = without_waiting(text)
     if left := [match[0].strip() for match in LEFT.finditer(text)]:
-        sys.exit(f"aio/{name}: left over: {left}")
+        advice = "reword the source, or add rows to TEXTS or NAMES in tools/unasync.py"
+        sys.exit(f"aio/{name}: asynchronous words are left over in {left}: {advice}")
     text = f"# Generated from lakefs_hl/aio/{name} by tools/unasync.py: change that, not this.\n{text}"
     for command in (["check", "--select", "I,F401", "--fix-only", "--quiet"], ["format"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(SYNC / name), "-"]
@@ -116,7 +118,7 @@ if __name__ == "__main__":
         path.name: blocking_text(path.name, used) for path in sorted(AIO.glob("*.py")) if path.stem not in BY_HAND
     }
     if unused := {row for row, _ in TEXTS}.union(NAMES) - used:
-        sys.exit(f"rows that match nothing: {sorted(unused)}")
+        sys.exit(f"TEXTS and NAMES have rows that match nothing; remove them: {sorted(unused)}")
     found = {path.name: path.read_text(encoding="utf-8") for path in SYNC.glob("*.py") if path.stem not in BY_HAND}
     if "--check" in sys.argv:
         for name in sorted(wanted | found):

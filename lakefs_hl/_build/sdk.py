@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from lakefs_hl._version import __version__
-from lakefs_hl.config.credentials import KeyPair
+from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import Settings
 from lakefs_hl.spec.errors import InvalidConfigError, UnsupportedOperationException

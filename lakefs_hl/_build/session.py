@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from lakefs_hl.config.credentials import Anonymous, AwsRole, KeyPair, Token
+from lakefs_hl.config.credentials import Anonymous, AwsRole, Token
+from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.retry import Retry
 from lakefs_hl.config.settings import Settings

@@ -117,7 +117,7 @@ def block_of(block: object, source: str) -> bytes:
     content = _buffer_bytes(block, source)
     if content is not None:
         return content
-    msg = f"{source} must return bytes, not {type(block).__name__}: {block!r:.80}"
+    msg = f"{source} must return bytes or str, not {type(block).__name__}: {block!r:.80}"
     raise TypeError(msg)
 
 
@@ -241,6 +241,12 @@ def _iterate(data: object, stopped: Callable[[], bool]) -> Iterator[bytes]:
             f"{hint if isinstance(data, AsyncIterable) else ''}"
         )
         raise TypeError(msg)
+    if getattr(data, "ndim", 1) != 1:
+        msg = (
+            f"data is a {type(data).__name__} of {data.ndim} dimensions, whose iteration gives names or rows, not "  # type: ignore[attr-defined]
+            "its content; convert it first, such as by to_csv() or to_parquet()"
+        )
+        raise TypeError(msg)
     kind = None
     for block in data:
         content, kind = stream_block(block, kind, "an iterable body")
@@ -284,7 +290,7 @@ def _buffer_bytes(data: object, name: str = "data") -> bytes | None:
     if is_array and _NUMBER.fullmatch(view.format):
         return view.tobytes()
     what = f"of items in the format {view.format!r}, not of bytes or numbers" if is_array else "with a single item"
-    msg = f"{name} is a {type(data).__name__} {what}; pass its .tobytes() to store it as it lies in memory"
+    msg = f"{name} is a {type(data).__name__} {what}; pass its .tobytes() to store it as it is in memory"
     raise TypeError(msg)
 
 

@@ -89,11 +89,33 @@ def save(plan: Saving, stopped: Callable[[], bool] = lambda: False) -> int:
     """
     if not _is_local_path(plan.target):
         return _copy(plan, plan.target, stopped)
-    with _replacing(os.fspath(plan.target)) as file:
-        count = _copy(plan, file, stopped, lambda: _clear(file))
+    target = os.fspath(plan.target)
+    with _replacing(target) as file:
+        count = _copy(plan, _Named(file, target), stopped, lambda: _clear(file))
         if stopped():
             raise Abandoned
     return count
+
+
+class _Named(io.RawIOBase):
+    """A local file whose errors name it: those of a full disk name none.
+
+    Args:
+        file: The file.
+        name: Its path, as the caller gave it.
+    """
+
+    def __init__(self, file: io.FileIO, name: str) -> None:
+        self._file = file
+        self._name = name
+
+    def write(self, content: Any, /) -> int:
+        """Write a part of a block, and return the number of bytes."""
+        try:
+            return self._file.write(content)
+        except OSError as exc:
+            exc.filename = self._name
+            raise
 
 
 def _copy(plan: Saving, file: Any, stopped: Callable[[], bool], restart: Callable[[], None] | None = None) -> int:
@@ -183,6 +205,9 @@ def _replacing(target: str) -> Iterator[io.FileIO]:
     except (FileNotFoundError, NotADirectoryError) as exc:
         msg = "the directory to download to does not exist; create it first"
         raise type(exc)(exc.errno, msg, os.path.dirname(target)) from None  # noqa: PTH120
+    except OSError as exc:
+        exc.filename = target  # not the temporary name, which the caller does not know
+        raise
     try:
         with io.FileIO(fd, "r+") as file:
             if mode is not None:

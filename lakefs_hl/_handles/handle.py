@@ -157,22 +157,28 @@ def optional_start(reference: object, argument: str, place: Place) -> str:
     return "" if isinstance(reference, str) and not reference else reference_name(reference, argument, place)
 
 
-def check_place(handle: Handle, argument: str, place: Place) -> None:
-    """Refuse a handle of another repository or lake. Only its name would be sent, and would mean something else there.
+def check_place(handle: Handle, argument: str, place: Place, *, shown: object = None) -> None:
+    """Refuse a handle of another repository or lake: only its name would be sent, and would mean something else.
 
     Clients are compared by their endpoints. A default client that does not exist yet is not created for that: its
     endpoint comes from the configuration.
+
+    Args:
+        handle: The handle that was given, or the reference of the object that was given.
+        argument: Name of the parameter.
+        place: Where the call is made.
+        shown: What was given, for the message. Defaults to the handle.
 
     Raises:
         ValueError: The handle belongs to another repository or lake than `place`.
     """
     if handle._repository_id != place._repository_id:
-        raise arguments.other_repository_error(argument, repr(handle), place._repository_id)
+        raise arguments.other_repository_error(argument, repr(shown or handle), place._repository_id)
     if handle._given is place._given and handle._package == place._package:
         return
     theirs, ours = _endpoint(cast("Place", handle)), _endpoint(place)
     if theirs is not None and ours is not None and theirs != ours:
-        msg = f"{argument}: {handle!r} is on {theirs}, and this call is made on {ours}"
+        msg = f"{argument}: {shown or handle!r} is on {theirs}, and this call is made on {ours}"
         raise ValueError(msg)
 
 

@@ -45,15 +45,17 @@ class Ahead(Generic[T]):
         rows: The rows, in order. They come before those that are fetched next.
         started: Whether any row was asked for.
         idle: Whether there are certainly no rows and no failure here.
+        ended: Whether the source is known to have no more rows.
         failure: Why no more rows can be fetched, raised after the last row; None if nothing failed.
     """
 
-    __slots__ = ("failure", "idle", "rows", "started")
+    __slots__ = ("ended", "failure", "idle", "rows", "started")
 
     def __init__(self) -> None:
         self.rows = deque[T]()
         self.started = False
         self.idle = True
+        self.ended = False
         self.failure: Exception | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -96,10 +98,10 @@ class ListingFields:
             note = f"the next {len(rows)} rows"
         elif self._ahead.failure is not None:
             note = str(self._ahead.failure)
-        elif self._first is not None or self._ahead.started:
+        elif self._ahead.ended or (self._first is not None and not self._ahead.started):
             note = "no rows"
         else:
-            note = "no rows fetched yet: head(n) fetches some"
+            note = f"no rows fetched {'ahead' if self._ahead.started else 'yet'}: head(n) fetches some"
         found = [[_shown(value) for value in as_dict(row, self._columns).values()] for row in rows]
         return html.listing(f"Listing of {self._columns.rows}", note, list(self._columns.types), found)
 

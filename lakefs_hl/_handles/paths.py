@@ -65,7 +65,7 @@ def path_or_prefix(value: object, place: Positioned, argument: str = "path", *, 
         ValueError: It is a URI at another reference, or in another repository or lake.
     """
     if isinstance(value, Item):
-        check_place(value._reference, argument, at or place)
+        check_place(value._reference, argument, at or place, shown=value)
         return value.path
     if isinstance(value, PurePath):
         return _text(value, argument)

@@ -95,7 +95,7 @@ class PullRequestFields(RecordHandle[models.PullRequest]):
         """Return the fields that listings have, with aware datetimes."""
         return {name: getattr(self, name) for name in PULL_REQUESTS.types}
 
-    def _changed(self, fields: Mapping[str, str]) -> Self:
+    def _apply(self, fields: Mapping[str, str]) -> Self:
         """Note fields that were changed. The server sets the closing date itself. Returns itself."""
         if self._known is not None:
             record, missing = self._known

@@ -72,6 +72,7 @@ def walk(source: Any, ahead: Ahead[Any]) -> Generator[Any, None, None]:
                 yield rows.popleft()
         while rows:
             yield rows.popleft()
+        ahead.ended = True
     except (Exception, GeneratorExit):
         raise  # the driver has noted it
     except BaseException as exc:

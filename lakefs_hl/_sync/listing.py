@@ -21,7 +21,8 @@ T_co = TypeVar("T_co", covariant=True)
 class Listing(ListingFields, Generic[T_co]):
     """The rows of a listing, fetched lazily, page by page. It can be iterated once.
 
-    While you read a page, the next one is fetched, from the second page on.
+    While you read a page, the next one is fetched, from the second page on. A listing that failed or was interrupted
+    raises again when it is read on, so that it never looks complete: list again.
 
     Examples:
         >>> _ = branch.upload(b"1", "a.csv")
@@ -52,6 +53,7 @@ class Listing(ListingFields, Generic[T_co]):
         return iter(lazy.walk(self._source, self._ahead))
 
     def __next__(self) -> T_co:
+        self._ahead.started = True
         try:
             row: T_co = next(self._rows)
         except StopIteration:
@@ -73,11 +75,15 @@ class Listing(ListingFields, Generic[T_co]):
                 ahead.rows.append(row)
                 if len(ahead.rows) >= amount:
                     break
+            else:
+                ahead.ended = True
         return list(islice(ahead.rows, amount))
 
     def to_list(self) -> list[T_co]:
         """Return the remaining rows as a list."""
-        return [row for row in self]
+        rows = [row for row in self]
+        self._ahead.ended = True
+        return rows
 
     def to_pandas(self) -> DataFrame:
         """Return the remaining rows as a `pandas.DataFrame`, with the fields of the rows as columns.
@@ -99,6 +105,7 @@ class Listing(ListingFields, Generic[T_co]):
     def close(self) -> None:
         """Close the listing. A page that is being fetched is abandoned."""
         self._ahead.rows.clear()
+        self._ahead.ended = True
         self._source.close()
 
     def __enter__(self) -> Self:

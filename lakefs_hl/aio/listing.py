@@ -20,7 +20,8 @@ T_co = TypeVar("T_co", covariant=True)
 class Listing(ListingFields, Generic[T_co]):
     """The rows of a listing, fetched lazily, page by page. It can be iterated once.
 
-    While you read a page, the next one is fetched, from the second page on.
+    While you read a page, the next one is fetched, from the second page on. A listing that failed or was interrupted
+    raises again when it is read on, so that it never looks complete: list again.
 
     Examples:
         >>> _ = await branch.upload(b"1", "a.csv")
@@ -51,6 +52,7 @@ class Listing(ListingFields, Generic[T_co]):
         return aiter(lazy.walk(self._source, self._ahead))
 
     async def __anext__(self) -> T_co:
+        self._ahead.started = True
         try:
             row: T_co = await anext(self._rows)
         except StopAsyncIteration:
@@ -72,11 +74,15 @@ class Listing(ListingFields, Generic[T_co]):
                 ahead.rows.append(row)
                 if len(ahead.rows) >= amount:
                     break
+            else:
+                ahead.ended = True
         return list(islice(ahead.rows, amount))
 
     async def to_list(self) -> list[T_co]:
         """Return the remaining rows as a list."""
-        return [row async for row in self]
+        rows = [row async for row in self]
+        self._ahead.ended = True
+        return rows
 
     async def to_pandas(self) -> DataFrame:
         """Return the remaining rows as a `pandas.DataFrame`, with the fields of the rows as columns.
@@ -98,6 +104,7 @@ class Listing(ListingFields, Generic[T_co]):
     async def close(self) -> None:
         """Close the listing. A page that is being fetched is abandoned."""
         self._ahead.rows.clear()
+        self._ahead.ended = True
         await self._source.aclose()
 
     async def __aenter__(self) -> Self:

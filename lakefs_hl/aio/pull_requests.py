@@ -75,7 +75,7 @@ class PullRequest(PullRequestFields, LazyRecord[models.PullRequest]):
         """
         update = calls.Update(self, title, description, status)
         await self._client._run(update.op)
-        return self._changed(update.fields)
+        return self._apply(update.fields)
 
     async def close(self) -> PullRequest:
         """Close the pull request without merging it. Same as `update(status="closed")`."""
@@ -99,5 +99,5 @@ class PullRequest(PullRequestFields, LazyRecord[models.PullRequest]):
                 commit could not be looked up. Its ID is `result_id`.
         """
         made = await self._client._run(calls.merge, self)
-        self._changed({"status": "merged", "merged_commit_id": made.id})
+        self._apply({"status": "merged", "merged_commit_id": made.id})
         return Commit(self._repository_id, made, self._given)

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from lakefs_hl.config.credentials import Credentials, KeyPair
+from lakefs_hl.config.credentials import Credentials
 from lakefs_hl.config.environment import Environment
 from lakefs_hl.spec.errors import InvalidConfigError
+from lakefs_hl.spec.secret import KeyPair
 
 VARIABLE: Final = "LAKEFS_HL_CACHE_DIR"
 _XDG: Final = "XDG_CACHE_HOME"

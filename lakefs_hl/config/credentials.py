@@ -7,12 +7,12 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
+from lakefs_hl.config.lakectl import ROLE_HEADERS
 from lakefs_hl.config.options import OPTIONS
 from lakefs_hl.spec.errors import InvalidConfigError
-from lakefs_hl.spec.secret import hide, hide_values, reveal
+from lakefs_hl.spec.secret import KeyPair, hide, hide_values, masked, reveal
 
 _AWS: Final = "aws_iam"
-_HEADERS: Final = "token_request_headers"
 
 
 class Lookup(Protocol):
@@ -40,16 +40,6 @@ class AwsRole(msgspec.Struct, frozen=True, kw_only=True):
     asked: bool = True
 
 
-class KeyPair(msgspec.Struct, frozen=True):
-    """An access key and its secret."""
-
-    access_key_id: str
-    secret_access_key: str
-
-    def __repr__(self) -> str:
-        return f"<KeyPair {mask(self.access_key_id)}>"
-
-
 class Token(msgspec.Struct, frozen=True):
     """A token that was obtained elsewhere."""
 
@@ -70,18 +60,13 @@ def describe(credentials: Credentials) -> str:
     """Return a description without secrets."""
     match credentials:
         case KeyPair():
-            return f"access key {mask(credentials.access_key_id)} and its secret"
+            return f"access key {masked(credentials.access_key_id)} and its secret"
         case Token():
             return "a token"
         case AwsRole():
             return "the machine's AWS role"
         case Anonymous():
             return "none"
-
-
-def mask(value: str) -> str:
-    """Return the first characters of an access key ID, for messages that must not contain all of it."""
-    return f"{value[:4]}…" if len(value) > 8 else "…"
 
 
 def key_pair(source: str, first: tuple[str, str | None], second: tuple[str, str | None]) -> KeyPair | None:
@@ -130,11 +115,11 @@ def aws_role_of_environment(environment: Lookup) -> AwsRole:
     provider: dict[str, Any] = {"type": environment[names.pop("aws_role")]}
     settings: dict[str, Any] = {name: environment[variable] for name, variable in names.items()}
     settings = {name: value for name, value in settings.items() if value}
-    if _HEADERS in settings:
+    if ROLE_HEADERS in settings:
         try:
-            settings[_HEADERS] = msgspec.json.decode(settings[_HEADERS].encode(), type=dict[str, str])
+            settings[ROLE_HEADERS] = msgspec.json.decode(settings[ROLE_HEADERS].encode(), type=dict[str, str])
         except msgspec.DecodeError as exc:
-            raise InvalidConfigError(f"{names[_HEADERS]} is not a JSON object of strings: {exc}") from None
+            raise InvalidConfigError(f"{names[ROLE_HEADERS]} is not a JSON object of strings: {exc}") from None
     return aws_role({**provider, _AWS: settings}, "environment")
 
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from lakefs_hl.config.credentials import KeyPair, key_pair
+from lakefs_hl.config.credentials import key_pair
 from lakefs_hl.config.options import OPTIONS
-from lakefs_hl.spec.secret import hide, hide_login
+from lakefs_hl.spec.secret import KeyPair, hide, hide_login
 
 SERVE_KEYS: Final = ("LAKEFS_HL_SERVE_ACCESS_KEY_ID", "LAKEFS_HL_SERVE_SECRET_ACCESS_KEY")
 _SECRETS: Final = frozenset(

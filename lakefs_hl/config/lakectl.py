@@ -25,7 +25,7 @@ MAX_BYTES: Final = 64 << 10
 #: How the names of secrets end.
 _SECRETS: Final = ("secret_access_key", "secret_key", "token", "password")
 #: Names below this one are those of HTTP headers, and are not changed.
-_HEADERS: Final = "token_request_headers"
+ROLE_HEADERS: Final = "token_request_headers"
 
 
 class _Refused(yaml.MarkedYAMLError):
@@ -184,7 +184,7 @@ def _fold(data: dict[str, Any], name: str, above: str) -> dict[str, Any]:
         first, *rest = key.lower().split(".")
         for part in reversed(rest):
             value = {part: value}
-        if isinstance(value, dict) and first != _HEADERS:
+        if isinstance(value, dict) and first != ROLE_HEADERS:
             value = _fold(value, name, f"{above}{first}.")
         elif isinstance(value, str):
             value = hide(value) if first.endswith(_SECRETS) else hide_login(value)

@@ -87,7 +87,7 @@ def health(session: Session) -> Op[Health]:
     read_only = response.headers.get(READ_ONLY)
     user: str | None
     try:
-        user, version = yield from _who(session)
+        user, version = yield from _look_up_caller(session)
     except errors.NotAuthorizedException:
         user, version = None, None
     return Health(
@@ -100,7 +100,7 @@ def health(session: Session) -> Op[Health]:
     )
 
 
-def _who(session: Session) -> Op[tuple[str, str | None]]:
+def _look_up_caller(session: Session) -> Op[tuple[str, str | None]]:
     """Return the user's ID, "" if the server does not report it, and the server's version.
 
     Raises:

@@ -239,7 +239,7 @@ def _read_past_end(session: Session, source: _Source, start: int | None) -> Op[t
     size = record.size_bytes or 0
     source = _check_version(source, record.checksum)
     if start is not None and start < size:
-        raise _changed(source, "another", record.checksum)
+        raise _changed_error(source, "another", record.checksum)
     return _PartResult(0, size), source
 
 
@@ -281,7 +281,7 @@ def _etag(source: _Source, response: Response) -> str:
     return (etag or "").strip('"')
 
 
-def _changed(source: _Source, etag: str, found: str) -> errors.ObjectChangedError:
+def _changed_error(source: _Source, etag: str, found: str) -> errors.ObjectChangedError:
     return errors.ObjectChangedError(
         f"{source.about}: the object has changed: its checksum was {etag} and is now {found or 'unknown'}; read it "
         f"again, or read from a commit (branch.pin())"
@@ -333,5 +333,5 @@ def _check_version(source: _Source, found: str) -> _Source:
         ObjectChangedError: It is not the version that is being read.
     """
     if source.checksum and found and found != source.checksum:
-        raise _changed(source, source.checksum, found)
+        raise _changed_error(source, source.checksum, found)
     return source if source.checksum or not found else msgspec.structs.replace(source, checksum=found)

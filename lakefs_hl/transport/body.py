@@ -266,10 +266,10 @@ class ErrorBody:
         self._body += block[: self.limit - len(self._body)]
 
     def finish(self) -> None:
-        self._response.body = self._decoded()
+        self._response.body = self._decode()
         _finish(self._response, self._hashed)
 
-    def _decoded(self) -> bytes:
+    def _decode(self) -> bytes:
         for bits in _WINDOWS.get(_coding(self._response), ()):
             try:
                 return zlib.decompressobj(bits).decompress(self._body, self.limit)
@@ -370,7 +370,7 @@ class WholeBody:
         response = self._response
         body = self._first if self._gathered is None else self._gathered.getvalue()
         if self._coding and self._limit is not None and body:
-            body = _decoded(body, self._coding, self._limit)
+            body = _decompress(body, self._coding, self._limit)
             response.headers = _without_coding(response.headers)
         response.body = body
         if self._reads is not None:
@@ -398,11 +398,11 @@ def _coding(response: Response) -> str:
     return "" if coding == "identity" else coding
 
 
-def _decoded(body: bytes, coding: str, limit: int) -> bytes:
+def _decompress(body: bytes, coding: str, limit: int) -> bytes:
     """Decode a record that a proxy compressed although it was asked not to."""
     for bits in _WINDOWS.get(coding, ()):
         try:
-            return _inflated(body, bits, limit)
+            return _inflate(body, bits, limit)
         except zlib.error:
             continue
     if coding in _WINDOWS:
@@ -412,7 +412,7 @@ def _decoded(body: bytes, coding: str, limit: int) -> bytes:
     raise TransportError("read", msg, retry=False, kind="protocol")
 
 
-def _inflated(body: bytes, bits: int, limit: int) -> bytes:
+def _inflate(body: bytes, bits: int, limit: int) -> bytes:
     gathered = bytearray()
     while body:
         member = zlib.decompressobj(bits)

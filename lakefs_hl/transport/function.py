@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Any, Final
 
 import msgspec
 
@@ -61,7 +62,7 @@ class FunctionTransport:
             if isinstance(exc, LakeFSException):
                 raise
             raise _failure(exc, len(body), time.perf_counter() - start) from exc
-        response = _checked(returned)
+        response = _check_response(returned)
         deliver(request, response, sent)
         response.seconds = time.perf_counter() - start
         return response
@@ -76,17 +77,33 @@ def _failure(exc: OSError, sent: int, seconds: float) -> TransportError:
     return TransportError(phase, words, sent=0 if phase == "connect" else sent, seconds=seconds, kind=kind)
 
 
-def _checked(returned: object) -> Response:
+def _check_response(returned: object) -> Response:
     """Return a copy of a response, which is about to be changed, with the names of its headers in lower case."""
-    if isinstance(returned, Response) and isinstance(returned.body, bytes):
-        headers = {name.lower(): value for name, value in returned.headers.items()}
-        return msgspec.structs.replace(returned, headers=headers)
+    if isinstance(returned, Response):
+        return _checked_fields(returned)
     if inspect.iscoroutine(returned):
         returned.close()
         msg = "the transport function returned a coroutine: it must be a plain function"
         raise TypeError(msg)
-    if isinstance(returned, Response):
-        msg = f"the transport function returned a body of {type(returned.body).__name__}: it must be bytes"
-        raise TypeError(msg)
     msg = f"the transport function returned {type(returned).__name__}: it must be a lakefs_hl.types.Response"
     raise TypeError(msg)
+
+
+def _checked_fields(response: Response) -> Response:
+    """Return a copy with the names of the headers in lower case. A `Response` itself checks no types."""
+    fields: tuple[Any, Any, Any] = response.status, response.headers, response.body
+    status, headers, body = fields
+    wrong = ""
+    if type(status) is not int:  # True is not a status; IntEnums such as `http.HTTPStatus` are converted below
+        wrong = "" if isinstance(status, IntEnum) else f"a status of {type(status).__name__}: it must be an int"
+    if not isinstance(body, bytes):
+        wrong = f"a body of {type(body).__name__}: it must be bytes"
+    if not isinstance(headers, Mapping):
+        wrong = f"headers of {type(headers).__name__}: they must be a mapping of str to str"
+    elif not all(isinstance(text, str) for item in headers.items() for text in item):
+        wrong = "headers whose names and values are not all str"
+    if wrong:
+        msg = f"the transport function returned {wrong}"
+        raise TypeError(msg)
+    lower = {name.lower(): value for name, value in headers.items()}
+    return msgspec.structs.replace(response, status=int(status), headers=lower)

@@ -248,7 +248,7 @@ def depth(peer: str) -> int:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:
         return _PUBLIC
-    if isinstance(address, ipaddress.IPv6Address) and (carried := list(_carried(address))):
+    if isinstance(address, ipaddress.IPv6Address) and (carried := list(_embedded_addresses(address))):
         return max(_depth(one) for one in carried)
     return _depth(address)
 
@@ -263,7 +263,7 @@ def _depth(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
     return _PUBLIC if address.is_global else _PRIVATE
 
 
-def _carried(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+def _embedded_addresses(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     """Iterate over the IPv4 addresses within an IPv6 address."""
     bits = int(address)
     if bits < 1 << 16:  # ::1 and :: are not IPv4 addresses

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from lakefs_hl._build.session import new_key, policy_of, session_of
-from lakefs_hl.config.credentials import Anonymous, AwsRole, Credentials, KeyPair, Token
+from lakefs_hl.config.credentials import Anonymous, AwsRole, Credentials, Token
+from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import Settings, resolve
 from lakefs_hl.ops.retry import Policy

@@ -142,7 +142,13 @@ def test_a_notebook_shows_rows_and_loses_none(branch: aio.Branch, kind: str) -> 
         shown = listing._repr_html_()
         assert (NAMES[1] in shown, NAMES[2] in shown) == (True, False)
         assert paths(await listing.to_list()) == NAMES[:25]
-        assert "no rows" in listing._repr_html_()
+        assert "no rows</i>" in listing._repr_html_()
+        listing = branch.list_objects()
+        await anext(listing)
+        assert "no rows fetched ahead: head(n) fetches some" in listing._repr_html_()
+        await listing.head(25)
+        await listing.close()
+        assert "no rows</i>" in listing._repr_html_()
         if kind == "in process":
             nowhere = aio.Branch(branch.repository_id, "nowhere", branch._client)
             assert "nowhere" in nowhere.list_objects()._repr_html_()

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lakefs_hl.config.credentials import Credentials, KeyPair
+from lakefs_hl.config.credentials import Credentials
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import Settings, resolve
+from lakefs_hl.spec.secret import KeyPair
 
 HOST = "https://lakefs.example"
 SECRET = "SECRET-that-nobody-may-see"

@@ -10,8 +10,9 @@ import pytest
 from pytest_mock import MockerFixture
 
 from lakefs_hl.config.cache import cache_directory, cache_path
-from lakefs_hl.config.credentials import Anonymous, AwsRole, KeyPair, Token
+from lakefs_hl.config.credentials import Anonymous, AwsRole, Token
 from lakefs_hl.spec.errors import InvalidConfigError
+from lakefs_hl.spec.secret import KeyPair
 from tests.config.samples import SECRET
 
 HOST = "https://lakefs.example"

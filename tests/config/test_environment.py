@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lakefs_hl.config.credentials import KeyPair
 from lakefs_hl.config.environment import serve_keys
 from lakefs_hl.spec.errors import InvalidConfigError
+from lakefs_hl.spec.secret import KeyPair
 
 
 def test_the_keys_of_a_served_lake() -> None:

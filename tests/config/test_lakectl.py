@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakefs_hl.config import lakectl
-from lakefs_hl.config.credentials import AwsRole, KeyPair
+from lakefs_hl.config.credentials import AwsRole
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import resolve
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
+from lakefs_hl.spec.secret import KeyPair
 from tests.config.samples import DOTTED, FILE, HALF_DOTTED, HOST, REAL, SECRET, Write, found, pair, settled
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 
 import lakefs_hl
-from lakefs_hl.config.credentials import KeyPair
 from lakefs_hl.config.sources import Source
+from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.types import SettingSource
 from tests.config.samples import HOST, SECRET
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lakefs_hl import exceptions
@@ -301,7 +302,7 @@ def test_a_non_blocking_pipe_is_an_error(branch: Any, buffering: int) -> None:
 @pytest.mark.parametrize("wrong", [0, [], 7, object(), ["x"]])
 def test_a_stream_that_gives_something_else_is_refused(branch: Any, wrong: Any) -> None:
     for first in ((), (b"half",)):
-        with pytest.raises(TypeError, match=rf"'a stream' must return bytes, not {type(wrong).__name__}"):
+        with pytest.raises(TypeError, match=rf"'a stream' must return bytes or str, not {type(wrong).__name__}"):
             branch.upload(Gives(*first, wrong), "a")
     for blocks in ((b"a", "b", b""), ("a", b"b", "")):
         with pytest.raises(TypeError, match="both bytes and str"):
@@ -403,10 +404,11 @@ def test_a_bytearray_is_stored_as_it_was_when_it_was_uploaded(branch: Any) -> No
         (np.array(["2020-01-01"], dtype="datetime64[D]"), "datetime64 with a single item"),
         ({b"a": 1}, "not dict"),
         ({b"a"}, "not set"),
-        (range(3), "must return bytes, not int"),
+        (range(3), "must return bytes or str, not int"),
         (["text", b"bytes"], "returned both bytes and str"),
-        ([["text"]], "must return bytes, not list"),
+        ([["text"]], "must return bytes or str, not list"),
         (object(), "not object"),
+        (pd.DataFrame({"a": ["1"]}), "DataFrame of 2 dimensions, whose iteration gives names or rows"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -457,7 +459,7 @@ def test_what_is_awaited(world: World, branch: Any) -> None:
             yield block
 
     if not world.awaitable:
-        with pytest.raises(TypeError, match=r"read\(\) of AsyncStream gave a coroutine.*lakefs_hl\.aio"):
+        with pytest.raises(TypeError, match=r"read\(\) of AsyncStream returned a coroutine.*lakefs_hl\.aio"):
             branch.upload(AsyncStream(b"a", b""), "a")
         with pytest.raises(TypeError, match=r"not async_generator; .*lakefs_hl\.aio"):
             branch.upload(parts(b"a"), "a")

@@ -970,6 +970,7 @@ def test_repository_collect_transactions_wants_a_time(repo: Any) -> None:
     "pull_refresh",
     "pull_source_branch_id",
     "pull_title",
+    "pull_to_dict",
     "repository_create_pull_request",
     "repository_pull_request",
     "repository_pull_requests",
@@ -992,6 +993,7 @@ def test_pull_requests(world: World, repo: Any) -> None:
     assert (pull.source_branch_id, pull.destination_branch_id) == ("dev", "main")
     assert pull.author
     assert abs(datetime.now(UTC) - pull.creation_date) < timedelta(minutes=5)
+    assert pull.to_dict()["source_branch_id"] == "dev"
     (listed,) = repo.pull_requests(status="open")
     assert listed == pull == repo.pull_request(pull.id)
     assert listed.refresh().description == "why"
@@ -1025,9 +1027,11 @@ def test_pull_requests_are_updated_closed_and_merged(world: World, repo: Any, ma
     "repository_runs",
     *(f"run_{name}" for name in ("branch_id", "commit_id", "end_time", "event_type", "hooks", "refresh", "start_time")),
     "run_status",
+    "run_to_dict",
     *(f"hook_{name}" for name in ("action", "end_time", "hook_id", "id", "output", "repository_id", "run_id")),
     "hook_start_time",
     "hook_status",
+    "hook_to_dict",
 )
 def test_action_runs(world: World, repo: Any, main: Any) -> None:
     """Their fields are tried on canned records in `tests/faces`: no lake here has a webhook to call."""

@@ -69,9 +69,11 @@ def test_a_posix_path_is_its_text(branch: Any) -> None:
 
 
 def test_a_path_of_the_machine_is_refused(branch: Any) -> None:
-    with pytest.raises(TypeError, match=r"path must be .* not PureWindowsPath: .*a Windows path is not a name in a lake"):
+    with pytest.raises(
+        TypeError, match=r"path must be .* not PureWindowsPath: .*a Windows path is not a name in a lake"
+    ):
         branch.download(PureWindowsPath("a\\1"))
-    with pytest.raises(TypeError, match=r"path must be .* no name in a lake: path.as_posix\(\) is its text"):
+    with pytest.raises(TypeError, match=r"path must be .* not a name in a lake: path.as_posix\(\) is its text"):
         branch.upload(b"", Path("a/1"))
 
 

@@ -453,7 +453,7 @@ def test_a_word_that_is_not_a_choice_is_shown_with_the_choices(
         (lambda b: b.copy_object("a", b, "c"), "from_path must be a string, not Branch"),
         (
             lambda b: b.upload(b"", Path("a")),
-            "path must be a string, an ObjectInfo or a PurePosixPath, not PosixPath: .*; a local path is no name",
+            "path must be a string, an ObjectInfo or a PurePosixPath, not PosixPath: .*; a local path is not a name",
         ),
         (
             lambda b: b.import_from(Path("/data"), ""),

@@ -1115,7 +1115,7 @@ def test_a_flipped_bit_of_a_small_object_is_read_anew(tapped: lakefs_hl.Branch, 
     assert tapped.open("a", "rb").read() == b"content"
     tap.change = flipping(3)
     with pytest.raises(
-        exceptions.IntegrityError, match=r"reading lakefs://.*/main/a: the 7 bytes that came have the MD5"
+        exceptions.IntegrityError, match=r"reading lakefs://.*/main/a: the 7 bytes received have the MD5"
     ):
         tapped.open("a", "rb")
 

@@ -239,6 +239,11 @@ def test_a_notebook_shows_what_was_fetched(many: lakefs_hl.Branch, tap: Tap) -> 
     assert "<th" in shown
     assert tap.requests == []
     assert paths(listing) == NAMES
+    assert "no rows</i>" in listing._repr_html_()
+    listing = many.list_objects()
+    listing._first = None
+    next(listing)
+    assert "no rows fetched ahead: head(n) fetches some" in listing._repr_html_()
 
 
 def test_in_process_a_notebook_shows_the_next_rows(lake_branch: lakefs_hl.Branch) -> None:

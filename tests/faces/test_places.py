@@ -117,6 +117,17 @@ def test_a_handle_of_another_lake_is_refused(
             settle(call(here, other))
 
 
+def test_an_object_of_another_place_is_named_itself(
+    elsewhere: lakefs_hl.Branch, branch: lakefs_hl.Branch, lake: lakefs_hl.Client
+) -> None:
+    item = lakefs_hl.ObjectInfo(elsewhere.repository_id, "main", "data/t.csv", elsewhere._client)
+    with pytest.raises(ValueError, match=r"path: <ObjectInfo .*/main/data/t.csv> is in another repository"):
+        branch.exists(item)
+    item = lakefs_hl.ObjectInfo(branch.repository_id, "main", "data/t.csv", lake)
+    with pytest.raises(ValueError, match=r"path: <ObjectInfo .*/main/data/t.csv> is on mem://"):
+        branch.exists(item)
+
+
 def test_a_handle_of_either_colour_is_taken(here: Any, branch: lakefs_hl.Branch) -> None:
     other = aio.Branch(branch.repository_id, "main", of(branch._client))
     for handle in (branch, other, branch.uri):

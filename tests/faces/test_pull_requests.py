@@ -132,6 +132,9 @@ def test_fields_are_looked_up_when_they_are_read_first(repo: Any, world: World, 
         known.refresh()
         listed.refresh()
     assert (known.title, known.description, listed.description) == ("title", "why", "why")
+    found = known.to_dict()
+    assert (found["id"], found["title"], found["status"]) == (made.id, "title", "open")
+    assert "description" not in found  # a row of a listing has none
     assert server.operations() == ["listPullRequests", "getPullRequest", "getPullRequest"]
 
 

@@ -92,6 +92,8 @@ def test_runs_are_listed_with_their_fields(repo: Any, server: Runs) -> None:
     assert (older.commit_id, older.end_time) == (C1, None)
     assert repr(newer) == "<Run 5k of lakefs://example: pre-commit on 'main', failed>"
     assert "pre-commit" in newer._repr_html_()
+    found = newer.to_dict()
+    assert (found["id"], found["status"], found["end_time"]) == ("5k", "failed", newer.end_time)
     assert len(server.requests) == 1
 
 
@@ -143,6 +145,8 @@ def test_hooks_have_outputs(repo: Any) -> None:
         datetime(2026, 1, 31, 12, 0, 1, tzinfo=UTC),
     )
     assert repr(ran) == "<HookRun 0000_0000 of run 5k of lakefs://example: checks/format, failed>"
+    found = ran.to_dict()
+    assert (found["id"], found["hook_id"], found["start_time"]) == ("0000_0000", "format", ran.start_time)
     assert ran.output() == "POST http://hooks/format\nnaïve \\xff\n"
     assert (skipped.status, skipped.start_time, skipped.end_time, skipped.output()) == ("skipped", None, None, "")
 

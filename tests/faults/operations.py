@@ -416,6 +416,19 @@ class SetRepositoryMetadata(Operation):
         return int(at.name in at.repo.metadata())
 
 
+class DeleteRepositoryMetadata(Operation):
+    name, kind, sends = "delete a repository's metadata", "B", ("deleteRepositoryMetadata",)
+
+    def prepare(self, at: Place) -> None:
+        at.repo.set_metadata({at.name: "to be deleted"})
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).delete_metadata(at.name)
+
+    def applied(self, at: Place) -> int:
+        return int(at.name not in at.repo.metadata())
+
+
 class HardReset(OnABranch):
     name, kind, sends = "hard reset", "B", ("hardResetBranch",)
 
@@ -728,7 +741,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *(Stat, Listing, Log, Head, BranchExists, TagExists, Runs, Diff, Download, Range, OpenAndRead, DownloadToFile),
         *(DownloadObject,),
         *(DeleteObject, DeleteObjects, DeleteBranch, DeleteTag, DeleteRepository),
-        *(SetObjectMetadata, SetRepositoryMetadata, HardReset),
+        *(SetObjectMetadata, SetRepositoryMetadata, DeleteRepositoryMetadata, HardReset),
         *(Upload, UploadFile, OpenAndWrite, Copy, CopyTo, Move, MoveEnd, Reset),
         *(CreateBranch, CreateTag, CreateRepository, UploadNew, OpenNew),
         *(Commit, CommitOrSkip, CommitEmpty, Merge, MergeLookUp, Squash, Revert, CherryPick, Import),

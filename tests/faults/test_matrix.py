@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 from pathlib import Path
 
 import pytest
 
 import lakefs_hl
+from lakefs_hl import ops
+from lakefs_hl.spec import administration, endpoints
+from lakefs_hl.spec.wire import Endpoint
 from tests.faults.catalogue import KINDS, fits
 from tests.faults.matrix import COLOURS, Case, run_all, run_random
 from tests.faults.operations import OPERATIONS, Ground, Operation
@@ -19,6 +23,21 @@ from tests.transport.peers import Peer
 LOSING = ("F3", "F4", "F5", "F7", "F9")
 #: Random schedules per call and colour; `tests/long` has more.
 SCHEDULES = 8
+PULLS = "the served lake has no pull requests: tests/faces/test_pull_requests.py"
+PRESIGNED = "the served lake does not sign URLs: tests/ops/test_upload.py"
+#: Requests that change something and are not in the matrix, with the reason.
+ELSEWHERE = {
+    "createPullRequest": PULLS,
+    "mergePullRequest": PULLS,
+    "updatePullRequest": PULLS,
+    "importCancel": "an import that is cancelled twice is cancelled: tests/ops/test_imports.py",
+    "linkPhysicalAddress": PRESIGNED,
+    "presignedPut": PRESIGNED,
+    "login": "changes nothing: tests/ops/test_auth.py",
+    "externalPrincipalLogin": "changes nothing: tests/ops/test_auth.py",
+}
+#: A row of the table of endpoints, as ops name it.
+ROW = re.compile(r"\b(?:endpoints|administration)\.([A-Z][A-Z_]+)\b")
 ROWS = tuple(dict.fromkeys(kind.row for kind in KINDS))
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is left over:RuntimeWarning")
@@ -38,6 +57,20 @@ def cases(operation: Operation) -> list[Case]:
             always.append(Case(operation, variants[at % len(variants)], always=True))
     foreign = [Case(operation, kind, foreign=True) for kind in kinds if kind.row in LOSING and operation.kind in "BCD"]
     return once + always + foreign
+
+
+def sent_by_ops() -> set[str]:
+    """Return the operations of the API that a module of `ops` names, but for those that only read."""
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(str(ops.__file__)).parent.glob("*.py"))
+    rows = (getattr(endpoints, name, None) or getattr(administration, name) for name in ROW.findall(text))
+    return {row.operation for row in rows if isinstance(row, Endpoint) and row.method not in ("GET", "HEAD")}
+
+
+def test_every_request_that_changes_something_is_in_the_matrix() -> None:
+    tried = {name for operation in OPERATIONS for name in operation.sends}
+    missing = sorted(sent_by_ops() - tried - set(ELSEWHERE))
+    assert not missing, f"add a class to tests/faults/operations.py, or a reason to ELSEWHERE, for each of {missing}"
+    assert not set(ELSEWHERE) & tried, "these are in the matrix now"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from lakefs_hl.ops.paging import Cursor
 from lakefs_hl.spec import models
+from lakefs_hl.spec.errors import ProtocolException
 from lakefs_hl.spec.limits import MAX_PAGE
 
 
@@ -39,3 +40,12 @@ def test_an_empty_page_can_have_a_successor() -> None:  # lakeFS may fold or hid
     cursor = Cursor("", 5)
     cursor.advance(page(0, "k", more=True))
     assert cursor.amount == 5
+
+
+def test_a_page_that_names_itself_as_the_next_one_is_refused() -> None:
+    cursor = Cursor("", None)
+    cursor.advance(page(0, "k", more=True))
+    with pytest.raises(ProtocolException, match="a listing does not advance: the page after 'k' names itself"):
+        cursor.advance(page(0, "k", more=True))
+    cursor.advance(page(0, "k", more=False))
+    assert cursor.amount == 0

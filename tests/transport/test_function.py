@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
@@ -110,11 +111,20 @@ def test_a_response_can_be_returned_any_number_of_times() -> None:
         (None, "returned NoneType: it must be a lakefs_hl.types.Response"),
         ({"status": 200}, "returned dict: it must be"),
         (Response(200, body="text"), "returned a body of str: it must be bytes"),  # type: ignore[arg-type]
+        (Response("200"), "returned a status of str: it must be an int"),  # type: ignore[arg-type]
+        (Response(True), "returned a status of bool: it must be an int"),
+        (Response(200, None), "returned headers of NoneType: they must be a mapping"),  # type: ignore[arg-type]
+        (Response(200, [("a", "b")]), "returned headers of list"),  # type: ignore[arg-type]
+        (Response(200, {"content-length": 1}), "names and values are not all str"),  # type: ignore[dict-item]
     ],
 )
 def test_anything_else_is_refused(returned: Any, words: str) -> None:
     with pytest.raises(TypeError, match=words):
         send(lambda _: returned)
+
+
+def test_a_status_of_the_standard_library_is_a_status() -> None:
+    assert repr(send(lambda _: Response(HTTPStatus.OK)).status) == "200"
 
 
 def test_a_coroutine_is_refused_and_closed() -> None:
