@@ -128,6 +128,7 @@ class Session:
         storage: The server's storage configuration, once it was requested.
         exactly_once: Whether the server reports that it honours `Idempotency-Key`. None while unknown. Unused in
             process, where no response can be lost.
+        remote: Whether there is a network, on which a response can be lost.
         keys_arrive: Whether the server sent back the key of a request. None before the first response to one.
         date: The server's clock in its last response, as an HTTP date; "" while unknown.
         new_key: Returns a new, unique idempotency key.
@@ -144,6 +145,7 @@ class Session:
         "keys_arrive",
         "new_key",
         "policy",
+        "remote",
         "storage",
     )
 
@@ -159,16 +161,12 @@ class Session:
         self.policy: Policy = policy or Policy()
         self.budget: Budget = Budget()
         self.endpoint: str = endpoint
+        self.remote: bool = bool(endpoint)
         self.storage: models.StorageConfig | None = None
         self.exactly_once: bool | None = None
         self.keys_arrive: bool | None = None
         self.date = ""
         self.new_key: Callable[[], str] | None = new_key
-
-    @property
-    def remote(self) -> bool:
-        """Whether there is a network, on which a response can be lost."""
-        return bool(self.endpoint)
 
     @property
     def repeats(self) -> bool:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Path parameters that name the reference which a request is about. The first one that a row has counts.
 _REFS: Final = ("ref", "branch", "source_ref", "left_ref", "commit_id", "tag")
 
+#: The module that is loaded if there can be a tracer. Drivers look for it before they call `find_tracer`.
+OPENTELEMETRY: Final = "opentelemetry.trace"
+
 #: The last provider and its tracer: a provider makes a new tracer at each call, which takes longer than a request.
 _last: tuple[TracerProvider, Tracer] | None = None
 
@@ -33,7 +36,7 @@ _last: tuple[TracerProvider, Tracer] | None = None
 def find_tracer() -> Tracer | None:
     """Return the tracer of the configured provider. None if OpenTelemetry is not loaded or has no provider."""
     global _last  # noqa: PLW0603 - a cache, replaced whole
-    if "opentelemetry.trace" not in sys.modules:
+    if OPENTELEMETRY not in sys.modules:
         return None
     from opentelemetry import trace
 

@@ -7,6 +7,7 @@ configured it is the transport's own method, and a request costs nothing more.
 from __future__ import annotations
 
 import logging
+import sys
 from functools import partial
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.base import Transport
 from lakefs_hl.transport.logs import LOGGER, log_failure, log_response
 from lakefs_hl.transport.scope import Scope
-from lakefs_hl.transport.spans import find_tracer, request_span, set_response
+from lakefs_hl.transport.spans import OPENTELEMETRY, find_tracer, request_span, set_response
 
 
 class Send(Protocol):
@@ -25,7 +26,7 @@ class Send(Protocol):
 
 def sender(transport: Transport) -> Send:
     """Return the transport's `send`, with logs and spans if they are on at this moment."""
-    if LOGGER.isEnabledFor(logging.DEBUG) or find_tracer() is not None:
+    if LOGGER.isEnabledFor(logging.DEBUG) or (OPENTELEMETRY in sys.modules and find_tracer() is not None):
         return partial(_send, transport)
     return transport.send
 

@@ -25,7 +25,7 @@ Lose = Callable[..., None]
 @pytest.fixture
 def lose(tap: Tap, tapped: lakefs_hl.Branch) -> Iterator[Lose]:
     """Loses the answer to an operation once, and lets somebody else work before the caller knows."""
-    tapped._client._session.endpoint = "http://lake"
+    tapped._client._session.remote = True
     waiting: dict[str, tuple[bool, Callable[[], object]]] = {}
 
     def change(request: Request, response: Response) -> Response:
