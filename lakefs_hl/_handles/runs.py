@@ -13,7 +13,7 @@ from lakefs_hl._handles.listings import OBJECT, TIME, Columns
 from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.options import Optioned
 from lakefs_hl._handles.repositories import RepositoryHandle
-from lakefs_hl.ops import actions as ops
+from lakefs_hl.ops import runs as ops
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, models

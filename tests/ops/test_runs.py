@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakefs_hl.ops import actions
+from lakefs_hl.ops import runs
 from lakefs_hl.spec import errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import Response
@@ -26,44 +26,42 @@ HOOK = models.HookRun("0000_0000", "checks", "format", "2026-01-31T12:00:00Z", "
 )
 def test_runs_are_filtered_by_the_server(options: dict[str, str], query: dict[str, str]) -> None:
     play = Play(step("listRepositoryRuns", "r", answer=page(RUN), query={"amount": "2", "after": "4z", **query}))
-    assert play.run(actions.page(S, "r", "4z", 2, **options)).results == [RUN]
+    assert play.run(runs.page(S, "r", "4z", 2, **options)).results == [RUN]
 
 
 def test_a_branch_and_a_commit_together_are_refused_before_anything_is_sent() -> None:
     with pytest.raises(ValueError, match="branch='main' or commit='c', not both"):
-        Play().run(actions.page(S, "r", "", 2, branch="main", commit="c"))
+        Play().run(runs.page(S, "r", "", 2, branch="main", commit="c"))
 
 
 def test_a_run() -> None:
-    assert Play(step("getRun", "r", "5k", answer=ok(RUN))).run(actions.get(S, "r", "5k")) == RUN
+    assert Play(step("getRun", "r", "5k", answer=ok(RUN))).run(runs.get(S, "r", "5k")) == RUN
 
 
 @pytest.mark.parametrize("answer", [no(404, "not found: not found"), no(404, "not found")])
 def test_a_missing_run_is_named(answer: Response) -> None:
     play = Play(step("getRun", "r", "5k", answer=answer))
-    error = play.fails(actions.get(S, "r", "5k"), errors.NotFoundException, "looking up action run '5k' of lakefs://r")
+    error = play.fails(runs.get(S, "r", "5k"), errors.NotFoundException, "looking up action run '5k' of lakefs://r")
     assert error.kind is ErrorKind.RUN_NOT_FOUND
     assert "the action run or the hook does not exist" in str(error)
 
 
 def test_the_hooks_of_a_run() -> None:
     play = Play(step("listRunHooks", "r", "5k", answer=page(HOOK), query={"amount": "10", "after": "0000"}))
-    assert play.run(actions.hooks_page(S, "r", "5k", "0000", 10)).results == [HOOK]
+    assert play.run(runs.hooks_page(S, "r", "5k", "0000", 10)).results == [HOOK]
 
 
 @pytest.mark.parametrize("printed", [b"", b"ok\n", b"\xff\x00", b"<html>a page that a hook fetched</html>"])
 def test_the_output_of_a_hook_is_returned_as_it_is(printed: bytes) -> None:
     play = Play(step("getRunHookOutput", "r", "5k", "0000_0000", answer=Response(200, OCTETS, printed)))
-    assert play.run(actions.output(S, "r", "5k", "0000_0000")) == printed
+    assert play.run(runs.output(S, "r", "5k", "0000_0000")) == printed
 
 
 def test_a_login_page_is_not_the_output_of_a_hook() -> None:
     play = Play(step("getRunHookOutput", "r", "5k", "h", answer=Response(200, HTML, b"<html>log in</html>")))
-    play.fails(
-        actions.output(S, "r", "5k", "h"), errors.ProtocolException, "reading the output of hook 'h' of action run"
-    )
+    play.fails(runs.output(S, "r", "5k", "h"), errors.ProtocolException, "reading the output of hook 'h' of action run")
 
 
 def test_a_missing_output_is_named() -> None:
     play = Play(step("getRunHookOutput", "r", "5k", "h", answer=no(404, "not found")))
-    play.fails(actions.output(S, "r", "5k", "h"), errors.NotFoundException, "hook 'h' of action run '5k' of lakefs://r")
+    play.fails(runs.output(S, "r", "5k", "h"), errors.NotFoundException, "hook 'h' of action run '5k' of lakefs://r")
