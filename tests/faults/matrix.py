@@ -219,6 +219,7 @@ def _excessive(case: Case, verdict: Verdict, proxy: Proxy) -> Iterator[str]:
     most = 3 if case.foreign and endpoints.ENDPOINTS[operation.sends[0]].retry == "D" else 5
     if operation.data and operation.kind == "A":
         most *= 3  # content that was damaged on its way is fetched again
+    most *= operation.calls
     sent = len(_sent(case, proxy))
     if sent > most:
         yield f"sent {sent} times, {most} are allowed"

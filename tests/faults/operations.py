@@ -108,6 +108,7 @@ class Operation:
         data: Whether it moves an object's content.
         ranged: Whether it asks for a range of bytes.
         unchecked: Whether there is no checksum that could tell of a flipped bit.
+        calls: How many calls of the client `act` makes with requests of `sends`. Each has attempts of its own.
         repeats: Whether it is to succeed although its first try was lost; False where doing it twice could do harm.
     """
 
@@ -117,6 +118,7 @@ class Operation:
     data: ClassVar[bool] = False
     ranged: ClassVar[bool] = False
     unchecked: ClassVar[bool] = False
+    calls: ClassVar[int] = 1
     repeats: ClassVar[bool] = True
 
     def prepare(self, at: Place) -> None:
@@ -192,7 +194,7 @@ class Head(Read):
 
 
 class BranchExists(Read):
-    name, sends = "does a branch exist", ("getBranch",)
+    name, sends, calls = "does a branch exist", ("getBranch",), 2
 
     def act(self, world: World, at: Place) -> Any:
         return [_repo(world, at).branch(name).exists() for name in ("main", at.name)]
@@ -215,7 +217,7 @@ class TagExists(Read):
 
 
 class Runs(Read):
-    name, sends = "list runs and hooks", ("listRepositoryRuns", "listRunHooks")
+    name, sends, calls = "list runs and hooks", ("listRepositoryRuns", "listRunHooks"), 2
 
     def act(self, world: World, at: Place) -> Any:
         repo = _repo(world, at)
