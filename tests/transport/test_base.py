@@ -344,27 +344,48 @@ def test_results_are_passed_on_by_the_calling_thread(colour: Colour) -> None:
 # -------------------------------------------------------------------------------------------------------------- Once
 
 
-def shared(runs: list[int], error: Exception | None = None) -> Op[int]:
-    runs.append(1)
-    yield from sleep(0.0, 0.05)
-    if error is not None:
-        raise error
-    return 42
+class Shared:
+    """An op under `Once` that ends only when as many callers as expected have asked for it.
+
+    Args:
+        callers: How many ask.
+        error: What it raises. None returns 42.
+    """
+
+    def __init__(self, callers: int, error: Exception | None = None) -> None:
+        self.callers = callers
+        self.error = error
+        self.asked = list[int]()
+        self.runs = list[int]()
+
+    def ask(self) -> Op[int]:
+        self.asked.append(1)
+        return (yield from once("key", self._run()))
+
+    def _run(self) -> Op[int]:
+        self.runs.append(1)
+        while len(self.asked) < self.callers:
+            yield from sleep(0.0, 0.001)
+        yield from sleep(0.0, 0.05)  # the last one is between its line above and the driver
+        if self.error is not None:
+            raise self.error
+        return 42
 
 
 def test_one_run_is_shared_by_all_who_ask_meanwhile(colour: Colour) -> None:
-    runs = list[int]()
-    assert colour.together(20, lambda: once("key", shared(runs))) == [42] * 20
-    assert len(runs) == 1
+    shared = Shared(20)
+    assert colour.together(20, shared.ask) == [42] * 20
+    assert len(shared.runs) == 1
 
 
 def test_each_waiter_gets_a_copy_of_the_error(colour: Colour) -> None:
-    runs, error = list[int](), errors.NotAuthorizedException("no")
+    error = errors.NotAuthorizedException("no")
     error.status = 401
-    outcomes = colour.together(8, lambda: once("key", shared(runs, error)))
+    shared = Shared(8, error)
+    outcomes = colour.together(8, shared.ask)
     assert [(type(one), str(one), one.status) for one in outcomes] == [(errors.NotAuthorizedException, "no", 401)] * 8
     assert len({id(one) for one in outcomes}) == 8
-    assert len(runs) == 1
+    assert len(shared.runs) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------- pages

@@ -75,40 +75,18 @@ def leaf(value: int, upto: float = 0.001) -> Op[int]:
 # -------------------------------------------------------------------------------------------------------------- Once
 
 
-def shared(runs: list[int], error: Exception | None = None) -> Op[int]:
-    runs.append(1)
-    yield from sleep(0.0, 0.05)
-    if error is not None:
-        raise error
-    return 42
-
-
-def in_threads(count: int, ask: Callable[[], Any]) -> list[Any]:
-    """Results, or errors, of as many threads that start at once."""
-    outcomes, start = list[Any](), threading.Barrier(count)
-
-    def run() -> None:
-        start.wait()
-        try:
-            outcomes.append(ask())
-        except Exception as exc:
-            outcomes.append(exc)
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
-
-
-def test_one_run_is_shared_by_all_who_ask_meanwhile() -> None:
+def test_what_once_ran_is_not_kept() -> None:
     driver, runs = Blocking(Fake()), list[int]()
-    assert in_threads(20, lambda: driver.run(once("key", shared(runs)))) == [42] * 20
-    assert len(runs) == 1
-    assert driver._runs == {}
-    driver.run(once("key", shared(runs)))
-    assert len(runs) == 2  # nothing is cached
+
+    def op() -> Op[int]:
+        runs.append(1)
+        yield from sleep(0.0, 0.0)
+        return 42
+
+    for _ in range(2):
+        assert driver.run(once("key", op())) == 42
+        assert driver._runs == {}
+    assert len(runs) == 2
 
 
 def test_an_op_under_once_may_not_ask_for_its_own_key() -> None:
