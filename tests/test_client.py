@@ -809,7 +809,7 @@ def test_b6_67_the_interpreter_can_end_during_a_listing(server: Peer) -> None:
         "def page(after, amount):\n"
         "    yield from sleep(0.0, 0.0)\n"
         "    rows = [models.ObjectStats(str(i), 'object') for i in range(amount)]\n"
-        "    return models.ObjectPage(models.Pagination(True, 'x', amount, 1000), rows)\n"
+        "    return models.ObjectPage(models.Pagination(True, after + 'x', amount, 1000), rows)\n"
         f"client = lakefs_hl.Client({server.url!r}, 'k', 's')\n"
         "from lakefs_hl._handles.calls import Pages\n"
         "rows = client._list(str, lambda session: Pages(page, '', None))\n"

@@ -78,7 +78,7 @@ def test_large_blocks_go_to_a_file() -> None:
     ("data", "error", "words"),
     [
         (lambda: parts(None), BlockingIOError, "returned None"),
-        (lambda: parts(1), TypeError, "must return bytes, not int"),
+        (lambda: parts(1), TypeError, "must return bytes or str, not int"),
         (lambda: Stream(b"a", "b"), TypeError, "both bytes and str"),
         (lambda: 1, TypeError, "not int"),
     ],

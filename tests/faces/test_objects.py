@@ -340,7 +340,7 @@ def test_a_move_needs_no_uri_and_no_other_reference(branch: lakefs_hl.Branch) ->
     assert branch.move_object(f"{branch.uri}a", f"{branch.uri}b").uri == f"{branch.uri}b"
     with pytest.raises(ValueError, match="to_path must not be empty"):
         branch.move_object("b", "")
-    with pytest.raises(ValueError, match=r"from_path: .* is at the reference 'dev'"):
+    with pytest.raises(ValueError, match=r"from_path: .* is at reference 'dev'"):
         branch.move_object(f"lakefs://{branch.repository_id}/dev/b", "c")
     branch.commit_changes("base")
     with branch.transaction("moved") as tx:
