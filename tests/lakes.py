@@ -12,7 +12,7 @@ import pytest
 import lakefs_hl
 from tests import containers, serving
 from tests.s3_server import NoNamespaceServer, S3Server
-from tests.worlds import REAL, given_lakefs, kinds
+from tests.worlds import REAL, given_lakefs, kinds, storage_hosts
 
 #: Kinds of worlds that are a function around a lake in memory.
 FUNCTIONS: dict[str, type[NoNamespaceServer]] = {"no namespace": NoNamespaceServer, "S3 store": S3Server}
@@ -61,7 +61,8 @@ def client(kind: str, clients: dict[str, lakefs_hl.Client], request: pytest.Fixt
             served: serving.Served = request.getfixturevalue("served_lake")
             clients[kind] = lakefs_hl.Client(served.url, served.key, served.secret, pickle_secrets=True)
         elif kind == REAL:
-            clients[kind] = lakefs_hl.Client(*request.getfixturevalue("real_lakefs"), pickle_secrets=True)
+            given: tuple[str, str, str] = request.getfixturevalue("real_lakefs")
+            clients[kind] = lakefs_hl.Client(*given, pickle_secrets=True, allowed_storage_hosts=storage_hosts())
         else:
             clients[kind] = lakefs_hl.Client("http://lakefs.invalid", "key", "secret", transport=FUNCTIONS[kind]())
     return clients[kind]

@@ -19,7 +19,10 @@ import pytest
 PACKAGE = "lakefs_hl"
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
 
-MAX_MODULE, MAX_FUNCTION, MAX_OP = 400, 60, 40  # lines of code: docstrings, comments and blanks not counted
+# Lines of code: docstrings, comments and blanks are not counted.
+MAX_MODULE, MAX_CLASS, MAX_FUNCTION, MAX_OP = 400, 250, 60, 40
+#: Classes that were larger when the limit came. They may only shrink.
+LARGER = {"local.disk.database.Database": 264}
 
 # Room -> what it may import from us besides itself. A room is the longest prefix of a module's name that stands here
 # ("" is the package's own __init__). A module that stands nowhere may import nothing of ours, and nobody may import it.
@@ -146,8 +149,13 @@ class Module:
                 lines.difference_update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
         return lines
 
-    def size(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    def size(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
         return len(self.code_lines & set(range(node.lineno, (node.end_lineno or node.lineno) + 1)))
+
+    def classes(self) -> Iterator[ast.ClassDef]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ClassDef):
+                yield node
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         for node in ast.walk(self.tree):
@@ -283,6 +291,10 @@ def sizes(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         if len(module.code_lines) > MAX_MODULE:
             yield f"{module.name}: {len(module.code_lines)} lines of code, over {MAX_MODULE}: split it by noun"
+        for kind in module.classes():
+            limit = LARGER.get(f"{module.name}.{kind.name}", MAX_CLASS)
+            if module.size(kind) > limit:
+                yield f"{module.name}:{kind.lineno} {kind.name}: {module.size(kind)} lines of code, over {limit}"
         for node in module.functions():
             limit = MAX_OP if module.room == "ops" and _is_op(node) else MAX_FUNCTION
             if module.size(node) > limit:
@@ -457,6 +469,7 @@ def test_the_source_follows_every_rule(rule: Callable[[Modules], Iterator[str]])
 
 BIG = "x = [\n" + "1,\n" * MAX_MODULE + "]\n"
 LONG = "def f():\n" + "    x = 1\n" * MAX_FUNCTION
+LONG_CLASS = "class A:\n" + "    x = 1\n" * MAX_CLASS
 LONG_OP = "def f() -> Op[int]:\n" + "    x = 1\n" * MAX_OP
 TYPES_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
 
@@ -493,6 +506,7 @@ BAD: list[tuple[Callable[[Modules], Iterator[str]], dict[str, str]]] = [
     (cycles, {"ops.a": "import lakefs_hl.ops.b", "ops.b": "import lakefs_hl.ops.c", "ops.c": "import lakefs_hl.ops.a"}),
     (sizes, {"objects": BIG}),
     (sizes, {"objects": LONG}),
+    (sizes, {"objects": LONG_CLASS}),
     (sizes, {"ops.objects": LONG_OP}),
     (names, {"ops.utils": ""}),
     (public_names, {"": "__all__ = ['repositories']", "repositories": ""}),

@@ -720,6 +720,14 @@ def test_explain_auth_says_where_each_value_came_from(monkeypatch: pytest.Monkey
     assert lines["credentials"] == ("access key AKIA… and its secret", "environment")
 
 
+def test_explain_auth_of_a_copy_has_the_options_of_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEFS_HL_MAX_CONCURRENCY", "9")
+    client = Client("http://127.0.0.1:1", "AKIA", SECRET)
+    assert client.with_options(max_concurrency=2).explain_auth()[-1] == ("max_concurrency", "2", "keyword arguments")
+    assert client.with_options(timeout=2).explain_auth() == client.explain_auth()
+    assert ("max_concurrency", "9", "LAKEFS_HL_MAX_CONCURRENCY") in client.explain_auth()
+
+
 # -------------------------------------------------------------------------------------------- threads, fork, settings
 
 

@@ -151,12 +151,14 @@ def test_a_server_that_does_not_become_healthy_is_a_failure() -> None:
 
 def test_a_server_named_by_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "reason", lambda: "")
-    for name in (worlds.ENDPOINT, *worlds.KEYS, worlds.NAMESPACE):
+    for name in (worlds.ENDPOINT, *worlds.KEYS, worlds.NAMESPACE, worlds.STORAGE_HOSTS):
         monkeypatch.delenv(name, raising=False)
     assert worlds.given_lakefs() is None
     assert [getattr(kind, "values", None) for kind in worlds.kinds()] == [None, None, (worlds.REAL,)]
     monkeypatch.setenv(worlds.NAMESPACE, "s3://bucket/tests/")
+    monkeypatch.setenv(worlds.STORAGE_HOSTS, "127.0.0.1:9000,store.internal")
     assert worlds.namespace(worlds.REAL, "one") is None  # the container has a local store
+    assert worlds.storage_hosts() == []
     monkeypatch.setenv(worlds.ENDPOINT, "http://127.0.0.1:8000")
     with pytest.raises(AssertionError, match="ACCESS_KEY_ID"):
         worlds.given_lakefs()
@@ -165,3 +167,4 @@ def test_a_server_named_by_the_environment_wins(monkeypatch: pytest.MonkeyPatch)
     assert worlds.kinds() == ["in process", "served", worlds.REAL]
     assert worlds.namespace(worlds.REAL, "one") == "s3://bucket/tests/one"
     assert worlds.namespace("in process", "one") is None
+    assert worlds.storage_hosts() == ["127.0.0.1:9000", "store.internal"]

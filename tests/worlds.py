@@ -30,6 +30,9 @@ KEYS = ("LAKEFS_HL_TEST_ACCESS_KEY_ID", "LAKEFS_HL_TEST_SECRET_ACCESS_KEY")
 #: Prefix of the storage namespaces of new repositories on that server, such as `s3://bucket/tests`. Needed for a server
 #: without `default_namespace_prefix`.
 NAMESPACE = "LAKEFS_HL_TEST_STORAGE_NAMESPACE"
+#: Hosts of that server's object store, separated by commas, if it is at a private or loopback address and the server
+#: signs URLs: such as `127.0.0.1:9000`. Clients follow URLs to such addresses only where this is allowed.
+STORAGE_HOSTS = "LAKEFS_HL_TEST_STORAGE_HOSTS"
 #: The kind of world that is a lakeFS server.
 REAL = "real lakeFS"
 #: Kinds of worlds whose server proposes no namespace, and the prefix that their repositories get.
@@ -44,6 +47,12 @@ def given_lakefs() -> tuple[str, str, str] | None:
     missing = [name for name, value in zip(KEYS, keys, strict=True) if not value]
     assert not missing, f"{ENDPOINT} is set, and {missing} is not"
     return found[0], found[1], found[2]
+
+
+def storage_hosts() -> list[str]:
+    """Return the hosts that the clients of a lakeFS server allow in pre-signed URLs whatever their address is."""
+    named = os.environ.get(STORAGE_HOSTS, "") if given_lakefs() else ""
+    return [host for host in named.split(",") if host]
 
 
 def why_not_real() -> str:

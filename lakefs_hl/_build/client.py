@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from lakefs_hl._build import connection, identity, sdk, session
 from lakefs_hl.config.options import ClientOptions, options_from, per_call_options
-from lakefs_hl.config.settings import Settings
+from lakefs_hl.config.settings import Settings, with_max_concurrency
 from lakefs_hl.config.sources import SettingSource
 from lakefs_hl.ops import retry
 from lakefs_hl.ops.retry import Budget, Session
@@ -194,10 +194,11 @@ class ClientFields:
         copy = object.__new__(type(self))._begin(changed)
         copy._left_out, copy._creates, copy._family = self._left_out, self._creates, self._family
         self._family[id(copy)] = copy
-        copy._assemble(changed, self._settings, copied)
         if "max_concurrency" in found and not self._in_process:
+            copy._assemble(changed, with_max_concurrency(self._settings, found["max_concurrency"]), copied)
             copy._open()
         else:
+            copy._assemble(changed, self._settings, copied)
             copy._connect(self._transport)
         return copy
 

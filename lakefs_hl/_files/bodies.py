@@ -61,13 +61,14 @@ def replayable(data: Data, stopped: Callable[[], bool] = _return_false) -> Itera
 
     Raises:
         TypeError: The data is none of these, or contains something other than bytes or text.
+        UnicodeEncodeError: A text has a lone surrogate.
         BlockingIOError: A non-blocking stream has no data.
         OSError: A file cannot be read; `FileNotFoundError` and `IsADirectoryError` name the path.
     """
     if isinstance(data, bytes):
         yield data if type(data) is bytes else bytes.__getitem__(data, slice(None))  # no method of a subclass
     elif isinstance(data, str):
-        yield str.encode(data)
+        yield encode(data)
     elif isinstance(data, bytearray | memoryview):
         yield _copy(data)
     elif _is_path(data):
@@ -89,6 +90,22 @@ def replayable(data: Data, stopped: Callable[[], bool] = _return_false) -> Itera
         content = _buffer_bytes(data)
         with nullcontext(content) if content is not None else _spool_blocks(_iterate(data, stopped)) as body:
             yield body
+
+
+def encode(text: str) -> bytes:
+    """Return a text in UTF-8.
+
+    Raises:
+        UnicodeEncodeError: It has a lone surrogate, as a text that was read with `errors="surrogateescape"` may.
+    """
+    try:
+        return str.encode(text)
+    except UnicodeEncodeError as exc:
+        reason = (
+            f"{exc.reason}, and a text is uploaded in UTF-8; encode it yourself and upload the bytes, such as "
+            "text.encode(errors='surrogateescape')"
+        )
+        raise UnicodeEncodeError(exc.encoding, exc.object, exc.start, exc.end, reason) from None
 
 
 def block_of(block: object, source: str) -> bytes:
@@ -126,10 +143,11 @@ def stream_block(block: object, kind: type | None, source: str) -> tuple[bytes, 
 
     Raises:
         TypeError: It is neither, or differs from the blocks before.
+        UnicodeEncodeError: It is a text with a lone surrogate.
         BlockingIOError: It is None.
     """
     found = str if isinstance(block, str) else bytes
-    content = str.encode(block) if isinstance(block, str) else block_of(block, source)
+    content = encode(block) if isinstance(block, str) else block_of(block, source)
     if kind not in (None, found):
         msg = f"{source} returned both bytes and str; it must return one of them"
         raise TypeError(msg)

@@ -52,10 +52,10 @@ class Ahead(Generic[T]):
     __slots__ = ("ended", "failure", "idle", "rows", "started")
 
     def __init__(self) -> None:
-        self.rows = deque[T]()
-        self.started = False
-        self.idle = True
-        self.ended = False
+        self.rows: deque[T] = deque()
+        self.started: bool = False
+        self.idle: bool = True
+        self.ended: bool = False
         self.failure: Exception | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -95,7 +95,7 @@ class ListingFields:
         if trouble:
             note = trouble
         elif rows:
-            note = f"the next {len(rows)} rows"
+            note = f"the next {len(rows)} rows" if len(rows) > 1 else "the next row"
         elif self._ahead.failure is not None:
             note = str(self._ahead.failure)
         elif self._ahead.ended or (self._first is not None and not self._ahead.started):

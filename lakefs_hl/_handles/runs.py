@@ -15,8 +15,9 @@ from lakefs_hl._handles.options import Optioned
 from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl.ops import runs as ops
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.refs import COMMIT_ID
 from lakefs_hl.ops.retry import Session
-from lakefs_hl.spec import arguments, models
+from lakefs_hl.spec import arguments, endpoints, models
 from lakefs_hl.spec.uri import repository_uri
 
 #: Fields of the rows of `runs` and of `hooks`.
@@ -42,9 +43,9 @@ class RunFields(RecordHandle[models.ActionRun]):
     """The fields of an action run."""
 
     @property
-    def branch_id(self) -> str:
-        """Branch of the event."""
-        return self._record().branch
+    def branch_id(self) -> str | None:
+        """Branch of the event. None if the event is one of a tag."""
+        return self._record().branch or None
 
     @property
     def commit_id(self) -> str | None:
@@ -80,7 +81,8 @@ class RunFields(RecordHandle[models.ActionRun]):
         if self._known is None:
             return f"<Run {self._id} of {place}>"
         record = self._known[0]
-        return f"<Run {self._id} of {place}: {record.event_type} on {record.branch!r}, {record.status}>"
+        event = f"{record.event_type} on {record.branch!r}" if record.branch else record.event_type
+        return f"<Run {self._id} of {place}: {event}, {record.status}>"
 
     def _repr_html_(self) -> str:
         title = f"{repository_uri(self._repository_id)} {self._id}"
@@ -176,14 +178,22 @@ def _time(found: str | None) -> datetime | None:
 def listing(
     session: Session, at: RepositoryHandle, max_amount: object, after: object, branch: object, commit: object
 ) -> Pages[models.ActionRun]:
-    """List action runs."""
-    page = partial(
-        ops.page,
-        session,
-        at._id,
-        branch="" if branch is None else reference_name(branch, "branch", at),
-        commit="" if commit is None else reference_name(commit, "commit", at),
-    )
+    """List action runs.
+
+    Raises:
+        ValueError: Both a branch and a commit were given, which lakeFS refuses; or `commit` is not a full ID, for which
+            lakeFS would find no run.
+    """
+    of_branch = "" if branch is None else reference_name(branch, "branch", at)
+    of_commit = "" if commit is None else reference_name(commit, "commit", at)
+    if of_branch and of_commit:
+        about = endpoints.LIST_REPOSITORY_RUNS.describe(at._id)
+        msg = f"{about}: give branch={of_branch!r} or commit={of_commit!r}, not both"
+        raise ValueError(msg)
+    if commit is not None and not COMMIT_ID.fullmatch(of_commit):
+        msg = f"commit must be a commit or its full ID, not {of_commit!r}; get_commit() of a reference returns one"
+        raise ValueError(msg)
+    page = partial(ops.page, session, at._id, branch=of_branch, commit=of_commit)
     return Pages(page, arguments.text(after, "after"), arguments.amount(max_amount), RUNS)
 
 

@@ -72,6 +72,20 @@ def move(session: Session, at: Handle, from_path: object, to_path: object) -> Op
     return ops.move(session, at._repository_id, at._id, source, to)
 
 
+def destination_name(destination: object, at: Handle) -> str:
+    """Return the name of the branch to copy to.
+
+    Raises:
+        TypeError: It is neither the name of a branch nor a branch.
+        ValueError: It is in another repository or lake, or it is a path: no branch has a slash in its name.
+    """
+    name = reference_name(destination, "destination", at)
+    if "/" in name:
+        msg = f"destination must be a branch, and {name!r} is a path; the branch comes first: copy_to(branch, path)"
+        raise ValueError(msg)
+    return name
+
+
 def copy_to(session: Session, to: Handle, item: Item, path: object, shallow: object) -> Op[ObjectStats]:
     """Copy an object that was listed to another branch of its repository."""
     found = item.path if path is None else paths.path(path, to)

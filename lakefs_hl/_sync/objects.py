@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles import writes
-from lakefs_hl._handles.handle import Handle, own_client, reference_name
+from lakefs_hl._handles.handle import Handle, own_client
 from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix, PrefixFields, wrap, wrap_prefix
 from lakefs_hl._handles.paths import object_path
 from lakefs_hl._sync import fileio
@@ -385,7 +385,7 @@ class ObjectInfo(LazyObject):
 
         Raises:
             ObjectNotFoundException: The object does not exist.
-            ValueError: The destination is in another repository or lake.
+            ValueError: The destination is in another repository or lake, or it is a path.
 
         Examples:
             >>> info = branch.upload(b"a,b\n", "data/t.csv")
@@ -393,7 +393,7 @@ class ObjectInfo(LazyObject):
             'data/copy.csv'
         """
         at = self._reference
-        to = ReadIOBase(at.repository_id, reference_name(destination, "destination", at), at._given)
+        to = ReadIOBase(at.repository_id, writes.destination_name(destination, at), at._given)
         return wrap(ObjectInfo, to, at._client._run(writes.copy_to, to, self, path, shallow))
 
 

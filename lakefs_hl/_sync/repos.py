@@ -278,6 +278,8 @@ class Repository(RepositoryHandle):
     ) -> Listing[Run]:
         """Iterate over the runs of the repository's actions, newest first, lazily. An embedded lake has none.
 
+        Runs that started within one second are listed in any order.
+
         Args:
             max_amount: Maximum number of runs. Defaults to all.
             after: List only runs after this ID.
@@ -285,7 +287,7 @@ class Repository(RepositoryHandle):
             commit: List only runs of events of this commit, by its full ID or as a handle.
 
         Raises:
-            ValueError: Both a branch and a commit were given (raised by the first step of the iteration).
+            ValueError: Both a branch and a commit were given, or `commit` is not a commit.
 
         Examples:
             >>> repo = lakefs.repository("example")

@@ -59,7 +59,8 @@ class Client(ClientFields):
             `token_request_headers` that it was given. By default they are left out: where the client is unpickled,
             the credentials of that process are used if its own configuration names the same endpoint, else the first
             call raises.
-        aws_role: True logs in with the AWS role of the machine. It needs `pip install 'lakefs-hl[aws]'`.
+        aws_role: True logs in with the AWS role of the machine. It needs `pip install 'lakefs-hl[aws]'`. False never
+            does, although a role is configured or would be the last resort.
         token_ttl_seconds: Lifetime of a token that an AWS role gets, in seconds.
         url_presign_ttl_seconds: Lifetime of the signed identity, in seconds.
         token_request_headers: Additional headers to sign into the identity.

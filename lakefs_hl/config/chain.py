@@ -23,10 +23,9 @@ from lakefs_hl.config.credentials import (
 from lakefs_hl.config.endpoint import DEFAULT_ENDPOINT, is_lake, parse_endpoint, same_endpoint
 from lakefs_hl.config.environment import Environment
 from lakefs_hl.config.options import OPTIONS, ClientOptions
-from lakefs_hl.config.sources import Source
+from lakefs_hl.config.sources import ARGUMENTS, Source
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
 
-ARGUMENTS: Final = "keyword arguments"
 _ENDPOINT: Final = OPTIONS["host"].variables[0]
 #: lakectl's own names, then those of the first design of this SDK.
 _KEY_PAIRS: Final = tuple(zip(OPTIONS["username"].variables, OPTIONS["password"].variables, strict=True))
@@ -82,7 +81,7 @@ def look_up(options: ClientOptions, environment: Environment, *, without_secret:
             parsed = parse_endpoint(source.endpoint, source.name)
             endpoint = endpoint or (parsed, source.name)
             configured = parsed if configured is None and len(sources) > 1 else configured
-        if credentials is None and source.credentials is not None:
+        if credentials is None and source.credentials is not None and _allows(options, source.credentials):
             credentials = source.credentials, source.name
         complete = credentials is not None and not (without_secret and configured is None)
         if endpoint is not None and (is_lake(endpoint[0]) or complete):
@@ -93,13 +92,18 @@ def look_up(options: ClientOptions, environment: Environment, *, without_secret:
         credentials = Anonymous(), "an embedded lake needs none"
     elif without_secret and (configured is None or not same_endpoint(configured, endpoint[0])):
         raise NoAuthenticationFound(_left_out_message(endpoint[0], configured))
-    elif credentials is None and named and _has_boto3():
+    elif credentials is None and named and options.aws_role is not False and _has_boto3():
         credentials = AwsRole(asked=False), "AWS role, the last resort"
     if credentials is None:
         raise NoAuthenticationFound(
-            _not_found_message(sources, endpoint[0], named=named, without_secret=without_secret)
+            _not_found_message(options, sources, endpoint[0], named=named, without_secret=without_secret)
         )
     return Found(*endpoint, *credentials, tuple(source.exposed for source in sources if source.exposed))
+
+
+def _allows(options: ClientOptions, credentials: Credentials) -> bool:
+    """Return whether the arguments allow credentials of a source: `aws_role=False` wins over a configured role."""
+    return options.aws_role is not False or not isinstance(credentials, AwsRole)
 
 
 def look_up_for_function(options: ClientOptions) -> Found:
@@ -244,13 +248,15 @@ def _left_out_message(endpoint: str, configured: str | None) -> str:
     )
 
 
-def _not_found_message(sources: list[Source], endpoint: str, *, named: bool, without_secret: bool) -> str:
+def _not_found_message(
+    options: ClientOptions, sources: list[Source], endpoint: str, *, named: bool, without_secret: bool
+) -> str:
     held = [f"{source.name}: {source.held}" for source in sources]
-    why = (
-        "boto3 is not installed (pip install 'lakefs-hl[aws]')"
-        if named
-        else "not used, because there is no endpoint to log in to"
-    )
+    why = "boto3 is not installed (pip install 'lakefs-hl[aws]')"
+    if options.aws_role is False:
+        why = "not used, because of aws_role=False"
+    elif not named:
+        why = "not used, because there is no endpoint to log in to"
     held.append(f"AWS role: {why}")
     pickled = "; the client was pickled without its secret (pickle_secrets=True keeps it)" if without_secret else ""
     return f"no credentials for {endpoint}{pickled}; " + "; ".join(held) + f". What to do: {ADVICE}"

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from lakefs_hl.config.lakectl import ROLE_HEADERS
-from lakefs_hl.config.options import OPTIONS
+from lakefs_hl.config.options import OPTIONS, header_fault
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.secret import KeyPair, hide, hide_values, masked, reveal
 
@@ -80,6 +80,8 @@ def key_pair(source: str, first: tuple[str, str | None], second: tuple[str, str 
         for name, value in (first, second):
             if value and not value.isprintable():
                 raise InvalidConfigError(f"{source}: {name} holds a line break or another control character")
+        if ":" in reveal(key):  # RFC 7617: the server would take what follows for the beginning of the secret
+            raise InvalidConfigError(f"{source}: {key_name} holds a colon, which no access key ID has")
         return KeyPair(reveal(key), hide(secret))
     if not key and not secret:
         return None
@@ -138,4 +140,6 @@ def aws_role(provider: Mapping[str, Any], source: str) -> AwsRole:
         raise InvalidConfigError(f"{source}: credentials.provider.{_AWS}: {exc}") from None
     if role.token_ttl_seconds <= 0 or role.url_presign_ttl_seconds <= 0:
         raise InvalidConfigError(f"{source}: credentials.provider.{_AWS}: a lifetime must be at least 1 second")
+    if why := header_fault(role.token_request_headers):
+        raise InvalidConfigError(f"{source}: credentials.provider.{_AWS}.{ROLE_HEADERS}{why}")
     return msgspec.structs.replace(role, token_request_headers=hide_values(role.token_request_headers))

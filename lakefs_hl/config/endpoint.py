@@ -110,4 +110,7 @@ def _local(value: str, source: str) -> str:
             raise InvalidConfigError(msg)
     if not path or "\0" in path:
         raise InvalidConfigError(f"{source}: {value!r} names no directory: write local:./lake")
-    return f"local:{Path(path).expanduser().absolute().resolve()}"
+    try:
+        return f"local:{Path(path).expanduser().absolute().resolve()}"
+    except RuntimeError as exc:  # a home directory that does not exist, or a loop of links
+        raise InvalidConfigError(f"{source}: {value!r}: {str(exc).rstrip('.')}") from None

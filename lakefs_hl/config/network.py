@@ -8,7 +8,7 @@ from typing import Final
 
 from lakefs_hl.config.environment import Environment
 from lakefs_hl.config.options import OPTIONS, ClientOptions, count
-from lakefs_hl.config.sources import SettingSource
+from lakefs_hl.config.sources import ARGUMENTS, SettingSource
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.hosts import proxy_fault
 from lakefs_hl.spec.secret import hide_login, reveal
@@ -33,7 +33,7 @@ def find_proxies(
     if options.proxy is not None:
         if not options.proxy:
             return {}, ()
-        sources.append(SettingSource("proxy", _without_login(options.proxy), "keyword arguments"))
+        sources.append(SettingSource("proxy", _without_login(options.proxy), ARGUMENTS))
         return {"all": hide_login(_check_proxy(options.proxy))}, ()
     found: dict[str, str] = {}
     for scheme in _PROXY_VARIABLES:
@@ -71,21 +71,22 @@ def find_ca_cert(options: ClientOptions, environment: Environment, sources: list
     """
     name = environment.first(OPTIONS["ca_cert"].variables)
     if options.ca_cert:
-        source, value = "ca_cert", str(options.ca_cert)
+        setting, source, value = "ca_cert", ARGUMENTS, str(options.ca_cert)
     elif name is not None:
-        source, value = name, environment[name]
+        setting, source, value = name, name, environment[name]
     else:
         return None
-    path = Path(value).expanduser()
     try:
+        path = Path(value).expanduser()
         mode = path.stat().st_mode
-    except OSError as exc:
-        why = "does not exist" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
-        raise InvalidConfigError(f"{source}={value!r} {why}: must be a file of certificates") from None
+    except (OSError, RuntimeError, ValueError) as exc:  # the last two: an unknown home directory, a zero byte
+        why = f"cannot be read: {getattr(exc, 'strerror', None) or str(exc).rstrip('.')}"
+        why = "does not exist" if isinstance(exc, FileNotFoundError) else why
+        raise InvalidConfigError(f"{setting}={value!r} {why}: must be a file of certificates") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a FIFO would wait for its writer
         from lakefs_hl.config.lakectl import kind_of_file
 
-        raise InvalidConfigError(f"{source}={value!r} is {kind_of_file(mode)}: must be a file of certificates")
+        raise InvalidConfigError(f"{setting}={value!r} is {kind_of_file(mode)}: must be a file of certificates")
     sources.append(SettingSource("ca_cert", str(path), source))
     return str(path)
 
@@ -96,7 +97,7 @@ def find_max_concurrency(options: ClientOptions, environment: Environment, sourc
     Raises:
         InvalidConfigError: The variable is not an integer of at least 1.
     """
-    value, source = options.max_concurrency, "max_concurrency"
+    value, source = options.max_concurrency, ARGUMENTS
     name = environment.first(OPTIONS["max_concurrency"].variables)
     if value is None and name is not None:
         text = environment[name].strip()

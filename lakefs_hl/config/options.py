@@ -8,6 +8,7 @@ editors. A test compares those with the fields.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from lakefs_hl.config.retry import Retry
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import InvalidConfigError
-from lakefs_hl.spec.secret import Secret, Unfit, hide, hide_login, hide_values
+from lakefs_hl.spec.hosts import host_fault
+from lakefs_hl.spec.secret import Secret, Unfit, hide, hide_login, hide_values, reveal
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Longest time limit: the timers of operating systems end not far above.
 MAX_SECONDS: Final = 1e9
+#: The name of a header (RFC 9110, section 5.6.2).
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _AWS_IAM: Final = ("LAKECTL_CREDENTIALS_PROVIDER_AWS_IAM_", "credentials.provider.aws_iam.")
 
 
@@ -82,7 +86,35 @@ def _headers(value: object, name: str) -> dict[str, str]:
         raise TypeError(msg)
     if not isinstance(value, Mapping):
         return arguments.metadata(value, name, secret=True)
-    return {arguments.text(key, name): _secret(item, f"{name}[{key!r:.80}]") for key, item in value.items()}
+    found = {arguments.text(key, name): _secret(item, f"{name}[{key!r:.80}]") for key, item in value.items()}
+    if why := header_fault(found):
+        raise InvalidConfigError(f"{name}{why}")
+    return found
+
+
+def header_fault(headers: Mapping[str, str]) -> str:
+    """Return why headers cannot be signed, without their values, to be appended to their name; "" if they can."""
+    seen = set[str]()
+    for key, value in headers.items():
+        if not _TOKEN.fullmatch(key):
+            return f": {key!r:.80} is not the name of a header"
+        if key.lower() == "host":
+            return ": 'Host' is signed already, with the name of AWS's identity service"
+        if key.lower() in seen:
+            return f"[{key!r:.80}] is given twice, in two spellings"
+        seen.add(key.lower())
+        text = reveal(value)
+        if not (text.isascii() and text.isprintable()):
+            return f"[{key!r:.80}] has a line break or another character that no header has"
+    return ""
+
+
+def _hosts(value: object, name: str) -> tuple[str, ...]:
+    hosts = arguments.texts(value, name)
+    for host in hosts:
+        if why := host_fault(host):
+            raise InvalidConfigError(f"{name}: {why}")
+    return hosts
 
 
 def _local_path(value: object, name: str) -> str:
@@ -265,7 +297,7 @@ class ClientOptions:
     allowed_storage_hosts: Iterable[str] = _option(
         (),
         help="Hosts that a pre-signed URL may name although they are inside your network.",
-        convert=arguments.texts,
+        convert=_hosts,
         unset="none",
     )
     pickle_secrets: bool = _option(
@@ -276,7 +308,7 @@ class ClientOptions:
     )
     aws_role: bool | None = _option(
         None,
-        help="Log in with the machine's AWS role (extra `aws`).",
+        help="Log in with the machine's AWS role (extra `aws`). False never does.",
         convert=arguments.flag,
         variables=("LAKECTL_CREDENTIALS_PROVIDER_TYPE",),
         file_key="credentials.provider.type",
@@ -368,10 +400,20 @@ def _convert_all(given: Mapping[str, Any]) -> dict[str, Any]:
             msg = f"{name!r} is not an option of a client; the options are {', '.join(OPTIONS)}"
             raise TypeError(msg)
         default = DEFAULTS[name]
-        values[name] = default if value is default else OPTIONS[name].convert(value, name)
+        values[name] = default if value is default else _convert(OPTIONS[name], value, name)
         if values[name] == default:
             values[name] = default  # the same object: `given()` compares by identity
     return values
+
+
+def _convert(option: Option, value: object, name: str) -> Any:
+    """Return a converted value. What is wrong with any value but its type is an error of the configuration."""
+    try:
+        return option.convert(value, name)
+    except InvalidConfigError:
+        raise
+    except ValueError as exc:
+        raise InvalidConfigError(str(exc)) from None
 
 
 def options_from(given: Mapping[str, Any]) -> ClientOptions:
@@ -387,8 +429,8 @@ def options_from(given: Mapping[str, Any]) -> ClientOptions:
         if other is None:
             continue
         option = OPTIONS[name]
-        other, value = option.convert(other, alias), values.get(name)
-        if value is not None and option.convert(value, name) != other:
+        other, value = _convert(option, other, alias), values.get(name)
+        if value is not None and _convert(option, value, name) != other:
             raise InvalidConfigError(f"{name} and {alias} are two names of one option and have different values")
         values[name] = other
     return ClientOptions(**values)

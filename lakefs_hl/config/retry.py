@@ -52,7 +52,7 @@ class Retry:
 
     def __post_init__(self) -> None:
         values: dict[str, Any] = vars(self)  # written to directly, because the class is frozen
-        values["attempts"] = _at_least(1, "attempts", arguments.integer(self.attempts, "attempts"))
+        values["attempts"] = _at_least(1, "attempts", _integer(self.attempts, "attempts"))
         for name, least in (
             ("backoff_start", 0),
             ("backoff_busy", 0),
@@ -62,6 +62,13 @@ class Retry:
         ):
             values[name] = _at_least(least, name, arguments.number(values[name], name))
         values["overwrites"] = arguments.flag(self.overwrites, "overwrites")
+
+
+def _integer(value: object, name: str) -> int:
+    try:
+        return arguments.integer(value, name)
+    except ValueError as exc:
+        raise InvalidConfigError(str(exc)) from None
 
 
 def _at_least(least: int, name: str, value: float) -> float:

@@ -12,7 +12,7 @@ from lakefs_hl.config.endpoint import is_lake
 from lakefs_hl.config.environment import Environment
 from lakefs_hl.config.network import find_ca_cert, find_max_concurrency, find_proxies
 from lakefs_hl.config.options import OPTIONS, ClientOptions
-from lakefs_hl.config.sources import SettingSource
+from lakefs_hl.config.sources import ARGUMENTS, SettingSource
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +87,13 @@ def resolve(
     )
 
 
+def with_max_concurrency(settings: Settings, count: int) -> Settings:
+    """Return the settings of a copy with another maximum of concurrent requests."""
+    others = (one for one in settings.sources if one.setting != "max_concurrency")
+    source = SettingSource("max_concurrency", str(count), ARGUMENTS)
+    return msgspec.structs.replace(settings, max_concurrency=count, sources=(*others, source))
+
+
 def _settings_of_function(options: ClientOptions) -> Settings:
     """Return settings for `transport=`. Only arguments count, so that a test does not depend on its machine."""
     found = chain.look_up_for_function(options)
@@ -107,7 +114,7 @@ def _settings_of_function(options: ClientOptions) -> Settings:
 
 def _find_committer(options: ClientOptions, environment: Environment) -> tuple[str, str]:
     if options.committer:
-        return options.committer, "keyword arguments"
+        return options.committer, ARGUMENTS
     name = environment.first(OPTIONS["committer"].variables)
     if name is not None:
         return environment[name], name

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from lakefs_hl.config.credentials import Credentials
+
+#: Name of the first source.
+ARGUMENTS: Final = "keyword arguments"
 
 
 class SettingSource(NamedTuple):

@@ -208,7 +208,7 @@ def _server_words(response: Response) -> str:
     """Return the server's message, else its plain text; "" for a web page or an empty body."""
     message = server_message(response)
     if message is not None:
-        return message
+        return message.rstrip()  # what a hook printed ends with empty lines
     text = "" if is_html(response) else body_of(response)[:500].decode("utf-8", "replace").strip()
     return "" if text.startswith("{") else text
 

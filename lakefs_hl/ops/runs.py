@@ -12,14 +12,7 @@ from lakefs_hl.spec.wire import Request
 def page(
     session: Session, repository: str, after: str, amount: int, *, branch: str = "", commit: str = ""
 ) -> Op[models.ActionRunPage]:
-    """Return one page of action runs, newest first: all, those of a branch, or those of a commit.
-
-    Raises:
-        ValueError: Both a branch and a commit were given, which lakeFS refuses.
-    """
-    if branch and commit:
-        msg = f"listing the action runs of lakefs://{repository}: give branch={branch!r} or commit={commit!r}, not both"
-        raise ValueError(msg)
+    """Return one page of action runs, newest first: all, those of a branch, or those of a commit."""
     query = {"amount": str(amount)}
     if after:
         query["after"] = after

@@ -15,6 +15,7 @@ import msgspec
 
 from lakefs_hl.ops import objects, presign, refs
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.failure import body_of
 from lakefs_hl.ops.requests import json_request
 from lakefs_hl.ops.retry import Session, ask, call, check_page, read
 from lakefs_hl.spec import endpoints, errors, media, models
@@ -206,8 +207,9 @@ def _put(session: Session, upload: _Upload, url: str) -> Op[str]:
     )
     for left in range(EXTRA_TRANSFERS, -1, -1):
         response = yield from call(session, request)
-        check_page(session, request, response)
         etag, md5 = response.headers.get("etag", "").strip('"'), _md5(upload.body, response)
+        if not etag or body_of(response):  # moto's S3 server, for one, calls its empty response HTML
+            check_page(session, request, response)
         plain = presign.MD5.fullmatch(etag) and not presign.is_encrypted(response) and not azure
         if md5 is None or not plain or md5 == etag:
             return etag if plain or "-" in etag else md5 or etag

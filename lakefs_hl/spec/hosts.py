@@ -13,6 +13,8 @@ from lakefs_hl.spec.secret import reveal
 
 #: Sharp s, final sigma and the two joiners: IDNA 2003 drops or replaces them, IDNA 2008 keeps them.
 _DEVIATIONS: Final = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
+#: What a URL, a login, a network or a pattern has, and a host does not.
+_NOT_IN_HOSTS: Final = frozenset("/@?#*\\ \t\r\n\0")
 
 
 def ascii_host(host: str) -> str:
@@ -47,6 +49,20 @@ def host_and_port(entry: str) -> tuple[str, int | None]:
         msg = f"{entry!r} is not `host` or `host:port`"
         raise ValueError(msg)
     return ascii_host(host.removeprefix("[").removesuffix("]")), int(port) if port else None
+
+
+def host_fault(entry: str) -> str:
+    """Return why an entry is not `host`, `host:port`, `address` or `[address]:port`; "" if it is.
+
+    What it repeats of the entry is no login and no query: those may be secret.
+    """
+    if not entry.strip() or set(entry.strip()) & _NOT_IN_HOSTS:
+        return f"{entry.rpartition('@')[2].partition('?')[0]!r:.80} is not `host` or `host:port`"
+    try:
+        host_and_port(entry)
+    except ValueError as exc:
+        return str(exc)
+    return ""
 
 
 def proxy_fault(url: str) -> str:

@@ -66,7 +66,7 @@ class ErrorKind(StrEnum):
     GONE = "gone"
     REPOSITORY_IN_DELETION = "repository_in_deletion"
     PRECONDITION_FAILED = "precondition_failed"
-    #: A hook of the repository rejected the operation.
+    #: A hook of the repository rejected the operation, or the repository's action files are invalid.
     HOOK_REFUSED = "hook_refused"
     INVALID_ARGUMENT = "invalid_argument"
     #: The reference is malformed, or its modifier does not apply.
@@ -213,15 +213,19 @@ _ROWS: Final = (
     _row(409, r"conflict found", _K.IMPORT_OVER, "importCancel"),
     _row(410, r"repository in deletion", _K.REPOSITORY_IN_DELETION),
     _row(412, r"path already exists", _K.OBJECT_EXISTS),
-    _row(412, r"[-\w]+ hook aborted, run id '[^']*': .*", _K.HOOK_REFUSED),
+    _row(412, rf"{_STEP}[-\w]+ hook aborted, run id '[^']*': .*", _K.HOOK_REFUSED),
+    # of an action file that is invalid, or that cannot be read; what runs after the operation fails on its own
+    _row(500, rf"{_STEP}(?:prepare|pre)-[-\w]+ hook aborted, run id '[^']*': .*", _K.HOOK_REFUSED),
     _row(500, r"(?:find merge base: )?no merge base", _K.NO_MERGE_BASE),
     _row(500, rf"{_STEP}predicate failed", _K.LOST_RACE),
     _row(500, r"branch is currently locked(?:, try again later)?", _K.BRANCH_LOCKED),
 )
 #: Kinds of responses after which nothing was applied, although their status leaves that open.
-NOTHING_DONE: Final = frozenset({_K.LOST_RACE, _K.BRANCH_LOCKED})
+NOTHING_DONE: Final = frozenset({_K.LOST_RACE, _K.BRANCH_LOCKED, _K.HOOK_REFUSED})
 #: Kinds of responses that a retry gets again, although their status is retryable.
-FINAL: Final = frozenset({_K.PRESIGN_NOT_SUPPORTED, _K.NOT_SUPPORTED, _K.NO_MERGE_BASE, _K.INVALID_ARGUMENT})
+FINAL: Final = frozenset(
+    {_K.PRESIGN_NOT_SUPPORTED, _K.NOT_SUPPORTED, _K.NO_MERGE_BASE, _K.INVALID_ARGUMENT, _K.HOOK_REFUSED}
+)
 
 
 def kind_of_message(operation: str, status: int, message: str, *, create_only: bool = False) -> ErrorKind | None:

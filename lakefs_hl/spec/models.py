@@ -482,7 +482,7 @@ class ActionRun(Record, frozen=True):
 
     Attributes:
         run_id: ID of the run.
-        branch: Branch of the event.
+        branch: Branch of the event; "" if the event is one of a tag.
         start_time: When it started.
         event_type: The event, such as "pre-commit".
         status: "completed" or "failed".

@@ -70,7 +70,7 @@ def hide_values(value: Any) -> Any:
     """Return a mapping of names to secrets with the secrets hidden. None stays None, other types become `Unfit`."""
     if isinstance(value, Mapping):
         return {name: hide(one) for name, one in value.items()}
-    return None if value is None else Unfit(type(value))
+    return value if value is None or isinstance(value, Unfit) else Unfit(type(value))
 
 
 def reveal(value: str) -> str:

@@ -2,7 +2,7 @@
 
 The function is called like a server, not like the embedded lake: it may be slow, and what it raises may be a failure of
 the network. With asyncio it always runs in a thread. It gets a request whose body is bytes, and may return the same
-response object any number of times.
+response object any number of times. A response after a timeout that was set is one that did not arrive in time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import msgspec
 
 from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.wire import Phase, Request, Response, TransportError
+from lakefs_hl.transport import failures
 from lakefs_hl.transport.body import whole
+from lakefs_hl.transport.deadlines import expired
 from lakefs_hl.transport.inproc import deliver, md5_of
 from lakefs_hl.transport.scope import Scope
 
@@ -28,6 +30,7 @@ _MEANINGS: Final[tuple[tuple[type[OSError], Phase, str], ...]] = (
     (ConnectionError, "wait", "reset"),
     (OSError, "wait", "other"),
 )
+_NAME: Final = "the transport function"
 
 
 class FunctionTransport:
@@ -48,11 +51,14 @@ class FunctionTransport:
         """Call the function; a call cannot be ended midway.
 
         Raises:
-            TransportError: The function raised an OSError, or its response does not fit the sink.
+            TransportError: The function raised an OSError or took too long, or its response does not fit the sink.
             TypeError: It did not return a response.
+            RuntimeError: It raised a StopIteration, which can pass neither a generator nor a future.
         """
         if scope is not None:
             scope.check()
+        if within is not None and within <= 0:
+            raise expired()
         start = time.perf_counter()
         body = whole(request.body)
         sent = md5_of(body) if request.digest and body else None
@@ -62,9 +68,13 @@ class FunctionTransport:
             if isinstance(exc, LakeFSException):
                 raise
             raise _failure(exc, len(body), time.perf_counter() - start) from exc
+        except (StopIteration, StopAsyncIteration) as exc:
+            msg = f"{_NAME} raised {type(exc).__name__}: does it take responses from an iterator that is at its end?"
+            raise RuntimeError(msg) from exc
         response = _check_response(returned)
-        deliver(request, response, sent)
         response.seconds = time.perf_counter() - start
+        _check_time(request, within, response.seconds, len(body))
+        deliver(request, response, sent)
         return response
 
     def close(self) -> None:
@@ -73,8 +83,17 @@ class FunctionTransport:
 
 def _failure(exc: OSError, sent: int, seconds: float) -> TransportError:
     phase, kind = next((phase, kind) for meant, phase, kind in _MEANINGS if isinstance(exc, meant))
-    words = f"the transport function raised {type(exc).__name__}" + (f": {exc}" if str(exc) else "")
+    words = f"{_NAME} raised {type(exc).__name__}" + (f": {exc}" if str(exc) else "")
     return TransportError(phase, words, sent=0 if phase == "connect" else sent, seconds=seconds, kind=kind)
+
+
+def _check_time(request: Request, within: float | None, seconds: float, sent: int) -> None:
+    """Refuse a response that came too late. Only limits that were set count: a debugger may stop in the function."""
+    for limit in (request.within, within):
+        if limit is not None and seconds > limit:
+            raise failures.deadline_expired(_NAME, seconds, "wait").error(sent=sent, seconds=seconds)
+    if request.timeout is not None and seconds > request.timeout:
+        raise failures.timed_out(_NAME, request.timeout, "wait").error(sent=sent, seconds=seconds)
 
 
 def _check_response(returned: object) -> Response:
@@ -83,9 +102,9 @@ def _check_response(returned: object) -> Response:
         return _checked_fields(returned)
     if inspect.iscoroutine(returned):
         returned.close()
-        msg = "the transport function returned a coroutine: it must be a plain function"
+        msg = f"{_NAME} returned a coroutine: it must be a plain function"
         raise TypeError(msg)
-    msg = f"the transport function returned {type(returned).__name__}: it must be a lakefs_hl.types.Response"
+    msg = f"{_NAME} returned {type(returned).__name__}: it must be a lakefs_hl.types.Response"
     raise TypeError(msg)
 
 
@@ -103,7 +122,7 @@ def _checked_fields(response: Response) -> Response:
     elif not all(isinstance(text, str) for item in headers.items() for text in item):
         wrong = "headers whose names and values are not all str"
     if wrong:
-        msg = f"the transport function returned {wrong}"
+        msg = f"{_NAME} returned {wrong}"
         raise TypeError(msg)
     lower = {name.lower(): value for name, value in headers.items()}
     return msgspec.structs.replace(response, status=int(status), headers=lower)

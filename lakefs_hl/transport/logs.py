@@ -2,12 +2,14 @@
 
 Rules of the room: a line is made only when its level is enabled. No line holds a credential: headers and bodies are
 never logged, a pre-signed URL is reduced to scheme, host and path, and query values that could be secrets are masked.
-A record is one line, whatever a server wrote into its message.
+A record is one line, whatever a server wrote into its message. A handler that raises changes no result: a request that
+succeeded would be reported as failed, or made again.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,20 +25,23 @@ LOGGER.addHandler(logging.NullHandler())
 
 #: A query parameter with one of these in its name holds a secret, or a part of one.
 _SECRET_NAMES: Final = ("authorization", "credential", "password", "secret", "sig", "token", "x-amz-", "x-goog-")
+#: What is shown of a pre-signed URL that is not one: nothing, because no part of it is known to be a host or a path.
+_NO_URL: Final = "a pre-signed URL that is not a URL"
 
 
 def log_response(address: str, request: Request, response: Response) -> None:
     """Log an exchange that ended with a response, at DEBUG."""
-    LOGGER.debug(
-        "%s %s %s: %d in %.3f s, sent %d bytes, received %d bytes",
-        request.endpoint.operation,
-        request.endpoint.method,
-        target_of(address, request),
-        response.status,
-        response.seconds,
-        size_of(request.body),
-        response.filled or size_of(response.body),
-    )
+    with suppress(Exception):
+        LOGGER.debug(
+            "%s %s %s: %d in %.3f s, sent %d bytes, received %d bytes",
+            request.endpoint.operation,
+            request.endpoint.method,
+            target_of(address, request),
+            response.status,
+            response.seconds,
+            size_of(request.body),
+            response.filled or size_of(response.body),
+        )
 
 
 def log_failure(address: str, request: Request, error: BaseException) -> None:
@@ -48,13 +53,15 @@ def log_failure(address: str, request: Request, error: BaseException) -> None:
     else:
         reason = f"ended by {type(error).__name__}"
     operation, method = request.endpoint.operation, request.endpoint.method
-    LOGGER.debug("%s %s %s: %s", operation, method, target_of(address, request), reason)
+    with suppress(Exception):
+        LOGGER.debug("%s %s %s: %s", operation, method, target_of(address, request), reason)
 
 
 def log_retry(effect: Sleep, seconds: float) -> None:
     """Log the reason of a retry and the wait before it, at INFO. Other waits are not logged."""
     if effect.reason:
-        LOGGER.info("%s; retrying in %.3f s", _one_line(effect.reason), seconds)
+        with suppress(Exception):
+            LOGGER.info("%s; retrying in %.3f s", _one_line(effect.reason), seconds)
 
 
 def target_of(address: str, request: Request) -> str:
@@ -67,9 +74,11 @@ def target_of(address: str, request: Request) -> str:
     if request.url is not None:
         try:
             url = urlsplit(request.url)
+            if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
+                return _NO_URL
         except ValueError:
-            return "a pre-signed URL that is not a URL"
-        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+            return _NO_URL
+        return _one_line(f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}")
     try:
         return address + routes.target(msgspec.structs.replace(request, query=_mask(request.query)))
     except ValueError:  # a parameter that no URL can carry: the transport refuses it, too

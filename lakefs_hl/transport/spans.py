@@ -3,14 +3,15 @@
 Rules of the room: OpenTelemetry is never imported first. A program that has not imported it cannot have configured a
 tracer provider, so `sys.modules` is all that is looked at, and no setting is needed. Attributes follow the semantic
 conventions for HTTP clients (https://opentelemetry.io/docs/specs/semconv/http/http-spans/) and hold no secret. Neither
-messages nor stack traces of errors are recorded, and no header is added to a request.
+messages nor stack traces of errors are recorded, and no header is added to a request. A provider that raises changes
+no result.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -52,9 +53,7 @@ def find_tracer() -> Tracer | None:
 @contextmanager
 def call_span(tracer: Tracer, op: Op[Any]) -> Iterator[None]:
     """Run a call within a span that is named after its op, such as `objects.stat`."""
-    with tracer.start_as_current_span(
-        f"lakefs_hl.{_name_of(op)}", record_exception=False, set_status_on_exception=False
-    ) as span:
+    with _open_span(tracer, f"lakefs_hl.{_name_of(op)}") as span:
         try:
             yield
         except BaseException as exc:
@@ -74,13 +73,8 @@ def request_span(tracer: Tracer, address: str, request: Request) -> Iterator[Spa
     from opentelemetry.trace import SpanKind
 
     remote = bool(address or request.url)
-    with tracer.start_as_current_span(
-        request.endpoint.operation,
-        kind=SpanKind.CLIENT if remote else SpanKind.INTERNAL,
-        attributes=_attributes(address, request, remote=remote),
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as span:
+    kind, attributes = SpanKind.CLIENT if remote else SpanKind.INTERNAL, _attributes(address, request, remote=remote)
+    with _open_span(tracer, request.endpoint.operation, kind=kind, attributes=attributes) as span:
         try:
             yield span
         except TransportError as exc:
@@ -89,6 +83,24 @@ def request_span(tracer: Tracer, address: str, request: Request) -> Iterator[Spa
         except BaseException as exc:
             _fail(span, type(exc).__name__)
             raise
+
+
+@contextmanager
+def _open_span(tracer: Tracer, name: str, **options: Any) -> Iterator[Span]:
+    """Start a span and end it. Processors run within both, and one that raises must not decide about the call."""
+    from opentelemetry.trace import INVALID_SPAN
+
+    span: Span = INVALID_SPAN
+    started = None
+    with suppress(Exception):
+        manager = tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False, **options)
+        span, started = manager.__enter__(), manager
+    try:
+        yield span
+    finally:
+        if started is not None:
+            with suppress(Exception):
+                started.__exit__(None, None, None)
 
 
 def set_response(span: Span, response: Response) -> None:
@@ -107,8 +119,9 @@ def _attributes(address: str, request: Request, *, remote: bool) -> dict[str, At
     if remote:
         target = found["url.full"] = target_of(address, request)
         url = urlsplit(target)
-        found["server.address"] = url.hostname or ""
-        found["server.port"] = url.port or (443 if url.scheme == "https" else 80)
+        if url.hostname:
+            found["server.address"] = url.hostname
+            found["server.port"] = url.port or (443 if url.scheme == "https" else 80)
     params = dict(zip(request.endpoint.parameters, request.params, strict=False))
     if "repository" in params:
         found["lakefs.repository"] = params["repository"]

@@ -85,6 +85,13 @@ def test_a_stream_gives_text_or_bytes_but_not_both() -> None:
         stream_block(b"a", str, "it")
 
 
+@pytest.mark.parametrize("data", ["a\ud800", ["a", "b\ud800"], io.StringIO("\ud800")], ids=["text", "blocks", "stream"])
+def test_a_lone_surrogate_is_refused_with_the_way_to_do_it(data: Any) -> None:
+    with pytest.raises(UnicodeEncodeError, match=r"upload the bytes, such as text\.encode\(errors="):
+        with replayable(data):
+            pass
+
+
 def test_a_stream_is_called_by_its_type_and_name() -> None:
     assert source_of(io.StringIO()) == "read() of StringIO"
     with tempfile.NamedTemporaryFile() as file:

@@ -55,7 +55,7 @@ def test_a_server(client: lakefs_hl.Client) -> None:
     async def main() -> None:
         server = aio.ServerConfiguration(of(client))
         assert await server.version()
-        assert await server.storage_config().blockstore_type() in ("local", "s3", "gs", "azure")
+        assert await server.storage_config().blockstore_type() in ("local", "s3", "gs", "azure", "mem")
         assert isinstance(await server.storage_config().pre_sign_support(), bool)
         assert isinstance(await server.storage_config().import_support(), bool)
 

@@ -161,3 +161,14 @@ def test_the_aws_role_is_the_last_resort_where_there_is_an_endpoint(
     assert found(host=HOST)[1] == AwsRole(asked=False)
     with pytest.raises(NoAuthenticationFound, match="not used, because there is no endpoint"):
         found()
+
+
+def test_an_aws_role_that_was_refused_is_never_used(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "_has_boto3", lambda: True)
+    role = {"LAKECTL_SERVER_ENDPOINT_URL": HOST, "LAKECTL_CREDENTIALS_PROVIDER_TYPE": "aws_iam"}
+    assert isinstance(found(role)[1], AwsRole)
+    for env in ({}, role):
+        with pytest.raises(NoAuthenticationFound, match="AWS role: not used, because of aws_role=False"):
+            found(env, host=HOST, aws_role=False)
+    write()  # the next source that has other credentials
+    assert found(role, aws_role=False)[1] == pair("FILE")

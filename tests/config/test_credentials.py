@@ -60,6 +60,25 @@ def test_a_pair_with_a_line_break_is_named_and_not_shown(half: str) -> None:
     assert found(username="u", password="two words")[1] is not None
 
 
+def test_a_key_id_with_a_colon_is_refused(write: Write) -> None:  # "id:secret" in one variable, say
+    with pytest.raises(InvalidConfigError, match="username holds a colon") as caught:
+        found(username=f"id:{SECRET}", password="x")
+    assert SECRET not in str(caught.value)
+
+
+def test_headers_that_cannot_be_signed_are_named_wherever_they_stand(write: Write) -> None:
+    role = 'credentials: {provider: {type: aws_iam, aws_iam: {token_request_headers: {X-A: "a\\nb"}}}}'
+    path = write(role)
+    with pytest.raises(InvalidConfigError, match=rf"{path}: .*token_request_headers\['X-A'\] has a line break"):
+        found(host=HOST)
+    env = {
+        "LAKECTL_CREDENTIALS_PROVIDER_TYPE": "aws_iam",
+        "LAKECTL_CREDENTIALS_PROVIDER_AWS_IAM_TOKEN_REQUEST_HEADERS": '{"Host": "x"}',
+    }
+    with pytest.raises(InvalidConfigError, match=r"environment: .*token_request_headers: 'Host' is signed already"):
+        found(env, host=HOST)
+
+
 def test_the_aws_role_of_the_file(write: Write) -> None:
     write(
         "server: {endpoint_url: https://x}\ncredentials:\n  provider:\n    type: aws_iam\n    aws_iam:\n"

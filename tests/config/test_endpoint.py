@@ -88,6 +88,7 @@ def test_the_directory_of_a_lake_is_made_absolute_when_it_is_read(
         (f"http://{SECRET}@h/x?y={SECRET}", "contains a user name"),
         ("local:", "names no directory"),
         ("local://host/lake", "names a host"),
+        ("local:~nobody-of-this-name/lake", "home directory"),
         ("", "is not an endpoint"),
     ],
 )

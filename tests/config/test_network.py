@@ -54,6 +54,21 @@ def test_b9_88_certificate_authorities(tmp_path: Path) -> None:
             settled(env, **arguments)
 
 
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/ca.pem", "a\0b"])
+def test_a_path_that_is_none_is_an_error_of_the_configuration(path: str) -> None:
+    for env, arguments in (({"SSL_CERT_FILE": path}, {}), ({}, {"ca_cert": path})):
+        with pytest.raises(InvalidConfigError, match=r"cannot be read: .*: must be a file of certificates"):
+            settled(env, **arguments)
+
+
+def test_what_was_given_is_called_an_argument(tmp_path: Path) -> None:
+    sources = settled({}, ca_cert=tmp_path, max_concurrency=2).sources
+    assert [(one.setting, one.source) for one in sources if one.setting in ("ca_cert", "max_concurrency")] == [
+        ("ca_cert", "keyword arguments"),
+        ("max_concurrency", "keyword arguments"),
+    ]
+
+
 def test_concurrency() -> None:
     assert settled({}).max_concurrency is None
     assert settled({"LAKEFS_HL_MAX_CONCURRENCY": "4"}).max_concurrency == 4

@@ -170,6 +170,18 @@ def test_an_option_that_does_not_exist_is_named(name: str) -> None:
         ({"retries": -1}, "retries=-1: must be an integer >= 0"),
         ({"token_ttl_seconds": 0}, "token_ttl_seconds=0: must be an integer >= 1"),
         ({"url_presign_ttl_seconds": -5}, "url_presign_ttl_seconds=-5: must be an integer >= 1"),
+        ({"max_concurrency": 10**30}, "max_concurrency must be an integer of 64 bits"),
+        ({"profile": "\ud800"}, "profile must be text that UTF-8 can encode"),
+        ({"allowed_storage_hosts": "http://h"}, "allowed_storage_hosts: 'http://h' is not `host` or `host:port`"),
+        ({"allowed_storage_hosts": ["h", "*"]}, r"allowed_storage_hosts: '\*' is not `host`"),
+        ({"allowed_storage_hosts": ["h:99999"]}, "allowed_storage_hosts: 'h:99999' is not `host`"),
+        ({"token_request_headers": {"a": "b\nc"}}, r"token_request_headers\['a'\] has a line break"),
+        ({"token_request_headers": {"a": "\u00e9"}}, r"token_request_headers\['a'\] has a line break"),
+        ({"token_request_headers": {"a b": "c"}}, "token_request_headers: 'a b' is not the name of a header"),
+        ({"token_request_headers": {"a\n": "c"}}, r"token_request_headers: 'a\\n' is not the name of a header"),
+        ({"token_request_headers": {"": "c"}}, "token_request_headers: '' is not the name of a header"),
+        ({"token_request_headers": {"hOST": "c"}}, "token_request_headers: 'Host' is signed already"),
+        ({"token_request_headers": {"a": "1", "A": "2"}}, r"token_request_headers\['A'\] is given twice"),
     ],
 )
 def test_a_value_out_of_range_is_named(given: dict[str, Any], words: str) -> None:
@@ -272,6 +284,26 @@ def test_no_frame_of_a_refusal_holds_a_secret(given: dict[str, Any]) -> None:
         ClientOptions(**given)
     for trace in traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack:
         assert trace.name.startswith("test_") or SECRET not in str(trace.locals)
+
+
+@pytest.mark.parametrize("value", [[SECRET], SECRET, 5])
+def test_a_secret_of_another_type_is_called_by_it(value: Any) -> None:
+    given: dict[str, Any] = {"host": "https://h", "token_request_headers": value}
+    with pytest.raises(TypeError, match=f"must be a mapping of strings to strings, not {type(value).__name__}$"):
+        lakefs_hl.Client(**given)
+
+
+@pytest.mark.parametrize("entry", [f"me:{SECRET}@h", f"https://me:{SECRET}@h/x", f"h?x={SECRET}"])
+def test_a_storage_host_with_more_than_a_host_is_not_shown_whole(entry: str) -> None:
+    with pytest.raises(InvalidConfigError, match="is not `host` or `host:port`") as caught:
+        ClientOptions(allowed_storage_hosts=entry)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("alias", ["access_key_id", "secret_access_key"])
+def test_a_value_under_a_further_name_is_checked_the_same(alias: str) -> None:
+    with pytest.raises(InvalidConfigError, match=f"{alias} must be text that UTF-8 can encode"):
+        options_from({alias: "\ud800"})
 
 
 def test_options_with_a_secret_do_not_pickle_in_silence() -> None:

@@ -117,6 +117,7 @@ def test_a_write_that_may_overwrite_is_not_retried_if_that_is_switched_off() -> 
     ("given", "error", "words"),
     [
         ({"attempts": 0}, InvalidConfigError, "attempts=0: must be a number >= 1"),
+        ({"attempts": 10**30}, InvalidConfigError, "attempts must be an integer of 64 bits"),
         ({"attempts": 1.5}, TypeError, "attempts must be an integer"),
         ({"attempts": "3"}, TypeError, "attempts must be an integer"),
         ({"backoff_start": -1}, InvalidConfigError, "backoff_start=-1"),

@@ -28,6 +28,7 @@ from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl._handles.runs import HookRunFields, RunFields
 from lakefs_hl.ops import branches
 from lakefs_hl.spec import models
+from lakefs_hl.types import ErrorKind
 from tests.worlds import World
 
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -648,6 +649,8 @@ def test_object_open(world: World, main: Any) -> None:
 def test_object_copy_to(main: Any) -> None:
     info = main.upload(b"abc", "a")
     assert info.copy_to(main, "b").path == "b"
+    with pytest.raises(ValueError, match=r"'dir/b' is a path; the branch comes first: copy_to\(branch, path\)"):
+        info.copy_to("dir/b")
     assert main.download("b") == b"abc"
 
 
@@ -1022,11 +1025,41 @@ def test_pull_requests_are_updated_closed_and_merged(world: World, repo: Any, ma
     assert repo.pull_request(pull.id).refresh().merge_commit_id == merged.id
 
 
+#: An action with Lua hooks, which need no other server. They refuse a message, and every tag.
+ACTION = """
+name: checks
+on:
+  pre-commit:
+    branches: [main]
+  pre-merge:
+    branches: [main]
+  pre-create-tag:
+hooks:
+  - id: message
+    type: lua
+    properties:
+      script: |
+        print("naïve check of " .. action.event_type)
+        if action.event_type == "pre-create-tag" or action.commit.message == "bad" then
+          error("this is bad")
+        end
+  - id: more
+    type: lua
+    properties:
+      script: print("more")
+"""
+
+
+@tries("repository_run", "repository_runs", "run_hooks", "run_refresh")
+def test_action_runs_where_there_are_none(repo: Any, main: Any) -> None:
+    assert list(repo.runs()) == list(repo.runs(branch="main")) == list(repo.runs(commit=main.head())) == []
+    assert list(repo.run("none").hooks()) == []
+    with pytest.raises(exceptions.NotFoundException, match="action run 'none'"):
+        repo.run("none").refresh()
+
+
 @tries(
-    "repository_run",
-    "repository_runs",
-    *(f"run_{name}" for name in ("branch_id", "commit_id", "end_time", "event_type", "hooks", "refresh", "start_time")),
-    "run_status",
+    *(f"run_{name}" for name in ("branch_id", "commit_id", "end_time", "event_type", "start_time", "status")),
     "run_to_dict",
     *(f"hook_{name}" for name in ("action", "end_time", "hook_id", "id", "output", "repository_id", "run_id")),
     "hook_start_time",
@@ -1034,11 +1067,73 @@ def test_pull_requests_are_updated_closed_and_merged(world: World, repo: Any, ma
     "hook_to_dict",
 )
 def test_action_runs(world: World, repo: Any, main: Any) -> None:
-    """Their fields are tried on canned records in `tests/faces`: no lake here has a webhook to call."""
-    assert list(repo.runs()) == list(repo.runs(branch="main")) == list(repo.runs(commit=main.head())) == []
-    assert list(repo.run("none").hooks()) == []
-    with pytest.raises(exceptions.NotFoundException, match="action run 'none'"):
-        repo.run("none").refresh()
+    main.upload(ACTION, "_lakefs_actions/checks.yaml")
+    made = main.commit_changes("good")
+    if world.kind != "real lakeFS":  # no lake runs hooks; the fields are tried on canned records in `tests/faces`
+        assert list(repo.runs()) == []
+        return
+    (run,) = repo.runs(branch=main)
+    assert (run.event_type, run.status, run.branch_id, run.commit_id) == ("pre-commit", "completed", "main", made.id)
+    assert timedelta(0) <= run.end_time - run.start_time < timedelta(minutes=1)
+    assert abs(datetime.now(UTC) - run.start_time) < timedelta(minutes=5)
+    assert run.to_dict()["start_time"] == run.start_time
+    assert [run] == [repo.run(run.id).refresh()] == list(repo.runs(commit=made))
+    message, more = run.hooks()
+    assert (message.repository_id, message.run_id, message.action) == (repo.id, run.id, "checks")
+    assert [(hook.hook_id, hook.status) for hook in (message, more)] == [
+        ("message", "completed"),
+        ("more", "completed"),
+    ]
+    assert run.start_time == message.start_time <= message.end_time <= more.start_time <= more.end_time == run.end_time
+    assert (message.output(), more.output()) == ("naïve check of pre-commit\n", "more\n")
+    assert message.to_dict()["id"] == message.id < more.id
+    assert list(run.hooks(max_amount=1)) == [message]
+    assert list(run.hooks(after=message.id)) == [more]
+
+
+@pytest.mark.parametrize("event", ["pre-commit", "pre-merge", "pre-create-tag"])
+def test_a_hook_refuses(world: World, repo: Any, main: Any, event: str) -> None:
+    main.upload(ACTION, "_lakefs_actions/checks.yaml")
+    made = main.commit_changes("good")
+    dev = repo.branch("dev").create("main")
+    for branch in (main, dev):
+        branch.upload(branch.id, branch.id)
+    dev.commit_changes("bad")  # the action is for main
+    if event == "pre-merge":
+        main.reset()
+    calls: dict[str, Callable[[], Any]] = {
+        "pre-commit": lambda: main.commit_changes("bad"),
+        "pre-merge": lambda: dev.merge_into("main", message="bad"),
+        "pre-create-tag": lambda: repo.tag("v1").create("main"),
+    }
+    if world.kind != "real lakeFS":  # no lake runs hooks
+        calls[event]()
+        assert list(repo.runs()) == []
+        return
+    with pytest.raises(exceptions.PreconditionFailedException, match=f"{event} hook aborted") as caught:
+        calls[event]()
+    assert caught.value.kind is ErrorKind.HOOK_REFUSED
+    assert caught.value.maybe_applied is False
+    assert main.head() == made
+    (run,) = (run for run in repo.runs() if run.status == "failed")
+    assert f"run id '{run.id}'" in str(caught.value)
+    assert (run.event_type, run.branch_id) == (event, None if event == "pre-create-tag" else "main")
+    assert event in repr(run)
+    refused, skipped = run.hooks()
+    assert (refused.status, skipped.status) == ("failed", "skipped")
+    assert refused.output().startswith(f"naïve check of {event}\nError: ")
+    assert (skipped.start_time, skipped.end_time, skipped.output()) == (None, None, "")
+
+
+def test_an_invalid_action_file_refuses_a_commit(world: World, main: Any) -> None:
+    main.upload(ACTION.replace("checks", "c"), "_lakefs_actions/c.yaml")  # a name has at least two characters
+    if world.kind != "real lakeFS":  # no lake reads actions
+        main.commit_changes("good")
+        return
+    with pytest.raises(exceptions.ServerErrorException, match=r"parsing file _lakefs_actions/c\.yaml") as caught:
+        main.commit_changes("good")
+    assert (caught.value.kind, caught.value.maybe_applied) == (ErrorKind.HOOK_REFUSED, False)
+    assert len(list(main.log())) == 1
 
 
 # ----------------------------------------------------------------------------------------------------------- the server
@@ -1053,7 +1148,7 @@ def test_server_storage_config(world: World) -> None:
 
 
 def test_storage_blockstore_type(world: World) -> None:
-    assert world.make("ServerStorageConfiguration").blockstore_type() in ("local", "s3", "gs", "azure")
+    assert world.make("ServerStorageConfiguration").blockstore_type() in ("local", "s3", "gs", "azure", "mem")
 
 
 def test_storage_pre_sign_support(world: World) -> None:

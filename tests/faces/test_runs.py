@@ -15,6 +15,7 @@ import pytest
 import lakefs_hl
 import lakefs_hl.aio
 from lakefs_hl import exceptions
+from lakefs_hl._handles import lookups
 from lakefs_hl.aio.default import of
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response
@@ -117,8 +118,21 @@ def test_a_branch_can_be_given_as_a_handle(repo: Any, server: Runs) -> None:
     assert server.requests[0].query["branch"] == "dev"
     with pytest.raises(ValueError, match="in another repository"):
         repo.runs(branch="lakefs://other/dev")
-    with pytest.raises(ValueError, match="not both"):
-        list(repo.runs(branch="dev", commit=C1))
+
+
+def test_a_branch_and_a_commit_together_are_refused_at_the_call(repo: Any, server: Runs) -> None:
+    with pytest.raises(ValueError, match=f"runs of lakefs://example: give branch='dev' or commit='{C1}', not both"):
+        repo.runs(branch="dev", commit=C1)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("commit", ["", "v1", "main~1", C1[:12]])
+def test_a_commit_is_given_by_its_full_id(repo: Any, server: Runs, commit: str) -> None:
+    with pytest.raises(ValueError, match="commit must"):
+        repo.runs(commit=commit)
+    with pytest.raises(ValueError, match="commit must be a commit or its full ID, not 'main'"):
+        repo.runs(commit=repo.branch("main"))
+    assert server.requests == []
 
 
 def test_a_run_is_looked_up_when_a_field_is_read_first(repo: Any, server: Runs) -> None:
@@ -149,6 +163,14 @@ def test_hooks_have_outputs(repo: Any) -> None:
     assert (found["id"], found["hook_id"], found["start_time"]) == ("0000_0000", "format", ran.start_time)
     assert ran.output() == "POST http://hooks/format\nnaïve \\xff\n"
     assert (skipped.status, skipped.start_time, skipped.end_time, skipped.output()) == ("skipped", None, None, "")
+
+
+def test_an_event_of_a_tag_has_no_branch() -> None:
+    with lakefs_hl.Client("mem://") as client:
+        record = models.ActionRun("7n", "", "2026-01-31T12:00:00Z", "pre-create-tag", "failed", C1)
+        run = lookups.wrap(lakefs_hl.Run, "example", "7n", client, (record, frozenset()))
+        assert run.branch_id is run.to_dict()["branch_id"] is None
+        assert repr(run) == "<Run 7n of lakefs://example: pre-create-tag, failed>"
 
 
 def test_a_run_that_does_not_exist_has_no_hooks(repo: Any) -> None:

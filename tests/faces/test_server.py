@@ -19,7 +19,7 @@ def test_a_server_tells_its_version_and_its_storage(client: lakefs_hl.Client) ->
     storage = server.storage_config()
     assert isinstance(server.version(), str)
     assert isinstance(storage, lakefs_hl.ServerStorageConfiguration)
-    assert storage.blockstore_type() in ("local", "s3", "gs", "azure")
+    assert storage.blockstore_type() in ("local", "s3", "gs", "azure", "mem")
     assert isinstance(storage.pre_sign_support(), bool)
     assert isinstance(storage.import_support(), bool)
     assert client.version == server.version()

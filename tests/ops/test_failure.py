@@ -164,6 +164,13 @@ def test_a_plain_text_400_is_the_servers_message() -> None:
     )
 
 
+def test_the_end_of_a_message_has_no_empty_lines() -> None:
+    message = "pre-commit hook aborted, run id '5k': 1 error occurred:\n\t* the message is bad"
+    error = fails(stat(), "statObject", ("r", "main"), no(412, f"{message}\n\n"), errors.PreconditionFailedException)
+    assert str(error).endswith("* the message is bad (412 No)")
+    assert (error.server_message, error.kind) == (message, ErrorKind.HOOK_REFUSED)
+
+
 def test_a_head_response_has_no_body() -> None:  # B9.90
     from lakefs_hl.ops.retry import call
 

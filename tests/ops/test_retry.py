@@ -10,6 +10,7 @@ import pytest
 
 from lakefs_hl.ops.retry import Budget, Policy, Session, attempt, call, retry_after
 from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.refusals import meaning_of
 from lakefs_hl.spec.wire import Endpoint, Request, Response, TransportError
 from tests.ops.script import HTML, Play, down, lost, no, ok, session, silent, step
@@ -97,6 +98,13 @@ def test_a_lost_race_is_not_an_unknown_outcome_for_refs(message: str) -> None:  
 def test_a_rejection_by_a_hook_is_final() -> None:  # B5.58
     error = refused(BY_CLASS["D"], no(412, "pre-commit hook aborted, run id '1': no"))
     assert type(error) is errors.PreconditionFailedException
+
+
+@pytest.mark.parametrize("retry", "CDR")
+def test_an_invalid_action_file_is_final_and_nothing_was_applied(retry: str) -> None:
+    error = refused(BY_CLASS[retry], no(500, "pre-merge hook aborted, run id '1': parsing file a.yaml: invalid action"))
+    assert type(error) is errors.ServerErrorException
+    assert (error.kind, error.maybe_applied, len(error.attempts)) == (ErrorKind.HOOK_REFUSED, False, 1)
 
 
 @pytest.mark.parametrize("message", ["local adapter presigned URL: operation not supported", "no merge base"])

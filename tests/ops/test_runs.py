@@ -29,11 +29,6 @@ def test_runs_are_filtered_by_the_server(options: dict[str, str], query: dict[st
     assert play.run(runs.page(S, "r", "4z", 2, **options)).results == [RUN]
 
 
-def test_a_branch_and_a_commit_together_are_refused_before_anything_is_sent() -> None:
-    with pytest.raises(ValueError, match="branch='main' or commit='c', not both"):
-        Play().run(runs.page(S, "r", "", 2, branch="main", commit="c"))
-
-
 def test_a_run() -> None:
     assert Play(step("getRun", "r", "5k", answer=ok(RUN))).run(runs.get(S, "r", "5k")) == RUN
 

@@ -435,3 +435,22 @@ def test_a_login_page_instead_of_the_store_links_nothing() -> None:
     page = Response(200, {"content-type": "text/html"}, b"<!DOCTYPE html><title>Log in</title>")
     error = Play(AT, step(*PUT, answer=page, url=URL)).fails(direct(), errors.ProtocolException, "a web page")
     assert error.maybe_applied is None
+
+
+@pytest.mark.parametrize("headers", [{}, {"etag": '"page-1"'}])
+def test_a_login_page_is_known_by_its_content(headers: dict[str, str]) -> None:
+    page = Response(200, headers, b"<!DOCTYPE html><title>Log in</title>")
+    Play(AT, step(*PUT, answer=page, url=URL)).fails(direct(), errors.ProtocolException, "a web page")
+
+
+def test_an_empty_response_of_a_store_is_no_page_whatever_its_content_type_is() -> None:
+    empty = Response(200, {"content-type": "text/html; charset=utf-8", "etag": f'"{MD5}"'})
+    assert (
+        Play(AT, step(*PUT, answer=empty, url=URL), step(*LINK, answer=found(), body=BODY)).run(direct()).checksum
+        == MD5
+    )
+
+
+def test_an_empty_page_without_an_etag_links_nothing() -> None:
+    empty = Response(200, {"content-type": "text/html"})
+    Play(AT, step(*PUT, answer=empty, url=URL)).fails(direct(), errors.ProtocolException, "a web page")

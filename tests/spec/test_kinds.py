@@ -289,6 +289,19 @@ def test_a_path_in_a_message_does_not_decide_its_kind(status: int, text: str) ->
             "pre-commit hook aborted, run id '5k': 1 error occurred:\n\t* no changes",
             ErrorKind.HOOK_REFUSED,
         ),
+        ("mergeIntoBranch", 412, "update branch main: pre-merge hook aborted, run id '5k': no", ErrorKind.HOOK_REFUSED),
+        ("mergePullRequest", 412, "update branch a-b: pre-merge hook aborted, run id '5k': no", ErrorKind.HOOK_REFUSED),
+        ("revertBranch", 412, "update branch: pre-revert hook aborted, run id '5k': no", ErrorKind.HOOK_REFUSED),
+        ("cherryPick", 412, "update branch: pre-cherry-pick hook aborted, run id '5k': no", ErrorKind.HOOK_REFUSED),
+        ("createTag", 412, "pre-create-tag hook aborted, run id '5k': no", ErrorKind.HOOK_REFUSED),
+        (
+            "commit",
+            500,
+            "prepare-commit hook aborted, run id '5k': 1 error occurred:\n\t* parsing file x.yaml: invalid action",
+            ErrorKind.HOOK_REFUSED,
+        ),
+        ("mergeIntoBranch", 500, "update branch m: pre-merge hook aborted, run id '5k': no", ErrorKind.HOOK_REFUSED),
+        ("commit", 500, "post-commit hook aborted, run id '5k': no", ErrorKind.OTHER),
         ("commit", 500, "predicate failed", ErrorKind.LOST_RACE),
         ("commit", 500, "branch is currently locked, try again later", ErrorKind.BRANCH_LOCKED),
         ("findMergeBase", 500, "no merge base", ErrorKind.NO_MERGE_BASE),
@@ -326,4 +339,4 @@ def test_kinds_are_strings_and_public() -> None:
     assert types.ErrorKind is ErrorKind
     assert f"{ErrorKind.NO_CHANGES}" == "no_changes"
     assert all(kind.value == kind.name.lower() for kind in ErrorKind)
-    assert not NOTHING_DONE & FINAL
+    assert {ErrorKind.HOOK_REFUSED} == NOTHING_DONE & FINAL

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.scope import Scope
 
 Answer: TypeAlias = Callable[[Request, Scope | None, float | None], Response]
+T = TypeVar("T")
 STAT = Request(endpoints.STAT_OBJECT, ("r", "main"), {"path": "k"})
 DELETE = Request(endpoints.DELETE_OBJECT, ("r", "main"), {"path": "k"})
+
+
+def same(row: T) -> T:
+    """Wrap a row in nothing."""
+    return row
 
 
 def done(request: Request, scope: Scope | None, within: float | None) -> Response:

@@ -23,7 +23,7 @@ from lakefs_hl.transport import aio
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.scope import Scope
-from tests.transport.fakes import DELETE, STAT, Fake
+from tests.transport.fakes import DELETE, STAT, Fake, same
 from tests.transport.peers import Peer, answer, answering, peer
 
 T = TypeVar("T")
@@ -214,7 +214,7 @@ def test_only_safe_operations_run_on_the_loop() -> None:
 
 
 async def rows_read(driver: Aio, amount: int) -> int:
-    return len([row async for row in driver.pages(numbers([]), "", amount)])
+    return len([row async for row in driver.pages(numbers([]), "", amount, same)])
 
 
 async def looked_up(driver: Aio, amount: int) -> int:
@@ -267,7 +267,7 @@ def test_a_page_in_process_is_short_and_the_loop_turns_before_its_rows() -> None
 
         amounts.clear()
         task = asyncio.ensure_future(other())
-        found = [row async for row in Aio(Fake(fan_out=fan_out)).pages(noted, "", None)]
+        found = [row async for row in Aio(Fake(fan_out=fan_out)).pages(noted, "", None, same)]
         task.cancel()
         return len(found), turns
 
@@ -406,7 +406,7 @@ def test_abandoned_pages_leave_no_exchange(how: str) -> None:
     busy = list[int]()
 
     async def main() -> None:
-        rows = Aio(Fake()).pages(numbers(busy, 2000), "", None)
+        rows = Aio(Fake()).pages(numbers(busy, 2000), "", None, same)
         for _ in range(1500):
             await anext(rows)
         await until(lambda: busy == [1])

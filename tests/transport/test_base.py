@@ -34,7 +34,7 @@ from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.inproc import InProcess
 from lakefs_hl.transport.scope import Scope
-from tests.transport.fakes import DELETE, STAT, Fake, done
+from tests.transport.fakes import DELETE, STAT, Fake, done, same
 
 T = TypeVar("T")
 NEVER = 60.0  # a wait that only an interruption ends
@@ -94,7 +94,7 @@ class BlockingColour:
         return outcomes
 
     def pages(self, next_page: NextPage[T], amount: int | None, transport: Transport) -> list[T]:
-        return list(self._driver(transport).pages(next_page, "", amount))
+        return list(self._driver(transport).pages(next_page, "", amount, same))
 
 
 class AioColour:
@@ -125,7 +125,7 @@ class AioColour:
 
     def pages(self, next_page: NextPage[T], amount: int | None, transport: Transport) -> list[T]:
         async def main() -> list[T]:
-            return [row async for row in self._driver(transport).pages(next_page, "", amount)]
+            return [row async for row in self._driver(transport).pages(next_page, "", amount, same)]
 
         return asyncio.run(main())
 

@@ -22,7 +22,7 @@ from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.scope import Scope
-from tests.transport.fakes import DELETE, STAT, Fake
+from tests.transport.fakes import DELETE, STAT, Fake, same
 from tests.transport.peers import Peer, peer
 
 NEVER: Final = 60.0  # a wait that only an interruption ends
@@ -274,7 +274,7 @@ def numbers(busy: list[int], hang_from: int | None = None, *, size: int = 10_000
 @pytest.mark.parametrize("how", ["close", "collect"])
 def test_abandoned_pages_leave_no_exchange(how: str) -> None:
     busy = list[int]()
-    rows = Blocking(Fake()).pages(numbers(busy, 2000), "", None)
+    rows = Blocking(Fake()).pages(numbers(busy, 2000), "", None, same)
     list(itertools.islice(rows, 1500))
     until(lambda: busy == [1])
     if how == "close":
@@ -286,7 +286,7 @@ def test_abandoned_pages_leave_no_exchange(how: str) -> None:
 
 def test_in_process_nothing_is_fetched_ahead() -> None:
     busy = list[int]()
-    rows = Blocking(Fake(fan_out=1)).pages(numbers(busy, 2000), "", None)
+    rows = Blocking(Fake(fan_out=1)).pages(numbers(busy, 2000), "", None, same)
     assert len(list(itertools.islice(rows, 2000))) == 2000
     assert busy == []
     rows.close()
@@ -298,7 +298,7 @@ def test_an_error_of_a_page_shows_two_frames() -> None:
         raise errors.NotFoundException("repository not found")
 
     with pytest.raises(errors.NotFoundException) as caught:
-        next(Blocking(Fake()).pages(broken, "", None))
+        next(Blocking(Fake()).pages(broken, "", None, same))
     assert len(caught.traceback) == 2  # the user's, and the listing's
 
 
@@ -364,7 +364,7 @@ def test_b6_64_fork_while_workers_run_and_a_run_is_shared() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_b6_64_a_listing_goes_on_in_both_processes() -> None:
-    rows = Blocking(Fake()).pages(numbers([]), "", 5000)
+    rows = Blocking(Fake()).pages(numbers([]), "", 5000, same)
     list(itertools.islice(rows, 2500))
     forked(lambda: [row.path for row in rows] == [str(one) for one in range(2500, 5000)])
     assert [row.path for row in rows] == [str(one) for one in range(2500, 5000)]

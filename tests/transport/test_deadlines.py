@@ -36,7 +36,7 @@ from lakefs_hl.transport.exchange import Watch
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.limits import LIMITS
 from lakefs_hl.transport.scope import Scope
-from tests.transport.fakes import STAT, Fake
+from tests.transport.fakes import STAT, Fake, same
 from tests.transport.peers import Peer, answer, peer
 
 WITHIN: Final = 0.2
@@ -476,7 +476,7 @@ def one_by_one(after: str, amount: int) -> Op[models.ObjectPage]:
 
 def test_the_deadline_of_a_listing_counts_waiting_only(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    rows = Blocking(clock.transport(2.0), 10.0).pages(one_by_one, "", None)
+    rows = Blocking(clock.transport(2.0), 10.0).pages(one_by_one, "", None, same)
     seen = list[int]()
     with pytest.raises(TransportError, match="deadline"):
         for row in rows:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import pytest
+from pytest_mock import MockerFixture
 
+from lakefs_hl.ops import effects
 from lakefs_hl.ops.effects import Cancelled
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.errors import ObjectNotFoundException, TransportException
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
+from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.function import FunctionTransport
 from lakefs_hl.transport.scope import Scope
 
@@ -178,6 +184,62 @@ def test_everything_else_passes_unchanged(raised: BaseException) -> None:
     with pytest.raises(type(raised)) as caught:
         send(answer)
     assert caught.value is raised
+
+
+@pytest.mark.parametrize("raised", [StopIteration(), StopAsyncIteration()])
+def test_an_iterator_at_its_end_is_an_error_and_not_a_call_without_end(raised: Exception) -> None:
+    """asyncio's futures take no StopIteration: an awaitable call would wait for ever."""
+
+    def answer(request: Request) -> Response:
+        raise raised
+
+    with pytest.raises(RuntimeError, match="iterator that is at its end") as caught:
+        send(answer)
+    assert caught.value.__cause__ is raised
+    with pytest.raises(RuntimeError, match="iterator that is at its end"):
+        asyncio.run(Aio(FunctionTransport(answer)).run(effects.send(GET)))
+
+
+# -------------------------------------------------------------------------------------------------------------- time
+
+
+@pytest.mark.parametrize(
+    ("limits", "within", "words"),
+    [
+        ({"within": 0.001}, None, "the deadline expired after .* s while waiting for the response"),
+        ({}, 0.001, "the deadline expired after .* s while waiting for the response"),
+        ({"timeout": 0.001}, None, "the transport function sent no data for 0.001 s"),
+    ],
+)
+def test_a_response_after_a_limit_that_was_set_did_not_arrive(
+    limits: dict[str, float], within: float | None, words: str
+) -> None:
+    with pytest.raises(TransportError, match=words) as caught:
+        FunctionTransport(slow).send(msgspec.structs.replace(PUT, **limits), None, within)
+    error = caught.value
+    assert (error.kind, error.phase, error.applied, error.sent, error.retry) == ("timeout", "wait", None, 5, True)
+    assert error.seconds > 0.001
+
+
+def test_without_a_limit_a_function_takes_its_time(mocker: MockerFixture) -> None:
+    """A debugger may stop in it for longer than a server may take."""
+    clock = mocker.patch("lakefs_hl.transport.function.time.perf_counter", side_effect=[0.0, 3600.0])
+    assert send(lambda _: Response(200)).status == 200
+    assert clock.call_count == 2
+
+
+def test_after_the_deadline_it_is_not_called(mocker: MockerFixture) -> None:
+    function = mocker.Mock()
+    with pytest.raises(TransportError, match="before the request was sent"):
+        FunctionTransport(function).send(GET, None, 0.0)
+    function.assert_not_called()
+
+
+def slow(_request: Request) -> Response:
+    until = time.perf_counter() + 0.002
+    while time.perf_counter() < until:
+        pass
+    return Response(200)
 
 
 def test_a_cancelled_call_is_not_made() -> None:

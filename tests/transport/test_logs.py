@@ -17,10 +17,11 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio
-from lakefs_hl.ops.effects import Cancelled, Sleep, send
+from lakefs_hl.ops.effects import Cancelled, Op, Sleep, send, sleep
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 from lakefs_hl.transport.aio import Aio
+from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.logs import LOGGER, log_failure, log_response, log_retry, target_of
 from tests.transport.fakes import STAT, Fake
 from tests.transport.peers import answer, answering
@@ -96,6 +97,62 @@ def test_a_message_of_a_server_cannot_forge_a_line(lines: list[tuple[int, str]])
 )
 def test_a_target_has_no_secret_and_is_one_line(request_: Request, shown: str) -> None:
     assert target_of("", request_) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3cr3t",
+        "javascript:s3cr3t",
+        "//h/s3cr3t",
+        "https:///s3cr3t",
+        "https://h:99999/s3cr3t",
+        "https://h:x/s3cr3t",
+        "",
+    ],
+)
+def test_of_what_is_no_url_nothing_is_shown(url: str) -> None:
+    assert target_of("", msgspec.structs.replace(STAT, url=url)) == "a pre-signed URL that is not a URL"
+
+
+def test_a_pre_signed_url_cannot_forge_a_line() -> None:
+    shown = target_of("", msgspec.structs.replace(STAT, url="https://h\u2028x/k\x85forged"))
+    assert shown == r"https://h\u2028x/k\x85forged"
+
+
+@pytest.mark.parametrize("colour", ["blocking", "awaitable"])
+def test_a_handler_that_raises_changes_no_result(colour: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Raises(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            asked.append(record.levelno)
+            raise RuntimeError("the handler")
+
+    def reply(*_: object) -> Response:
+        outcome = next(replies)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def op() -> Op[Response]:
+        with pytest.raises(TransportError, match="lost"):
+            yield from send(STAT)
+        yield from sleep(0.0, reason="statObject: attempt 1 of 5 failed")
+        return (yield from send(STAT))
+
+    asked = list[int]()
+    replies: Iterator[TransportError | Response] = iter([TransportError("wait", "lost"), Response(200)])
+    handler = Raises()
+    LOGGER.addHandler(handler)
+    try:
+        with caplog.at_level(logging.DEBUG, "lakefs_hl"):
+            if colour == "blocking":
+                response = Blocking(Fake(reply)).run(op())
+            else:
+                response = asyncio.run(Aio(Fake(reply)).run(op()))
+    finally:
+        LOGGER.removeHandler(handler)
+    assert response.status == 200
+    assert asked == [logging.DEBUG, logging.INFO, logging.DEBUG]
 
 
 def test_every_exchange_of_both_drivers_is_logged(lines: list[tuple[int, str]]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
@@ -23,7 +24,7 @@ from tests.transport.peers import answer, answering
 pytest.importorskip("opentelemetry.sdk.trace", reason="opentelemetry-sdk, of the extra `test`, is not installed")
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -126,6 +127,30 @@ def test_a_presigned_url_is_shown_without_its_signature(exporter: InMemorySpanEx
         "bucket.example",
         443,
     )
+
+
+def test_a_url_without_a_usable_port_fails_as_it_does_without_spans(exporter: InMemorySpanExporter) -> None:
+    request = Request(STAT.endpoint, STAT.params, url="https://bucket.example:99999/k?X-Amz-Signature=CANARY")
+    assert Blocking(Fake()).run(send(request)).status == 204
+    found = attributes(exporter.get_finished_spans()[0])
+    assert found["url.full"] == "a pre-signed URL that is not a URL"
+    assert "server.address" not in found
+
+
+@pytest.mark.parametrize("colour", ["blocking", "awaitable"])
+@pytest.mark.parametrize("method", ["on_start", "on_end"])
+def test_a_provider_that_raises_changes_no_result(
+    exporter: InMemorySpanExporter, method: str, colour: str, mocker: MockerFixture
+) -> None:
+    processor = SpanProcessor()
+    raises = mocker.patch.object(processor, method, side_effect=RuntimeError("the processor"))
+    provider = trace.get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    provider.add_span_processor(processor)
+    response = Blocking(Fake()).run(send(STAT)) if colour == "blocking" else asyncio.run(Aio(Fake()).run(send(STAT)))
+    assert response.status == 204
+    assert raises.call_count == 2
+    assert trace.get_current_span() is trace.INVALID_SPAN
 
 
 def many() -> Op[list[Response]]:
