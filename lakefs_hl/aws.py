@@ -13,6 +13,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -79,7 +80,8 @@ class Role:
         self._options = options
         self._look = look
         # No lock, which a fork could inherit locked: two threads that look at the same time find the same credentials.
-        self._found: Found | None = None
+        # boto3's own credentials have one, so that a child process looks for itself.
+        self._found: tuple[int, Found] | None = None
 
     def __repr__(self) -> str:
         return f"<Role for {self._server}>"
@@ -94,9 +96,10 @@ class Role:
             NoAuthenticationFound: boto3 is not installed, or finds no credentials.
         """
         try:
-            if self._found is None:
-                self._found = (self._look or _find_with_boto3)()
-            return partial(self._identity, self._found, self._found.keys())
+            process, known = os.getpid(), self._found
+            if known is None or known[0] != process:
+                known = self._found = process, (self._look or _find_with_boto3)()
+            return partial(self._identity, known[1], known[1].keys())
         except NoAuthenticationFound as exc:
             raise NoAuthenticationFound(self._explain(exc)) from None
 

@@ -172,6 +172,16 @@ def test_boto3_is_asked_once_and_for_the_keys_of_the_moment_each_time() -> None:
     assert looked == ["boto3"]
 
 
+def test_a_child_process_does_not_use_the_credentials_that_boto3_found_in_its_parent(mocker: MockerFixture) -> None:
+    """boto3 renews credentials under a lock, and a thread of the parent may hold it at the fork."""
+    look = mocker.Mock(return_value=FOUND)
+    role = Role("https://lakefs.example", AwsRole(), look=look)
+    for process in (1, 1, 2, 2):
+        mocker.patch("lakefs_hl.aws.os.getpid", return_value=process)
+        role.find()
+    assert look.call_count == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_b6_64_a_child_process_finds_the_role_while_a_thread_of_the_parent_looks_for_it() -> None:
     parent, looking, found = os.getpid(), threading.Event(), threading.Event()

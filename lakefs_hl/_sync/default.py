@@ -27,8 +27,11 @@ class _Making:
 _making = _Making()
 
 
-def default_client() -> Client:
+def default_client(*, checked: bool = True) -> Client:
     """Return the client of handles that were made without one. The first call makes and keeps it.
+
+    Args:
+        checked: Whether to check the AWS role of a new client, which may block for two seconds.
 
     Raises:
         NoAuthenticationFound: No source has credentials, and `init()` was not called.
@@ -42,7 +45,8 @@ def default_client() -> Client:
         client = package.get("DefaultClient")
         if client is None or _is_preview(client):
             client = Client()
-            check_credentials(client)
+            if checked:
+                check_credentials(client)
             package["DefaultClient"] = client
         return client
 

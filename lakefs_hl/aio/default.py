@@ -9,6 +9,7 @@ from lakefs_hl._build.client import ClientFields
 from lakefs_hl._handles.handle import own_client
 from lakefs_hl._sync import default as blocking
 from lakefs_hl.aio.client import Client
+from lakefs_hl.transport.aio import is_on_loop
 
 #: The blocking default client and the awaitable client that shares its connections.
 _pairs: Final[dict[str, tuple[ClientFields, Client]]] = {}
@@ -29,7 +30,7 @@ def default_client() -> Client:
     client = own_client(_kept(), Client, "lakefs_hl.aio.DefaultClient")
     if client is not None:
         return client
-    shared = blocking.default_client()
+    shared = blocking.default_client(checked=not is_on_loop())
     pair = _pairs.get("default")
     if pair is None or pair[0] is not shared:
         pair = _pairs["default"] = shared, of(shared)
@@ -53,7 +54,11 @@ def _kept() -> Client | None:
 
 
 def make_default(client: Client) -> Client:
-    """Make a client the default of everything awaitable that was made without one."""
-    blocking.check_credentials(client)
+    """Make a client the default of everything awaitable that was made without one.
+
+    Within a running event loop, which must not wait, a missing AWS role is found by the first call.
+    """
+    if not is_on_loop():
+        blocking.check_credentials(client)
     sys.modules["lakefs_hl.aio"].__dict__["DefaultClient"] = client
     return client

@@ -20,6 +20,8 @@ from lakefs_hl.spec.wire import Request, Response
 
 #: A token is renewed so many seconds before it expires; one that lives shorter than five times that, in its last fifth.
 RENEWAL_MARGIN_SECONDS: Final = 300.0
+#: After a failed renewal the next one waits for this part of the margin.
+_RETRIES_IN_MARGIN: Final = 5
 _NEVER: Final = float("inf")
 #: Sign an identity at a moment, in Unix seconds: pure.
 Sign: TypeAlias = Callable[[float], dict[str, Any]]
@@ -37,10 +39,12 @@ class Login(NamedTuple):
     Attributes:
         request: Its request; the response is a token.
         renew_at: When the token is due for renewal, in Unix seconds.
+        expires_at: When it expires.
     """
 
     request: Request
     renew_at: float = _NEVER
+    expires_at: float = _NEVER
 
     def __repr__(self) -> str:
         return f"<Login by {self.request.endpoint.operation}>"
@@ -57,12 +61,14 @@ class Authenticator:
     Attributes:
         current: Generation and value of the header; the value is None while there is none.
         renew_at: When the current token is due for renewal, in Unix seconds; infinite if only a 401 can tell.
+        expires_at: When it expires, in Unix seconds; infinite if that is unknown.
         renewable: Whether a 401 is worth a login.
     """
 
+    expires_at: float
     renew_at: float
 
-    __slots__ = ("_find", "_log_in", "current", "renew_at", "renewable")
+    __slots__ = ("_find", "_log_in", "current", "expires_at", "renew_at", "renewable")
 
     def __init__(
         self,
@@ -72,7 +78,7 @@ class Authenticator:
         find: Callable[[], object] | None = None,
     ) -> None:
         self.current: tuple[int, str | None] = (0, authorization)
-        self.renew_at = _NEVER
+        self.renew_at = self.expires_at = _NEVER
         self.renewable: Final = log_in is not None
         self._log_in = log_in
         self._find = find
@@ -90,10 +96,22 @@ class Authenticator:
             yield from call_function(self._find)
 
     def refresh(self, exchange: Exchange) -> Op[None]:
-        """Log in if there is no token yet, or if the current one is about to expire."""
+        """Log in if there is no token yet, or if the current one is about to expire.
+
+        While it is valid, a login that fails is tried again later: the request needs none yet.
+        """
         generation, header = self.current
-        if header is None or (self.renew_at != _NEVER and (yield from now()) >= self.renew_at):
+        if header is None:
             yield from self.renew(generation, exchange)
+        elif self.renew_at != _NEVER and (yield from now()) >= self.renew_at:
+            try:
+                yield from self.renew(generation, exchange)
+            except errors.LakeFSException:
+                moment = yield from now()
+                if moment >= self.expires_at:
+                    raise
+                if self.current[0] == generation:
+                    self.renew_at = min(self.expires_at, moment + RENEWAL_MARGIN_SECONDS / _RETRIES_IN_MARGIN)
 
     def renew(self, seen: int, exchange: Exchange) -> Op[None]:
         """Log in again, unless that was done since generation `seen`; one login for all ops that ask."""
@@ -103,7 +121,7 @@ class Authenticator:
     def _renew(self, seen: int, exchange: Exchange) -> Op[None]:
         if self.current[0] != seen or self._log_in is None:
             return
-        request, renew_at = yield from self._log_in()
+        request, renew_at, expires_at = yield from self._log_in()
         try:
             response = yield from exchange(request)
         except errors.UnsupportedOperationException as exc:
@@ -118,7 +136,8 @@ class Authenticator:
         except msgspec.DecodeError as exc:
             msg = f"logging in: the response is not lakeFS's ({exc}): is the endpoint right?"
             raise errors.ProtocolException(msg) from None
-        self.renew_at = renew_at  # first: with the old token it only means a look at the clock too few
+        # first: with the old token it only means a look at the clock too few
+        self.renew_at, self.expires_at = renew_at, expires_at
         self.current = (seen + 1, Secret("Bearer " + token))
 
 
@@ -171,9 +190,10 @@ def external(find: Callable[[], Sign], expires_in: int | None = None) -> Authent
         sign = yield from call_function(find)
         moment = yield from now()
         body = models.encode(models.ExternalLogin(sign(moment), expires_in))
-        renew_at = _NEVER
-        if expires_in is not None:  # by our own clock and lifetime: the server's clock may differ
-            renew_at = moment + expires_in - min(RENEWAL_MARGIN_SECONDS, expires_in / 5)
-        return Login(Request(endpoints.EXTERNAL_PRINCIPAL_LOGIN, body=body), renew_at)
+        request = Request(endpoints.EXTERNAL_PRINCIPAL_LOGIN, body=body)
+        if expires_in is None:
+            return Login(request)
+        expires_at = moment + expires_in  # by our own clock and lifetime: the server's clock may differ
+        return Login(request, expires_at - min(RENEWAL_MARGIN_SECONDS, expires_in / 5), expires_at)
 
     return Authenticator(None, log_in, find=find)

@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from lakefs_hl.spec import errors, models
-from lakefs_hl.spec.kinds import ErrorKind
+from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.spec.kinds import OBJECT_OPERATIONS, ErrorKind
 from lakefs_hl.spec.refusals import class_of, kind_of, meaning_of
 from lakefs_hl.spec.tracebacks import strip_cause
 from lakefs_hl.spec.uri import object_uri
@@ -26,6 +26,7 @@ MAX_BODY_BYTES: Final = 65536
 _BUSY: Final = "the server is busy: try again later"
 _ADVICE: Final = {
     ErrorKind.UNAUTHORIZED: "check the access key and its secret, or the token",
+    ErrorKind.FORBIDDEN: "the credentials are valid and lack the permission: ask an administrator of the server for it",
     ErrorKind.BRANCH_PROTECTED: "write to another branch and merge it, or change the branch protection rules",
     ErrorKind.READ_ONLY_REPOSITORY: "the repository is read-only",
     ErrorKind.DEFAULT_BRANCH: "the default branch of a repository cannot be deleted",
@@ -36,6 +37,10 @@ _ADVICE: Final = {
     ErrorKind.PULL_REQUEST_NOT_FOUND: "the pull request does not exist",
     ErrorKind.PULL_REQUEST_NOT_OPEN: "it is merged or closed; update(status='open') opens a closed one",
     ErrorKind.RUN_NOT_FOUND: "the action run or the hook does not exist",
+    ErrorKind.LOST_RACE: "another operation changed the branch meanwhile: try again",
+    ErrorKind.BRANCH_LOCKED: "another operation holds the branch: try again later",
+    ErrorKind.NO_MERGE_BASE: "the two references have no common ancestor",
+    ErrorKind.INVALID_PARENT: "pass parent_number=1 for the first parent of a merge commit, 2 for the second",
     ErrorKind.DIRTY_BRANCH: "commit or reset its uncommitted changes first",
     ErrorKind.NO_CHANGES: "there is nothing to do; allow_empty=True, where it is offered, does it without changes",
     ErrorKind.NAMESPACE_IN_USE: "another repository has used this storage namespace: choose another one",
@@ -72,6 +77,16 @@ _MIDDLEBOX: Final = {
     431: "the headers of the request are too large for a proxy in front of the server",
     511: "the network requires you to log in first",
 }
+#: What a status means that has no words of lakeFS's: a proxy in front of it responded.
+_GATEWAY: Final = {
+    502: "a proxy in front of the server received no valid response from it: check that the server is running",
+    504: "a proxy in front of the server received no response from it in time",
+}
+#: Statuses of rate limiters and proxies, whose own web pages are as good as lakeFS's words.
+_PROXIES: Final = frozenset({408, 425, 429, 499})
+_ROLE_ADVICE: Final = (
+    "check that the server knows the AWS role of this machine, and that the clock of this machine is right"
+)
 
 
 def failure(request: Request, outcome: Outcome, about: str, endpoint: str) -> errors.LakeFSException:
@@ -122,6 +137,8 @@ def why_not_lakefs(request: Request, response: Response) -> str | None:
     if status < 300:
         expected = request.endpoint.ok
         return None if status in expected else f"{received} where lakeFS responds with {expected[0]}"
+    if status in _PROXIES:
+        return None
     if is_html(response) or (status == 404 and server_message(response) is None):
         return received
     return None
@@ -214,6 +231,8 @@ def _server_words(response: Response) -> str:
 
 
 def _without_words(response: Response) -> str:
+    if response.status in _GATEWAY:
+        return _GATEWAY[response.status]
     if is_html(response):
         return "a web page instead of lakeFS's response: check whether a proxy is in between"
     return response.reason or "no message"
@@ -229,6 +248,10 @@ def _advice(request: Request, kind: ErrorKind, words: str) -> str:
         found = _missing(request, words)
         return describe_missing(found) if found else "the reference does not exist"
     advice = _ADVICE.get(kind, "")
+    if kind is ErrorKind.UNAUTHORIZED and request.endpoint is endpoints.EXTERNAL_PRINCIPAL_LOGIN:
+        return _ROLE_ADVICE
+    if kind is ErrorKind.GONE and request.endpoint.operation not in OBJECT_OPERATIONS:
+        return ""
     if kind is ErrorKind.NOT_SUPPORTED and "PullRequest" in request.endpoint.operation:
         advice += f"; {_NO_PULL_REQUESTS}"
     return advice

@@ -17,10 +17,20 @@ MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def should_presign(session: Session, pre_signed: bool | None) -> Op[bool]:
-    """Return whether to access the store directly: as requested, else if the server can pre-sign."""
+    """Return whether to access the store directly: as requested, else if the server can pre-sign.
+
+    Credentials for objects only may not read the server's configuration. They can do without: the way through the
+    server is always open.
+    """
     if pre_signed is not None:
         return pre_signed
-    storage = yield from server.storage(session)
+    if session.storage_refused:
+        return False
+    try:
+        storage = yield from server.storage(session)
+    except errors.ForbiddenException:
+        session.storage_refused = True
+        return False
     return storage.pre_sign_support
 
 

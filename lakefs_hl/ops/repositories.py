@@ -94,7 +94,11 @@ def _look(session: Session, repository: str, failed: errors.LakeFSException | No
 
 def default_namespace(session: Session, repository: str) -> Op[str]:
     """Return `<default_namespace_prefix>/<repository>` by the server's configuration."""
-    storage = yield from server.storage(session)
+    try:
+        storage = yield from server.storage(session)
+    except errors.ForbiddenException as exc:
+        exc.args = (f"creating {repository_uri(repository)}: {exc}; or pass storage_namespace",)
+        raise
     scheme, separator, prefix = (storage.default_namespace_prefix or "").partition("://")
     if not separator:
         example = f", such as {storage.blockstore_namespace_example}" if storage.blockstore_namespace_example else ""

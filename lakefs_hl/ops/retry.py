@@ -126,6 +126,7 @@ class Session:
         budget: The client's retry tokens.
         endpoint: The endpoint, for messages; "" in process.
         storage: The server's storage configuration, once it was requested.
+        storage_refused: Whether these credentials may not read it.
         exactly_once: Whether the server reports that it honours `Idempotency-Key`. None while unknown. Unused in
             process, where no response can be lost.
         remote: Whether there is a network, on which a response can be lost.
@@ -147,6 +148,7 @@ class Session:
         "policy",
         "remote",
         "storage",
+        "storage_refused",
     )
 
     def __init__(
@@ -163,6 +165,7 @@ class Session:
         self.endpoint: str = endpoint
         self.remote: bool = bool(endpoint)
         self.storage: models.StorageConfig | None = None
+        self.storage_refused: bool = False
         self.exactly_once: bool | None = None
         self.keys_arrive: bool | None = None
         self.date = ""
@@ -187,7 +190,7 @@ class Session:
     def copy(self, policy: Policy) -> Session:
         """Return a session with another policy that shares the budget."""
         other = Session(self.authenticator, policy, endpoint=self.endpoint, new_key=self.new_key)
-        other.budget, other.storage = self.budget, self.storage
+        other.budget, other.storage, other.storage_refused = self.budget, self.storage, self.storage_refused
         other.exactly_once, other.keys_arrive, other.date = self.exactly_once, self.keys_arrive, self.date
         return other
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
@@ -44,6 +45,24 @@ def test_a_default_of_its_own_wins(lake: lakefs_hl.Client, monkeypatch: pytest.M
     assert default.default_client() is own
     assert default.preview() is own
     asyncio.run(own.close())
+
+
+def test_a_running_loop_is_not_held_up_by_the_look_up_of_an_aws_role(
+    lake: lakefs_hl.Client, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = mocker.patch("lakefs_hl._sync.default.check_credentials")
+    own = default.of(lake)
+
+    async def main() -> None:
+        assert default.make_default(own) is own
+        monkeypatch.setitem(vars(aio), "DefaultClient", None)
+        monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "mem://")
+        default.default_client()
+
+    asyncio.run(main())
+    check.assert_not_called()
+    default.make_default(own)  # without a loop it is checked at once
+    check.assert_called_once_with(own)
 
 
 def test_without_credentials_there_is_none() -> None:

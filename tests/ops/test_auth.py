@@ -222,6 +222,47 @@ def test_b9_89_a_token_is_renewed_when_it_is_about_to_expire(lifetime: int, marg
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("failed", [down(), no(503, "busy"), no(401, "unknown role")], ids=["down", "busy", "refused"])
+def test_a_renewal_that_fails_before_the_token_expires_is_tried_again_later(failed: Any) -> None:
+    s, play = session(external(role, 3600), attempts=1), Play(EXTERNAL, step(*BRANCH, answer=HEAD))
+    play.run(branches.get(s, "r", "b"))
+
+    play.now += 3600 - 300  # due, and valid for five more minutes
+    play.steps, play.effects = [EXTERNAL._replace(answer=failed), *[step(*BRANCH, answer=HEAD)] * 2], []
+    play.run(both(s))  # the second request does not try again at once
+
+    play.now += 60
+    play.steps = [EXTERNAL._replace(answer=ok(models.Token("t2"))), step(*BRANCH, answer=HEAD)]
+    play.run(branches.get(s, "r", "b"))
+    assert [one.authorization for one in play.sent if one.endpoint is not endpoints.EXTERNAL_PRINCIPAL_LOGIN] == [
+        "Bearer t1", "Bearer t1", "Bearer t1", "Bearer t2",
+    ]  # fmt: skip
+
+
+def test_a_renewal_that_fails_after_the_token_has_expired_is_an_error() -> None:
+    s, play = session(external(role, 3600), attempts=1), Play(EXTERNAL, step(*BRANCH, answer=HEAD))
+    play.run(branches.get(s, "r", "b"))
+    for late in (3600, 7200):
+        play.now, play.steps = NOW + late, [EXTERNAL._replace(answer=no(503, "busy"))]
+        play.fails(branches.get(s, "r", "b"), errors.ServerErrorException, "logging in")
+
+
+def test_a_role_that_is_gone_is_an_error_once_the_token_has_expired() -> None:
+    found = [role()]
+
+    def find() -> Sign:
+        if not found:
+            raise errors.NoAuthenticationFound("none on this machine")
+        return found.pop()
+
+    s, play = session(external(find, 3600)), Play(EXTERNAL, step(*BRANCH, answer=HEAD))
+    play.run(branches.get(s, "r", "b"))
+    play.now, play.steps = NOW + 3599, [step(*BRANCH, answer=HEAD)]
+    play.run(branches.get(s, "r", "b"))
+    play.now = NOW + 3600
+    play.fails(branches.get(s, "r", "b"), errors.NoAuthenticationFound, "none on this machine")
+
+
 def test_a_token_of_unknown_lifetime_is_renewed_by_a_401_only() -> None:
     s, play = session(external(role)), Play(EXTERNAL, step(*BRANCH, answer=HEAD), step(*BRANCH, answer=HEAD))
     play.run(both(s))

@@ -10,6 +10,7 @@ import pytest
 
 from lakefs_hl.ops import branches, objects, refs, repositories, server, tags, transfer
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.failure import failure
 from lakefs_hl.ops.upload import upload
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
@@ -153,8 +154,70 @@ def test_responses_that_are_not_lakefs(answer: Response) -> None:  # B9.90: HTML
 
 def test_the_page_of_a_proxy_is_not_in_the_message() -> None:
     play = Play(*[step("statObject", "r", "main", answer=Response(502, HTML, b"<html>bad gateway</html>"))] * 5)
-    error = play.fails(stat(), errors.ServerErrorException, "a web page")
+    error = play.fails(stat(), errors.ServerErrorException, "a proxy in front of the server received no valid response")
     assert "<html" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (
+            502,
+            b"",
+            "a proxy in front of the server received no valid response from it",
+        ),
+        (502, b"upstream connect error", "upstream connect error (502"),
+        (504, b"", "a proxy in front of the server received no response from it in time"),
+        (500, b"<html>x", "a web page instead of lakeFS's response"),
+        (429, b"<html>slow down", "a web page instead of lakeFS's response: .*; the server is busy: try again later"),
+    ],
+)
+def test_a_response_of_a_proxy_is_said_to_be_one(status: int, body: bytes, words: str) -> None:
+    kind = errors.TooManyRequestsException if status == 429 else errors.ServerErrorException
+    answer = Response(status, HTML if body.startswith(b"<") else {}, body)
+    Play(*[step("statObject", "r", "main", answer=answer)] * 5).fails(stat(), kind, words.replace("(", r"\("))
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind", "words"),
+    [
+        (403, "insufficient permissions", ErrorKind.FORBIDDEN, "ask an administrator"),
+        (
+            400,
+            "parent 3: given commit does not have the given parent number",
+            ErrorKind.INVALID_PARENT,
+            "parent_number=1",
+        ),
+        (500, "no merge base", ErrorKind.NO_MERGE_BASE, "no common ancestor"),
+        (500, "predicate failed", ErrorKind.LOST_RACE, "changed the branch meanwhile: try again"),
+        (
+            500,
+            "branch is currently locked, try again later",
+            ErrorKind.BRANCH_LOCKED,
+            "another operation holds the branch",
+        ),
+    ],
+)
+def test_what_lakefs_says_in_its_own_words_is_explained(status: int, message: str, kind: ErrorKind, words: str) -> None:
+    error = failure(Request(endpoints.MERGE_INTO_BRANCH, ("r", "dev", "main")), no(status, message), "", "")
+    assert isinstance(error, errors.ServerException)
+    assert error.kind is kind
+    assert f": {message} ({status}" in str(error)
+    assert words in str(error)
+
+
+def test_only_objects_have_data_that_can_be_gone() -> None:
+    found = [
+        str(failure(Request(row, ("r", "b"), {"path": "a"}), no(410, "gone"), "", ""))
+        for row in (endpoints.GET_OBJECT, endpoints.GET_BRANCH)
+    ]
+    assert ["its data does not" in text for text in found] == [True, False]
+
+
+def test_a_refused_role_is_not_told_to_check_a_key() -> None:
+    text = str(failure(Request(endpoints.EXTERNAL_PRINCIPAL_LOGIN), no(401, "no"), "", ""))
+    assert "the server knows the AWS role of this machine" in text
+    assert "access key" not in text
 
 
 def test_a_plain_text_400_is_the_servers_message() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lakefs_hl.exceptions import UnsupportedOperationException
+from lakefs_hl.exceptions import NotAuthorizedException, UnsupportedOperationException
 from lakefs_hl.ops import presign
 from lakefs_hl.spec import models
 from lakefs_hl.spec.secret import Secret, reveal
 from lakefs_hl.spec.wire import FileSlice, Response
-from tests.ops.script import Play, ok, session, step
+from tests.ops.script import Play, no, ok, session, step
 
 SIGNED = "https://store/a?signature=s3cr3t"
 
@@ -25,6 +25,20 @@ def test_otherwise_the_server_is_asked_once(able: bool) -> None:
     asked = step("getStorageConfig", answer=ok(models.StorageConfig("s3", pre_sign_support=able)))
     assert Play(asked).run(presign.should_presign(made, None)) is able
     assert Play().run(presign.should_presign(made, None)) is able
+
+
+def test_credentials_that_may_not_read_the_configuration_go_through_the_server() -> None:
+    made = session()
+    asked = step("getStorageConfig", answer=no(403, "insufficient permissions"))
+    assert Play(asked).run(presign.should_presign(made, None)) is False
+    assert Play().run(presign.should_presign(made, None)) is False  # asked once
+    assert Play().run(presign.should_presign(made.copy(made.policy), None)) is False
+    assert Play().run(presign.should_presign(made, True)) is True
+
+
+def test_other_failures_of_the_configuration_are_errors() -> None:
+    play = Play(step("getStorageConfig", answer=no(401, "error authenticating request")))
+    play.fails(presign.should_presign(session(), None), NotAuthorizedException, "storage configuration")
 
 
 def test_a_url_is_a_secret() -> None:

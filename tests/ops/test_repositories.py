@@ -60,6 +60,12 @@ def test_the_default_storage_namespace(prefix: str, namespace: str) -> None:
     play.run(repositories.create(session(), "r", None, "x"))
 
 
+def test_without_the_permission_to_read_the_default_prefix_a_namespace_is_asked_for() -> None:
+    play = Play(step("getStorageConfig", answer=no(403, "insufficient permissions")))
+    op = repositories.create(session(), "r", None, "main")
+    play.fails(op, errors.ForbiddenException, r"creating lakefs://r: reading .*; or pass storage_namespace")
+
+
 @pytest.mark.parametrize("prefix", ["", None])
 def test_a_server_without_a_default_prefix(prefix: str | None) -> None:
     config = models.StorageConfig("s3", "s3://example-bucket/", default_namespace_prefix=prefix)
