@@ -219,6 +219,13 @@ def test_every_page_is_in_the_navigation() -> None:
     assert pages == listed
 
 
+@pytest.mark.parametrize(("contents", "under"), [("index.md", "guides"), ("reference/index.md", "reference")])
+def test_every_guide_and_every_reference_page_is_in_a_table_of_contents(contents: str, under: str) -> None:
+    text = (DOCS / contents).read_text(encoding="utf-8")
+    linked = {Path(link).name for link in re.findall(r"\(([\w/]+\.md)", text)}
+    assert {page.name for page in (DOCS / under).glob("*.md")} - {"index.md"} <= linked
+
+
 # ---------------------------------------------------------------------------------------------------------- docstrings
 
 
@@ -389,7 +396,7 @@ def test_every_kind_is_in_the_table_of_kinds() -> None:
 
 
 #: Classes whose calls the page of results lists, and those whose fields it lists.
-HANDLES = ["Repository", "Reference", "Branch", "Tag", "ObjectInfo", "CommonPrefix", "BranchTransaction"]
+HANDLES = ["Repository", "Reference", "Branch", "Tag", "ObjectInfo", "CommonPrefix", "Listing", "BranchTransaction"]
 HANDLES += [
     "PullRequest",
     "Run",

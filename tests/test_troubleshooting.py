@@ -136,7 +136,7 @@ def refused_credentials(branch: lakefs_hl.Branch) -> None:
         lakefs_hl.repository("example", client=client).exists()
 
 
-@provokes("Nothing listens")
+@provokes("Connection refused")
 def nothing_listens(branch: lakefs_hl.Branch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

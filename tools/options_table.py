@@ -1,4 +1,4 @@
-"""Write the table of options into `docs/guides/configuration.md`, from the fields of `ClientOptions`.
+"""Write the tables of options into `docs/guides/configuration.md`, from the fields of `ClientOptions`.
 
 Run it after changing an option. `--check` writes nothing and exits with 1 if the page is not current.
 """
@@ -19,18 +19,21 @@ END = "<!-- end of the table -->\n"
 NOTHING = "–"
 
 
-def rows() -> Iterator[tuple[str, ...]]:
-    """Yield the cells of each row, the heading first."""
-    yield "option", "environment variable", "key in lakectl's file", "default", "meaning"
+def meanings() -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each row of the table of options, the heading first."""
+    yield "option", "meaning", "default"
     for field in fields(ClientOptions):
         option = field.metadata
-        yield (
-            _code(field.name, *option["aliases"]),
-            _code(*option["variables"]),
-            _code(option["file_key"]),
-            option["unset"] or _default(field.default),
-            option["help"],
-        )
+        yield _code(field.name, *option["aliases"]), option["help"], option["unset"] or _default(field.default)
+
+
+def sources() -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each row of the table of variables and file keys, the heading first."""
+    yield "option", "environment variable", "key in lakectl's file"
+    for field in fields(ClientOptions):
+        option = field.metadata
+        if option["variables"] or option["file_key"]:
+            yield _code(field.name), _code(*option["variables"]), _code(option["file_key"])
 
 
 def _code(*names: str) -> str:
@@ -42,13 +45,20 @@ def _default(value: Any) -> str:
 
 
 def table() -> str:
-    """Return the table in Markdown."""
-    heading, *body = [f"| {' | '.join(cells)} |\n" for cells in rows()]
-    return "".join([heading, "| " + " | ".join(["---"] * heading.count(" | ")) + " | --- |\n", *body])
+    """Return both tables in Markdown, with a sentence between them."""
+    between = "These options are looked up if you do not pass them:"
+    names = f'<div class="names" markdown>\n\n{_markdown(sources())}\n</div>\n'
+    return f"{_markdown(meanings())}\n{between}\n\n{names}"
+
+
+def _markdown(rows: Iterator[tuple[str, ...]]) -> str:
+    heading, *body = rows
+    lines = [heading, ("---",) * len(heading), *body]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def with_table(page: str) -> str:
-    """Return a page with the current table between its marks."""
+    """Return a page with the current tables between its marks."""
     before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:

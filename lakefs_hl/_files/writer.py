@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 class ObjectWriter(io.BufferedIOBase):
     """A binary file for writing. Collects what is written, in memory up to 8 MiB and then in a temporary file.
 
-    `close()` publishes it, and only a `close()` of the caller's code: one that comes from a finaliser, of this file or
-    of a wrapper around it, publishes nothing and warns. In a transaction, the file is in `place._writers` while it is
-    open, and its name in `place._lost` if it is lost.
+    `close()` publishes the content, and only a `close()` in your code: one that comes from the garbage collector, of
+    this file or of a wrapper around it, publishes nothing and warns.
     """
 
     def __init__(

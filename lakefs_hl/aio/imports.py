@@ -114,8 +114,8 @@ class ImportManager(ImportFields):
         """Wait for the end of the import. A second call returns the same result.
 
         Args:
-            poll_interval: Longest pause between two requests, as a `timedelta` or in seconds. The first pauses are
-                shorter.
+            poll_interval: Longest pause between two requests, as a `timedelta` or in seconds. Defaults to 2 seconds.
+                The first pauses are shorter.
 
         Raises:
             RuntimeError: The import was not started.

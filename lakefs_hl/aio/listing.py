@@ -64,7 +64,7 @@ class Listing(ListingFields, Generic[T_co]):
         """Return the next rows without consuming them: the iteration still begins with them.
 
         Args:
-            n: Maximum number of rows.
+            n: Maximum number of rows. Defaults to 20.
         """
         amount, ahead = arguments.integer(n, "n", least=0), self._ahead
         if len(ahead.rows) < amount:
