@@ -139,9 +139,20 @@ def why_not_lakefs(request: Request, response: Response) -> str | None:
         return None if status in expected else f"{received} where lakeFS responds with {expected[0]}"
     if status in _PROXIES:
         return None
+    if status == 404 and is_cut(request, response):
+        size = response.headers["content-length"]
+        return f"{received}, cut off after {len(body_of(response))} of {size} bytes"
     if is_html(response) or (status == 404 and server_message(response) is None):
         return received
     return None
+
+
+def is_cut(request: Request, response: Response) -> bool:
+    """Return whether an error response ended before its announced length, so that its message is not known."""
+    length = response.headers.get("content-length", "")
+    if request.endpoint.method == "HEAD" or "content-encoding" in response.headers or not length.isdecimal():
+        return False
+    return len(body_of(response)) < min(int(length), MAX_BODY_BYTES)
 
 
 def is_html(response: Response) -> bool:

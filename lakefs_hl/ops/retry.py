@@ -22,7 +22,7 @@ import msgspec
 
 from lakefs_hl.ops.auth import Authenticator
 from lakefs_hl.ops.effects import Op, Send, sleep
-from lakefs_hl.ops.failure import Outcome, body_of, check, failure, is_html, kind_of_response
+from lakefs_hl.ops.failure import Outcome, body_of, check, failure, is_cut, is_html, kind_of_response
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY
 from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE
@@ -465,7 +465,8 @@ class _Attempts:
             is_partial = self.request.sink is not None and outcome.received > 0  # ops.transfer resumes it
             return outcome.retry and not is_partial and (self.is_safe or outcome.applied is False)
         if outcome.status not in RETRYABLE:
-            return False
+            # without its message a 404 may be that of any server, and of anything that is missing
+            return outcome.status == 404 and self.request.endpoint.retry == "A" and is_cut(self.request, outcome)
         if outcome.status == 500 and kind_of_response(self.request, outcome) in FINAL:
             return False
         never = self.request.endpoint.retry == "E"

@@ -112,6 +112,25 @@ def test_a_500_of_a_final_kind_is_not_retried(message: str) -> None:
     assert len(refused(BY_CLASS["A"], no(500, message)).attempts) == 1
 
 
+def test_a_404_that_was_cut_off_is_read_again() -> None:
+    whole = no(404, "branch not found")
+    assert isinstance(whole.body, bytes)
+    cut = msgspec.structs.replace(whole, headers={"content-length": str(len(whole.body))}, body=whole.body[:10])
+    error = refused(BY_CLASS["A"], cut, cut, whole)
+    assert type(error) is errors.NotFoundException
+    assert len(error.attempts) == 3
+    error = refused(BY_CLASS["A"], *[cut] * 5)
+    assert type(error) is errors.ProtocolException
+    assert f"cut off after 10 of {len(whole.body)} bytes" in str(error)
+    assert len(refused(BY_CLASS["D"], cut).attempts) == 1  # only of a read it does not matter
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-length": "30"}, {"content-length": "99", "content-encoding": "br"}])
+def test_a_404_that_may_be_whole_is_final(headers: dict[str, str]) -> None:
+    whole = msgspec.structs.replace(no(404, "branch not found"), headers=headers)
+    assert len(refused(BY_CLASS["A"], whole).attempts) == 1
+
+
 @pytest.mark.parametrize("kind", ["certificate", "protocol"])
 def test_a_pointless_retry_is_not_made(kind: str) -> None:
     broken = TransportError("tls", "no", retry=False, kind=kind)
