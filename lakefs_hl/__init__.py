@@ -142,7 +142,10 @@ def __getattr__(name: str) -> Any:
 
 
 @atexit.register  # here and not where a lake is opened: handlers run in reverse order, and theirs may call us
-def _close_lakes() -> None:
+def _end() -> None:
+    workers = sys.modules.get("lakefs_hl.transport.workers")
+    if workers is not None:
+        workers.end_all()  # before the lakes are closed, which they may be using
     local = sys.modules.get("lakefs_hl.local")
     if local is not None:
         local.close_all()

@@ -22,7 +22,8 @@ from lakefs_hl.spec.wire import Phase, Response
 from lakefs_hl.transport.deadlines import Bounds
 from lakefs_hl.transport.limits import LIMITS, Limits
 from lakefs_hl.transport.route import Guard
-from lakefs_hl.transport.scope import Scope
+from lakefs_hl.transport.scope import Flag, Scope
+from lakefs_hl.transport.workers import launch
 
 _MARKS: Final = 8
 #: A body of at most so many bytes goes out together with the headers.
@@ -336,7 +337,7 @@ class _Connecting:
 
     def __init__(self, exchange: Exchange, connection: HTTPConnection, connect: Callable[[], None]) -> None:
         self._exchange, self._connection, self._connect = exchange, connection, connect
-        self._wake = threading.Event()
+        self._wake = Flag()
         self._lock = threading.Lock()
         self._ended = self._abandoned = False
         self._error: BaseException | None = None
@@ -345,14 +346,14 @@ class _Connecting:
         """Wait for the connection, and raise what connecting raised, or TimeoutError."""
         exchange = self._exchange
         try:
-            threading.Thread(target=self._work, name="lakefs_hl-connect", daemon=True).start()
-        except RuntimeError:  # no thread can be started, as at the interpreter's exit: a look-up has limits of its own
-            self._connect()
-            return
-        try:
+            try:
+                launch(threading.Thread(target=self._work, name="lakefs_hl-connect", daemon=True))
+            except RuntimeError:  # as at the interpreter's exit: a look-up has limits of its own
+                self._connect()
+                return
             if exchange.scope is not None:
                 exchange.scope.attach(self._wake.set)
-            self._wake.wait(max(seconds, 0.0))
+            self._wake.wait(seconds)
         finally:
             with self._lock:
                 self._abandoned = not self._ended

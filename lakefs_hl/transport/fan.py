@@ -36,11 +36,15 @@ class Fan:
                 while len(self._running) >= self._limit:
                     self._take(kept)
                 scope = self._running[index] = Scope()
-                self._pool.submit(self._work, index, op, scope)
+                self._pool.post(self._work, index, op, scope)
             while self._running:
                 self._take(kept)
         except BaseException:
-            self._drain()
+            try:
+                self._drain()
+            except BaseException:  # an interrupt ends the wait, not the cancellation
+                self._cancel()
+                raise
             raise
         return None if self._effect.on_result else [kept[index] for index in range(len(kept))]
 
@@ -70,22 +74,29 @@ class Fan:
 
         An interrupt can arrive between any two lines, so only what the workers noted counts, not what this thread did.
         """
-        scopes = list(self._running.values())
-        for scope in scopes:
-            scope.cancel()
+        self._cancel()
         until = time.monotonic() + 2 * UNWINDING_SECONDS
-        for scope in scopes:
+        for scope in self._running.values():
             if scope.begun:
                 scope.ended.wait(until - time.monotonic())
+
+    def _cancel(self) -> None:
+        for scope in self._running.values():
+            scope.cancel()
 
 
 class Ahead(Generic[T]):
     """An op that runs on a worker until its result is taken or it is abandoned."""
 
-    def __init__(self, pool: Workers, drive: Drive, op: Op[T]) -> None:
+    def __init__(self, drive: Drive, op: Op[T]) -> None:
         self._pid = os.getpid()
+        self._drive, self._op = drive, op
         self._scope = Scope()
-        self._future = pool.submit(drive, op, self._scope)
+        self._outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def start(self, pool: Workers) -> None:
+        """Start the run. Not by the constructor: an interrupt would leave no object to abandon it by."""
+        pool.post(self._work)
 
     @property
     def here(self) -> bool:
@@ -95,14 +106,37 @@ class Ahead(Generic[T]):
     def take(self) -> T:
         """Wait for the result, and return it."""
         try:
-            result: T = self._future.result()
-        except BaseException:
+            result, error = self._outcome.get()
+        except BaseException:  # an interrupt
             self.abandon()
             raise
-        return result
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback refers to this frame
+        taken: T = result
+        return taken
 
     def abandon(self) -> None:
-        """End the run, and wait until its worker is free."""
-        if self.here and not self._future.cancel():
-            self._scope.cancel()
-            self._future.exception()
+        """End the run, and wait for a while until its worker is free."""
+        if not self.here:
+            return
+        self.cancel()
+        if self._scope.begun:
+            self._scope.ended.wait(2 * UNWINDING_SECONDS)
+
+    def cancel(self) -> None:
+        """End the run, and do not wait."""
+        self._scope.cancel()
+
+    def _work(self) -> None:
+        if not self._scope.begin():
+            self._op.close()
+            return
+        try:
+            self._outcome.put((self._drive(self._op, self._scope), None))
+        except BaseException as exc:  # noqa: BLE001 - raised by the thread that takes the result
+            self._outcome.put((None, exc))
+        finally:
+            self._scope.ended.set()

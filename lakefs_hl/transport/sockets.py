@@ -1,7 +1,7 @@
 """urllib3's connections: each reports to the exchange of its thread, which limits every wait.
 
-Rules of the room: hooks are those that urllib3 and http.client document, `ConnectionCls`, `response_class` and the
-methods that they call. No private attribute is touched.
+Rules of the room: hooks are those that urllib3 and http.client document, `ConnectionCls`, `QueueCls`, `response_class`
+and the methods that they call. No private attribute is touched.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
+from queue import Empty, Full, SimpleQueue
 from typing import Any, Final
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -151,6 +153,86 @@ class Secure(Plain, HTTPSConnection):
             self.is_verified = True
 
 
+class Slots:
+    """The exchanges that use a connection of a pool, at most `width` of them.
+
+    Not a semaphore, for two reasons: an interrupt may leave its lock taken for ever (`workers` says how), and one that
+    comes just after it was acquired loses the slot. An exchange that is removed from a set was in it or not.
+
+    Attributes:
+        users: The exchanges that have a slot. An exchange gives it back by `users.discard`, and then calls `notify`.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.users: set[Any] = set()
+        self._width = width
+        self._waiting: set[Any] = set()
+        self._lock = threading.RLock()
+        self._freed: SimpleQueue[None] = SimpleQueue()
+
+    def take(self, user: Any) -> bool:
+        """Take a slot; return False if none is free."""
+        with self._lock:
+            if len(self.users) >= self._width:
+                return False
+            self.users.add(user)
+            return True
+
+    def wait(self, user: Any, seconds: float) -> bool:
+        """Take a slot, or wait until one is free or for so many seconds; return whether it was taken."""
+        try:
+            self._waiting.add(user)
+            if self.take(user):
+                return True
+            self._freed.get(timeout=max(0.0, seconds))
+        except Empty:
+            return False
+        finally:
+            self._waiting.discard(user)
+        return self.take(user)
+
+    def notify(self) -> None:
+        """Wake one exchange that waits."""
+        if self._waiting:
+            self._freed.put(None)
+
+
+class Stack:
+    """What urllib3 calls of a `queue.LifoQueue`, without its lock: an interrupt may leave that taken for ever.
+
+    It never waits: `Slots` have limited the exchanges before.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._maxsize = maxsize
+        self._items: deque[Any] = deque()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Return the last item.
+
+        Raises:
+            Empty: There is none.
+        """
+        try:
+            return self._items.pop()
+        except IndexError:
+            raise Empty from None
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Add an item.
+
+        Raises:
+            Full: There is no room.
+        """
+        if len(self._items) >= self._maxsize:
+            raise Full
+        self._items.append(item)
+
+    def qsize(self) -> int:
+        """Return the number of items."""
+        return len(self._items)
+
+
 class PlainPool(HTTPConnectionPool):
     """Connections to one http:// endpoint.
 
@@ -160,10 +242,11 @@ class PlainPool(HTTPConnectionPool):
     """
 
     ConnectionCls: type[Plain] = Plain
+    QueueCls: Any = Stack
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.slots: threading.BoundedSemaphore = threading.BoundedSemaphore(kwargs["maxsize"])
+        self.slots: Slots = Slots(kwargs["maxsize"])
 
 
 class SecurePool(PlainPool, HTTPSConnectionPool):

@@ -82,13 +82,15 @@ def test_the_first_failure_cancels_the_others_and_is_raised(pool: Workers) -> No
 
 
 def test_an_op_that_runs_ahead_gives_its_result(pool: Workers) -> None:
-    ahead = Ahead(pool, drive, value_of(7))
+    ahead = Ahead(drive, value_of(7))
+    ahead.start(pool)
     assert ahead.here
     assert ahead.take() == 7
 
 
 def test_an_op_that_runs_ahead_raises_its_error_when_it_is_taken(pool: Workers) -> None:
-    ahead = Ahead(pool, drive, value_of(RuntimeError("stop")))
+    ahead: Ahead[Any] = Ahead(drive, value_of(RuntimeError("stop")))
+    ahead.start(pool)
     with pytest.raises(RuntimeError, match="stop"):
         ahead.take()
 
@@ -102,7 +104,8 @@ def test_an_abandoned_op_is_ended_and_its_worker_is_free(pool: Workers) -> None:
         begun.set()
         assert ended.wait(30)
 
-    ahead = Ahead(pool, waiting, value_of(7))
+    ahead = Ahead(waiting, value_of(7))
+    ahead.start(pool)
     assert begun.wait(30)
     ahead.abandon()
     assert ended.is_set()

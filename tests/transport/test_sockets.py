@@ -49,9 +49,7 @@ def server() -> Iterator[tuple[str, int]]:
 def test_pools_make_these_connections() -> None:
     assert (PlainPool.ConnectionCls, SecurePool.ConnectionCls, SecurePool.scheme) == (Plain, Secure, "https")
     with PlainPool("127.0.0.1", 1, maxsize=2) as pool:
-        assert pool.slots.acquire(blocking=False)
-        assert pool.slots.acquire(blocking=False)
-        assert not pool.slots.acquire(blocking=False)
+        assert [pool.slots.take(user) for user in range(3)] == [True, True, False]
 
 
 def test_without_an_exchange_it_is_a_connection_like_any_other(server: tuple[str, int]) -> None:

@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from lakefs_hl.local.disk import fs
@@ -280,35 +281,50 @@ def blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
 def _copy(body: bytes | Span, length: int, fd: int) -> tuple[bytes, bytes]:
     """Writes the body to a file; gives sha256 and md5 of what was written."""
     hashes = (hashlib.sha256(), _md5())
-    if length < PARALLEL:
+    lines: list[_Line] = []
+    try:
+        if length >= PARALLEL:
+            with suppress(RuntimeError):  # no thread can be started: from Python 3.12 on, at the interpreter's exit
+                lines.extend(_Line(one) for one in hashes)
         for piece in blocks(body):
-            for one in hashes:
+            for line in lines:
+                line.put(piece)
+            for one in hashes[len(lines) :]:
                 one.update(piece)
             fs.write(fd, piece, "blob")
-    else:
-        lines = [_Line(one) for one in hashes]
-        try:
-            for piece in blocks(body):
-                for line in lines:
-                    line.pieces.put(piece)
-                fs.write(fd, piece, "blob")
-        finally:
-            for line in lines:
-                line.pieces.put(None)
-            for line in lines:
-                line.join()
+    finally:
+        for line in lines:
+            line.end()
+        for line in lines:
+            line.join()
     return hashes[0].digest(), hashes[1].digest()
 
 
 class _Line(threading.Thread):
-    """Hashes pieces on a thread of its own, a few behind the writer at most."""
+    """Hashes pieces on a thread of its own, a few behind the writer at most.
+
+    A `queue.Queue` takes its lock in Python code: an interrupt of the writer there would stop both for ever.
+    """
 
     def __init__(self, hash_: hashlib._Hash) -> None:
         super().__init__(name="lake-hash", daemon=True)
-        self.pieces: queue.Queue[bytes | memoryview | None] = queue.Queue(maxsize=4)
+        self._pieces: queue.SimpleQueue[bytes | memoryview | None] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(4):
+            self._room.put(None)
         self._hash = hash_
         self.start()
 
+    def put(self, piece: bytes | memoryview) -> None:
+        """Hash a piece; waits while there are too many."""
+        self._room.get()
+        self._pieces.put(piece)
+
+    def end(self) -> None:
+        """End the thread when it has hashed all pieces."""
+        self._pieces.put(None)
+
     def run(self) -> None:
-        while (piece := self.pieces.get()) is not None:
+        while (piece := self._pieces.get()) is not None:
             self._hash.update(piece)
+            self._room.put(None)

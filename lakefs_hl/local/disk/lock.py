@@ -12,6 +12,8 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from lakefs_hl.local.disk.errors import LockTimeout
@@ -70,6 +72,32 @@ class Turn:
                 self.owner = 0
 
 
+class _Arrival:
+    """A `threading.Event` without its lock: that is taken in Python code, where an interrupt leaves it taken for ever.
+
+    The thread in line would then hang with the guard held, and everyone after it.
+    """
+
+    __slots__ = ("_set", "_wake")
+
+    def __init__(self) -> None:
+        self._set = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def set(self) -> None:
+        self._set = True
+        self._wake.put(None)
+
+    def wait(self, timeout: float) -> bool:
+        if not self._set:
+            with suppress(Empty):
+                self._wake.get(timeout=timeout)
+        return self._set
+
+
 class _Wait:
     """One blocking `flock` on a thread of its own, so that the one who asked can stop waiting.
 
@@ -81,7 +109,7 @@ class _Wait:
     def __init__(self, gate: int, file: int) -> None:
         self.gate = os.dup(gate)
         self.file = os.dup(file)
-        self.arrived = threading.Event()
+        self.arrived = _Arrival()
         self.guard = threading.Lock()
         self.abandoned = False
         self.error: OSError | None = None

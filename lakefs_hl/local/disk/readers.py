@@ -30,7 +30,9 @@ class Readers:
 
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         self._connect = connect
-        self._change = threading.Condition(threading.Lock())
+        # Taken by itself: an interrupt in `Condition.__enter__`, which is Python code, would leave it taken for ever.
+        self._lock = threading.Lock()
+        self._change = threading.Condition(self._lock)
         self._idle: list[Reader] = []
         self._lent: set[Reader] = set()
         self._shut = False
@@ -38,7 +40,7 @@ class Readers:
 
     def take(self) -> Reader:
         """A reader nobody else uses, its transaction begun; waits while the door is shut."""
-        with self._change:
+        with self._lock:
             while self._shut:
                 self._change.wait()
             # One more is opened with the door held: a fork must not find a connection that is half open.
@@ -66,7 +68,7 @@ class Readers:
             self._back(reader, keep=keep)
 
     def _back(self, reader: Reader, *, keep: bool) -> None:
-        with self._change:
+        with self._lock:
             self._lent.discard(reader)
             if keep and not self.closed and len(self._idle) < IDLE:
                 self._idle.append(reader)
@@ -77,7 +79,7 @@ class Readers:
 
     def shut(self, timeout: float) -> bool:
         """Lets nobody in, waits until all are back, closes them; False, and open again, if one stays out too long."""
-        with self._change:
+        with self._lock:
             self._shut = True
             if not self._change.wait_for(lambda: not self._lent, timeout):
                 self._shut = False
@@ -88,13 +90,13 @@ class Readers:
 
     def reopen(self) -> None:
         """Lets readers in again."""
-        with self._change:
+        with self._lock:
             self._shut = False
             self._change.notify_all()
 
     def close(self) -> None:
         """Closes the idle ones; those that are lent close when they come back."""
-        with self._change:
+        with self._lock:
             self.closed = True
             self._close_idle()
 
