@@ -27,6 +27,7 @@ from lakefs_hl.config import chain
 from lakefs_hl.ops.effects import gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
+from tests.threads import assert_ended
 from tests.transport.peers import CERTIFICATES, Asked, Peer, answer, answering, peer
 
 KEY, SECRET = "AKIAEXAMPLE0", "SECRET-that-nobody-may-see"
@@ -686,10 +687,7 @@ def test_close_releases_the_threads_of_copies(options: dict[str, Any]) -> None:
 
         twin = asyncio.run(main())
         client.close()
-        for thread in set(threading.enumerate()) - before:
-            if thread.name.startswith("lakefs_hl"):
-                thread.join(10)
-                assert not thread.is_alive()
+        assert_ended(before, "lakefs_hl")
         assert [copy.version for copy in copies] == ["1.2.3"] * 2
         client.close()
         asyncio.run(twin.close())

@@ -15,6 +15,7 @@ import pytest
 import lakefs_hl
 from lakefs_hl import exceptions
 from tests.faces.conftest import Tap
+from tests.threads import assert_ended
 
 NAMES = [f"{number:05}" for number in range(2345)]
 
@@ -206,10 +207,7 @@ def test_an_abandoned_listing_leaves_no_thread_waiting(many: lakefs_hl.Branch, l
         many._client.close()
     finally:
         gc.enable()
-    started = [thread for thread in threading.enumerate() if thread not in before]
-    for thread in started:
-        thread.join(60)
-        assert not thread.is_alive()
+    assert_ended(before)
 
 
 # -- as text -----------------------------------------------------------------------------------------------------------

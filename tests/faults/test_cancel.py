@@ -26,6 +26,7 @@ import lakefs_hl.aio
 from tests.faults.matrix import QUICK
 from tests.faults.proxy import Fault, Proxy, Seen, Turn, proxied
 from tests.serving import Served
+from tests.threads import assert_ended
 
 #: A file of the awaitable face is the blocking one on a thread: that comes back when the server was silent for so long.
 POLICY = msgspec.structs.replace(QUICK, timeout=1.0)
@@ -191,9 +192,7 @@ def no_thread_stays() -> Iterator[None]:
     """Fails if a thread of ours is left when the block ends."""
     before = set(threading.enumerate())
     yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(BACK)
-        assert not thread.is_alive(), f"{thread.name} is left"
+    assert_ended(before, limit=BACK)
 
 
 def run(make: Callable[[], Awaitable[Any]]) -> tuple[BaseException | None, float]:
