@@ -193,3 +193,34 @@ def test_each_phrase_is_found_in_a_bad_sample(phrase: str) -> None:
 @pytest.mark.parametrize("text", ["untidy", "pleased", "nobody-knows", "the dicer", "whoevers"])
 def test_parts_of_words_are_not_phrases(text: str) -> None:
     assert list(phrases_in(text)) == []
+
+
+#: Functions whose name looks like a participle and is none, or is the word of lakeFS's own clients.
+NAMED = {
+    "uncommitted": "the name in the high-level SDK",
+    "listing": "a noun",
+    "feed": "a verb",
+    "attempt": "a verb",
+    "mapping": "a noun",
+    "coding": "a noun: of HTTP",
+    "remaining": "a noun: what remains",
+}
+
+
+def test_no_function_is_named_by_a_participle() -> None:
+    """A function is named by a verb or by the noun that it returns. Properties are values."""
+    wrong, seen = [], set()
+    for file in sorted((ROOT / "lakefs_hl").rglob("*.py")):
+        if "local" in file.relative_to(ROOT).parts or "_sync" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("__"):
+                continue
+            name = node.name.strip("_")
+            if any(ast.unparse(one) in {"property", "cached_property"} for one in node.decorator_list):
+                continue
+            seen.add(name)
+            if re.fullmatch(r"[a-z]+(ed|ing|own|ept)", name) and name not in NAMED:
+                wrong.append(f"{file.relative_to(ROOT)}:{node.lineno}: {node.name}")
+    assert not wrong
+    assert seen >= NAMED.keys(), "an exception that is not needed any more"

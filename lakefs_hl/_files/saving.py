@@ -90,7 +90,7 @@ def save(plan: Saving, stopped: Callable[[], bool] = lambda: False) -> int:
     if not _is_local_path(plan.target):
         return _copy(plan, plan.target, stopped)
     target = os.fspath(plan.target)
-    with _replacing(target) as file:
+    with _replacement(target) as file:
         count = _copy(plan, _Named(file, target), stopped, lambda: _clear(file))
         if stopped():
             raise Abandoned
@@ -144,7 +144,7 @@ def _copy(plan: Saving, file: Any, stopped: Callable[[], bool], restart: Callabl
 
 def _check_file(file: object) -> None:
     write = getattr(file, "write", None)
-    if isinstance(_unwrapped(file), io.TextIOBase):
+    if isinstance(_unwrap(file), io.TextIOBase):
         msg = f"file must be a binary file, and {file!r:.80} takes text; open it with 'wb'"
         raise TypeError(msg)
     if inspect.iscoroutinefunction(write):
@@ -154,7 +154,7 @@ def _check_file(file: object) -> None:
         raise TypeError(msg)
 
 
-def _unwrapped(file: Any) -> object:
+def _unwrap(file: Any) -> object:
     """Return the file that `tempfile.NamedTemporaryFile` wraps; any other file as it is."""
     return file.file if type(file) is TEMPORARY else file
 
@@ -165,7 +165,7 @@ def _asynchronous(file: object) -> TypeError:
 
 def _write(file: Any, content: memoryview) -> None:
     """Write all of a block. A raw file may write a part of it, also one that `tempfile` wraps."""
-    is_raw = isinstance(_unwrapped(file), io.RawIOBase)
+    is_raw = isinstance(_unwrap(file), io.RawIOBase)
     while content:
         # Objects that only look like files may expect bytes, or keep what they get; the block is overwritten later.
         count = file.write(content if isinstance(file, io.IOBase) else bytes(content))
@@ -191,7 +191,7 @@ def _is_local_path(target: object) -> TypeGuard[str | os.PathLike[str]]:
 
 
 @contextmanager
-def _replacing(target: str) -> Iterator[io.FileIO]:
+def _replacement(target: str) -> Iterator[io.FileIO]:
     """Give a temporary file in the directory of the target, and rename it over the target at the end.
 
     After an exception the temporary file is removed and the target is unchanged. A symbolic link stays a link.

@@ -37,7 +37,7 @@ class Change(NamedTuple):
         return cls(cast("Any", record.type), record.path, cast("Any", record.path_type), record.size_bytes)
 
     @classmethod
-    def _staged(cls, record: models.Diff) -> Change:
+    def _of_staging(cls, record: models.Diff) -> Change:
         """Return an uncommitted change. lakeFS reports 0 bytes for a removed object there, which is not its size."""
         change = cls._of(record)
         return change._replace(size_bytes=None) if change.type == "removed" else change

@@ -32,7 +32,7 @@ class CommitFields(Handle):
     _record: models.Commit
 
     @staticmethod
-    def _checked(record: object) -> models.Commit:
+    def _check_record(record: object) -> models.Commit:
         if isinstance(record, models.Commit):
             return record
         kind = type(record).__name__

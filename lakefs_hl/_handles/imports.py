@@ -69,7 +69,7 @@ class ImportFields(Optioned):
             raise ValueError(msg)
         return self._locations
 
-    def _running(self) -> str:
+    def _started_id(self) -> str:
         if self._import_id is None:
             msg = "the import was not started: call start() first, or run()"
             raise RuntimeError(msg)
@@ -80,7 +80,7 @@ class ImportFields(Optioned):
         if self._import_id is None and self._failure is not None:
             raise copy(self._failure)
 
-    def _ended(self, failure: ImportFailedException | None = None) -> None:
+    def _end(self, failure: ImportFailedException | None = None) -> None:
         self._import_id, self._failure = None, failure
 
     def __repr__(self) -> str:

@@ -102,7 +102,7 @@ class ListingFields:
             note = "no rows"
         else:
             note = f"no rows fetched {'ahead' if self._ahead.started else 'yet'}: head(n) fetches some"
-        found = [[_shown(value) for value in as_dict(row, self._columns).values()] for row in rows]
+        found = [[_format_value(value) for value in as_dict(row, self._columns).values()] for row in rows]
         return html.listing(f"Listing of {self._columns.rows}", note, list(self._columns.types), found)
 
 
@@ -113,7 +113,7 @@ def as_dict(row: object, columns: Columns) -> dict[str, Any]:
     return {name: found.get(name) for name in columns.types}
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):

@@ -286,7 +286,7 @@ def end_error(tx: ops.Tx, failed: BaseException | None, left_open: list[str], fo
     return None
 
 
-def settling(session: Session, tx: ops.Tx) -> range:
+def settlement_tries(session: Session, tx: ops.Tx) -> range:
     """Return how often to try to settle an interrupted transaction.
 
     Over a network a second interruption ends it. In process settling takes less than a millisecond, and the first

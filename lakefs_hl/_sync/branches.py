@@ -133,7 +133,7 @@ class Branch(Reference, WriteIOBase):
             prefix: List only changes under this prefix.
             delimiter: Group changes by the part of the path up to this delimiter, as type `prefix_changed`.
         """
-        return self._client._list(Change._staged, calls.uncommitted, self, max_amount, after, prefix, delimiter)
+        return self._client._list(Change._of_staging, calls.uncommitted, self, max_amount, after, prefix, delimiter)
 
     def reset(self, path: ObjectOrPrefix | None = None) -> None:
         """Drop staged changes.

@@ -171,7 +171,7 @@ class Commit(CommitFields, Reference):
     __module__ = "lakefs_hl"
 
     def __init__(self, repository_id: str, record: models.Commit, client: Client | None = None) -> None:
-        self._record = self._checked(record)
+        self._record = self._check_record(record)
         super().__init__(repository_id, record.id, client)
 
     @classmethod

@@ -90,7 +90,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         )
 
     @classmethod
-    def _resumed(cls, tx: Tx, client: Client | None) -> Self:
+    def _resume(cls, tx: Tx, client: Client | None) -> Self:
         """Return a transaction that began earlier."""
         made = cls.__new__(cls)
         WriteIOBase.__init__(made, tx.plan.repository, tx.plan.branch, client)
@@ -149,7 +149,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     def _settle(self) -> None:
         """Bring an interrupted transaction to its end."""
         client = client_of(self._given)
-        for _ in calls.settling(client._session, self._tx):
+        for _ in calls.settlement_tries(client._session, self._tx):
             try:
                 client._run(calls.settle, self._tx)
             except BaseException:
@@ -237,7 +237,7 @@ class KeptTransaction(KeptFields):
         )
         client_of(self._given)._run(calls.resume, tx)
         calls.warn_of_leak(tx)
-        return BranchTransaction._resumed(tx, self._given)
+        return BranchTransaction._resume(tx, self._given)
 
     def discard(self) -> None:
         """Delete its branch and everything on it. A branch that does not exist is not an error."""

@@ -27,7 +27,7 @@ def default_client() -> Client:
         NoAuthenticationFound: No source has credentials, and `init()` was not called.
         TypeError: `DefaultClient` was set to something that is not a client.
     """
-    client = own_client(_kept(), Client, "lakefs_hl.aio.DefaultClient")
+    client = own_client(_usable(), Client, "lakefs_hl.aio.DefaultClient")
     if client is not None:
         return client
     shared = blocking.default_client(checked=not is_on_loop())
@@ -39,7 +39,7 @@ def default_client() -> Client:
 
 def preview() -> Client | None:
     """Return the client that the first call without one would use. Keeps nothing and raises nothing."""
-    client = _kept()
+    client = _usable()
     if client is not None:
         return client
     shared = blocking.preview()
@@ -48,7 +48,7 @@ def preview() -> Client | None:
     return of(shared) if shared._preview else default_client()
 
 
-def _kept() -> Client | None:
+def _usable() -> Client | None:
     client: Client | None = sys.modules["lakefs_hl.aio"].__dict__.get("DefaultClient")
     return None if type(client) is Client and client._preview else client
 

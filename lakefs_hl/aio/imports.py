@@ -107,7 +107,7 @@ class ImportManager(ImportFields):
         Raises:
             RuntimeError: The import was not started.
         """
-        running = self._running()
+        running = self._started_id()
         return await self._client._run(calls.status, self, running)
 
     async def wait(self, poll_interval: timedelta | float = POLL_INTERVAL) -> ImportResult:
@@ -124,13 +124,13 @@ class ImportManager(ImportFields):
         self._raise_failure()
         if self._import_id is None and self._made is not None:
             return self._made
-        running = self._running()
+        running = self._started_id()
         try:
             record = await self._client._run(calls.wait, self, running, poll_interval)
         except ImportFailedException as exc:  # after any other error the import may go on: wait() can be called again
-            self._ended(exc)
+            self._end(exc)
             raise
-        self._ended()
+        self._end()
         commit, count = calls.made(record)
         self._made = ImportResult(Commit(self._repository_id, commit, self._given), count)
         return self._made
@@ -166,5 +166,5 @@ class ImportManager(ImportFields):
             RuntimeError: The import was not started.
             ConflictException: The import has ended. Its commit is kept.
         """
-        running = self._running()
+        running = self._started_id()
         await self._client._run(calls.cancel, self, running)

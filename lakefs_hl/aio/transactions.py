@@ -89,7 +89,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         )
 
     @classmethod
-    def _resumed(cls, tx: Tx, client: Client | None) -> Self:
+    def _resume(cls, tx: Tx, client: Client | None) -> Self:
         """Return a transaction that began earlier."""
         made = cls.__new__(cls)
         WriteIOBase.__init__(made, tx.plan.repository, tx.plan.branch, client)
@@ -148,7 +148,7 @@ class BranchTransaction(TransactionFields, WriteIOBase):
     async def _settle(self) -> None:
         """Bring an interrupted transaction to its end."""
         client = client_of(self._given)
-        for _ in calls.settling(client._session, self._tx):
+        for _ in calls.settlement_tries(client._session, self._tx):
             try:
                 await client._run(calls.settle, self._tx)
             except BaseException:
@@ -236,7 +236,7 @@ class KeptTransaction(KeptFields):
         )
         await client_of(self._given)._run(calls.resume, tx)
         calls.warn_of_leak(tx)
-        return BranchTransaction._resumed(tx, self._given)
+        return BranchTransaction._resume(tx, self._given)
 
     async def discard(self) -> None:
         """Delete its branch and everything on it. A branch that does not exist is not an error."""

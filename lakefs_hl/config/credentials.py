@@ -10,7 +10,7 @@ import msgspec
 from lakefs_hl.config.lakectl import ROLE_HEADERS
 from lakefs_hl.config.options import OPTIONS, header_fault
 from lakefs_hl.spec.errors import InvalidConfigError
-from lakefs_hl.spec.secret import KeyPair, hide, hide_values, masked, reveal
+from lakefs_hl.spec.secret import KeyPair, hide, hide_values, mask, reveal
 
 _AWS: Final = "aws_iam"
 
@@ -60,7 +60,7 @@ def describe(credentials: Credentials) -> str:
     """Return a description without secrets."""
     match credentials:
         case KeyPair():
-            return f"access key {masked(credentials.access_key_id)} and its secret"
+            return f"access key {mask(credentials.access_key_id)} and its secret"
         case Token():
             return "a token"
         case AwsRole():

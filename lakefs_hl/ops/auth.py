@@ -130,7 +130,7 @@ class Authenticator:
             msg = (
                 "this server does not log in by AWS role (open-source lakeFS cannot): give an access key and its secret"
             )
-            raise _as_refused(exc, msg) from exc
+            raise _refusal(exc, msg) from exc
         try:
             token = models.decode(models.Token, response.body if isinstance(response.body, bytes) else b"").token
         except msgspec.DecodeError as exc:
@@ -141,7 +141,7 @@ class Authenticator:
         self.current = (seen + 1, Secret("Bearer " + token))
 
 
-def _as_refused(exc: errors.ServerException, message: str) -> errors.NotAuthorizedException:
+def _refusal(exc: errors.ServerException, message: str) -> errors.NotAuthorizedException:
     error = errors.NotAuthorizedException(message)
     error.__dict__.update(exc.__dict__)
     return error

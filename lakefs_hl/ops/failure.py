@@ -226,7 +226,7 @@ def kind_of_response(request: Request, response: Response, words: str | None = N
     message = _server_words(response) if words is None else words
     create_only = "if-none-match" in request.headers
     kind = kind_of(request.endpoint.operation, response.status, message, create_only=create_only)
-    if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND) and (ref := _missing(request, message)):
+    if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND) and (ref := _reference_of(request, message)):
         # lakeFS calls any reference a commit in one operation, and a commit a reference in another
         return ErrorKind.COMMIT_NOT_FOUND if _COMMIT.fullmatch(ref) else ErrorKind.REFERENCE_NOT_FOUND
     return kind
@@ -256,7 +256,7 @@ def _store_words(response: Response) -> str:
 
 def _advice(request: Request, kind: ErrorKind, words: str) -> str:
     if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND):
-        found = _missing(request, words)
+        found = _reference_of(request, words)
         return describe_missing(found) if found else "the reference does not exist"
     advice = _ADVICE.get(kind, "")
     if kind is ErrorKind.UNAUTHORIZED and request.endpoint is endpoints.EXTERNAL_PRINCIPAL_LOGIN:
@@ -268,7 +268,7 @@ def _advice(request: Request, kind: ErrorKind, words: str) -> str:
     return advice
 
 
-def _missing(request: Request, words: str) -> str:
+def _reference_of(request: Request, words: str) -> str:
     """Return which of a request's references an error response is about; "" if that is unknown."""
     for name, beginning in (("stop_at", "stop_at: "), ("after", "from ref: ")):
         if name in request.query and words.startswith(beginning):

@@ -92,7 +92,7 @@ def run(session: Session, request: Request, trace: Trace, kind: type[T]) -> Op[T
         if rejected:  # the server rejected a retry, and the log does not have the first attempt
             raise failed
         if not is_safe or len(tried) >= policy.logged_attempts:
-            raise unknown(trace, failed) from failed
+            raise unknown_outcome(trace, failed) from failed
     return (yield from _find_commit(session, trace))
 
 
@@ -191,12 +191,12 @@ def _look(session: Session, trace: Trace, failed: errors.LakeFSException, window
     try:
         return (yield from search(session, trace, window))
     except errors.LakeFSException as exc:
-        error = unknown(trace, failed)
+        error = unknown_outcome(trace, failed)
         error.add_note(f"the log could not be read either: {exc}")
     raise error from failed
 
 
-def unknown(trace: Trace, failed: errors.LakeFSException) -> errors.AmbiguousOutcomeError:
+def unknown_outcome(trace: Trace, failed: errors.LakeFSException) -> errors.AmbiguousOutcomeError:
     """Build the exception of an operation whose outcome is unknown."""
     when = datetime.fromtimestamp(trace.now, UTC).isoformat(timespec="seconds")
     error = errors.AmbiguousOutcomeError(

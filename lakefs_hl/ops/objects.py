@@ -259,11 +259,11 @@ def delete_all(
 def _prefixes(session: Session, repository: str, branch: str, paths: Iterable[str]) -> Op[set[str]]:
     """Return the paths that are not those of objects; lakeFS reports each of them as deleted."""
 
-    def missing(path: str) -> Op[str]:
+    def find_missing(path: str) -> Op[str]:
         found = yield from look(session, repository, branch, path)
         return path if found is None else ""
 
-    found = yield from gather(map(missing, paths), MAX_LOOKUPS)
+    found = yield from gather(map(find_missing, paths), MAX_LOOKUPS)
     return set(filter(None, found))
 
 

@@ -73,7 +73,7 @@ def create(
         BadRequestException: The two branches are the same.
         AmbiguousOutcomeError: Outcome unknown.
     """
-    about = _creating(repository, source, destination, title)
+    about = _describe(repository, source, destination, title)
     creation = models.PullRequestCreation(title, source, destination, description or None)
     request = with_key(session, json_request(endpoints.CREATE_PULL_REQUEST, (repository,), creation))
     before = yield from removal.look_up_before(session, _alike(session, repository, creation))
@@ -82,7 +82,7 @@ def create(
     except errors.LakeFSException as exc:
         if exc.maybe_applied is False or not session.remote:
             raise
-        unknown = _unknown(about, f"list the pull requests of lakefs://{repository}", exc)
+        unknown = _unknown_outcome(about, f"list the pull requests of lakefs://{repository}", exc)
         if before is None:
             raise unknown from unknown.__cause__
         earlier = before
@@ -107,11 +107,11 @@ def create_and_get(
             be looked up. Its ID is `result_id`.
     """
     made = yield from create(session, repository, source, destination, title, description=description)
-    about = _creating(repository, source, destination, title)
+    about = _describe(repository, source, destination, title)
     return (yield from read_back(get(session, repository, made), about, made))
 
 
-def _creating(repository: str, source: str, destination: str, title: str) -> str:
+def _describe(repository: str, source: str, destination: str, title: str) -> str:
     return f"creating pull request {title!r} from {source!r} into {destination!r} in lakefs://{repository}"
 
 
@@ -213,7 +213,7 @@ def merge(session: Session, repository: str, id: str) -> Op[str]:
             raise
         # lakeFS merges first and then writes the status, so "open" does not mean that it was not merged
         check = f"check whether the status of pull request {id} is 'merged', and the log of its destination branch"
-        unknown = _unknown(about, check, exc)
+        unknown = _unknown_outcome(about, check, exc)
 
         def look() -> Op[str]:
             now = yield from get(session, repository, id)
@@ -250,7 +250,7 @@ def _explain(session: Session, repository: str, id: str, about: str, refused: er
     yield from refs.explain(session, repository, found.source_branch, found.destination_branch, about, refused, _SETTLE)
 
 
-def _unknown(about: str, check: str, failed: errors.LakeFSException) -> errors.AmbiguousOutcomeError:
+def _unknown_outcome(about: str, check: str, failed: errors.LakeFSException) -> errors.AmbiguousOutcomeError:
     """Build the error of a request whose outcome is unknown; `check` says what the caller has to check."""
     cause = failed.__cause__ if isinstance(failed, errors.AmbiguousOutcomeError) and failed.__cause__ else failed
     error = errors.AmbiguousOutcomeError(

@@ -77,10 +77,10 @@ def run(session: Session, request: Request, look: Look, *, about: str = "") -> O
             failed.attempts, failed.maybe_applied = tuple(tried), None
             raise failed
         if verdict is Verdict.CHANGED and not once:
-            raise unknown(about, failed, tried)
+            raise unknown_outcome(about, failed, tried)
         over = waited + sum(each.seconds for each in tried) >= policy.limit(request.endpoint)
         if over or len(tried) >= policy.attempts or not session.budget.spend(RETRY_COST):
-            raise unknown(about, failed, tried)
+            raise unknown_outcome(about, failed, tried)
         waited += yield from sleep(policy.backoff(len(tried), busy=_busy(failed)), reason=str(failed))
 
 
@@ -89,7 +89,7 @@ def _verdict(look: Look, failed: errors.LakeFSException, about: str) -> Op[Verdi
     try:
         return (yield from look())
     except errors.LakeFSException as exc:
-        error = unknown(about, failed, list(failed.attempts))
+        error = unknown_outcome(about, failed, list(failed.attempts))
         error.add_note(f"the check whether it was applied failed too: {exc}")
     raise error from failed
 
@@ -107,7 +107,9 @@ def _busy(failed: errors.LakeFSException) -> bool:
     return isinstance(cause, errors.ServerException) and cause.status in BUSY
 
 
-def unknown(about: str, failed: errors.LakeFSException, tried: list[errors.Attempt]) -> errors.AmbiguousOutcomeError:
+def unknown_outcome(
+    about: str, failed: errors.LakeFSException, tried: list[errors.Attempt]
+) -> errors.AmbiguousOutcomeError:
     """Build the exception of a request that may have been applied and is not safe to retry."""
     cause = failed.__cause__ if isinstance(failed, errors.AmbiguousOutcomeError) and failed.__cause__ else failed
     error = errors.AmbiguousOutcomeError(

@@ -190,7 +190,7 @@ def begin(session: Session, tx: Tx) -> Op[None]:
         raise
     except BaseException:
         tx.state, tx.unwound = "ABORTED", True
-        yield from _unwinding(_delete_branch(_with_deadline(session, CLEANUP_SECONDS), tx))
+        yield from _attempt_cleanup(_delete_branch(_with_deadline(session, CLEANUP_SECONDS), tx))
         raise
     tx.state = "OPEN"
 
@@ -256,7 +256,7 @@ def finish(session: Session, tx: Tx, now: float, source: str | None = None) -> O
         raise
     except BaseException as exc:
         tx.unwound = True
-        yield from _unwinding(settle(session, tx, now))
+        yield from _attempt_cleanup(settle(session, tx, now))
         note(tx, exc)
         raise
 
@@ -350,7 +350,7 @@ def _look(session: Session, tx: Tx, now: float) -> Op[None]:
         tx.state = "ABORTED"
 
 
-def _unwinding(op: Op[None]) -> Op[None]:
+def _attempt_cleanup(op: Op[None]) -> Op[None]:
     """Run what an interruption leaves time for, without replacing the interruption by an error."""
     try:
         yield from op
@@ -366,7 +366,7 @@ def _settle_failed_merge(session: Session, tx: Tx, failed: errors.LakeFSExceptio
     if failed.maybe_applied is None:
         tx.state = "UNKNOWN"
         if not session.remote:
-            yield from _unwinding(_look(session, tx, now))
+            yield from _attempt_cleanup(_look(session, tx, now))
         if tx.state == "COMMITTED":
             return
     if tx.state == "UNKNOWN" and failed.maybe_applied is None:

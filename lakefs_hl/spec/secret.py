@@ -85,9 +85,9 @@ class KeyPair(msgspec.Struct, frozen=True):
     secret_access_key: str
 
     def __repr__(self) -> str:
-        return f"<KeyPair {masked(self.access_key_id)}>"
+        return f"<KeyPair {mask(self.access_key_id)}>"
 
 
-def masked(value: str) -> str:
+def mask(value: str) -> str:
     """Return the beginning of a name that is partly secret."""
     return f"{value[:4]}…" if len(value) > 8 else "…"

@@ -240,7 +240,7 @@ def receiver(request: Request, response: Response, limits: Limits, hashed: Hash 
     reads = None if request.body else hashed
     data, coding = is_data(request.endpoint), _coding(response)
     if data and coding and request.url is None:
-        raise _changed_on_the_way(coding)
+        raise _corruption_error(coding)
     if request.sink is not None and response.status in (200, 206):
         return SinkBody(response, request.sink, reads, hashed)
     return WholeBody(response, None if data else limits.record, coding, reads, hashed)
@@ -430,7 +430,7 @@ def _without_coding(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in ("content-encoding", "content-length")}
 
 
-def _changed_on_the_way(coding: str) -> TransportError:
+def _corruption_error(coding: str) -> TransportError:
     msg = (
         f"the object's data came with content-encoding {coding[:40]!r}, which lakeFS does not use: a proxy on the way "
         "changes the bytes; switch its compression off for the lakeFS API"

@@ -72,9 +72,9 @@ def fault_of(exc: BaseException, exchange: Exchange, where: str) -> Fault:
         if isinstance(cause, ssl.SSLError | SSLError):
             return _tls(cause, chain, where, phase, exchange.bounds.read)
         if isinstance(cause, NameResolutionError | socket.gaierror):
-            return failures.unresolved(where)
+            return failures.no_address(where)
     if any(isinstance(cause, ConnectionRefusedError) for cause in chain) and phase == "connect":
-        return failures.refused(where)
+        return failures.not_listening(where)
     for cause in chain:
         if isinstance(cause, NewConnectionError) and not isinstance(cause.__cause__, TimeoutError):
             return failures.unreachable(where, _last(chain))
@@ -83,9 +83,9 @@ def fault_of(exc: BaseException, exchange: Exchange, where: str) -> Fault:
                 return failures.no_handshake(where)
             if phase == "connect":
                 return failures.not_accepting(peer)
-            return failures.timed_out(where, exchange.bounds.read, phase)
+            return failures.no_data(where, exchange.bounds.read, phase)
         if isinstance(cause, IncompleteRead | http.client.IncompleteRead):
-            return failures.incomplete(where, _missing(cause))
+            return failures.incomplete(where, _missing_bytes(cause))
     return _other(chain, at_proxy or where, phase)
 
 
@@ -105,14 +105,14 @@ def _at_proxy(chain: list[BaseException], proxy: str, where: str) -> Fault:
 def _other(chain: list[BaseException], where: str, phase: Phase) -> Fault:
     for cause in chain:
         if isinstance(cause, http.client.RemoteDisconnected | ConnectionError):
-            return failures.closed(where, phase)
+            return failures.connection_closed(where, phase)
         if isinstance(cause, http.client.BadStatusLine):
             line = str(cause.args[0] if cause.args else cause)
             if line.lstrip("'\"").startswith(("\x15\x03", "\\x15\\x03")):
                 return failures.speaks_tls(where, phase)
             return failures.not_http(where, f"it sent {line[:60]!r}", phase)
         if isinstance(cause, MalformedReply):
-            return failures.malformed(where, str(cause), phase)
+            return failures.bad_response(where, str(cause), phase)
         if isinstance(cause, InvalidChunkLength | http.client.HTTPException):
             return failures.not_http(where, type(cause).__name__, phase)
     return failures.broken(where, _last(chain), phase)
@@ -123,13 +123,13 @@ def _tls(cause: BaseException, chain: list[BaseException], where: str, phase: Ph
     at: Phase = "tls" if phase == "connect" else phase
     for each in chain:
         if isinstance(each, ssl.SSLCertVerificationError):
-            return failures.untrusted(where, each.verify_message, at)
+            return failures.bad_certificate(where, each.verify_message, at)
     if any(word in reason for word in _NO_TLS for reason in reasons):
         return failures.plain_text(where, at)
     if any("timed out" in reason for reason in reasons):
-        return failures.no_handshake(where) if at == "tls" else failures.timed_out(where, timeout, at)
+        return failures.no_handshake(where) if at == "tls" else failures.no_data(where, timeout, at)
     if any("EOF" in reason for reason in reasons):
-        return failures.closed(where, at)
+        return failures.connection_closed(where, at)
     return failures.tls_failed(where, _last([cause]), at)
 
 
@@ -155,7 +155,7 @@ def _last(chain: list[BaseException]) -> str:
     return str(chain[-1]).rpartition(": ")[2] or type(chain[-1]).__name__
 
 
-def _missing(exc: BaseException) -> str:
+def _missing_bytes(exc: BaseException) -> str:
     partial, expected = getattr(exc, "partial", None), getattr(exc, "expected", None)
     came = len(partial) if isinstance(partial, bytes) else partial
     return f"{came} bytes received, {expected} missing" if isinstance(expected, int) else "bytes are missing"

@@ -31,11 +31,11 @@ def remaining(until: float) -> float | None:
         return None
     seconds = until - time.monotonic()
     if seconds <= 0:
-        raise expired()
+        raise deadline_error()
     return seconds
 
 
-def expired() -> TransportError:
+def deadline_error() -> TransportError:
     """Return the error of an exchange that was not begun."""
     return TransportError("connect", "the deadline expired before the request was sent", retry=False, kind="timeout")
 

@@ -181,7 +181,7 @@ class Exchange:
             self.scope.check()
         self._connecting = False
 
-    def connected(self, sock: Any) -> None:
+    def on_connect(self, sock: Any) -> None:
         """Check the peer's address before anything is sent; called again with the TLS layer.
 
         The TLS handshake gets the connect timeout, cut to the time limit. From here on a cancellation can shut the
@@ -201,7 +201,7 @@ class Exchange:
             if self.guard is not None:
                 self.guard(str(sock.getpeername()[0]))
 
-    def tunnelled(self, sock: socket.socket) -> None:
+    def on_tunnel(self, sock: socket.socket) -> None:
         """Note that a proxy has opened a tunnel: its time does not count against the TLS handshake and the server."""
         self._head_until, self._bound, self._awaiting = 0.0, self.until, False
         sock.settimeout(max(min(self._connect, self.left), 1e-3))

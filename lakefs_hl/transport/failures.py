@@ -68,12 +68,12 @@ class Fault(NamedTuple):
 # -- connecting --------------------------------------------------------------------------------------------------------
 
 
-def unresolved(where: str) -> Fault:
+def no_address(where: str) -> Fault:
     """Return the failure of a host without an address."""
     return Fault("dns", f"the name of {where} does not resolve", "connect")
 
 
-def refused(where: str) -> Fault:
+def not_listening(where: str) -> Fault:
     """Return the failure of a port on which no process listens."""
     return Fault("refused", f"{where} refuses connections", "connect")
 
@@ -115,7 +115,7 @@ def proxy_failed(proxy: str, where: str, why: str) -> Fault:
 # -- TLS ---------------------------------------------------------------------------------------------------------------
 
 
-def untrusted(where: str, why: str, phase: Phase) -> Fault:
+def bad_certificate(where: str, why: str, phase: Phase) -> Fault:
     """Return the failure of a certificate that cannot be verified."""
     return Fault("certificate", f"the certificate of {where} cannot be verified: {why}", phase, retry=False)
 
@@ -149,7 +149,7 @@ def wants_tls(body: bytes | FileSlice) -> bool:
 # -- the exchange ------------------------------------------------------------------------------------------------------
 
 
-def timed_out(where: str, seconds: float, phase: Phase) -> Fault:
+def no_data(where: str, seconds: float, phase: Phase) -> Fault:
     """Return the failure of a peer from which no data came, or which took none, for the read timeout."""
     data = "accepted no data" if phase == "send" else "sent no data"
     return Fault("timeout", f"{where} {data} for {seconds:g} s {_DOING[phase]}", phase)
@@ -165,7 +165,7 @@ def deadline_expired(where: str, seconds: float, phase: Phase) -> Fault:
     return Fault("timeout", f"the deadline expired after {seconds:.3g} s {_DOING[phase]} ({where})", phase)
 
 
-def closed(where: str, phase: Phase) -> Fault:
+def connection_closed(where: str, phase: Phase) -> Fault:
     """Return the failure of a connection that the peer closed."""
     return Fault("reset", f"{where} closed the connection {_DOING[phase]}", phase)
 
@@ -180,7 +180,7 @@ def not_http(where: str, what: str, phase: Phase) -> Fault:
     return Fault("protocol", f"{where} does not speak HTTP: {what}", phase, retry=False)
 
 
-def malformed(where: str, what: str, phase: Phase) -> Fault:
+def bad_response(where: str, what: str, phase: Phase) -> Fault:
     """Return the failure of a response that breaks HTTP or exceeds a limit."""
     return Fault("protocol", f"{where} {what}", phase, retry=False)
 

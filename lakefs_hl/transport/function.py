@@ -19,7 +19,7 @@ from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.wire import Phase, Request, Response, TransportError
 from lakefs_hl.transport import failures
 from lakefs_hl.transport.body import whole
-from lakefs_hl.transport.deadlines import expired
+from lakefs_hl.transport.deadlines import deadline_error
 from lakefs_hl.transport.inproc import deliver, md5_of
 from lakefs_hl.transport.scope import Scope
 
@@ -58,7 +58,7 @@ class FunctionTransport:
         if scope is not None:
             scope.check()
         if within is not None and within <= 0:
-            raise expired()
+            raise deadline_error()
         start = time.perf_counter()
         body = whole(request.body)
         sent = md5_of(body) if request.digest and body else None
@@ -93,7 +93,7 @@ def _check_time(request: Request, within: float | None, seconds: float, sent: in
         if limit is not None and seconds > limit:
             raise failures.deadline_expired(_NAME, seconds, "wait").error(sent=sent, seconds=seconds)
     if request.timeout is not None and seconds > request.timeout:
-        raise failures.timed_out(_NAME, request.timeout, "wait").error(sent=sent, seconds=seconds)
+        raise failures.no_data(_NAME, request.timeout, "wait").error(sent=sent, seconds=seconds)
 
 
 def _check_response(returned: object) -> Response:

@@ -64,7 +64,7 @@ class _Source:
         """
         with wire:
             _, status, reason, _ = _final_head(wire, self._exchange)
-        self._exchange.tunnelled(self._sock)
+        self._exchange.on_tunnel(self._sock)
         line = f"HTTP/1.1 {status} {reason}\r\n\r\n".encode("latin-1")
         return io.BufferedReader(cast("io.RawIOBase", io.BytesIO(line)))
 

@@ -150,7 +150,7 @@ class Route:
             if request.authorization is not None:
                 headers["authorization"] = request.authorization
             return Target(self._endpoint, self._prefix + routes.target(request), headers, self.home())
-        url = _presigned(request.url)
+        url = _split_presigned(request.url)
         foreign = {name: value for name, value in headers.items() if not _is_ours(name.lower())}
         return Target(url, Secret(_path(url)), foreign, self.away(url))
 
@@ -196,21 +196,21 @@ class Route:
         if host == self._endpoint.hostname and (port == own or depth(self._peer or host) < _LOOPBACK):
             return None
         if url.scheme == "http" and self._endpoint.scheme == "https":
-            raise _refused(url, "is not encrypted, and the endpoint is")
+            raise _refusal(url, "is not encrypted, and the endpoint is")
         if self.proxy(url.scheme, host, port):
             return None
 
         def check(peer: str) -> None:
             found = depth(peer)
             if found > depth(self._peer):
-                raise _refused(url, f"leads to the inner address {peer}")
+                raise _refusal(url, f"leads to the inner address {peer}")
             if found >= _LOOPBACK and port != own:
-                raise _refused(url, "is another service on this machine")
+                raise _refusal(url, "is another service on this machine")
 
         return check
 
 
-def _presigned(url: str) -> SplitResult:
+def _split_presigned(url: str) -> SplitResult:
     try:
         parts = parse(url)
         parts.port  # noqa: B018 - raises if it is not a number
@@ -230,7 +230,7 @@ def _is_ours(header: str) -> bool:
     return header in _CREDENTIALS or header.startswith("x-lakefs-")
 
 
-def _refused(url: SplitResult, why: str) -> TransportError:
+def _refusal(url: SplitResult, why: str) -> TransportError:
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     msg = (
         f"refused to follow a pre-signed URL to {place(url)}, which {why}; "
@@ -248,7 +248,7 @@ def depth(peer: str) -> int:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:
         return _PUBLIC
-    if isinstance(address, ipaddress.IPv6Address) and (carried := list(_embedded_addresses(address))):
+    if isinstance(address, ipaddress.IPv6Address) and (carried := list(_addresses_within(address))):
         return max(_depth(one) for one in carried)
     return _depth(address)
 
@@ -263,7 +263,7 @@ def _depth(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
     return _PUBLIC if address.is_global else _PRIVATE
 
 
-def _embedded_addresses(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+def _addresses_within(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     """Iterate over the IPv4 addresses within an IPv6 address."""
     bits = int(address)
     if bits < 1 << 16:  # ::1 and :: are not IPv4 addresses

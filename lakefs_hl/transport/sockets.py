@@ -67,7 +67,7 @@ class Plain(HTTPConnection):
         self._sock = value
         exchange = current()
         if value is not None and exchange is not None:
-            exchange.connected(value)
+            exchange.on_connect(value)
 
     @property
     def is_connected(self) -> bool:

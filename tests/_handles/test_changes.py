@@ -18,8 +18,8 @@ def test_a_change_has_the_fields_of_its_record(kind: str) -> None:
 
 
 def test_the_size_of_a_staged_removal_is_unknown() -> None:
-    assert Change._staged(Diff("removed", "a", "object", 0)).size_bytes is None
-    assert Change._staged(Diff("added", "a", "object", 0)).size_bytes == 0
+    assert Change._of_staging(Diff("removed", "a", "object", 0)).size_bytes is None
+    assert Change._of_staging(Diff("added", "a", "object", 0)).size_bytes == 0
 
 
 def test_a_change_is_public_and_can_be_pickled() -> None:

@@ -60,17 +60,17 @@ def test_an_import_without_sources_is_not_started() -> None:
 def test_an_import_runs_once_at_a_time() -> None:
     manager = importing(("s3://b/a", "a"))
     with pytest.raises(RuntimeError, match="not started"):
-        manager._running()
+        manager._started_id()
     manager._import_id = "id-1"
-    assert (manager._running(), manager.import_id) == ("id-1", "id-1")
+    assert (manager._started_id(), manager.import_id) == ("id-1", "id-1")
     with pytest.raises(RuntimeError, match="already running as id-1"):
         manager._to_start()
     failure = ImportFailedException("it failed")
-    manager._ended(failure)
+    manager._end(failure)
     with pytest.raises(ImportFailedException, match="it failed") as caught:
         manager._raise_failure()
     assert caught.value is not failure
-    manager._ended()
+    manager._end()
     manager._raise_failure()
 
 

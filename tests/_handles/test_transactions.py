@@ -116,10 +116,10 @@ def test_what_a_failed_block_raises(mocker: MockerFixture) -> None:
 def test_an_interrupted_transaction_is_settled_again_and_again_in_process_only() -> None:
     tx: Any = SimpleNamespace(settled=False, unwound=False)
     local: Any = SimpleNamespace(remote=False)
-    assert len(calls.settling(local, tx)) == SETTLING_TRIES
-    assert len(calls.settling(session(), tx)) == 1
+    assert len(calls.settlement_tries(local, tx)) == SETTLING_TRIES
+    assert len(calls.settlement_tries(session(), tx)) == 1
     tx.settled = True
-    assert len(calls.settling(session(), tx)) == 0
+    assert len(calls.settlement_tries(session(), tx)) == 0
 
 
 def test_a_branch_that_is_left_over_warns_where_the_user_is() -> None:

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from lakefs_hl.spec.secret import KeyPair, Secret, Unfit, hide, hide_login, hide_values, masked, reveal
+from lakefs_hl.spec.secret import KeyPair, Secret, Unfit, hide, hide_login, hide_values, mask, reveal
 
 
 def test_a_secret_is_hidden_in_every_text() -> None:
@@ -48,4 +48,4 @@ def test_a_url_without_credentials_is_unchanged(url: str | None) -> None:
 
 def test_a_key_pair_shows_the_beginning_of_its_key_only() -> None:
     assert repr(KeyPair("AKIAEXAMPLE0", "s3cr3t")) == "<KeyPair AKIA…>"
-    assert masked("short") == "…"
+    assert mask("short") == "…"

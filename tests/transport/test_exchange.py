@@ -116,8 +116,8 @@ def test_the_peer_is_checked_once_before_anything_is_sent() -> None:
             assert under_way.is_connecting
             assert connection.timeout == BOUNDS.connect
             sock = connection.sock = socket.create_connection(server.getsockname())
-            under_way.connected(sock)
-            under_way.connected(sock)  # the TLS layer on it
+            under_way.on_connect(sock)
+            under_way.on_connect(sock)  # the TLS layer on it
 
         under_way.connect(connection, connect)  # type: ignore[arg-type]
         assert met == ["127.0.0.1"]

@@ -29,7 +29,7 @@ FAULTS: dict[str, Callable[..., Fault]] = {
     for name, function in vars(failures).items()
     if inspect.isfunction(function) and inspect.signature(function).return_annotation == "Fault"
 }
-FINAL = {"malformed", "not_http", "plain_text", "speaks_tls", "tls_failed", "untrusted"}
+FINAL = {"bad_certificate", "bad_response", "not_http", "plain_text", "speaks_tls", "tls_failed"}
 
 
 def made(name: str, **values: Any) -> Fault:
@@ -48,14 +48,15 @@ def test_a_failure_names_the_peer_and_says_whether_to_try_again(name: str) -> No
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_phase_is_part_of_the_message(phase: Phase) -> None:
-    messages = [made(name, phase=phase).message for name in ("timed_out", "closed", "broken", "deadline_expired")]
+    names = ("no_data", "connection_closed", "broken", "deadline_expired")
+    messages = [made(name, phase=phase).message for name in names]
     for message in messages:
         assert failures._DOING[phase] in message
 
 
 def test_a_peer_that_takes_nothing_is_told_from_one_that_sends_nothing() -> None:
-    assert "accepted no data for 1.5 s" in made("timed_out", phase="send").message
-    assert "sent no data for 1.5 s" in made("timed_out", phase="wait").message
+    assert "accepted no data for 1.5 s" in made("no_data", phase="send").message
+    assert "sent no data for 1.5 s" in made("no_data", phase="wait").message
 
 
 @pytest.mark.parametrize(("status", "retry"), [(407, False), (403, False), (502, True), (503, True)])
@@ -66,7 +67,7 @@ def test_a_proxys_refusal_is_final_if_another_attempt_changes_nothing(status: in
 
 def test_an_error_has_what_its_exchange_had() -> None:
     answer = Response(200)
-    error = failures.closed("h:1", "read").error(sent=1, received=2, seconds=3.0, response=answer)
+    error = failures.connection_closed("h:1", "read").error(sent=1, received=2, seconds=3.0, response=answer)
     assert (error.phase, error.kind, error.retry) == ("read", "reset", True)
     assert (error.sent, error.received, error.seconds, error.response) == (1, 2, 3.0, answer)
 
