@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pickle
 import pkgutil
 import pydoc
 import subprocess
 import sys
+import traceback
+import typing
 from types import ModuleType
 
 import pytest
@@ -110,11 +113,20 @@ def test_every_error_is_public() -> None:
     tree = {
         name
         for name, value in vars(errors).items()
-        if isinstance(value, type) and issubclass(value, (Exception, Warning)) and value.__module__ == errors.__name__
+        if isinstance(value, type) and issubclass(value, (Exception, Warning)) and not name.startswith("_")
     }
     assert set(exceptions.__all__) == tree | {"Attempt"}  # what `error.attempts` holds
     for name in tree:
         assert getattr(exceptions, name) is getattr(errors, name)
+
+
+def test_tracebacks_name_the_public_module_of_exceptions() -> None:
+    for name in exceptions.__all__:
+        kind = getattr(exceptions, name)
+        assert kind.__module__ == "lakefs_hl.exceptions"
+        assert pickle.loads(pickle.dumps(kind)) is kind
+        typing.get_type_hints(kind)
+    assert traceback.format_exception_only(exceptions.MergeConflict("m")) == ["lakefs_hl.exceptions.MergeConflict: m\n"]
 
 
 def test_no_public_name_is_also_a_submodule() -> None:

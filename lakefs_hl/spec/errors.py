@@ -32,7 +32,7 @@ a secret. `spec.refusals` says which class an error response has.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 from lakefs_hl.spec.kinds import ErrorKind
 
@@ -303,3 +303,19 @@ class InsecureTransportWarning(UserWarning):
 
 class InsecureConfigWarning(UserWarning):
     """A file with credentials can be read or changed by others."""
+
+
+def _publish(kind: type) -> None:
+    """Set the public module: tracebacks, pickles and `help` show it.
+
+    `typing.get_type_hints` looks annotations up in that module, which lacks the names: they are resolved here.
+    """
+    if kind.__dict__.get("__annotations__"):  # noqa: RUF063 - `inspect` is slow to import
+        hints = get_type_hints(kind)
+        kind.__annotations__ = {name: hints[name] for name in kind.__annotations__}
+    kind.__module__ = "lakefs_hl.exceptions"
+
+
+for _kind in tuple(vars().values()):
+    if isinstance(_kind, type) and _kind.__module__ == __name__:
+        _publish(_kind)
