@@ -252,13 +252,7 @@ def _explain(session: Session, repository: str, id: str, about: str, refused: er
 
 def _unknown_outcome(about: str, check: str, failed: errors.LakeFSException) -> errors.AmbiguousOutcomeError:
     """Build the error of a request whose outcome is unknown; `check` says what the caller has to check."""
-    cause = failed.__cause__ if isinstance(failed, errors.AmbiguousOutcomeError) and failed.__cause__ else failed
-    error = errors.AmbiguousOutcomeError(
-        f"{about}: outcome unknown: the request may have been applied and is not safe to repeat; {check} before "
-        f"retrying ({cause})"
-    )
-    error.attempts, error.__cause__ = failed.attempts, cause
-    return error
+    return removal.unknown_outcome(about, failed, list(failed.attempts), f"; {check} before retrying")
 
 
 def _settle(session: Session, look: Callable[[], Op[str]], unknown: errors.AmbiguousOutcomeError) -> Op[str]:

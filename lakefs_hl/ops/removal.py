@@ -22,6 +22,7 @@ T = TypeVar("T")
 #: What is younger than this by the server's clock may have been created after the request was sent: the clocks of a
 #: server's machines differ a little, and its times are whole seconds.
 MARGIN_SECONDS: Final = 5.0
+_OVERWRITES: Final = ", because that could undo later changes of others; check the current state before retrying"
 
 
 class Verdict(Enum):
@@ -108,13 +109,19 @@ def _busy(failed: errors.LakeFSException) -> bool:
 
 
 def unknown_outcome(
-    about: str, failed: errors.LakeFSException, tried: list[errors.Attempt]
+    about: str, failed: errors.LakeFSException, tried: list[errors.Attempt], advice: str = _OVERWRITES
 ) -> errors.AmbiguousOutcomeError:
-    """Build the exception of a request that may have been applied and is not safe to retry."""
+    """Build the exception of a request that may have been applied and is not safe to retry.
+
+    Args:
+        about: What was requested.
+        failed: The failure of the last attempt.
+        tried: All attempts.
+        advice: Why a retry is not safe, and what to check before it.
+    """
     cause = failed.__cause__ if isinstance(failed, errors.AmbiguousOutcomeError) and failed.__cause__ else failed
     error = errors.AmbiguousOutcomeError(
-        f"{about}: outcome unknown: the request may have been applied and is not safe to repeat, because that could "
-        f"undo later changes of others; check the current state before retrying ({cause})"
+        f"{about}: outcome unknown: the request may have been applied and is not safe to repeat{advice} ({cause})"
     )
     error.attempts, error.maybe_applied = tuple(tried), None
     error.__cause__ = cause
