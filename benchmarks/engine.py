@@ -32,8 +32,8 @@ import apsw
 
 import lakefs_hl as lakefs
 from lakefs_hl.local.disk import fs
+from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import Engine, records
-from lakefs_hl.local.engine.store import put_entry
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.blocking import Blocking
@@ -184,7 +184,7 @@ class Bench:
             for path in paths:
                 checksum = self.random.randbytes(16)
                 entry = records.make_entry(f"local:///data/{path}", 5, checksum, stamp // 10**9, None, None, stamp)
-                put_entry(writer, head.token, path.encode(), records.write_entry(entry))
+                staging.put(writer, head.token, path.encode(), records.write_entry(entry))
 
     def commit(self, branch: str) -> None:
         self.engine.commits.commit(REPOSITORY, branch, models.CommitCreation("bench"), who="bench")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -440,6 +441,31 @@ def environment(modules: Modules) -> Iterator[str]:
                     yield f"{module.name}:{line}: {name} outside config"
 
 
+#: SQL in a text: a statement's verb and what follows it.
+_SQL = re.compile(
+    r"\b(SELECT\b.+\bFROM\b|INSERT( OR \w+)? INTO\b|UPDATE \w+ SET\b|DELETE FROM\b|PRAGMA \w"
+    r"|(CREATE|ALTER|DROP) TABLE\b)",
+    re.DOTALL,
+)
+_STATEMENTS = {"execute", "executemany", "row", "rows"}
+#: Text that is SQL and no statement of ours: a file of the sample data.
+_SQL_ALLOWED = {"local.engine.samples"}
+
+
+def statements(modules: Modules) -> Iterator[str]:
+    """SQL stands in the gateways of the tables and in the disk's own modules, and nowhere else."""
+    for module in modules.values():
+        if module.room == "local.disk" or not module.name.startswith("local"):
+            continue
+        for node in ast.walk(module.tree):
+            line = getattr(node, "lineno", 0)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and module.name not in _SQL_ALLOWED:
+                if _SQL.search(node.value):
+                    yield f"{module.name}:{line}: SQL outside local/disk/tables"
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _STATEMENTS:
+                yield f"{module.name}:{line}: .{node.func.attr}(…) outside local/disk"
+
+
 RULES: list[Callable[[Modules], Iterator[str]]] = [
     walls,
     foreign,
@@ -452,6 +478,7 @@ RULES: list[Callable[[Modules], Iterator[str]]] = [
     opening,
     prose,
     environment,
+    statements,
 ]
 
 
@@ -528,6 +555,10 @@ BAD: list[tuple[Callable[[Modules], Iterator[str]], dict[str, str]]] = [
     (environment, {"local.disk.fs": "import os\nos.path.expanduser('~')"}),
     (environment, {"local.disk.fs": "from pathlib import Path\nPath.home()"}),
     (environment, {"local.disk.fs": "Path('~/x').expanduser()"}),
+    (statements, {"local.engine.refs": "x = 'SELECT a FROM b'"}),
+    (statements, {"local.engine.refs": "x = f'DELETE FROM {table}'"}),
+    (statements, {"local.api.refs": "def f(reader):\n    reader.row(x)"}),
+    (statements, {"local.engine.refs": "writer.executemany(x, y)"}),
 ]
 
 GOOD: list[dict[str, str]] = [
@@ -543,6 +574,8 @@ GOOD: list[dict[str, str]] = [
     {"aio.refs": "from lakefs_hl._handles import refs", "_handles.refs": ""},
     {"cli.main": "print('x')"},
     {"config.cache": "import os\nos.environ.get('HOME')"},
+    {"local.disk.tables.tags": "reader.row('SELECT head FROM tag')"},
+    {"local.engine.tags": "x = 'select from a list'\ntags.find(reader)"},
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lakefs_hl.local.disk import layout
+from lakefs_hl.local.disk import notes
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.fsck import fsck
 from lakefs_hl.spec import models
@@ -18,7 +18,7 @@ KEPT = sorted(path.name.removesuffix(".tar.gz") for path in HERE.glob("*.tar.gz"
 
 
 def test_there_is_one_of_this_format() -> None:
-    assert f"v{layout.VERSION}" in KEPT, "run `python -m tests.data.lakes.make` and commit what it makes"
+    assert f"v{notes.VERSION}" in KEPT, "run `python -m tests.data.lakes.make` and commit what it makes"
 
 
 @pytest.fixture(params=KEPT)

@@ -21,6 +21,7 @@ from lakefs_hl.local.disk import fs
 from lakefs_hl.local.disk.database import Database, Reader, Writer
 from lakefs_hl.local.disk.errors import Damaged, DiskError, NoSpace, ReadOnly
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
+from lakefs_hl.local.disk.tables import blobs
 
 #: Largest blob that lies in the database, bytes.
 INLINE: Final = 16 << 10
@@ -156,7 +157,7 @@ class Blobs:
     def record(self, writer: Writer, blob: BlobRef) -> None:
         """Puts a small blob into the database; a large one is in its place already."""
         if blob.data is not None:
-            writer.execute("INSERT OR IGNORE INTO blob(hash, data) VALUES(?, ?)", (blob.sha256, blob.data))
+            blobs.put(writer, blob.sha256, blob.data)
 
     def open(self, reader: Reader, sha256: bytes, size: int) -> Held:
         """Opens a blob for reading; a file stays readable until released, whatever happens to the lake.
@@ -170,12 +171,12 @@ class Blobs:
             Damaged: It is missing, or its size is not that.
         """
         if size <= INLINE:
-            row = reader.execute("SELECT data FROM blob WHERE hash = ?", (sha256,)).fetchone()
-            if row is None or len(row[0]) != size:
-                raise _missing(sha256, size, None if row is None else len(row[0]))
-            if hashlib.sha256(row[0]).digest() != sha256:
+            data = blobs.get(reader, sha256)
+            if data is None or len(data) != size:
+                raise _missing(sha256, size, None if data is None else len(data))
+            if hashlib.sha256(data).digest() != sha256:
                 raise Damaged(f"blob {sha256.hex()} is not what its hash says; run `lakefs-hl fsck`")
-            return Held(row[0], -1, size)
+            return Held(data, -1, size)
         try:
             fd = os.open(self.path(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError as error:

@@ -17,9 +17,9 @@ from typing import Final, TypeVar, cast
 
 import apsw
 
-from lakefs_hl.local.disk import fs, schema
+from lakefs_hl.local.disk import fs, migration
 from lakefs_hl.local.disk.connections import check_version, connect, disown
-from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, ReadOnly, UnknownFormat
+from lakefs_hl.local.disk.errors import DiskError, LockTimeout, ReadOnly
 from lakefs_hl.local.disk.group import Group
 from lakefs_hl.local.disk.lock import FileLock, Turn
 from lakefs_hl.local.disk.readers import Readers
@@ -276,21 +276,15 @@ class Database:
         with self.write() as writer:
             version = writer.execute("PRAGMA user_version").get
             if version == 0:
-                writer.execute(schema.DDL).fetchall()
-                writer.execute(f"PRAGMA application_id={schema.APPLICATION}")
-                writer.execute(f"PRAGMA user_version={schema.VERSION}")
+                migration.make(writer)
 
     def _check_tables(self) -> None:
         with self.read() as reader:
             row = reader.row("PRAGMA user_version")
         version = row[0] if row else 0
-        if version == 0:
-            raise Damaged(f"{self.path}: the database has no tables; restore it from a copy")
-        if version != schema.VERSION:
-            raise UnknownFormat(
-                f"{self.path}: tables of version {version}, and this release knows version {schema.VERSION}: "
-                "open the lake with the release that wrote it, or a newer one"
-            )
+        if migration.is_due(version, self.path):
+            with self.write() as writer:
+                migration.bring(writer)
 
     def close(self) -> None:
         """Closes every connection that is not in use; the others close when their reads end."""

@@ -143,3 +143,29 @@ def unlink(path: str, what: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
+
+
+def write_durably(path: str, data: bytes, what: str, *, sync: bool = True) -> None:
+    """Writes a small file whole, readable by its owner only: under another name, synced, then put in its place.
+
+    Args:
+        path: Where; a file that is there is replaced.
+        data: All of it.
+        what: Begins the names of the failpoints.
+        sync: False for a file that need not outlive the machine.
+    """
+    draft = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
+    fd = create(draft, what)
+    try:
+        try:
+            write(fd, data, what)
+            if sync:
+                fsync(fd, what)
+        finally:
+            close(fd)
+        rename(draft, path, what)
+    except BaseException:
+        unlink(draft, what)
+        raise
+    if sync:
+        fsync_folder(os.path.dirname(path), what)

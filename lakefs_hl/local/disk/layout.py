@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import json
 import os
 import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from lakefs_hl.local.disk import database, fs, lock
+from lakefs_hl.local.disk import database, fs, lock, notes
 from lakefs_hl.local.disk.database import Database
-from lakefs_hl.local.disk.errors import Damaged, DiskError, NotALake, UnknownFormat
+from lakefs_hl.local.disk.errors import Damaged, DiskError, NotALake
+from lakefs_hl.local.disk.tables import meta
 
 FORMAT: Final = "format.json"
 OBJECTS: Final = "objects"
 TEMPORARY: Final = "tmp"
-#: Version of everything in the folder together.
-VERSION: Final = 1
 #: File systems on which locks or shared memory do not work as SQLite needs them.
 REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "coda", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"}
@@ -74,11 +72,10 @@ def _prepare(
             raise Damaged(f"{folder}: {database.NAME} is missing; restore it from a copy of the whole folder")
         opened = Database(folder, sync=sync, vfs=vfs, timeout=timeout)
         try:
-            _check_noted(opened, noted, path)
+            return opened, _check_noted(opened, noted, path)
         except BaseException:
             opened.close()
             raise
-        return opened, noted
     _check_empty(folder)
     opened = Database(folder, sync=sync, vfs=vfs, timeout=timeout, create=True)
     try:
@@ -127,70 +124,41 @@ def _lakes_in(folder: str) -> list[str]:
 def _complete(opened: Database, path: str, tree: Mapping[str, Any]) -> dict[str, Any]:
     """The last steps of making a lake. What it notes is decided under the writer's lock: others may be at it too."""
     with opened.write() as writer:
-        row = writer.row("SELECT value FROM meta WHERE key = 'format'")
-        if row is None:
-            noted = {"format": VERSION, "created": datetime.now(UTC).isoformat(timespec="seconds"), "tree": dict(tree)}
-            writer.execute("INSERT INTO meta(key, value) VALUES('format', ?)", (json.dumps(noted),))
-        else:
-            noted = json.loads(row[0])
+        text = meta.get(writer, meta.FORMAT)
+        if text is None:
+            text = notes.write(notes.make(datetime.now(UTC).isoformat(timespec="seconds"), tree))
+            meta.put(writer, meta.FORMAT, text)
         objects = os.path.join(opened.folder, OBJECTS)
         fs.make_folder(objects, "lake")
         fs.make_folder(os.path.join(objects, TEMPORARY), "lake")
         if opened.sync:
             fs.fsync_folder(objects, "lake")
     if not os.path.exists(path):
-        write_file(path, json.dumps(noted, indent=2).encode() + b"\n", "format", sync=opened.sync)
+        fs.write_durably(path, text.encode(), "format", sync=opened.sync)
     return _read(path)
 
 
-def _check_noted(opened: Database, noted: dict[str, Any], path: str) -> None:
-    """Refuses a format that is not this database's: with another shape, trees would be cut in two ways."""
+def _check_noted(opened: Database, noted: dict[str, Any], path: str) -> dict[str, Any]:
+    """Refuses a format that is not this database's: with another shape, trees would be cut in two ways.
+
+    The database is brought to this release's version first, and the file after it: here, if it is still to be done.
+    """
     with opened.read() as reader:
-        row = reader.row("SELECT value FROM meta WHERE key = 'format'")
-    try:
-        same = row is not None and json.loads(row[0]) == noted
-    except ValueError:
-        same = False
-    if not same:
+        text = meta.get(reader, meta.FORMAT)
+    known = None if text is None else notes.read(text, opened.path)
+    if text is None or known is None or not notes.is_same(known, noted):
         raise Damaged(
             f"{path}: is not what {database.NAME} notes as the lake's format; if that is this lake's own, remove "
             f"{FORMAT}, and it is written anew"
         )
-
-
-def write_file(path: str, data: bytes, what: str, *, sync: bool = True) -> None:
-    """Writes a small file whole: under another name, synced, then put in its place."""
-    draft = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
-    fd = fs.create(draft, what)
-    try:
-        try:
-            fs.write(fd, data, what)
-            if sync:
-                fs.fsync(fd, what)
-        finally:
-            fs.close(fd)
-        fs.rename(draft, path, what)
-    except OSError:
-        fs.unlink(draft, what)
-        raise
-    if sync:
-        fs.fsync_folder(os.path.dirname(path), what)
+    if known != noted:
+        fs.write_durably(path, text.encode(), "format", sync=opened.sync)
+    return known
 
 
 def _read(path: str) -> dict[str, Any]:
     with open(path, "rb") as file:
-        data = file.read()
-    try:
-        noted = json.loads(data)
-        version = noted["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"{path}: not readable as a lake's format ({error}); restore it from a copy") from error
-    if version != VERSION:
-        raise UnknownFormat(
-            f"{path}: lake of format {version!r}, and this release knows format {VERSION}: "
-            "open it with the release that made it, or a newer one"
-        )
-    return dict(noted)
+        return notes.read(file.read(), path)
 
 
 def _make_folder(folder: str, sync: bool) -> None:

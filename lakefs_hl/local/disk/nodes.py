@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from lakefs_hl.local.disk.database import Reader, Writer
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.tables import nodes
 
 
 class NodeStore:
@@ -18,10 +19,10 @@ class NodeStore:
         reader: Whose transaction answers reads.
     """
 
-    __slots__ = ("_execute", "pending")
+    __slots__ = ("_reader", "pending")
 
     def __init__(self, reader: Reader) -> None:
-        self._execute = reader.execute
+        self._reader = reader
         self.pending: dict[bytes, bytes] = {}
 
     def get(self, digest: bytes) -> bytes:
@@ -33,11 +34,10 @@ class NodeStore:
         data = self.pending.get(digest)
         if data is not None:
             return data
-        row = self._execute("SELECT data FROM node WHERE hash = ?", (digest,)).fetchone()
-        if row is None:
+        data = nodes.get(self._reader, digest)
+        if data is None:
             raise KeyError(digest)
-        found: bytes = row[0]
-        return found
+        return data
 
     def put(self, data: bytes) -> bytes:
         """Keeps a node until it is flushed; gives its hash."""
@@ -49,6 +49,6 @@ class NodeStore:
         """Writes what was put; gives how many nodes there were."""
         count = len(self.pending)
         if count:
-            writer.executemany("INSERT OR IGNORE INTO node(hash, data) VALUES(?, ?)", self.pending.items())
+            nodes.put_many(writer, self.pending.items())
             self.pending.clear()
         return count

@@ -13,6 +13,8 @@ import apsw
 from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, NoMemory, NoSpace, ReadOnly
 
 Args: TypeAlias = "Sequence[Any] | dict[str, Any]"
+#: What a column may hold.
+Value: TypeAlias = "bytes | str | int | float | None"
 
 
 class Reader:
@@ -45,6 +47,10 @@ class Writer(Reader):
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)
         self.executemany = connection.executemany
+
+    def define(self, name: str, function: Callable[..., Value]) -> None:
+        """Makes a function known to SQL."""
+        self._connection.create_scalar_function(name, function, deterministic=True)
 
     @property
     def changes(self) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.disk.tables import branches, staging, tags
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine.diffs import changes
 from lakefs_hl.local.engine.history import committed, is_commit
 from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
 from lakefs_hl.local.engine.pages import page_of
 from lakefs_hl.local.engine.settings import protected
-from lakefs_hl.local.engine.store import Head, Store, rows
-from lakefs_hl.local.engine.views import END, staged
+from lakefs_hl.local.engine.store import Store
+from lakefs_hl.local.engine.views import END
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, ConflictException, ForbiddenException
 from lakefs_hl.spec.refusals import refusal
@@ -25,13 +27,8 @@ class Branches:
         """Branches by name."""
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
-            found = rows(
-                reader,
-                "SELECT name, head FROM branch WHERE repository = ? AND name > ? AND substr(name, 1, ?) = ? "
-                "AND (hidden = 0 OR ?) ORDER BY name LIMIT ?",
-                (repo.id, after, len(prefix), prefix, hidden, amount + 1),
-            )
-        pagination, kept = page_of([models.Ref(row[0], row[1].hex()) for row in found], amount, lambda one: one.id)
+            found = branches.page(reader, repo.id, prefix, after, amount + 1, hidden)
+        pagination, kept = page_of([models.Ref(row.name, row.head.hex()) for row in found], amount, lambda one: one.id)
         return models.RefPage(pagination, kept)
 
     def get(self, repository: str, name: str) -> models.Ref:
@@ -44,7 +41,7 @@ class Branches:
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
             check_branch(name)
-            return models.Ref(name, self._store.head(reader, repo.id, name).commit.hex())
+            return models.Ref(name, self._store.head(reader, repo.id, name).head.hex())
 
     def create(self, repository: str, creation: models.BranchCreation) -> str:
         """Makes a branch; returns the id of its commit.
@@ -62,17 +59,15 @@ class Branches:
         check_branch(name, hint=True)
         if not source:
             raise refusal(500, "argument ref: required value: validation error")  # lakeFS answers so
-        if writer.row("SELECT 1 FROM tag WHERE repository = ? AND name = ?", (repo.id, name)):
+        if tags.find(writer, repo.id, name) is not None:
             raise ConflictException(f"tag ID {name}: conflict found")
         if is_commit(writer, repo.id, name):
             raise ConflictException(f"commit ID {name}: conflict found")
         if store.find_head(writer, repo.id, name) is not None:
             raise ConflictException("branch already exists: not unique")
         commit = committed(store, writer, repo.id, source, f"source reference '{source}': ")
-        writer.execute(
-            "INSERT INTO branch(repository, name, head, token, hidden) VALUES(?, ?, ?, ?, ?)",
-            (repo.id, name, commit, store.next_token(writer), int(bool(creation.hidden))),
-        )
+        row = Head(repo.id, name, commit, store.next_token(writer), hidden=bool(creation.hidden))
+        branches.put(writer, row)
         return commit.hex()
 
     def delete(self, repository: str, name: str, force: bool = False) -> None:
@@ -89,7 +84,7 @@ class Branches:
             if name == repo.record.default_branch:
                 raise ForbiddenException("cannot delete repository default branch")
             head = self._store.head(writer, repo.id, name)
-            writer.execute("DELETE FROM branch WHERE repository = ? AND name = ?", (repo.id, name))
+            branches.delete(writer, repo.id, name)
             self._store.drop_tokens(writer, head.tokens)
 
         self._store.effect(work)
@@ -117,23 +112,19 @@ class Branches:
             if protected(self._store, writer, repo.id, name):
                 raise ForbiddenException("cannot write to protected branch")
             if reset.type == "reset":
-                self._store.renew(writer, repo.id, head)
+                self._store.renew(writer, head)
             else:
-                writer.executemany(
-                    "DELETE FROM staging WHERE token = ? AND path >= ? AND path < ?",
-                    [(token, low, high) for token in head.tokens],
-                )
+                staging.delete_between(writer, head.tokens, low, high)
                 if reset.type == "common_prefix":
-                    self._seal_rest(writer, repo.id, head)
+                    self._seal_rest(writer, head)
 
         self._store.effect(work)
         self._store.purge()
 
-    def _seal_rest(self, writer: Writer, repo: int, head: Head) -> None:
+    def _seal_rest(self, writer: Writer, head: Head) -> None:
         """Seals what a reset by prefix has left, once: as in lakeFS, the branch is no more to be reset hard then."""
-        left = writer.row("SELECT 1 FROM staging WHERE token = ? LIMIT 1", (head.token,))
-        if left is not None and not head.sealed:
-            self._store.seal(writer, repo, head)
+        if not head.sealed and staging.has_more(writer, head.token, 0):
+            self._store.seal(writer, head)
 
     def hard_reset(self, repository: str, name: str, ref: str, force: bool = False) -> None:
         """Moves a branch to another commit; what is staged stays, and is staged over that commit.
@@ -153,10 +144,10 @@ class Branches:
             head = self._store.head(writer, repo.id, name)
             if head.sealed:
                 tree = self._store.tree(self._store.nodes(writer))
-                sealed = staged(writer, head.tokens[1:], b"", END)
-                if next(changes(tree, self._store.root(writer, repo.id, head.commit), sealed), None) is not None:
+                sealed = staging.between(writer, head.tokens[1:], b"", END)
+                if next(changes(tree, self._store.root(writer, repo.id, head.head), sealed), None) is not None:
                     raise BadRequestException(f"{name}: uncommitted changes (dirty branch)")
             commit = committed(self._store, writer, repo.id, ref, f"hard-reset {name} to {ref}: ")
-            self._store.set_head(writer, repo.id, name, commit)
+            self._store.set_head(writer, head, commit)
 
         self._store.effect(work)

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.tables import branches, staging
+from lakefs_hl.local.disk.tables import nodes as node_rows
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.bulk import BulkNodes
 from lakefs_hl.local.engine.history import committed, walk
@@ -18,7 +21,7 @@ from lakefs_hl.local.engine.idempotency import check, note
 from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.settings import protected
-from lakefs_hl.local.engine.store import Head, Repo, Store, now
+from lakefs_hl.local.engine.store import Repo, Store, now
 from lakefs_hl.local.tree import Tree
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
@@ -81,7 +84,7 @@ class Commits:
             if self._count(writer, head) <= SMALL:
                 return self._commit_small(writer, repo, head, creation, who)
             check(writer)
-            head = self._store.seal(writer, repo.id, head)
+            head = self._store.seal(writer, head)
         made = self._commit_sealed(repo, head, creation, who)
         self._store.purge()
         return made
@@ -99,25 +102,21 @@ class Commits:
         if self._count(reader, head):
             raise BadRequestException("cannot use source MetaRange on a branch with uncommitted changes")
         root = bytes.fromhex(metarange) if _METARANGE.fullmatch(metarange) else b""
-        if reader.row("SELECT 1 FROM node WHERE hash = ?", (root,)) is None:
+        if not node_rows.exists(reader, root):
             raise NotFoundException(f"metarange {metarange}: not found")
         return root
 
     def _count(self, reader: Reader, head: Head) -> int:
         """How much is staged; more than `SMALL` is not counted."""
-        total = 0
-        for token in head.tokens:
-            row = reader.row("SELECT count(*) FROM (SELECT 1 FROM staging WHERE token = ? LIMIT ?)", (token, SMALL + 1))
-            total += row[0] if row else 0
-        return total
+        return staging.count(reader, head.tokens, SMALL + 1)
 
     def _commit_small(
         self, writer: Writer, repo: Repo, head: Head, creation: models.CommitCreation, who: str
     ) -> models.Commit:
         nodes = self._store.nodes(writer)
         tree = self._store.tree(nodes)
-        root = self._store.root(writer, repo.id, head.commit)
-        edits = edits_of(tree, root, views.staged(writer, head.tokens, b"", views.END))
+        root = self._store.root(writer, repo.id, head.head)
+        edits = edits_of(tree, root, staging.between(writer, head.tokens, b"", views.END))
         if not edits and not creation.allow_empty:
             raise BadRequestException("commit: no changes")
         if edits:
@@ -132,8 +131,8 @@ class Commits:
             nodes = BulkNodes(store)
             tree = store.tree(nodes)
             with store.reading() as reader:
-                before = store.root(reader, repo.id, head.commit)
-                edits = edits_of(tree, before, views.staged(reader, mine, b"", views.END))
+                before = store.root(reader, repo.id, head.head)
+                edits = edits_of(tree, before, staging.between(reader, mine, b"", views.END))
             root = apply(tree, before, edits)
             nodes.flush()
             with store.writing() as writer:
@@ -141,24 +140,21 @@ class Commits:
                 left = [token for token in mine if token in seen.sealed]
                 if not left:  # another commit has them, or they were reset
                     break
-                if left != mine or seen.commit != head.commit:
+                if left != mine or seen.head != head.head:
                     mine, head = left, seen
                     continue
                 if edits or creation.allow_empty:
                     return self._publish(writer, repo, seen, root, creation, who, mine)
-                self._drop_sealed(writer, repo, seen, mine)
+                self._drop_sealed(writer, seen, mine)
                 break
         else:
             raise TooManyRequestsException("Too many attempts, try again later")
         raise BadRequestException("commit: no changes")
 
-    def _drop_sealed(self, writer: Writer, repo: Repo, head: Head, tokens: list[int]) -> None:
+    def _drop_sealed(self, writer: Writer, head: Head, tokens: list[int]) -> None:
         """Drops sealed changes that change nothing."""
-        rest = [token for token in head.sealed if token not in tokens]
-        writer.execute(
-            "UPDATE branch SET sealed = ? WHERE repository = ? AND name = ?",
-            (records.encode(rest), repo.id, head.name),
-        )
+        rest = tuple(token for token in head.sealed if token not in tokens)
+        branches.put(writer, head._replace(sealed=rest))
         self._store.drop_tokens(writer, tokens)
 
     def _publish(
@@ -174,17 +170,14 @@ class Commits:
         """Writes the commit, moves the branch, drops what was committed: the staged changes under `taken`."""
         store = self._store
         date = now() if creation.date is None else creation.date * 10**9
-        parent = store.commit(writer, repo.id, head.commit)
+        parent = store.commit(writer, repo.id, head.head)
         record = CommitRecord(
-            [head.commit], root, who, creation.message, date, creation.metadata or {}, parent.generation + 1
+            [head.head], root, who, creation.message, date, creation.metadata or {}, parent.generation + 1
         )
         commit = store.add_commit(writer, repo.id, record)
         token = store.next_token(writer) if head.token in taken else head.token
-        rest = [one for one in head.sealed if one not in taken]
-        writer.execute(
-            "UPDATE branch SET head = ?, token = ?, sealed = ? WHERE repository = ? AND name = ?",
-            (commit, token, records.encode(rest), repo.id, head.name),
-        )
+        rest = tuple(one for one in head.sealed if one not in taken)
+        branches.put(writer, head._replace(head=commit, token=token, sealed=rest))
         store.drop_tokens(writer, taken)
         return note(writer, model(repo, commit, record))
 

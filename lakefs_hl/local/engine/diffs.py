@@ -7,6 +7,7 @@ from itertools import tee
 from typing import TypeAlias
 
 from lakefs_hl.local.disk.rows import Reader
+from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.history import committed, merge_base, resolve
 from lakefs_hl.local.engine.names import after_key, check_branch, delimiter_key, prefix_key
@@ -60,7 +61,7 @@ class Diffs:
         other = resolve(store, reader, repo.id, right)
         root = store.root(reader, repo.id, other.commit)
         if other.staging and other.branch is not None:  # nodes made for this are never kept
-            root = tree.apply(root, list(views.staged(reader, other.branch.tokens, b"", views.END)))
+            root = tree.apply(root, list(staging.between(reader, other.branch.tokens, b"", views.END)))
 
         def search(start: bytes) -> Iterator[Found]:
             for key, old, new in tree.diff(one, root, start=start, end=end):
@@ -104,8 +105,8 @@ class Diffs:
             check_branch(branch)
             head = self._store.head(reader, repo.id, branch)
             tree = self._store.tree(self._store.nodes(reader))
-            root = self._store.root(reader, repo.id, head.commit)
-            return page.of(lambda start: changes(tree, root, views.staged(reader, head.tokens, start, page.end)))
+            root = self._store.root(reader, repo.id, head.head)
+            return page.of(lambda start: changes(tree, root, staging.between(reader, head.tokens, start, page.end)))
 
 
 def changes(tree: Tree, root: bytes, edits: Iterable[tuple[bytes, bytes | None]]) -> Iterator[Found]:
@@ -154,7 +155,7 @@ class _Page:
             key = one[0]
             cut = key.find(self.delimiter, len(self.prefix)) if self.delimiter else -1
             if cut < 0:
-                rows.append(self.row(*one))
+                rows.append(self.model(*one))
                 continue
             folded = key[: cut + len(self.delimiter)]
             rows.append(models.Diff("prefix_changed", folded.decode("utf-8", "replace"), "common_prefix"))
@@ -162,7 +163,7 @@ class _Page:
         pagination, kept = page_of(rows, self.amount, lambda one: one.path)
         return models.DiffPage(pagination, kept)
 
-    def row(self, key: bytes, kind: str, old: bytes | None, new: bytes | None) -> models.Diff:
+    def model(self, key: bytes, kind: str, old: bytes | None, new: bytes | None) -> models.Diff:
         """One difference in lakeFS's words; of what was removed it tells what there was."""
         entry = records.read_entry((old if new is None else new) or b"")
         size = entry.size if new is not None or self.removed_size else 0

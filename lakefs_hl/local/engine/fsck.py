@@ -8,7 +8,6 @@ Rules of the room: reads only, trusts no cache, and one fault does not hide the 
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,11 +17,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from lakefs_hl.local.disk import layout
+from lakefs_hl.local.disk import layout, notes
 from lakefs_hl.local.disk.blobs import INLINE
+from lakefs_hl.local.disk.errors import Damaged, DiskError
 from lakefs_hl.local.disk.nodes import NodeStore
 from lakefs_hl.local.disk.rows import Reader
-from lakefs_hl.local.engine import idempotency, records
+from lakefs_hl.local.disk.schema import SUMMED
+from lakefs_hl.local.disk.sums import check_structure, check_table
+from lakefs_hl.local.disk.tables import (
+    blobs,
+    branches,
+    credentials,
+    history,
+    idempotency,
+    imports,
+    meta,
+    nodes,
+    repositories,
+    sequence,
+    staging,
+    tags,
+)
+from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.tree import Cache, Tree, TreeCorruptError
 from lakefs_hl.spec.errors import LakeCorruptError
@@ -137,47 +153,57 @@ class _Check:
 
     def database(self) -> bool:
         """SQLite's own check, and the format; False if there is no sense in going on."""
-        problems = [row[0] for row in self.reader.execute(f"PRAGMA integrity_check({SHOWN})") if row[0] != "ok"]
+        problems = check_structure(self.reader, SHOWN)
         for problem in problems:
             self.fault(f"lake.db: {problem}")
-        row = self.reader.row("SELECT value FROM meta WHERE key = 'format'")
+        if not problems:
+            self.sums()
         try:
-            noted = json.loads((self.folder / layout.FORMAT).read_bytes())
-        except (OSError, ValueError) as error:
+            text = meta.get(self.reader, meta.FORMAT)
+            known = None if text is None else notes.read(text, "meta")
+            noted = notes.read((self.folder / layout.FORMAT).read_bytes(), layout.FORMAT)
+        except (OSError, DiskError) as error:
             self.fault(f"{layout.FORMAT}: {error}")
         else:
-            if row is None or json.loads(row[0]) != noted:
+            if known != noted:
                 self.fault(f"{layout.FORMAT}: is not what the database notes as the lake's format")
         return not problems
 
+    def sums(self) -> None:
+        """The checksum of every row that has one, and no token that was staged under before it was drawn."""
+        for table in SUMMED:
+            for error in check_table(self.reader, table):
+                self.fault(str(error))
+        try:
+            drawn, highest = sequence.get(self.reader, sequence.TOKEN), staging.highest(self.reader)
+        except Damaged:
+            return  # has been named
+        if highest > drawn:
+            self.fault(f"the staging token {highest} is in use, and only {drawn} have been drawn")
+
     def named(self) -> None:
-        for repo, name, value in self.reader.execute("SELECT id, name, value FROM repository ORDER BY name"):
+        for repo, name, value in repositories.scan(self.reader):
             self.repositories[repo] = name
             self.count("repositories")
             self.decoded(records.read_repository, value, f"repository {name}")
-        for name, value in self.reader.execute("SELECT id, value FROM credential"):
+        for name, value in credentials.scan(self.reader):
             self.decoded(records.read_credential, value, f"credential {name}")
-        for repo, name, value in self.reader.execute("SELECT repository, id, value FROM import"):
+        for repo, name, value in imports.scan(self.reader):
             if repo in self.repositories:
                 self.decoded(records.read_import, value, f"import {name} of {self.repositories[repo]}")
         self.answers()
 
     def answers(self) -> None:
         """Every kept answer of a request with an idempotency key."""
-        if not idempotency.has_table(self.reader):
-            return
-        for user, key, value in self.reader.execute("SELECT user, key, value FROM idempotency"):
+        for _, key, value in idempotency.scan(self.reader):
             self.count("kept answers")
-            try:
-                records.read_answer(user, key, value)
-            except (LakeCorruptError, msgspec.DecodeError) as error:
-                self.fault(f"answer of the request with Idempotency-Key {key!r}: {error}")
+            self.decoded(records.read_answer, value, f"answer of the request with Idempotency-Key {key!r}")
 
     # ------------------------------------------------------------------------------------------------------ commits
 
     def history(self) -> None:
         """Every commit: its id is its content's, its parents are there, its generation follows theirs."""
-        for repo, name, data in self.reader.execute("SELECT repository, id, data FROM history"):
+        for repo, name, data in history.scan(self.reader):
             if repo not in self.repositories:
                 self.left("commits of deleted repositories")
                 continue
@@ -211,15 +237,13 @@ class _Check:
     def refs(self) -> None:
         """Every branch and tag names a commit of its repository; no two branches share what is staged."""
         heads: list[tuple[int, bytes]] = []
-        for repo, name, head, token, sealed in self.reader.execute(
-            "SELECT repository, name, head, token, sealed FROM branch"
-        ):
+        for repo, name, head, token, sealed in branches.scan(self.reader):
             where = self.ref(heads, "branch", repo, name, head)
-            for one in [token, *(self.decoded(records.read_tokens, sealed, where) or [])]:
+            for one in [token, *(self.decoded(branches.read_tokens, sealed, where) or ())]:
                 if one in self.tokens:
                     self.fault(f"{where}: shares the staging token {one} with {self.tokens[one]}")
                 self.tokens[one] = where
-        for repo, name, head in self.reader.execute("SELECT repository, name, head FROM tag"):
+        for repo, name, head in tags.scan(self.reader):
             self.ref(heads, "tag", repo, name, head)
         while heads:
             one = heads.pop()
@@ -261,14 +285,14 @@ class _Check:
 
     def staging(self) -> None:
         """Every staged entry; those of tokens that no branch names are left over."""
-        for token, path, value in self.reader.execute("SELECT token, path, value FROM staging"):
+        for token, path, value in staging.scan(self.reader):
             if token not in self.tokens:
                 self.left("staged entries of no branch")
                 continue
             self.count("staged entries")
             try:
-                content = records.read_staged(token, path, value)
-            except LakeCorruptError as error:
+                content = staging.unseal(token, path, value)
+            except Damaged as error:
                 self.fault(f"{self.tokens[token]}: {error}")
                 continue
             if content is not None:
@@ -295,11 +319,7 @@ class _Check:
     def blob(self, name: bytes, size: int) -> int | None:
         """The size of a blob, read if that was asked for; None if it is missing."""
         self.count("blobs")
-        if size <= INLINE:
-            row = self.reader.row("SELECT length(data) FROM blob WHERE hash = ?", (name,))
-            found = None if row is None else int(row[0])
-        else:
-            found = self.file_size(name)
+        found = blobs.size(self.reader, name) if size <= INLINE else self.file_size(name)
         if found is not None and self.read_data:
             self.content(name, size)
         return found
@@ -320,9 +340,9 @@ class _Check:
 
     def content(self, name: bytes, size: int) -> None:
         if size <= INLINE:
-            row = self.reader.row("SELECT data FROM blob WHERE hash = ?", (name,))
-            digest = b"" if row is None else sha256(row[0]).digest()
-            self.count("bytes read", 0 if row is None else len(row[0]))
+            data = blobs.get(self.reader, name) or b""
+            digest = sha256(data).digest()
+            self.count("bytes read", len(data))
         else:
             try:
                 with Path(self.store.blobs.path(name)).open("rb") as file:
@@ -336,10 +356,8 @@ class _Check:
 
     def left_over(self) -> None:
         """What is stored and named by nothing that was gone over."""
-        nodes = self.reader.execute("SELECT hash FROM node")
-        self.left("nodes", sum(1 for (name,) in nodes if name not in self.nodes))
-        blobs = self.reader.execute("SELECT hash FROM blob")
-        self.left("small blobs", sum(1 for (name,) in blobs if name not in self.blobs))
+        self.left("nodes", sum(1 for name in nodes.scan(self.reader) if name not in self.nodes))
+        self.left("small blobs", sum(1 for name in blobs.scan(self.reader) if name not in self.blobs))
         self.left("commits", len(self.commits) - len(self.reached))
         for folder in (self.folder / layout.OBJECTS).iterdir():
             for file in folder.iterdir() if folder.is_dir() else [folder]:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from lakefs_hl.local.disk.rows import Reader
+from lakefs_hl.local.disk.tables import history, tags
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine.expressions import INVALID, Expression, parse
 from lakefs_hl.local.engine.records import CommitRecord
-from lakefs_hl.local.engine.store import Head, Store, rows
+from lakefs_hl.local.engine.store import Store
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException, ServerException
 from lakefs_hl.spec.refusals import refusal
 
@@ -77,34 +79,26 @@ def committed(store: Store, reader: Reader, repo: int, ref: str, where: str = ""
 
 
 def _base(store: Store, reader: Reader, repo: int, name: str) -> Resolved:
-    if len(name) == 64 and _FULL.fullmatch(name):
-        commit = bytes.fromhex(name)
-        if exists(reader, repo, commit):
-            return Resolved(commit)
+    if is_commit(reader, repo, name):
+        return Resolved(bytes.fromhex(name))
     head = store.find_head(reader, repo, name)
     if head is not None:
-        return Resolved(head.commit, head)
-    row = reader.execute("SELECT head FROM tag WHERE repository = ? AND name = ?", (repo, name)).fetchone()
-    if row is not None:
-        return Resolved(row[0])
+        return Resolved(head.head, head)
+    tag = tags.find(reader, repo, name)
+    if tag is not None:
+        return Resolved(tag.head)
     if _SHORT.fullmatch(name):
         ends = bytes.fromhex(name.ljust(64, "0")), bytes.fromhex(name.ljust(64, "f"))
-        sql = "SELECT id FROM history WHERE repository = ? AND id BETWEEN ? AND ? LIMIT 2"
-        found = rows(reader, sql, (repo, *ends))
+        found = history.between(reader, repo, *ends, 2)
         if len(found) == 1:
-            return Resolved(found[0][0])
+            return Resolved(found[0])
     raise NotFoundException("not found")
-
-
-def exists(reader: Reader, repo: int, commit: bytes) -> bool:
-    """Says whether a repository has a commit."""
-    sql = "SELECT 1 FROM history WHERE repository = ? AND id = ?"
-    return reader.execute(sql, (repo, commit)).fetchone() is not None
 
 
 def is_commit(reader: Reader, repo: int, name: str) -> bool:
     """Says whether a name is the full id of a commit: no branch or tag may take it."""
-    return _FULL.fullmatch(name) is not None and exists(reader, repo, bytes.fromhex(name))
+    whole = len(name) == 64 and _FULL.fullmatch(name) is not None
+    return whole and history.exists(reader, repo, bytes.fromhex(name))
 
 
 def _climb(store: Store, reader: Reader, repo: int, commit: bytes, expression: Expression) -> bytes:

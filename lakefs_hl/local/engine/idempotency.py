@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from xxhash import xxh3_128
 
-from lakefs_hl.local.disk import schema
 from lakefs_hl.local.disk.blobs import Span, blocks
 from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.tables import idempotency
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import AnswerRecord
 from lakefs_hl.spec.refusals import refusal
@@ -31,12 +31,6 @@ T = TypeVar("T")
 KEPT: Final = 24 * 3600
 #: Expired answers that one keyed request removes, at most.
 PURGED: Final = 4
-_FIND: Final = "SELECT made, value FROM idempotency WHERE user = ? AND key = ?"
-_INSERT: Final = "INSERT OR IGNORE INTO idempotency(user, key, made, value) VALUES(?, ?, ?, ?)"
-#: The oldest rows have the lowest ids: so this looks at few rows, however many there are. (A DELETE that says it all
-#: would cost as much again as the rest of a keyed request.)
-_OLDEST: Final = "SELECT id, made FROM idempotency ORDER BY id LIMIT ?"
-_DROP: Final = "DELETE FROM idempotency WHERE id = ?"
 
 
 class RepeatedRequest(Exception):
@@ -93,10 +87,10 @@ class KeyedRequest:
         Raises:
             ServerException: 422: the key was used for another request.
         """
-        row = reader.row(_FIND, (self.user, self.key))
+        row = idempotency.find(reader, self.user, self.key)
         if row is None or row[0] <= now() - KEPT:
             return None
-        record = records.read_answer(self.user, self.key, row[1])
+        record = records.read_answer(row[1])
         if (record.operation, record.fingerprint) == (self.operation, self.fingerprint):
             return record.answer
         other = record.operation if record.operation != self.operation else f"another {record.operation}"
@@ -113,21 +107,16 @@ class KeyedRequest:
             RepeatedRequest: There is one already.
             ServerException: 422: the key was used for another request.
         """
-        writer.execute(schema.IDEMPOTENCY)  # 1 µs where it is there
         made = now()
         record = AnswerRecord(self.operation, self.fingerprint, self.encode(result))
-        row = (self.user, self.key, made, records.seal_answer(self.user, self.key, record))
-        writer.execute(_INSERT, row)
-        if not writer.changes:
+        row = (self.user, self.key, made, records.encode(record))
+        if not idempotency.insert(writer, *row):
             answer = self.find(writer)
             if answer is not None:
                 raise RepeatedRequest(answer)
-            writer.execute("DELETE FROM idempotency WHERE user = ? AND key = ?", row[:2])
-            writer.execute(_INSERT, row)
-        for number, before in writer.rows(_OLDEST, (PURGED,)):
-            if before > made - KEPT:
-                break
-            writer.execute(_DROP, (number,))
+            idempotency.delete(writer, self.user, self.key)
+            idempotency.insert(writer, *row)
+        idempotency.delete_before(writer, made - KEPT, PURGED)
         self.noted = True
         return result
 
@@ -164,7 +153,7 @@ def check(writer: Writer) -> None:
         ServerException: 422: its key was used for another request.
     """
     keyed = current()
-    if keyed is not None and has_table(writer):
+    if keyed is not None:
         answer = keyed.find(writer)
         if answer is not None:
             raise RepeatedRequest(answer)
@@ -197,7 +186,7 @@ class Idempotency:
             ServerException: 422: its key was used for another request.
         """
         with self._store.reading() as reader:
-            return keyed.find(reader) if has_table(reader) else None
+            return keyed.find(reader)
 
     def keep(self, keyed: KeyedRequest, result: object) -> bytes:
         """Writes the answer of a request that had nothing to change; gives the one that stands.
@@ -210,8 +199,3 @@ class Idempotency:
         except RepeatedRequest as exc:
             return exc.answer
         return keyed.encode(result)
-
-
-def has_table(reader: Reader) -> bool:
-    """Whether the table is there: a lake of an earlier release gets it with its first keyed request."""
-    return reader.row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'idempotency'") is not None

@@ -23,6 +23,8 @@ from uuid import uuid4
 import msgspec
 
 from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.disk.tables import imports, repositories, staging
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine import records, sources, views
 from lakefs_hl.local.engine.bulk import BulkNodes
 from lakefs_hl.local.engine.commits import SMALL, model
@@ -31,7 +33,7 @@ from lakefs_hl.local.engine.merges import STRATEGY
 from lakefs_hl.local.engine.names import check_branch
 from lakefs_hl.local.engine.records import CommitRecord, ImportRecord
 from lakefs_hl.local.engine.repositories import METADATA
-from lakefs_hl.local.engine.store import Head, Repo, Store, now, rows
+from lakefs_hl.local.engine.store import Repo, Store, now
 from lakefs_hl.local.tree import Tree
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
@@ -168,21 +170,18 @@ class Imports:
     # -------------------------------------------------------------------------------------------------- the record
 
     def _read(self, repo: Repo, name: str, writer: Writer | None = None) -> ImportRecord:
-        sql = "SELECT value FROM import WHERE repository = ? AND id = ?"
         if writer is None:
             with self._store.reading() as reader:
-                row = reader.row(sql, (repo.id, name))
+                value = imports.get(reader, repo.id, name)
         else:
-            row = writer.row(sql, (repo.id, name))
-        if row is None:
+            value = imports.get(writer, repo.id, name)
+        if value is None:
             raise NotFoundException("not found")
-        return records.read_import(row[0])
+        return records.read_import(value)
 
     def _write(self, writer: Writer, repo: Repo, name: str, record: ImportRecord) -> None:
-        writer.execute(  # unless the repository has been deleted meanwhile
-            "INSERT OR REPLACE INTO import(repository, id, value) SELECT id, ?, ? FROM repository WHERE id = ?",
-            (name, records.encode(record), repo.id),
-        )
+        if repositories.exists(writer, repo.id):  # it may have been deleted meanwhile
+            imports.put(writer, repo.id, name, records.encode(record))
 
     def _note(self, repo: Repo, name: str, record: ImportRecord) -> None:
         """Writes down how far an import is.
@@ -202,9 +201,9 @@ class Imports:
 
     def _forget(self, writer: Writer, repo: Repo) -> None:
         """Removes the records that are too old."""
-        known = rows(writer, "SELECT id, value FROM import WHERE repository = ?", (repo.id,))
+        known = imports.of_repository(writer, repo.id)
         old = [name for name, value in known if records.read_import(value).updated < now() - KEPT]
-        writer.executemany("DELETE FROM import WHERE repository = ? AND id = ?", [(repo.id, name) for name in old])
+        imports.delete(writer, repo.id, old)
 
     # -------------------------------------------------------------------------------------------------- the thread
 
@@ -295,9 +294,9 @@ class Imports:
         with store.reading() as reader:
             store.writable(reader, repo.name, force)
             head = store.head(reader, repo.id, branch)
-            root = store.root(reader, repo.id, head.commit)
+            root = store.root(reader, repo.id, head.head)
             tree = store.tree(store.nodes(reader))
-            if next(changes(tree, root, views.staged(reader, head.tokens, b"", views.END)), None) is not None:
+            if next(changes(tree, root, staging.between(reader, head.tokens, b"", views.END)), None) is not None:
                 raise BadRequestException("uncommitted changes (dirty branch)")
         return head, root
 
@@ -311,12 +310,13 @@ class Imports:
         with store.writing() as writer:
             if name and self._read(repo, name, writer).error == _CANCELED:
                 raise _Canceled
-            if store.head(writer, repo.id, head.name).commit != head.commit:
+            seen = store.head(writer, repo.id, head.name)
+            if seen.head != head.head:
                 return None
-            generation = store.commit(writer, repo.id, head.commit).generation + 1
-            record = CommitRecord([head.commit], root, who, message, now(), metadata, generation)
+            generation = store.commit(writer, repo.id, head.head).generation + 1
+            record = CommitRecord([head.head], root, who, message, now(), metadata, generation)
             commit = store.add_commit(writer, repo.id, record)
-            store.set_head(writer, repo.id, head.name, commit)
+            store.set_head(writer, seen, commit)
             stored = store.setting(writer, repo.id, METADATA)
             kept = {} if stored is None else records.read_metadata(stored)
             kept[_REPOSITORY_KEY] = str(now() // 10**9)

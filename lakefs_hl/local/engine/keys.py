@@ -12,6 +12,7 @@ import string
 from typing import Final
 
 from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.disk.tables import credentials, meta
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import CredentialRecord
 from lakefs_hl.local.engine.store import Store, now
@@ -20,6 +21,7 @@ from lakefs_hl.spec import models
 #: How long a token is good, seconds.
 LIFE: Final = 7 * 24 * 3600
 _SALT: Final = 16
+_SIGNING: Final = "signing key"
 #: Secrets that were right lately are known without the slow hash, at most so many.
 _KNOWN: Final = 64
 _ALPHABET: Final = string.ascii_uppercase + string.digits
@@ -46,11 +48,7 @@ class Keys:
         """Makes a key pair the lake's only one."""
         record = CredentialRecord(_hash(secret, secrets.token_bytes(_SALT)), user, now() // 10**9)
 
-        def work(writer: Writer) -> None:
-            writer.execute("DELETE FROM credential")
-            writer.execute("INSERT INTO credential(id, value) VALUES(?, ?)", (key, records.encode(record)))
-
-        self._store.submit(work)
+        self._store.submit(lambda writer: credentials.replace_all(writer, key, records.encode(record)))
 
     def authenticate(self, key: str, secret: str) -> str | None:
         """Whose key pair it is; None if nobody's."""
@@ -59,16 +57,16 @@ class Keys:
         except UnicodeEncodeError:
             return None
         with self._store.reading() as reader:
-            row = reader.row("SELECT value FROM credential WHERE id = ?", (key,))
-        if row is None:
+            value = credentials.get(reader, key)
+        if value is None:
             return None
-        record = records.read_credential(row[0])
-        if self._known.get(asked) != row[0]:
+        record = records.read_credential(value)
+        if self._known.get(asked) != value:
             if not hmac.compare_digest(record.secret, _hash(secret, record.secret[:_SALT])):
                 return None
             if len(self._known) >= _KNOWN:
                 self._known.clear()
-            self._known[asked] = row[0]
+            self._known[asked] = value
         return record.user
 
     def token(self, user: str) -> models.Token:
@@ -98,13 +96,14 @@ class Keys:
             drawn = secrets.token_hex(32)
 
             def work(writer: Writer) -> str:
-                writer.execute("INSERT OR IGNORE INTO meta(key, value) VALUES('signing key', ?)", (drawn,))
-                row = writer.row("SELECT value FROM meta WHERE key = 'signing key'")
-                return str(row[0]) if row else drawn
+                known = meta.get(writer, _SIGNING)
+                if known is None:
+                    meta.put(writer, _SIGNING, drawn)
+                return known or drawn
 
             with self._store.reading() as reader:
-                row = reader.row("SELECT value FROM meta WHERE key = 'signing key'")
-            self._key = bytes.fromhex(row[0] if row else self._store.submit(work))
+                known = meta.get(reader, _SIGNING)
+            self._key = bytes.fromhex(known or self._store.submit(work))
         return self._key
 
 

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple, TypeVar
 
 from lakefs_hl.local.disk.nodes import NodeStore
 from lakefs_hl.local.disk.rows import Reader
+from lakefs_hl.local.disk.tables import staging
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine import views
 from lakefs_hl.local.engine.commits import model
 from lakefs_hl.local.engine.diffs import changes
@@ -19,7 +21,7 @@ from lakefs_hl.local.engine.history import committed, merge_base
 from lakefs_hl.local.engine.idempotency import note
 from lakefs_hl.local.engine.names import check_branch
 from lakefs_hl.local.engine.records import CommitRecord
-from lakefs_hl.local.engine.store import Head, Repo, Store, now
+from lakefs_hl.local.engine.store import Repo, Store, now
 from lakefs_hl.local.tree import Strategy, Tree
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, ConflictException, MergeConflict, TooManyRequestsException
@@ -76,13 +78,13 @@ class Merges:
             repo = store.writable(reader, repository, merge.force)
             clean = self._clean(reader, repo, branch)
             commit = committed(store, reader, repo.id, source, f"{where}get commit by ref {source}: ")
-            base = merge_base(store, reader, repo.id, clean.head.commit, commit)
+            base = merge_base(store, reader, repo.id, clean.head.head, commit)
             before, theirs = store.commit(reader, repo.id, base).root, store.commit(reader, repo.id, commit).root
             if not (merge.allow_empty or merge.force) and _equal(clean.tree, before, theirs):
                 raise BadRequestException(f"{where}no changes")
             root = self._merged(clean, where, before, theirs, strategy)
             metadata = {**(merge.metadata or {}), STRATEGY: strategy or "default"}
-            parents = [clean.head.commit] if merge.squash_merge else [clean.head.commit, commit]
+            parents = [clean.head.head] if merge.squash_merge else [clean.head.head, commit]
             message = merge.message or f"Merge '{source}' into '{branch}'"
             return Draft(repo, clean.head, root, clean.nodes, parents, message, metadata)
 
@@ -125,7 +127,7 @@ class Merges:
             if not revert.allow_empty and _equal(clean.tree, clean.root, root):
                 raise BadRequestException(f"{where}no changes")
             message = overrides.message or f"Revert {revert.ref}"
-            return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, overrides.metadata or {})
+            return Draft(repo, clean.head, root, clean.nodes, [clean.head.head], message, overrides.metadata or {})
 
         return self._publish(draft, who, _itself)
 
@@ -161,7 +163,7 @@ class Merges:
                 "cherry-pick-committer": record.committer,
             }
             message = overrides.message or record.message
-            return Draft(repo, clean.head, root, clean.nodes, [clean.head.commit], message, metadata)
+            return Draft(repo, clean.head, root, clean.nodes, [clean.head.head], message, metadata)
 
         return self._publish(draft, who, _itself)
 
@@ -171,13 +173,13 @@ class Merges:
         head = self._store.head(reader, repo.id, branch)
         nodes = self._store.nodes(reader)
         tree = self._store.tree(nodes)
-        clean = _Clean(head, self._store.commit(reader, repo.id, head.commit).root, tree, nodes)
+        clean = _Clean(head, self._store.commit(reader, repo.id, head.head).root, tree, nodes)
         self._must_be_clean(reader, clean)
         return clean
 
     def _must_be_clean(self, reader: Reader, clean: _Clean) -> bool:
         """Says whether there is anything staged at all."""
-        found = views.staged(reader, clean.head.tokens, b"", views.END)
+        found = staging.between(reader, clean.head.tokens, b"", views.END)
         first = next(found, None)
         if first is None:
             return False
@@ -207,17 +209,17 @@ class Merges:
                 made = draft(reader)
             with store.writing() as writer:
                 repo, head = made.repo, store.head(writer, made.repo.id, made.head.name)
-                if head.commit != made.head.commit:
+                if head.head != made.head.head:
                     continue
                 nodes = store.nodes(writer)
-                clean = _Clean(head, store.commit(writer, repo.id, head.commit).root, store.tree(nodes), nodes)
+                clean = _Clean(head, store.commit(writer, repo.id, head.head).root, store.tree(nodes), nodes)
                 if self._must_be_clean(writer, clean):
-                    store.renew(writer, repo.id, head)  # what is staged says what the old commit says, not the new
+                    head = store.renew(writer, head)  # what is staged says what the old commit says, not the new
                 made.nodes.flush(writer)
                 generation = max(store.commit(writer, repo.id, one).generation for one in made.parents) + 1
                 record = CommitRecord(made.parents, made.root, who, made.message, now(), made.metadata, generation)
                 commit = store.add_commit(writer, repo.id, record)
-                store.set_head(writer, repo.id, head.name, commit)
+                store.set_head(writer, head, commit)
                 result = note(writer, told(model(repo, commit, record)))
             store.purge()
             return result

@@ -11,11 +11,12 @@ import msgspec
 
 from lakefs_hl.local.disk.blobs import INLINE, Held
 from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.names import after_key, delimiter_key, path_key, prefix_key
 from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.sources import LOCAL
-from lakefs_hl.local.engine.store import Repo, Store, now, public, put_entry
+from lakefs_hl.local.engine.store import Repo, Store, now, public
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
@@ -194,7 +195,7 @@ class Objects:
             _, found = self._entry(writer, repository, source.src_ref or branch, from_key)
             repo, head = self._writes.check(writer, repository, branch, source.force)
             entry = msgspec.structs.replace(found, mtime=now() // 10**9)
-            put_entry(writer, head.token, key, records.write_entry(entry))
+            staging.put(writer, head.token, key, records.write_entry(entry))
             return stats(repo, path, entry)
 
         return self._store.effect(work)
@@ -213,7 +214,7 @@ class Objects:
             if value is None:
                 raise NotFoundException(f"update user metadata on {repository}/{branch}/{path}: not found")
             entry = msgspec.structs.replace(records.read_entry(value), metadata=metadata or None)
-            put_entry(writer, head.token, key, records.write_entry(entry))
+            staging.put(writer, head.token, key, records.write_entry(entry))
 
         self._store.effect(work)
 

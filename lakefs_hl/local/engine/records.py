@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
-from zlib import crc32
 
 import msgspec
 
-from lakefs_hl.spec.errors import LakeCorruptError
 from lakefs_hl.spec.headers import OCTET_STREAM
 
 
@@ -124,8 +122,7 @@ read_commit: Final[Callable[[bytes], CommitRecord]] = msgspec.msgpack.Decoder(Co
 read_repository: Final[Callable[[bytes], RepositoryRecord]] = msgspec.msgpack.Decoder(RepositoryRecord).decode
 read_import: Final[Callable[[bytes], ImportRecord]] = msgspec.msgpack.Decoder(ImportRecord).decode
 read_credential: Final[Callable[[bytes], CredentialRecord]] = msgspec.msgpack.Decoder(CredentialRecord).decode
-_answer: Final = msgspec.msgpack.Decoder(AnswerRecord)
-read_tokens: Final[Callable[[bytes], list[int]]] = msgspec.msgpack.Decoder(list[int]).decode
+read_answer: Final[Callable[[bytes], AnswerRecord]] = msgspec.msgpack.Decoder(AnswerRecord).decode
 read_metadata: Final[Callable[[bytes], dict[str, str]]] = msgspec.msgpack.Decoder(dict[str, str]).decode
 read_patterns: Final[Callable[[bytes], list[str]]] = msgspec.msgpack.Decoder(list[str]).decode
 
@@ -154,51 +151,6 @@ def make_entry(
     return Entry(
         address, size, etag, mtime, None if content_type == OCTET_STREAM else content_type, metadata or None, stamp
     )
-
-
-def seal_staged(token: int, key: bytes, value: bytes | None) -> bytes:
-    """A staged row's value: the entry, nothing for a deletion, and a checksum over token, path and entry."""
-    content = value or b""
-    return content + crc32(content, crc32(key, token & 0xFFFFFFFF)).to_bytes(4, "little")
-
-
-def read_staged(token: int, key: bytes, stored: bytes | None) -> bytes | None:
-    """The entry of a staged row; None is a deletion.
-
-    Raises:
-        LakeCorruptError: The row is not what was written.
-    """
-    if stored:
-        content = stored[:-4]
-        if crc32(content, crc32(key, token & 0xFFFFFFFF)) == int.from_bytes(stored[-4:], "little"):
-            return content or None
-    raise LakeCorruptError(
-        f"the staged change of {key.decode(errors='replace')!r} is not what was written; run `lakefs-hl fsck`, and "
-        "reset the path or restore from a copy"
-    )
-
-
-def seal_answer(user: str, key: str, record: AnswerRecord) -> bytes:
-    """A kept answer's value: the record, and a checksum over user, key and record."""
-    content = encode(record)
-    return content + _answer_sum(user, key, content)
-
-
-def read_answer(user: str, key: str, stored: bytes) -> AnswerRecord:
-    """The record of a kept answer.
-
-    Raises:
-        LakeCorruptError: The row is not what was written.
-    """
-    if _answer_sum(user, key, stored[:-4]) == stored[-4:]:
-        return _answer.decode(stored[:-4])
-    raise LakeCorruptError(
-        f"the kept answer of the request with Idempotency-Key {key!r} is not what was written; run `lakefs-hl fsck`"
-    )
-
-
-def _answer_sum(user: str, key: str, content: bytes) -> bytes:
-    return crc32(content, crc32(key.encode(), crc32(user.encode()))).to_bytes(4, "little")
 
 
 def same(left: bytes, right: bytes) -> bool:

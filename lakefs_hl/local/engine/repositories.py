@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.disk.tables import branches, meta, repositories
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine import records, samples
 from lakefs_hl.local.engine.pages import page_of
 from lakefs_hl.local.engine.records import RepositoryRecord, first_commit
 from lakefs_hl.local.engine.settings import PROTECTION
-from lakefs_hl.local.engine.store import Repo, Store, now, rows
+from lakefs_hl.local.engine.store import Repo, Store, now
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, ConflictException
 
@@ -50,7 +52,7 @@ class Repositories:
 
     def _create(self, writer: Writer, creation: models.RepositoryCreation, record: RepositoryRecord) -> Repo:
         store, name = self._store, creation.name
-        if writer.row("SELECT 1 FROM repository WHERE name = ?", (name,)):
+        if repositories.find(writer, name) is not None:
             raise ConflictException("error creating repository: not unique")
         if creation.storage_id:
             raise BadRequestException(f"invalid storage id: {creation.storage_id}")
@@ -58,22 +60,16 @@ class Repositories:
             raise BadRequestException("failed to match required regex ^local://: invalid namespace")
         if not (record.bare or record.read_only):
             marker = "namespace " + record.namespace.rstrip("/")
-            if writer.row("SELECT 1 FROM meta WHERE key = ?", (marker,)):
+            if meta.get(writer, marker) is not None:
                 raise BadRequestException(
                     f"failed to create repository: found lakeFS objects in the storage (:{record.namespace}) "
                     "key(_lakefs/dummy): storage namespace already in use"
                 )
-            writer.execute("INSERT INTO meta(key, value) VALUES(?, ?)", (marker, name))
-        row = writer.row(
-            "INSERT INTO repository(name, value) VALUES(?, ?) RETURNING id", (name, records.encode(record))
-        )
-        repo = Repo(row[0] if row else 0, name, record)
+            meta.put(writer, marker, name)
+        repo = Repo(repositories.insert(writer, name, records.encode(record)).id, name, record)
         if not record.bare:
             first = store.add_commit(writer, repo.id, first_commit(record.created))
-            writer.execute(
-                "INSERT INTO branch(repository, name, head, token) VALUES(?, ?, ?, ?)",
-                (repo.id, record.default_branch, first, store.next_token(writer)),
-            )
+            branches.put(writer, Head(repo.id, record.default_branch, first, store.next_token(writer)))
             if creation.sample_data:
                 store.set_setting(writer, repo.id, PROTECTION, records.encode([record.default_branch]))
         return repo
@@ -90,13 +86,8 @@ class Repositories:
     def page(self, prefix: str, after: str, amount: int, search: str = "") -> models.RepositoryPage:
         """Repositories by name."""
         with self._store.reading() as reader:
-            found = rows(
-                reader,
-                "SELECT id, name, value FROM repository WHERE name > ? AND substr(name, 1, ?) = ? AND instr(name, ?) "
-                "ORDER BY name LIMIT ?",
-                (after, len(prefix), prefix, search, amount + 1),
-            )
-        listed = [self._model(Repo(row[0], row[1], records.read_repository(row[2]))) for row in found]
+            found = repositories.page(reader, prefix, after, search, amount + 1)
+        listed = [self._model(Repo(row.id, row.name, records.read_repository(row.value))) for row in found]
         pagination, kept = page_of(listed, amount, lambda one: one.id)
         return models.RepositoryPage(pagination, kept)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,6 +21,19 @@ from lakefs_hl.local.disk.blobs import Blobs
 from lakefs_hl.local.disk.database import Database
 from lakefs_hl.local.disk.nodes import NodeStore
 from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.tables import (
+    branches,
+    history,
+    imports,
+    meta,
+    repositories,
+    sequence,
+    settings,
+    staging,
+    tags,
+)
+from lakefs_hl.local.disk.tables import nodes as node_rows
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine import idempotency, records
 from lakefs_hl.local.engine.records import CommitRecord, RepositoryRecord
 from lakefs_hl.local.tree import Cache, Nodes, Shape, Tree, TreeCorruptError
@@ -44,20 +57,6 @@ class Repo(NamedTuple):
     id: int
     name: str
     record: RepositoryRecord
-
-
-class Head(NamedTuple):
-    """A branch's row: its commit, the token of what is staged now, and sealed tokens, oldest first."""
-
-    name: str
-    commit: bytes
-    token: int
-    sealed: list[int]
-
-    @property
-    def tokens(self) -> list[int]:
-        """All tokens, newest first."""
-        return [self.token, *reversed(self.sealed)]
 
 
 class _Transaction(Generic[R]):
@@ -110,8 +109,8 @@ class Store:
             nodes = self.nodes(reader)
             #: The tree that holds nothing: of a first commit, and of one that removed everything.
             self.empty: bytes = self.tree(nodes).empty()
-            known = reader.row("SELECT 1 FROM node WHERE hash = ?", (self.empty,))
-        if known is None:
+            known = node_rows.exists(reader, self.empty)
+        if not known:
             with self.writing() as writer:
                 nodes.flush(writer)
 
@@ -164,15 +163,15 @@ class Store:
         Raises:
             NotFoundException: There is none.
         """
-        row = reader.execute("SELECT id, value FROM repository WHERE name = ?", (name,)).fetchone()
+        row = repositories.find(reader, name)
         if row is None:
             raise NotFoundException("repository not found")
-        record = self._records.get(row[1])
+        record = self._records.get(row.value)
         if record is None:
             if len(self._records) >= KEPT:
                 self._records.clear()
-            record = self._records[row[1]] = records.read_repository(row[1])
-        return Repo(row[0], name, record)
+            record = self._records[row.value] = records.read_repository(row.value)
+        return Repo(row.id, name, record)
 
     def writable(self, reader: Reader, name: str, force: bool | None = False) -> Repo:
         """A repository that is to be changed.
@@ -188,12 +187,7 @@ class Store:
 
     def find_head(self, reader: Reader, repo: int, branch: str) -> Head | None:
         """A branch, or None."""
-        row = reader.execute(
-            "SELECT head, token, sealed FROM branch WHERE repository = ? AND name = ?", (repo, branch)
-        ).fetchone()
-        if row is None:
-            return None
-        return Head(branch, row[0], row[1], [] if row[2] == b"\x90" else records.read_tokens(row[2]))
+        return branches.find(reader, repo, branch)
 
     def head(self, reader: Reader, repo: int, branch: str) -> Head:
         """A branch.
@@ -201,7 +195,7 @@ class Store:
         Raises:
             NotFoundException: There is none.
         """
-        found = self.find_head(reader, repo, branch)
+        found = branches.find(reader, repo, branch)
         if found is None:
             raise NotFoundException("branch not found")
         return found
@@ -215,18 +209,18 @@ class Store:
         found = self._commits.get(commit)
         if found is not None:
             return found
-        row = reader.execute("SELECT data FROM history WHERE repository = ? AND id = ?", (repo, commit)).fetchone()
-        if row is None:
+        data = history.get(reader, repo, commit)
+        if data is None:
             raise errors.LakeCorruptError(
                 f"commit {commit.hex()} is missing; run `lakefs-hl fsck`, and restore from a copy"
             )
-        if records.commit_id(row[0]) != commit:
+        if records.commit_id(data) != commit:
             raise errors.LakeCorruptError(
                 f"commit {commit.hex()} is not what its id says; run `lakefs-hl fsck`, and restore from a copy"
             )
         if len(self._commits) >= KEPT:
             self._commits.clear()
-        found = self._commits[commit] = records.read_commit(row[0])
+        found = self._commits[commit] = records.read_commit(data)
         return found
 
     def root(self, reader: Reader, repo: int, commit: bytes) -> bytes:
@@ -238,47 +232,38 @@ class Store:
         """Writes a commit; gives its id."""
         data = records.encode(record)
         name = records.commit_id(data)
-        writer.execute("INSERT OR IGNORE INTO history(repository, id, data) VALUES(?, ?, ?)", (repo, name, data))
+        history.put(writer, repo, name, data)
         return name
 
-    def set_head(self, writer: Writer, repo: int, branch: str, commit: bytes) -> None:
+    def set_head(self, writer: Writer, head: Head, commit: bytes) -> None:
         """Moves a branch."""
-        writer.execute("UPDATE branch SET head = ? WHERE repository = ? AND name = ?", (commit, repo, branch))
+        branches.put(writer, head._replace(head=commit))
 
     def next_token(self, writer: Writer) -> int:
         """A staging token nobody has had."""
-        row = writer.row(
-            "INSERT INTO sequence(name, value) VALUES('token', 1) "
-            "ON CONFLICT(name) DO UPDATE SET value = value + 1 RETURNING value"
-        )
-        token: int = row[0] if row else 0
-        return token
+        return sequence.draw(writer, sequence.TOKEN)
 
-    def seal(self, writer: Writer, repo: int, head: Head) -> Head:
+    def seal(self, writer: Writer, head: Head) -> Head:
         """Gives a branch a new token, so that what is staged now stays as it is."""
-        token, sealed = self.next_token(writer), [*head.sealed, head.token]
-        writer.execute(
-            "UPDATE branch SET token = ?, sealed = ? WHERE repository = ? AND name = ?",
-            (token, records.encode(sealed), repo, head.name),
-        )
-        return Head(head.name, head.commit, token, sealed)
+        sealed = head._replace(token=self.next_token(writer), sealed=(*head.sealed, head.token))
+        branches.put(writer, sealed)
+        return sealed
 
-    def renew(self, writer: Writer, repo: int, head: Head) -> None:
+    def renew(self, writer: Writer, head: Head) -> Head:
         """Gives a branch a new token and drops all that is staged."""
-        writer.execute(
-            "UPDATE branch SET token = ?, sealed = x'90' WHERE repository = ? AND name = ?",
-            (self.next_token(writer), repo, head.name),
-        )
+        renewed = head._replace(token=self.next_token(writer), sealed=())
+        branches.put(writer, renewed)
         self.drop_tokens(writer, head.tokens)
+        return renewed
 
-    def drop_tokens(self, writer: Writer, tokens: list[int]) -> None:
+    def drop_tokens(self, writer: Writer, tokens: Iterable[int]) -> None:
         """Removes what was staged under tokens that no branch names any more; what is much is left to `purge`."""
         for token in tokens:
-            if writer.row("SELECT 1 FROM staging WHERE token = ? LIMIT 1 OFFSET ?", (token, CHUNK)) is None:
-                writer.execute("DELETE FROM staging WHERE token = ?", (token,))
-            else:
-                writer.execute("INSERT OR IGNORE INTO meta(key, value) VALUES(?, '')", (f"{_DEAD}{token}",))
+            if staging.has_more(writer, token, CHUNK):
+                meta.put(writer, f"{_DEAD}{token}", "")
                 self._dead = True
+            else:
+                staging.delete_all(writer, token)
 
     def purge(self, *, look: bool = False) -> None:
         """Removes the rows of dead tokens and of deleted repositories, in pieces, so that nobody waits for long.
@@ -294,10 +279,7 @@ class Store:
     def _purge(self, look: bool) -> None:
         if look:
             with self.reading() as reader:
-                sql = (
-                    "SELECT 1 FROM meta WHERE key > ?1 AND key < ?1 || x'7f' OR key > ?2 AND key < ?2 || x'7f' LIMIT 1"
-                )
-                self._dead = reader.row(sql, (_DEAD, _DELETED)) is not None
+                self._dead = meta.first(reader, _DEAD) is not None or meta.first(reader, _DELETED) is not None
         while self._dead:
             self._dead = False
             with self.writing(durable=False) as writer:
@@ -305,55 +287,38 @@ class Store:
 
     def _purge_some(self, writer: Writer) -> bool:
         """Removes at most `CHUNK` rows; says whether there may be more."""
-        sql = "SELECT key FROM meta WHERE key > ?1 AND key < ?1 || x'7f' LIMIT 1"
-        row = writer.row(sql, (_DEAD,))
-        if row is not None:
-            token = int(row[0].removeprefix(_DEAD))
-            writer.execute(
-                "DELETE FROM staging WHERE token = ?1 AND path IN (SELECT path FROM staging WHERE token = ?1 LIMIT ?2)",
-                (token, CHUNK),
-            )
-            if writer.changes < CHUNK:
-                writer.execute("DELETE FROM meta WHERE key = ?", row)
+        key = meta.first(writer, _DEAD)
+        if key is not None:
+            if staging.delete_some(writer, int(key.removeprefix(_DEAD)), CHUNK) < CHUNK:
+                meta.delete(writer, key)
             return True
-        row = writer.row(sql, (_DELETED,))
-        if row is None:
+        key = meta.first(writer, _DELETED)
+        if key is None:
             return False
-        repo = int(row[0].removeprefix(_DELETED))
-        for table, key in (("history", "id"), ("import", "id"), ("tag", "name")):
-            writer.execute(
-                f'DELETE FROM "{table}" WHERE repository = ?1 AND "{key}" IN '  # noqa: S608 - our own names
-                f'(SELECT "{key}" FROM "{table}" WHERE repository = ?1 LIMIT ?2)',
-                (repo, CHUNK),
-            )
-            if writer.changes == CHUNK:
+        repo = int(key.removeprefix(_DELETED))
+        for table in (history, imports, tags):
+            if table.delete_some(writer, repo, CHUNK) == CHUNK:
                 return True
-        writer.execute("DELETE FROM meta WHERE key = ?", row)
+        meta.delete(writer, key)
         return True
 
     def delete_repo(self, writer: Writer, repo: Repo) -> None:
         """Removes a repository's names; its history is left to `purge`."""
-        for token, sealed in rows(writer, "SELECT token, sealed FROM branch WHERE repository = ?", (repo.id,)):
-            self.drop_tokens(writer, [token, *records.read_tokens(sealed)])
-        for table in ("branch", "setting"):
-            writer.execute(f"DELETE FROM {table} WHERE repository = ?", (repo.id,))  # noqa: S608 - our own names
-        writer.execute("DELETE FROM repository WHERE id = ?", (repo.id,))
-        writer.execute("INSERT INTO meta(key, value) VALUES(?, '')", (f"{_DELETED}{repo.id}",))
+        for branch in branches.of_repository(writer, repo.id):
+            self.drop_tokens(writer, branch.tokens)
+        branches.delete_all(writer, repo.id)
+        settings.delete_all(writer, repo.id)
+        repositories.delete(writer, repo.id)
+        meta.put(writer, f"{_DELETED}{repo.id}", "")
         self._dead = True
 
     def setting(self, reader: Reader, repo: int, kind: str) -> bytes | None:
         """One setting of a repository, as it was stored."""
-        row = reader.execute("SELECT value FROM setting WHERE repository = ? AND kind = ?", (repo, kind)).fetchone()
-        return None if row is None else row[0]
+        return settings.get(reader, repo, kind)
 
     def set_setting(self, writer: Writer, repo: int, kind: str, value: bytes | None) -> None:
         """Stores or drops one setting of a repository."""
-        if value is None:
-            writer.execute("DELETE FROM setting WHERE repository = ? AND kind = ?", (repo, kind))
-        else:
-            writer.execute(
-                "INSERT OR REPLACE INTO setting(repository, kind, value) VALUES(?, ?, ?)", (repo, kind, value)
-            )
+        settings.put(writer, repo, kind, value)
 
 
 _RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -390,11 +355,6 @@ def _lacking(error: BaseException) -> int | None:
     return cause.errno if isinstance(cause, OSError) and cause.errno in _RESOURCES else None
 
 
-def rows(reader: Reader, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a question."""
-    return cast("list[tuple[Any, ...]]", reader.execute(sql, args).fetchall())
-
-
 def now() -> int:
     """Unix time in nanoseconds."""
     return time.time_ns()
@@ -407,9 +367,3 @@ def public() -> Iterator[None]:
         yield
     except _OURS as error:
         raise translated(error) from error
-
-
-def put_entry(writer: Writer, token: int, key: bytes, value: bytes | None) -> None:
-    """Stages an entry, or the deletion of one."""
-    sealed = records.seal_staged(token, key, value)
-    writer.execute("INSERT OR REPLACE INTO staging(token, path, value) VALUES(?, ?, ?)", (token, key, sealed))

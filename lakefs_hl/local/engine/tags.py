@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from lakefs_hl.local.disk.rows import Writer
+from lakefs_hl.local.disk.tables import tags
 from lakefs_hl.local.engine.history import committed, is_commit
 from lakefs_hl.local.engine.names import check_tag
 from lakefs_hl.local.engine.pages import page_of
-from lakefs_hl.local.engine.store import Store, rows
+from lakefs_hl.local.engine.store import Store
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import ConflictException, NotFoundException
 
@@ -21,13 +22,8 @@ class Tags:
         """Tags by name."""
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
-            found = rows(
-                reader,
-                "SELECT name, head FROM tag WHERE repository = ? AND name > ? AND substr(name, 1, ?) = ? "
-                "ORDER BY name LIMIT ?",
-                (repo.id, after, len(prefix), prefix, amount + 1),
-            )
-        pagination, kept = page_of([models.Ref(row[0], row[1].hex()) for row in found], amount, lambda one: one.id)
+            found = tags.page(reader, repo.id, prefix, after, amount + 1)
+        pagination, kept = page_of([models.Ref(row.name, row.head.hex()) for row in found], amount, lambda one: one.id)
         return models.RefPage(pagination, kept)
 
     def get(self, repository: str, name: str) -> models.Ref:
@@ -39,10 +35,10 @@ class Tags:
         with self._store.reading() as reader:
             repo = self._store.repo(reader, repository)
             check_tag(name)
-            row = reader.row("SELECT head FROM tag WHERE repository = ? AND name = ?", (repo.id, name))
+            row = tags.find(reader, repo.id, name)
         if row is None:
             raise NotFoundException("tag not found")
-        return models.Ref(name, row[0].hex())
+        return models.Ref(name, row.head.hex())
 
     def create(self, repository: str, creation: models.TagCreation) -> models.Ref:
         """Makes a tag of the commit that a reference means now.
@@ -60,9 +56,9 @@ class Tags:
             if is_commit(writer, repo.id, creation.id):
                 raise ConflictException(f"commit ID {creation.id}: conflict found")
             commit = committed(self._store, writer, repo.id, creation.ref)
-            if writer.row("SELECT 1 FROM tag WHERE repository = ? AND name = ?", (repo.id, creation.id)):
+            if tags.find(writer, repo.id, creation.id) is not None:
                 raise ConflictException("tag already exists: not unique")
-            writer.execute("INSERT INTO tag(repository, name, head) VALUES(?, ?, ?)", (repo.id, creation.id, commit))
+            tags.insert(writer, tags.Row(repo.id, creation.id, commit))
             return models.Ref(creation.id, commit.hex())
 
         return self._store.effect(work)
@@ -76,8 +72,7 @@ class Tags:
 
         def work(writer: Writer) -> None:
             repo = self._store.writable(writer, repository, force)
-            writer.execute("DELETE FROM tag WHERE repository = ? AND name = ?", (repo.id, name))
-            if not writer.changes:
+            if not tags.delete(writer, repo.id, name):
                 raise NotFoundException("tag not found")
 
         self._store.effect(work)

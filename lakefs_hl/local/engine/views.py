@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from heapq import merge
 from typing import Final, NamedTuple, TypeAlias
 
 from lakefs_hl.local.disk.rows import Reader
-from lakefs_hl.local.engine import records
+from lakefs_hl.local.disk.tables import staging
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine.history import resolve
-from lakefs_hl.local.engine.store import Head, Store
+from lakefs_hl.local.engine.store import Store
 from lakefs_hl.local.tree import Tree
 
 END: Final = b"\xff"
@@ -40,35 +40,13 @@ def view(store: Store, reader: Reader, repo: int, ref: str) -> View:
 
 def of_head(store: Store, reader: Reader, repo: int, head: Head) -> View:
     """What a branch shows."""
-    return View(store.root(reader, repo, head.commit), head.tokens)
+    return View(store.root(reader, repo, head.head), head.tokens)
 
 
 def lookup(reader: Reader, tree: Tree, seen: View, key: bytes) -> bytes | None:
     """The entry of one path, encoded; None if there is none."""
-    for token in seen.tokens:
-        row = reader.execute("SELECT value FROM staging WHERE token = ? AND path = ?", (token, key)).fetchone()
-        if row is not None:
-            return records.read_staged(token, key, row[0])
-    return tree.get(seen.root, key)
-
-
-def staged(reader: Reader, tokens: list[int], start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-    """What is staged between two keys, in order; of several tokens the newest wins; None is a deletion."""
-    if len(tokens) == 1:
-        token, read = tokens[0], records.read_staged
-        sql = "SELECT path, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
-        return ((path, read(token, path, value)) for path, value in reader.execute(sql, (token, start, end)))
-    return _newest(reader, tokens, start, end)
-
-
-def _newest(reader: Reader, tokens: list[int], start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-    """Goes through some tokens side by side, so that a page costs its rows and not all that is staged."""
-    sql = "SELECT path, -token, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
-    before = None  # tokens only grow, so the highest is the newest
-    for path, token, value in merge(*(reader.execute(sql, (token, start, end)) for token in tokens)):
-        if path != before:
-            before = path
-            yield path, records.read_staged(-token, path, value)
+    found = staging.find(reader, seen.tokens, key)
+    return tree.get(seen.root, key) if found is None else found[0]
 
 
 def slices(reader: Reader, tree: Tree, seen: View, start: bytes, end: bytes) -> Iterator[Slice]:
@@ -76,7 +54,7 @@ def slices(reader: Reader, tree: Tree, seen: View, start: bytes, end: bytes) -> 
     if not seen.tokens:
         yield from tree.scan(seen.root, start, end)
         return
-    changes = staged(reader, seen.tokens, start, end)
+    changes = staging.between(reader, seen.tokens, start, end)
     change = next(changes, None)
     for keys, values in tree.scan(seen.root, start, end):
         if change is None or change[0] > keys[-1]:

@@ -7,10 +7,12 @@ from typing import TypeVar
 
 from lakefs_hl.local.disk.blobs import BlobRef
 from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.tables import staging
+from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.settings import protected
-from lakefs_hl.local.engine.store import Head, Repo, Store, put_entry
+from lakefs_hl.local.engine.store import Repo, Store
 from lakefs_hl.spec.errors import ForbiddenException, ObjectExistsException
 
 T = TypeVar("T")
@@ -61,7 +63,7 @@ class Writes:
                 raise ObjectExistsException("path already exists")
             if blob is not None:
                 self._store.blobs.record(writer, blob)
-            put_entry(writer, head.token, key, value)
+            staging.put(writer, head.token, key, value)
             return told(repo)
 
         return self._store.effect(work)
@@ -72,12 +74,12 @@ class Writes:
         def work(writer: Writer) -> T:
             repo, head = self.check(writer, repository, branch, force)
             tree = self._store.tree(self._store.nodes(writer))
-            root = self._store.root(writer, repo.id, head.commit)
+            root = self._store.root(writer, repo.id, head.head)
             for key in keys:
                 if head.sealed or tree.get(root, key) is not None:
-                    put_entry(writer, head.token, key, None)
+                    staging.put(writer, head.token, key, None)
                 else:
-                    writer.execute("DELETE FROM staging WHERE token = ? AND path = ?", (head.token, key))
+                    staging.delete(writer, head.token, key)
             return told
 
         return self._store.effect(work)

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lakefs_hl.local.disk import layout
+from lakefs_hl.local.disk import notes
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import models
 
@@ -99,7 +99,7 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 def main() -> None:
     """Makes the lake of this release's format, unless there is one."""
-    name = f"v{layout.VERSION}"
+    name = f"v{notes.VERSION}"
     target = HERE / f"{name}.tar.gz"
     if target.exists():
         sys.exit(f"{target} is there, and is never made anew")

@@ -57,3 +57,18 @@ def test_short_reads_and_writes_are_gone_on_with(tmp_path: Path, monkeypatch: py
         assert fs.read(fd, 0, 10) == b"0123456789"
         assert fs.read(fd, 8, 10) == b"89"
     os.close(fd)
+
+
+def test_a_small_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, fail_at: Callable[[str, OSError], None], points: list[str]
+) -> None:
+    path = str(tmp_path / "note")
+    fs.write_durably(path, b"one", "note")
+    assert points == ["note.create", "note.write", "note.fsync", "note.rename", "note.fsync_folder"]
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    for point in points[:4]:
+        fail_at(point, OSError(28, "No space left on device"))
+        with pytest.raises(OSError, match="No space left"):
+            fs.write_durably(path, b"two", "note")
+        assert os.listdir(tmp_path) == ["note"]
+        assert Path(path).read_bytes() == b"one"

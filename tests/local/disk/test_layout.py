@@ -4,12 +4,11 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lakefs_hl.local.disk import fs, layout
+from lakefs_hl.local.disk import fs, layout, notes
 from lakefs_hl.local.disk.errors import Damaged, DiskError, NotALake, UnknownFormat
 from lakefs_hl.local.disk.layout import prepare
 
@@ -17,7 +16,7 @@ from lakefs_hl.local.disk.layout import prepare
 def test_a_new_lake_notes_its_tree_once(tmp_path: Path) -> None:
     folder = str(tmp_path / "deep" / "er" / "lake")
     first, noted = prepare(folder, tree={"seed": 1, "bits": 5})
-    assert noted["format"] == layout.VERSION
+    assert noted["format"] == notes.VERSION
     assert noted["tree"] == {"seed": 1, "bits": 5}
     second, again = prepare(folder, tree={"seed": 2})
     assert again == noted
@@ -93,8 +92,8 @@ def test_an_unreadable_format_is_damage(tmp_path: Path, text: str) -> None:
 
 def test_a_later_format_is_refused_by_its_number(tmp_path: Path) -> None:
     prepare(str(tmp_path), tree={})[0].close()
-    (tmp_path / "format.json").write_text('{"format": 2}')
-    with pytest.raises(UnknownFormat, match="format 2"):
+    (tmp_path / "format.json").write_text('{"format": 3}')
+    with pytest.raises(UnknownFormat, match="format 3"):
         prepare(str(tmp_path), tree={})
 
 
@@ -168,20 +167,6 @@ def test_many_who_make_one_lake_agree(tmp_path: Path) -> None:
         child.join()
         assert child.exitcode == 0
     assert len(seeds) == 1
-
-
-def test_a_small_file_is_written_whole_or_not_at_all(
-    tmp_path: Path, fail_at: Callable[[str, OSError], None], points: list[str]
-) -> None:
-    path = str(tmp_path / "note")
-    layout.write_file(path, b"one", "note")
-    assert points == ["note.create", "note.write", "note.fsync", "note.rename", "note.fsync_folder"]
-    for point in points[:4]:
-        fail_at(point, OSError(28, "No space left on device"))
-        with pytest.raises(OSError, match="No space left"):
-            layout.write_file(path, b"two", "note")
-        assert os.listdir(tmp_path) == ["note"]
-        assert Path(path).read_bytes() == b"one"
 
 
 @pytest.mark.parametrize("noted", ['{"format": 1}', '{"format": 1, "created": "2026", "tree": {"seed": 8}}'])

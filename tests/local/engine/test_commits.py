@@ -109,8 +109,7 @@ def test_sealed_changes_of_the_dead_are_committed_by_the_next(engine: Engine) ->
     put(engine, "a", b"old")
     put(engine, "b")
     with engine.store.writing() as writer:  # as a process that dies between sealing and publishing leaves it
-        repo, head = engine.store.repo(writer, "repo"), engine.store.head(writer, 1, "main")
-        engine.store.seal(writer, repo.id, head)
+        engine.store.seal(writer, engine.store.head(writer, 1, "main"))
     put(engine, "a", b"new")
     engine.objects.delete("repo", "main", "b")
     put(engine, "c")
@@ -119,7 +118,7 @@ def test_sealed_changes_of_the_dead_are_committed_by_the_next(engine: Engine) ->
     commit(engine)
     assert (paths(engine, "main@"), read(engine, "a", "main@")) == (["a", "c"], b"new")
     with engine.store.reading() as reader:
-        assert engine.store.head(reader, 1, "main").sealed == []
+        assert engine.store.head(reader, 1, "main").sealed == ()
 
 
 # -- the log -----------------------------------------------------------------------------------------------------------
@@ -194,7 +193,7 @@ def test_a_commit_that_finds_part_of_its_changes_taken_commits_the_rest(
         put(engine, f"first/{index}")
     with store.writing() as writer:
         repo = store.repo(writer, "repo")
-        sealed = store.seal(writer, repo.id, store.head(writer, repo.id, "main"))
+        sealed = store.seal(writer, store.head(writer, repo.id, "main"))
     for index in range(3):
         put(engine, f"second/{index}")
 
@@ -208,4 +207,4 @@ def test_a_commit_that_finds_part_of_its_changes_taken_commits_the_rest(
     assert messages(engine.commits.log("repo", "main"))[:2] == ["second", "first"]
     assert paths(engine, "main@") == [f"{name}/{index}" for name in ("first", "second") for index in range(3)]
     with store.reading() as reader:
-        assert store.head(reader, repo.id, "main").sealed == []
+        assert store.head(reader, repo.id, "main").sealed == ()

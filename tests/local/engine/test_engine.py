@@ -80,8 +80,8 @@ def test_no_lake(tmp_path: Path) -> None:
 def test_a_newer_lake(tmp_path: Path) -> None:
     Engine.open(tmp_path / "lake", sync=False).close()
     noted = tmp_path / "lake" / layout.FORMAT
-    noted.write_text(noted.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(LakeFormatError, match="format 2"):
+    noted.write_text(noted.read_text().replace('"format": 2', '"format": 3'))
+    with pytest.raises(LakeFormatError, match="format 3"):
         Engine.open(tmp_path / "lake")
 
 

@@ -13,6 +13,8 @@ import msgspec
 import pytest
 
 from lakefs_hl.local.disk.blobs import INLINE
+from lakefs_hl.local.disk.migration import add_sums
+from lakefs_hl.local.disk.schema import SUMMED
 from lakefs_hl.local.engine import Engine, records
 from lakefs_hl.local.engine.fsck import Report, fsck
 from lakefs_hl.spec import models
@@ -62,8 +64,10 @@ def commit(engine: Engine, branch: str) -> str:
 
 
 def sql(engine: Engine, statement: str, *values: object) -> None:
+    """Alters rows, and their checksums with them: what fsck finds then it finds by what the rows say."""
     with engine.store.database.write() as writer:
         writer.execute(statement, values)
+        add_sums(writer, SUMMED)
 
 
 def one(report: Report, *words: str) -> None:
@@ -164,6 +168,30 @@ def test_two_branches_that_share_what_is_staged(engine: Engine) -> None:
 def test_a_row_that_cannot_be_read(engine: Engine) -> None:
     sql(engine, "UPDATE repository SET value = x'c1'")
     one(fsck(engine), "cannot be decoded")
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("branch", "head = zeroblob(32)"),
+        ("branch", "name = 'other' || name"),
+        ("branch", "resets = resets + 1"),
+        ("history", "repository = 2"),
+        ("meta", "value = value || ' '"),
+        ("repository", "name = 'another'"),
+        ("sequence", "value = value - 1"),
+        ("tag", "name = 'v2'"),
+    ],
+)
+def test_a_row_that_is_not_what_was_written(engine: Engine, table: str, change: str) -> None:
+    with engine.store.database.write() as writer:
+        writer.execute(f"UPDATE {table} SET {change}")
+    one(fsck(engine), "the row", f"of the table {table} is not what was written")
+
+
+def test_a_token_in_use_that_was_never_drawn(engine: Engine) -> None:
+    sql(engine, "UPDATE sequence SET value = 0")
+    one(fsck(engine), "the staging token", "only 0 have been drawn")
 
 
 def test_a_staged_row_that_is_not_what_was_written(engine: Engine) -> None:
@@ -298,7 +326,7 @@ def test_a_damaged_database_is_refused_or_reported_or_it_was_free_space(
 def test_what_is_left_over_is_told_apart_from_damage(engine: Engine, folder: Path) -> None:
     sql(engine, "INSERT INTO node(hash, data) VALUES(x'aa', x'bb')")
     sql(engine, "INSERT INTO blob(hash, data) VALUES(x'aa', x'bb')")
-    sql(engine, "INSERT INTO staging(token, path, value) VALUES(9999, x'61', NULL)")
+    sql(engine, "INSERT INTO staging(token, path, value) VALUES(0, x'61', NULL)")
     sql(engine, "INSERT INTO history(repository, id, data) VALUES(9999, x'aa', x'bb')")
     engine.store.blobs.put(b"x" * (INLINE + 1))
     (folder / "objects" / "tmp" / "draft").write_bytes(b"x")

@@ -128,7 +128,7 @@ def test_the_repetition_of_a_large_commit_seals_nothing(tmp_path: Path, monkeypa
     assert ask(engine, operation) == first
     with engine.store.reading() as reader:
         head = engine.store.head(reader, engine.store.repo(reader, REPO).id, "dirty")
-    assert head.sealed == []
+    assert head.sealed == ()
     assert [one.path for one in engine.diffs.branch(REPO, "dirty").results] == ["e", "e1", "e2"]
     engine.close()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lakefs_hl.local.disk.tables import imports
 from lakefs_hl.local.engine import Engine, records, sources
 from lakefs_hl.local.engine import commits as commits_module
 from lakefs_hl.local.engine import imports as imports_module
@@ -255,7 +256,7 @@ def test_one_whose_process_is_gone(engine: Engine) -> None:
     os.waitpid(child, 0)
     gone = records.encode(records.ImportRecord(str(child), False, time.time_ns(), 3))
     with engine.store.writing() as writer:
-        writer.execute("INSERT INTO import(repository, id, value) VALUES(1, 'x', ?)", (gone,))
+        imports.put(writer, 1, "x", gone)
     status = engine.imports.status("repo", "x")
     assert not status.completed
     assert status.error is not None

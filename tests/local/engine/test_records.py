@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lakefs_hl.local.engine import records
 from lakefs_hl.local.engine.records import Entry
-from lakefs_hl.spec.errors import LakeCorruptError
 from lakefs_hl.spec.headers import OCTET_STREAM
 
 addresses = st.one_of(st.binary(min_size=32, max_size=32), st.text(st.characters(codec="utf-8")))
@@ -53,19 +51,3 @@ def test_etags() -> None:
     assert records.short_etag("c4ca4238a0b923820dcc509a6f75849b") == bytes.fromhex("c4ca4238a0b923820dcc509a6f75849b")
     for odd in ("abc", "C4CA4238A0B923820DCC509A6F75849B", "x" * 32, "c4ca4238a0b923820dcc509a6f75849b-2"):
         assert records.short_etag(odd) == odd
-
-
-def test_a_staged_row_is_sealed() -> None:
-    for value in (None, b"entry"):
-        stored = records.seal_staged(7, b"a", value)
-        assert records.read_staged(7, b"a", stored) == value
-        for at in range(8 * len(stored)):
-            flipped = bytearray(stored)
-            flipped[at // 8] ^= 1 << at % 8
-            with pytest.raises(LakeCorruptError, match="the staged change of 'a' is not what was written"):
-                records.read_staged(7, b"a", bytes(flipped))
-        for token, key in ((8, b"a"), (7, b"b")):
-            with pytest.raises(LakeCorruptError):
-                records.read_staged(token, key, stored)
-    with pytest.raises(LakeCorruptError):
-        records.read_staged(7, b"a", None)

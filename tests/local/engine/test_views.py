@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from lakefs_hl.local.engine import Engine, views
+from lakefs_hl.local.disk.tables import staging
+from lakefs_hl.local.engine import Engine
 from tests.local.engine.support import paths, put, read
 
 
 def seal(engine: Engine) -> None:
     with engine.store.writing() as writer:
         repo = engine.store.repo(writer, "repo")
-        engine.store.seal(writer, repo.id, engine.store.head(writer, repo.id, "main"))
+        engine.store.seal(writer, engine.store.head(writer, repo.id, "main"))
 
 
 def test_of_several_tokens_the_newest_wins_in_order_of_paths(engine: Engine) -> None:
@@ -25,5 +26,5 @@ def test_of_several_tokens_the_newest_wins_in_order_of_paths(engine: Engine) -> 
     with engine.store.reading() as reader:
         repo = engine.store.repo(reader, "repo")
         tokens = engine.store.head(reader, repo.id, "main").tokens
-        found = [(path, value is None) for path, value in views.staged(reader, tokens, b"b", b"d2")]
+        found = [(path, value is None) for path, value in staging.between(reader, tokens, b"b", b"d2")]
     assert found == [(b"b", False), (b"c", False), (b"d0", True), (b"d1", False)]

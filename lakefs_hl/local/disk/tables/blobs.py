@@ -1,0 +1,33 @@
+"""The table `blob`: small contents under their hash. Whoever reads them holds them against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lakefs_hl.local.disk.rows import Reader, Writer
+
+
+def get(reader: Reader, name: bytes) -> bytes | None:
+    """The content of a hash."""
+    row = reader.execute("SELECT data FROM blob WHERE hash = ?", (name,)).fetchone()
+    return None if row is None else row[0]
+
+
+def size(reader: Reader, name: bytes) -> int | None:
+    """How long the content of a hash is."""
+    row = reader.row("SELECT length(data) FROM blob WHERE hash = ?", (name,))
+    return None if row is None else int(row[0])
+
+
+def scan(reader: Reader) -> Iterator[bytes]:
+    """All hashes."""
+    return (row[0] for row in reader.execute("SELECT hash FROM blob"))
+
+
+def put(writer: Writer, name: bytes, data: bytes) -> None:
+    """Adds a row; one that is there is put right if it is damaged."""
+    writer.execute(
+        "INSERT INTO blob(hash, data) VALUES(?, ?) ON CONFLICT(hash) DO UPDATE SET data = excluded.data "
+        "WHERE data IS NOT excluded.data",
+        (name, data),
+    )

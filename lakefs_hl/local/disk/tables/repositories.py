@@ -1,0 +1,63 @@
+"""The table `repository`: a number that is never given again, a name, and a value."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.sums import damaged, row_sum
+
+
+class Row(NamedTuple):
+    """A repository."""
+
+    id: int
+    name: str
+    value: bytes
+
+
+@lru_cache(maxsize=1024)
+def _checked(number: int, name: str, value: bytes, noted: int) -> Row:
+    if row_sum("repository", number, name, value) != noted:
+        raise damaged("repository", number, name)
+    return Row(number, name, value)
+
+
+def find(reader: Reader, name: str) -> Row | None:
+    """The row of a name."""
+    row = reader.execute("SELECT id, name, value, sum FROM repository WHERE name = ?", (name,)).fetchone()
+    return None if row is None else _checked(*row)
+
+
+def exists(reader: Reader, number: int) -> bool:
+    """Whether there is such a number."""
+    return reader.row("SELECT 1 FROM repository WHERE id = ?", (number,)) is not None
+
+
+def page(reader: Reader, prefix: str, after: str, search: str, amount: int) -> list[Row]:
+    """Rows by name: those that begin with `prefix`, come after `after` and have `search` in them."""
+    found = reader.rows(
+        "SELECT id, name, value, sum FROM repository WHERE name > ? AND substr(name, 1, ?) = ? AND instr(name, ?) "
+        "ORDER BY name LIMIT ?",
+        (after, len(prefix), prefix, search, amount),
+    )
+    return [_checked(*row) for row in found]
+
+
+def scan(reader: Reader) -> list[Row]:
+    """All rows as they are, unchecked."""
+    return [Row(*row) for row in reader.rows("SELECT id, name, value FROM repository ORDER BY name")]
+
+
+def insert(writer: Writer, name: str, value: bytes) -> Row:
+    """Adds a row; gives it, with its number."""
+    given = writer.row("INSERT INTO repository(name, value) VALUES(?, ?) RETURNING id", (name, value))
+    row = Row(given[0] if given else 0, name, value)
+    writer.execute("UPDATE repository SET sum = ? WHERE id = ?", (row_sum("repository", *row), row.id))
+    return row
+
+
+def delete(writer: Writer, number: int) -> None:
+    """Removes a row."""
+    writer.execute("DELETE FROM repository WHERE id = ?", (number,))
