@@ -23,9 +23,9 @@ from lakefs_hl.spec.uri import repository_uri
 
 FILTERS: Final = ("open", "closed", "all")
 #: What lakeFS leaves out of a listing.
-NOT_LISTED: Final = frozenset({"description"})
+NOT_LISTED: Final = frozenset({"description", "merged_commit_id"})
 
-#: Fields of the rows of `pull_requests`. lakeFS leaves the description out of listings.
+#: Fields of the rows of `pull_requests`. lakeFS leaves the description and the merge commit out of listings.
 PULL_REQUESTS: Final = Columns(
     "pull requests",
     {
@@ -37,7 +37,6 @@ PULL_REQUESTS: Final = Columns(
         "destination_branch_id": OBJECT,
         "creation_date": TIME,
         "closed_date": TIME,
-        "merge_commit_id": OBJECT,
     },
 )
 
@@ -83,13 +82,17 @@ class PullRequestFields(RecordHandle[models.PullRequest]):
     @property
     def closed_date(self) -> datetime | None:
         """Time when it was closed or merged: an aware datetime in UTC. None while it is open."""
+        if self.status == "open":  # lakeFS keeps the date of a pull request that is opened again
+            return None
         closed = self._record("closed_date").closed_date
         return None if closed is None else arguments.from_rfc3339(closed)
 
     @property
     def merge_commit_id(self) -> str | None:
-        """ID of the merge commit. None unless it is merged."""
-        return self._record().merged_commit_id or None
+        """ID of the merge commit. None unless it is merged. A listing does not return it: it is looked up."""
+        if self.status != "merged":
+            return None
+        return self._record("merged_commit_id").merged_commit_id or None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that listings have, with aware datetimes."""

@@ -15,7 +15,7 @@ from lakefs_hl.spec import models
 
 
 class PullRequest(PullRequestFields, LazyRecord[models.PullRequest]):
-    """A pull request: a proposal to merge one branch into another. An embedded lake has none.
+    """A pull request: a proposal to merge one branch into another.
 
     `Repository.create_pull_request` and `Repository.pull_requests` return it with its fields loaded. `refresh()` looks
     them up again.

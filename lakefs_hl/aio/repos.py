@@ -214,7 +214,7 @@ class Repository(RepositoryHandle):
         title: str,
         description: str = "",
     ) -> PullRequest:
-        """Create a pull request: a proposal to merge one branch into another. An embedded lake has none.
+        """Create a pull request: a proposal to merge one branch into another.
 
         Args:
             source_branch_id: Branch to merge, by name or as a handle.
@@ -275,7 +275,7 @@ class Repository(RepositoryHandle):
         branch: str | Handle | None = None,
         commit: str | Handle | None = None,
     ) -> Listing[Run]:
-        """Iterate over the runs of the repository's actions, newest first, lazily. An embedded lake has none.
+        """Iterate over the runs of the repository's actions, newest first, lazily.
 
         Runs that started within one second are listed in any order.
 

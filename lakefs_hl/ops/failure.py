@@ -50,7 +50,6 @@ _ADVICE: Final = {
     ErrorKind.RATE_LIMITED: _BUSY,
     ErrorKind.UNAVAILABLE: _BUSY,
 }
-_NO_PULL_REQUESTS: Final = "an embedded lake has no pull requests: merge the source branch with merge_into() instead"
 _COMMIT: Final = re.compile(r"[0-9a-f]{6,64}")
 _EXPRESSION: Final = re.compile(r".*[~^@$].*", re.DOTALL)
 _NETWORK_ADVICE: Final = {
@@ -258,14 +257,11 @@ def _advice(request: Request, kind: ErrorKind, words: str) -> str:
     if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND):
         found = _reference_of(request, words)
         return describe_missing(found) if found else "the reference does not exist"
-    advice = _ADVICE.get(kind, "")
     if kind is ErrorKind.UNAUTHORIZED and request.endpoint is endpoints.EXTERNAL_PRINCIPAL_LOGIN:
         return _ROLE_ADVICE
     if kind is ErrorKind.GONE and request.endpoint.operation not in OBJECT_OPERATIONS:
         return ""
-    if kind is ErrorKind.NOT_SUPPORTED and "PullRequest" in request.endpoint.operation:
-        advice += f"; {_NO_PULL_REQUESTS}"
-    return advice
+    return _ADVICE.get(kind, "")
 
 
 def _reference_of(request: Request, words: str) -> str:

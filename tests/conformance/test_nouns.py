@@ -978,18 +978,8 @@ def test_repository_collect_transactions_wants_a_time(repo: Any) -> None:
     "repository_pull_request",
     "repository_pull_requests",
 )
-def test_pull_requests(world: World, repo: Any) -> None:
+def test_pull_requests(repo: Any) -> None:
     dev = repo.branch("dev").create("main")
-    if world.kind != "real lakeFS":
-        assert repo.pull_request("p1").id == "p1"
-        for call in (
-            lambda: repo.create_pull_request(dev, "main", "title"),
-            lambda: list(repo.pull_requests()),
-            lambda: repo.pull_request("p1").refresh(),
-        ):
-            with pytest.raises(exceptions.UnsupportedOperationException, match="an embedded lake has no pull requests"):
-                call()
-        return
     pull = repo.create_pull_request(dev, "main", "title", "why")
     assert pull.repository_id == repo.id
     assert (pull.title, pull.description, pull.status) == ("title", "why", "open")
@@ -1003,16 +993,10 @@ def test_pull_requests(world: World, repo: Any) -> None:
 
 
 @tries("pull_close", "pull_closed_date", "pull_merge", "pull_merge_commit_id", "pull_status", "pull_update")
-def test_pull_requests_are_updated_closed_and_merged(world: World, repo: Any, main: Any) -> None:
+def test_pull_requests_are_updated_closed_and_merged(repo: Any, main: Any) -> None:
     dev = repo.branch("dev").create("main")
     dev.upload(b"1", "a")
     dev.commit_changes("on dev")
-    if world.kind != "real lakeFS":
-        pull = repo.pull_request("p1")
-        for call in (lambda: pull.update(title="better"), pull.close, pull.merge):
-            with pytest.raises(exceptions.UnsupportedOperationException, match=r"with merge_into\(\) instead"):
-                call()
-        return
     pull = repo.create_pull_request("dev", "main", "title")
     assert pull.update(title="better", description="why").refresh().title == "better"
     assert pull.close().refresh().closed_date >= pull.creation_date

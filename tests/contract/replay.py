@@ -27,8 +27,6 @@ DATA = Path(__file__).resolve().parent.parent / "data" / "contract"
 Exchange: TypeAlias = dict[str, Any]
 #: A recorded request, filled in, to an answer in the recording's form.
 Server: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
-#: Recordings of what the embedded lake does not have.
-LEFT_OUT = {"pulls"}
 
 
 def _tool() -> ModuleType:
@@ -44,7 +42,7 @@ tool = _tool()
 
 
 def recordings() -> list[Path]:
-    return [path for path in sorted((DATA / "golden").glob("*.json")) if path.stem not in LEFT_OUT]
+    return sorted((DATA / "golden").glob("*.json"))
 
 
 @dataclass

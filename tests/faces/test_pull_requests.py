@@ -1,12 +1,12 @@
-"""Pull requests as users see them, in both colours, on a server that has them; and on a lake that has none."""
+"""Pull requests as users see them, in both colours, on a server that loses responses."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import pickle
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,8 +20,7 @@ from lakefs_hl.spec import models
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.types import ErrorKind
-from tests.contract import replay
-from tests.faces.pulls import CLOSED, Pulls
+from tests.faces.pulls import Server
 from tests.worlds import Settler, World, plainly
 
 COLOURS = ["blocking", "awaitable"]
@@ -29,13 +28,14 @@ MISSING = "0" * 20
 
 
 @pytest.fixture
-def server() -> Iterator[Pulls]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("LAKEFS_HL_COMMITTER", "somebody")
     with lakefs_hl.Client("mem://") as lake:
-        yield Pulls(lake._transport)
+        yield Server(lake._transport)
 
 
 @pytest.fixture(params=COLOURS)
-def world(server: Pulls, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
     """A client of the server, in each colour."""
     client = lakefs_hl.Client("http://127.0.0.1:9", "key", "secret")
     client._session.policy = Policy(base=0.0, base_busy=0.0, search=0.0, search_final=0.0)
@@ -60,20 +60,13 @@ def repo(world: World) -> Any:
     return repo
 
 
-def test_the_server_of_these_tests_answers_as_lakefs_does(server: Pulls) -> None:
-    principal: Any = server
-    outcome = replay.replay(replay.DATA / "golden" / "pulls.json", replay.InProcess(principal, "me"), {})
-    assert not outcome.failed, "\n".join(outcome.failed)
-    assert outcome.passed == 27
-
-
-def test_a_pull_request_is_created_with_its_fields_loaded(repo: Any, server: Pulls) -> None:
+def test_a_pull_request_is_created_with_its_fields_loaded(repo: Any, server: Server) -> None:
     pull = repo.create_pull_request("dev", repo.branch("main"), "title", "why")
     server.requests.clear()
-    assert (pull.title, pull.description, pull.status, pull.author) == ("title", "why", "open", "me")
+    assert (pull.title, pull.description, pull.status, pull.author) == ("title", "why", "open", "somebody")
     assert (pull.source_branch_id, pull.destination_branch_id, pull.repository_id) == ("dev", "main", "example")
     assert (pull.merge_commit_id, pull.closed_date) == (None, None)
-    assert pull.creation_date == datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)
+    assert abs(datetime.now(UTC) - pull.creation_date) < timedelta(minutes=5)
     assert repr(pull) == f"<PullRequest {pull.id} 'title' of lakefs://example: 'dev' into 'main', open>"
     assert not server.requests
     assert repo.create_pull_request("dev", "main", "another").description == ""
@@ -88,14 +81,14 @@ def test_what_cannot_be_created_is_refused(repo: Any) -> None:
         repo.create_pull_request("lakefs://other/dev", "main", "title")
 
 
-def test_a_lost_response_does_not_create_a_second_one(repo: Any, server: Pulls) -> None:
+def test_a_lost_response_does_not_create_a_second_one(repo: Any, server: Server) -> None:
     server.lost = "createPullRequest"
     pull = repo.create_pull_request("dev", "main", "title")
     assert server.operations().count("createPullRequest") == 1
     assert [one.id for one in repo.pull_requests()] == [pull.id]
 
 
-def test_one_that_was_created_and_cannot_be_looked_up_is_named(repo: Any, server: Pulls) -> None:
+def test_one_that_was_created_and_cannot_be_looked_up_is_named(repo: Any, server: Server) -> None:
     server.refused = "getPullRequest"
     with pytest.raises(exceptions.AmbiguousOutcomeError, match="it was done, and its result is") as caught:
         repo.create_pull_request("dev", "main", "title")
@@ -104,7 +97,7 @@ def test_one_that_was_created_and_cannot_be_looked_up_is_named(repo: Any, server
     assert repo.pull_request(caught.value.result_id).refresh().title == "title"
 
 
-def test_a_listing_is_newest_first_by_status_and_without_descriptions(repo: Any, server: Pulls) -> None:
+def test_a_listing_is_newest_first_by_status_and_without_descriptions(repo: Any, server: Server) -> None:
     first = repo.create_pull_request("dev", "main", "first", "why")
     second = repo.create_pull_request("dev", "main", "second", "why")
     third = repo.create_pull_request("dev", "main", "third").close()
@@ -119,7 +112,7 @@ def test_a_listing_is_newest_first_by_status_and_without_descriptions(repo: Any,
     assert server.operations() == ["listPullRequests"]
 
 
-def test_fields_are_looked_up_when_they_are_read_first(repo: Any, world: World, server: Pulls) -> None:
+def test_fields_are_looked_up_when_they_are_read_first(repo: Any, world: World, server: Server) -> None:
     made = repo.create_pull_request("dev", "main", "title", "why")
     server.requests.clear()
     known, (listed,) = repo.pull_request(made.id), repo.pull_requests()
@@ -146,7 +139,7 @@ def test_refresh_shows_what_others_did(repo: Any) -> None:
     assert pull.title == "better"
 
 
-def test_an_update_changes_what_is_given_and_shows_it(repo: Any, server: Pulls) -> None:
+def test_an_update_changes_what_is_given_and_shows_it(repo: Any, server: Server) -> None:
     pull = repo.create_pull_request("dev", "main", "title", "why")
     server.requests.clear()
     assert pull.update(title="better") == pull
@@ -162,12 +155,12 @@ def test_an_update_changes_what_is_given_and_shows_it(repo: Any, server: Pulls) 
 def test_a_closed_one_can_be_opened_again(repo: Any) -> None:
     pull = repo.create_pull_request("dev", "main", "title")
     assert pull.close().status == "closed"
-    assert pull.refresh().closed_date == datetime.fromisoformat(CLOSED)
+    assert pull.refresh().closed_date > pull.creation_date
     with pytest.raises(exceptions.BadRequestException, match=r"update\(status='open'\) opens a closed one") as caught:
         pull.merge()
     assert caught.value.kind is ErrorKind.PULL_REQUEST_NOT_OPEN
     assert pull.update(status="open").status == "open"
-    assert pull.refresh().closed_date is None
+    assert pull.refresh().closed_date is None  # although lakeFS still has one
 
 
 def test_the_closing_date_is_the_servers(repo: Any, world: World) -> None:
@@ -177,10 +170,10 @@ def test_the_closing_date_is_the_servers(repo: Any, world: World) -> None:
         with pytest.raises(RuntimeError, match="not looked up yet"):
             _ = pull.closed_date
         pull.refresh()
-    assert pull.closed_date == datetime(2026, 1, 31, 13, tzinfo=UTC)
+    assert pull.closed_date > pull.creation_date
 
 
-def test_merging_returns_the_merge_commit(repo: Any) -> None:
+def test_merging_returns_the_merge_commit(repo: Any, world: World) -> None:
     pull = repo.create_pull_request("dev", "main", "title")
     dev, main = repo.branch("dev").head(), repo.branch("main").head()
     merged = pull.merge()
@@ -189,6 +182,13 @@ def test_merging_returns_the_merge_commit(repo: Any) -> None:
     assert repo.branch("main").download("a") == b"1"
     assert (pull.status, pull.merge_commit_id, pull.title) == ("merged", merged.id, "title")
     assert pull.refresh().merge_commit_id == merged.id
+    (listed,) = repo.pull_requests()
+    assert listed.status == "merged"
+    if world.awaitable:
+        with pytest.raises(RuntimeError, match="not looked up yet"):
+            _ = listed.merge_commit_id
+        listed.refresh()
+    assert listed.merge_commit_id == merged.id
     with pytest.raises(exceptions.BadRequestException, match="it is merged, as commit"):
         pull.close()
 
@@ -203,14 +203,14 @@ def test_a_conflict_is_named(repo: Any) -> None:
     assert pull.refresh().status == "open"
 
 
-def test_a_lost_response_does_not_merge_twice(repo: Any, server: Pulls) -> None:
+def test_a_lost_response_does_not_merge_twice(repo: Any, server: Server) -> None:
     pull = repo.create_pull_request("dev", "main", "title")
     server.lost = "mergePullRequest"
     assert pull.merge() == repo.branch("main").head()
     assert server.operations().count("mergePullRequest") == 1
 
 
-def test_one_that_was_merged_and_cannot_be_looked_up_is_named(repo: Any, server: Pulls) -> None:
+def test_one_that_was_merged_and_cannot_be_looked_up_is_named(repo: Any, server: Server) -> None:
     pull = repo.create_pull_request("dev", "main", "title")
     server.refused = "getCommit"
     with pytest.raises(exceptions.AmbiguousOutcomeError, match="do not repeat it") as caught:
@@ -228,7 +228,7 @@ def test_a_missing_one_is_named(repo: Any) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_keeps_what_was_known(server: Pulls, protocol: int) -> None:
+def test_a_pickle_keeps_what_was_known(server: Server, protocol: int) -> None:
     with lakefs_hl.Client("mem://") as client:
         record = models.PullRequest("p1", "<i>t</i>", "open", "me", "2026-01-31T12:00:00Z", "dev", "main")
         for pull in (
@@ -241,27 +241,3 @@ def test_a_pickle_keeps_what_was_known(server: Pulls, protocol: int) -> None:
             assert "<i>" not in pull._repr_html_()
             changed = pull.with_options(timeout=3)
             assert (changed.id, changed == pull) == ("p1", False)
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_an_embedded_lake_has_none_and_says_what_to_do(lake_branch: lakefs_hl.Branch, colour: str) -> None:
-    repo: Any = lakefs_hl.repository(lake_branch.repository_id, client=lake_branch._client)
-    with asyncio.Runner() as runner:
-        if colour == "awaitable":
-            settle = Settler(runner)
-            repo = settle(lakefs_hl.aio.repository(repo.id, client=of(lake_branch._client)))
-        pull = repo.pull_request(MISSING)
-        calls: list[Callable[[], Any]] = [
-            lambda: repo.create_pull_request("dev", "main", "title"),
-            lambda: list(repo.pull_requests()),
-            pull.refresh,
-            lambda: pull.update(title="better"),
-            pull.close,
-            pull.merge,
-        ]
-        for call in calls:
-            with pytest.raises(exceptions.UnsupportedOperationException) as caught:
-                call()
-            said = "an embedded lake has no pull requests: merge the source branch with merge_into() instead"
-            assert said in str(caught.value)
-            assert caught.value.maybe_applied is False

@@ -3,9 +3,6 @@
 Every call works on a branch (or tag, or repository) of its own, made through a client that meets no faults; the same
 client reads afterwards what the server has: the log, the references, the listing, what is staged. Calls are written in
 the blocking style and run in both colours (`tests.worlds`).
-
-Pull requests are not among the calls, because the served lake has none: `tests/ops/test_pull_requests.py` and
-`tests/faces/test_pull_requests.py` have their lost responses.
 """
 
 from __future__ import annotations
@@ -688,6 +685,61 @@ class CherryPick(Logged):
         return [commit.id for commit in at.branch.log() if commit.message == "change"] == [result.id]
 
 
+def _proposed(at: Place) -> list[lakefs_hl.PullRequest]:
+    """The pull requests of a case, which have its name as their title."""
+    return [pull for pull in at.repo.pull_requests() if pull.title == f"by {at.name}"]
+
+
+class CreatePullRequest(OnABranch):
+    name, kind, sends, repeats = "create a pull request", "D", ("createPullRequest",), False
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).create_pull_request(at.name, "main", f"by {at.name}")
+
+    def applied(self, at: Place) -> int:
+        return len(_proposed(at))
+
+    def right(self, at: Place, result: Any) -> bool:
+        return [pull.id for pull in _proposed(at)] == [result.id]
+
+
+class UpdatePullRequest(OnABranch):
+    name, kind, sends = "update a pull request", "B", ("updatePullRequest",)
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.repo.create_pull_request(at.name, "main", f"by {at.name}", "before")
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).pull_request(_proposed(at)[0].id).update(description="after")
+
+    def applied(self, at: Place) -> int:
+        return int(_proposed(at)[0].refresh().description == "after")
+
+    def meddle(self, at: Place) -> None:
+        _proposed(at)[0].update(description="theirs")
+
+    def kept(self, at: Place) -> bool:
+        return _proposed(at)[0].refresh().description == "theirs"
+
+
+class MergePullRequest(Merge):
+    name, sends, repeats = "merge a pull request", ("mergePullRequest",), False
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.repo.create_pull_request("main", at.name, f"by {at.name}")
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).pull_request(_proposed(at)[0].id).merge()
+
+    def applied(self, at: Place) -> int:
+        return at.commits(f"Merge 'main' into '{at.name}'")
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(_proposed(at)[0].refresh().merge_commit_id == result.id == at.branch.get_commit().id)
+
+
 class Import(Logged):
     name, sends, repeats = "import", ("importStart",), False
 
@@ -747,6 +799,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *(Upload, UploadFile, OpenAndWrite, Copy, CopyTo, Move, MoveEnd, Reset),
         *(CreateBranch, CreateTag, CreateRepository, UploadNew, OpenNew),
         *(Commit, CommitOrSkip, CommitEmpty, Merge, MergeLookUp, Squash, Revert, CherryPick, Import),
+        *(CreatePullRequest, UpdatePullRequest, MergePullRequest),
         *(TransactionStart, TransactionUpload, TransactionCommit, TransactionMerge, TransactionEnd),
     )
 )

@@ -23,13 +23,9 @@ from tests.transport.peers import Peer
 LOSING = ("F3", "F4", "F5", "F7", "F9")
 #: Random schedules per call and colour; `tests/long` has more.
 SCHEDULES = 8
-PULLS = "the served lake has no pull requests: tests/faces/test_pull_requests.py"
 PRESIGNED = "the served lake does not sign URLs: tests/ops/test_upload.py"
 #: Requests that change something and are not in the matrix, with the reason.
 ELSEWHERE = {
-    "createPullRequest": PULLS,
-    "mergePullRequest": PULLS,
-    "updatePullRequest": PULLS,
     "importCancel": "an import that is cancelled twice is cancelled: tests/ops/test_imports.py",
     "linkPhysicalAddress": PRESIGNED,
     "presignedPut": PRESIGNED,

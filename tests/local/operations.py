@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from lakefs_hl.local.engine import Engine
-from lakefs_hl.local.engine.records import ImportRecord
+from lakefs_hl.local.disk.tables import pulls as table
+from lakefs_hl.local.engine import Engine, records
+from lakefs_hl.local.engine.records import ImportRecord, PullRecord
 from lakefs_hl.local.engine.store import now
 from lakefs_hl.spec import administration, endpoints, models
 from lakefs_hl.spec.wire import Endpoint, Query
@@ -20,6 +21,7 @@ from lakefs_hl.spec.wire import Endpoint, Query
 Step: TypeAlias = Callable[[Engine, str], object]
 ADDRESS = "local://elsewhere/thing"
 IMPORT = "5f0c6d4e"
+PULL = "5" * 19 + "0"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,13 @@ def tag(name: str) -> Step:
     return lambda engine, repo: engine.tags.create(repo, models.TagCreation(name, "main"))
 
 
+def propose(engine: Engine, repo: str) -> None:
+    """A pull request under an ID that is known before, which merges `side` into `main`."""
+    record = PullRecord("title", "", "me", "side", "main", "open", now())
+    with engine.store.writing() as writer:
+        table.put(writer, engine.store.repo(writer, repo).id, PULL, records.encode(record))
+
+
 def protect(*patterns: str) -> Step:
     rules = [models.BranchProtectionRule(one) for one in patterns]
     return lambda engine, repo: engine.settings.set_protection(repo, rules)
@@ -156,6 +165,25 @@ OPERATIONS = [
         between=put("e", on="dirty"),
     ),
     Operation(endpoints.MERGE_INTO_BRANCH, {"allow_empty": True}, params=("{repo}", "side", "main")),
+    Operation(
+        endpoints.CREATE_PULL_REQUEST,
+        {"title": "t", "source_branch": "side", "destination_branch": "main"},
+        params=("{repo}",),
+        between=propose,
+    ),
+    Operation(
+        endpoints.UPDATE_PULL_REQUEST,
+        {"title": "better", "status": "closed"},
+        params=("{repo}", PULL),
+        before=propose,
+        between=lambda engine, repo: engine.pulls.update(repo, PULL, models.PullRequestUpdate("worse")),
+    ),
+    Operation(
+        endpoints.MERGE_PULL_REQUEST,
+        params=("{repo}", PULL),
+        before=propose,
+        between=lambda engine, repo: engine.pulls.update(repo, PULL, models.PullRequestUpdate(status="open")),
+    ),
     Operation(
         endpoints.CREATE_TAG,
         {"id": "new", "ref": "main"},

@@ -322,7 +322,6 @@ def test_unknown_paths(served: Served, path: str, status: int) -> None:
 
 
 def test_operations_that_the_lake_does_not_have(served: Served) -> None:
-    assert ask(served, "GET", f"{REPOSITORY}/pulls").status == 501
     assert ask(served, "PUT", f"{REPOSITORY}/refs/dump").status == 501
 
 

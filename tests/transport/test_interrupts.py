@@ -12,6 +12,7 @@ import itertools
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from types import FrameType
@@ -93,7 +94,9 @@ def elsewhere(check: Callable[[], object], when: str) -> None:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(SECONDS)
-    assert not thread.is_alive(), f"a call hangs {when}"
+    if thread.is_alive():
+        frame = sys._current_frames().get(thread.ident or 0)
+        pytest.fail(f"a call hangs {when}:\n{''.join(traceback.format_stack(frame))}")
     assert not failed, f"{failed[0]!r} {when}"
 
 

@@ -16,7 +16,8 @@ from lakefs_hl.local.disk.errors import UnknownFormat
 #: Older ones can lose committed pages when two connections write and checkpoint at the same instant.
 OLDEST: Final = (3, 51, 3)
 PAGE: Final = 4096
-_MMAP: Final = 1 << 30
+#: Not mapped: a page fault costs more than a read of the page does, and mapped pages count as the process's memory.
+_MMAP: Final = 0
 _WAL_KEPT: Final = 64 << 20
 _SETTINGS: Final = f"""
 PRAGMA page_size={PAGE};

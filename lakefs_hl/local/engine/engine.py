@@ -21,6 +21,7 @@ from lakefs_hl.local.engine.imports import Imports
 from lakefs_hl.local.engine.keys import Keys
 from lakefs_hl.local.engine.merges import Merges
 from lakefs_hl.local.engine.objects import Objects
+from lakefs_hl.local.engine.pulls import PullRequests
 from lakefs_hl.local.engine.repositories import Repositories
 from lakefs_hl.local.engine.settings import Settings
 from lakefs_hl.local.engine.staging import Staging
@@ -49,7 +50,8 @@ class Engine:
     Attributes:
         folder: The lake.
         store: Disk and trees, for fsck and measurements.
-        repositories, branches, tags, commits, diffs, merges, objects, staging, imports, settings, keys: The nouns.
+        repositories, branches, tags, commits, diffs, merges, pulls, objects, staging, imports, settings, keys: The
+            nouns.
         idempotency: Answers of requests with an idempotency key.
     """
 
@@ -59,7 +61,7 @@ class Engine:
             drawn = msgspec.to_builtins(Shape(seed=secrets.randbits(63)))
             database, noted = prepare(str(folder), tree=drawn, sync=sync, timeout=timeout)
             try:
-                store = Store(database, msgspec.convert(noted["tree"], Shape))
+                store = Store(database, Shape.restore(noted["tree"]))
             except BaseException:
                 database.close()
                 raise
@@ -73,6 +75,7 @@ class Engine:
         self.commits: Commits = Commits(store)
         self.diffs: Diffs = Diffs(store)
         self.merges: Merges = Merges(store)
+        self.pulls: PullRequests = PullRequests(store, self.merges)
         self.objects: Objects = Objects(store, writes)
         self.keys: Keys = Keys(store)
         self.staging: Staging = Staging(store, writes)

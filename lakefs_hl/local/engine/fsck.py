@@ -33,6 +33,7 @@ from lakefs_hl.local.disk.tables import (
     imports,
     meta,
     nodes,
+    pulls,
     repositories,
     sequence,
     staging,
@@ -191,6 +192,10 @@ class _Check:
         for repo, name, value in imports.scan(self.reader):
             if repo in self.repositories:
                 self.decoded(records.read_import, value, f"import {name} of {self.repositories[repo]}")
+        for repo, name, value in pulls.scan(self.reader):
+            if repo in self.repositories:
+                self.count("pull requests")
+                self.decoded(records.read_pull, value, f"pull request {name} of {self.repositories[repo]}")
         self.answers()
 
     def answers(self) -> None:

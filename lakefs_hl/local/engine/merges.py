@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Final, NamedTuple, TypeVar
 
 from lakefs_hl.local.disk.nodes import NodeStore
-from lakefs_hl.local.disk.rows import Reader
+from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine import views
@@ -61,8 +61,26 @@ class Merges:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def merge(self, repository: str, source: str, branch: str, merge: models.Merge, *, who: str) -> str:
+    def merge(
+        self,
+        repository: str,
+        source: str,
+        branch: str,
+        merge: models.Merge,
+        *,
+        who: str,
+        on_publish: Callable[[Writer, str], None] | None = None,
+    ) -> str:
         """Merges a reference into a branch; returns the merge commit's id.
+
+        Args:
+            repository: The repository.
+            source: What is merged.
+            branch: The destination.
+            merge: How.
+            who: The committer.
+            on_publish: Called with the commit's id inside the transaction that publishes it. If it raises, nothing
+                is merged.
 
         Raises:
             MergeConflict: Both sides changed the same paths, and no strategy was given.
@@ -88,7 +106,12 @@ class Merges:
             message = merge.message or f"Merge '{source}' into '{branch}'"
             return Draft(repo, clean.head, root, clean.nodes, parents, message, metadata)
 
-        return self._publish(draft, who, lambda commit: commit.id)
+        def told(writer: Writer, commit: models.Commit) -> str:
+            if on_publish is not None:
+                on_publish(writer, commit.id)
+            return commit.id
+
+        return self._publish(draft, who, told)
 
     def base(self, repository: str, source: str, branch: str) -> models.MergeBase:
         """The commits that a merge would join, and their base; the first two the way round that lakeFS has them."""
@@ -129,7 +152,7 @@ class Merges:
             message = overrides.message or f"Revert {revert.ref}"
             return Draft(repo, clean.head, root, clean.nodes, [clean.head.head], message, overrides.metadata or {})
 
-        return self._publish(draft, who, _itself)
+        return self._publish(draft, who, lambda _, commit: commit)
 
     def cherry_pick(self, repository: str, branch: str, pick: models.CherryPick, *, who: str) -> models.Commit:
         """Applies the change of one commit as a new one.
@@ -165,7 +188,7 @@ class Merges:
             message = overrides.message or record.message
             return Draft(repo, clean.head, root, clean.nodes, [clean.head.head], message, metadata)
 
-        return self._publish(draft, who, _itself)
+        return self._publish(draft, who, lambda _, commit: commit)
 
     def _clean(self, reader: Reader, repo: Repo, branch: str) -> _Clean:
         """The branch to change, which must have nothing staged that would be a change."""
@@ -201,7 +224,7 @@ class Merges:
             raise error
         return root
 
-    def _publish(self, draft: Callable[[Reader], Draft], who: str, told: Callable[[models.Commit], T]) -> T:
+    def _publish(self, draft: Callable[[Reader], Draft], who: str, told: Callable[[Writer, models.Commit], T]) -> T:
         """Makes the commit of a draft, drafted anew if the branch moved meanwhile; gives what is told of it."""
         store = self._store
         for _ in range(TRIES):
@@ -220,14 +243,10 @@ class Merges:
                 record = CommitRecord(made.parents, made.root, who, made.message, now(), made.metadata, generation)
                 commit = store.add_commit(writer, repo.id, record)
                 store.set_head(writer, head, commit)
-                result = note(writer, told(model(repo, commit, record)))
+                result = note(writer, told(writer, model(repo, commit, record)))
             store.purge()
             return result
         raise TooManyRequestsException("Too many attempts, try again later")
-
-
-def _itself(commit: models.Commit) -> models.Commit:
-    return commit
 
 
 def _equal(tree: Tree, left: bytes | None, right: bytes | None) -> bool:

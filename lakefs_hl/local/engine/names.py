@@ -18,11 +18,11 @@ def invalid(argument: str, thing: str, hint: str = "") -> BadRequestException:
     return BadRequestException(f"argument {argument}: {thing}: invalid value: validation error{hint}")
 
 
-def check_branch(name: str, *, hint: bool = False) -> None:
+def check_branch(name: str, *, hint: bool = False, argument: str = "branch") -> None:
     """Refuses a branch name that lakeFS refuses."""
     if _BRANCH.fullmatch(name) is None:
         told = ": branch id must consist of letters, digits, underscores and dashes, and cannot start with a dash"
-        raise invalid("branch", "branch id", told if hint else "")
+        raise invalid(argument, "branch id", told if hint else "")
 
 
 def check_tag(name: str) -> None:

@@ -101,6 +101,32 @@ class CredentialRecord(msgspec.Struct, array_like=True, frozen=True):
     created: int
 
 
+class PullRecord(msgspec.Struct, array_like=True, frozen=True):
+    """A pull request.
+
+    Attributes:
+        title: The title.
+        description: The description, or "".
+        author: Who created it.
+        source: The branch to merge.
+        destination: The branch to merge into.
+        status: "open", "closed" or "merged".
+        created: Unix time in nanoseconds.
+        closed: When it was closed or merged last.
+        commit: Id of the commit that merged it.
+    """
+
+    title: str
+    description: str
+    author: str
+    source: str
+    destination: str
+    status: str
+    created: int
+    closed: int | None = None
+    commit: bytes | None = None
+
+
 class AnswerRecord(msgspec.Struct, array_like=True, frozen=True):
     """What a request with an idempotency key was, and what it was answered.
 
@@ -122,6 +148,7 @@ read_commit: Final[Callable[[bytes], CommitRecord]] = msgspec.msgpack.Decoder(Co
 read_repository: Final[Callable[[bytes], RepositoryRecord]] = msgspec.msgpack.Decoder(RepositoryRecord).decode
 read_import: Final[Callable[[bytes], ImportRecord]] = msgspec.msgpack.Decoder(ImportRecord).decode
 read_credential: Final[Callable[[bytes], CredentialRecord]] = msgspec.msgpack.Decoder(CredentialRecord).decode
+read_pull: Final[Callable[[bytes], PullRecord]] = msgspec.msgpack.Decoder(PullRecord).decode
 read_answer: Final[Callable[[bytes], AnswerRecord]] = msgspec.msgpack.Decoder(AnswerRecord).decode
 read_metadata: Final[Callable[[bytes], dict[str, str]]] = msgspec.msgpack.Decoder(dict[str, str]).decode
 read_patterns: Final[Callable[[bytes], list[str]]] = msgspec.msgpack.Decoder(list[str]).decode

@@ -26,6 +26,7 @@ from lakefs_hl.local.disk.tables import (
     history,
     imports,
     meta,
+    pulls,
     repositories,
     sequence,
     settings,
@@ -296,7 +297,7 @@ class Store:
         if key is None:
             return False
         repo = int(key.removeprefix(_DELETED))
-        for table in (history, imports, tags):
+        for table in (history, imports, pulls, tags):
             if table.delete_some(writer, repo, CHUNK) == CHUNK:
                 return True
         meta.delete(writer, key)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from operator import le
 from typing import NamedTuple
 
-from lakefs_hl.local.tree.node import END, Node, TreeCorruptError, decode, encode, fewest
+from lakefs_hl.local.tree.node import END, Node, TreeCorruptError, decode, encode
 from lakefs_hl.local.tree.read import Reader
 
 Fault = Callable[[TreeCorruptError], None]
@@ -38,11 +38,8 @@ class Span(NamedTuple):
     level: int
     first: bytes
     last: bytes
-    entries: int
-    weight: int
-    """Bytes of its keys and values, as the cap counts them."""
-    head: int
-    """The same of its first entry."""
+    open: bytes
+    """Digest of the node on its right edge, itself included, that no rule ends; empty if there is none."""
 
 
 class _Walk:
@@ -50,7 +47,6 @@ class _Walk:
         self.reader = reader
         self.seen = seen
         self.on_fault = on_fault
-        self.tails: dict[int, Span | None] = {}  # the node before, of each level; None: not known
 
     def fault(self, digest: bytes, reason: str) -> None:
         error = TreeCorruptError.at(digest, reason)
@@ -81,33 +77,39 @@ class _Walk:
             return
         node, size = found
         keys, level = node.full_keys(), node.level
-        reason = self.wrong_inside(level, keys, node.values, is_root=is_root)
+        ends = self.reader.shape.cuts(level, keys, node.values)
+        reason = self.wrong_inside(level, keys, node.values, ends, is_root=is_root)
         if reason:
             self.fault(digest, reason)
         first = keys[0] if keys else b""
+        # Without a minimum the level may have been cut by the older rule for the cap (see `node`).
+        open_end = digest if self.reader.shape.limits(level)[0] and ends[-1:] != [len(keys)] else b""
         if level:
             first = b""
             low = b""
             for key, child in zip(keys, node.values, strict=True):
-                if child in self.seen:  # passed over: what lies below is no neighbour of what comes next
-                    self.tails.update(dict.fromkeys(range(level - 1)))
                 yield from self.visit(child, is_root=False)
                 span = self.seen[child]
-                self.beside(span, level - 1)
                 if span is not None:
-                    if span.level != level - 1:
-                        self.fault(child, f"it has level {span.level} under a parent of level {level}")
-                    if span.last != key or span.first <= low:
-                        self.fault(
-                            child, f"its keys {span.first!r}..{span.last!r} should lie above {low!r}, up to {key!r}"
-                        )
+                    self.check_place(span, level, low, key, is_last=key is keys[-1])
                     first = first or span.first
+                    open_end = open_end or (span.open if key is keys[-1] else b"")
                 low = key
-        weights = [len(key) + len(value) for key, value in zip(keys, node.values, strict=True)] or [0]
-        self.seen[digest] = Span(digest, level, first, (keys or [b""])[-1], len(keys), sum(weights), weights[0])
+        self.seen[digest] = Span(digest, level, first, (keys or [b""])[-1], open_end)
         yield Visit(digest, level, size, keys, node.values)
 
-    def wrong_inside(self, level: int, keys: list[bytes], values: list[bytes], *, is_root: bool) -> str:
+    def check_place(self, span: Span, level: int, low: bytes, high: bytes, *, is_last: bool) -> None:
+        """Check a child against what its parent, of this level, says: its level, its range, and that it ends there."""
+        if span.level != level - 1:
+            self.fault(span.digest, f"it has level {span.level} under a parent of level {level}")
+        if span.last != high or span.first <= low:
+            self.fault(span.digest, f"its keys {span.first!r}..{span.last!r} should lie above {low!r}, up to {high!r}")
+        if span.open and not is_last:
+            self.fault(span.open, f"it ends at {span.last!r}, where no rule ends it, and is not the last of its level")
+
+    def wrong_inside(
+        self, level: int, keys: list[bytes], values: list[bytes], ends: list[int], *, is_root: bool
+    ) -> str:
         """Return what is wrong with a node taken alone, or nothing."""
         if not keys:
             return "" if is_root else "it is empty, and not a root"
@@ -119,24 +121,9 @@ class _Walk:
             return "a key has a byte 0xff"
         if level and any(len(value) != 32 for value in values):
             return "a reference in it is not a sha256 digest"
-        shape = self.reader.shape
-        inside = next((key for key in keys[:-1] if shape.height(key) > level), None)
-        if inside is not None:
-            return f"it should have been cut after {inside!r}"
-        weight = sum(map(len, keys)) + sum(map(len, values))
-        if weight > shape.cap(level) and len(keys) > fewest(level):
-            return f"its {weight} bytes are more than the cap of {shape.cap(level)}"
+        if ends and ends[0] < len(keys):
+            return f"it should have been cut after {keys[ends[0] - 1]!r}"
         return ""
-
-    def beside(self, span: Span | None, level: int) -> None:
-        """Check that the cut between a node and the one before it, of the same level, is where it must be."""
-        before = self.tails.get(level)
-        if before is not None and span is not None:
-            shape = self.reader.shape
-            full = before.weight + span.head > shape.cap(level) and before.entries >= fewest(level)
-            if not full and shape.height(before.last) <= level:
-                self.fault(before.digest, f"it ends at {before.last!r}, which is no boundary, and is not full")
-        self.tails[level] = span
 
 
 def walk(

@@ -7,9 +7,9 @@ compared entry by entry, so cost follows the changes.
 Two traps, each of which loses changes without a word:
 
 - Ranges that merely touch belong to one region: if one side deletes the key at which two leaves meet, they become one.
-- A region can be grafted only if it begins at a boundary. If it begins where the cap cut, an edit further left in the
-  same stretch may move the cuts into it, and the edit and the graft would be two answers for the same leaves. (Where it
-  ends is no matter: cuts depend on what is before them and on one entry behind, which no side changed.)
+- Edits before a grafted region may move cuts into it, and the edit and the graft would be two answers for the same
+  leaves. `apply` reports each region that is crossed so, and that region is merged entry by entry, in the same pass.
+  (Where a region ends is no matter: cuts depend on what is before them.)
 
 Rules of the room: counts are not known after a graft; who needs a summary makes a diff.
 """
@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from lakefs_hl.local.tree.diff import LEFT, Same, changed_leaves, diff
 from lakefs_hl.local.tree.read import Reader
-from lakefs_hl.local.tree.write import Edit, apply
+from lakefs_hl.local.tree.write import Edit, Grafts, apply
 
 Strategy = Literal["dest-wins", "source-wins"]
 
@@ -47,6 +47,10 @@ class _Region:
 
     def by_source(self) -> bool:
         return bool(self.removed or self.added)
+
+    def grafts(self) -> list[Edit]:
+        """Return the edits of level 1 that put the source's leaves in place."""
+        return sorted({**dict.fromkeys(key for key, _ in self.removed), **dict(self.added)}.items())
 
 
 def _regions(reader: Reader, base: bytes, dest: bytes, source: bytes) -> Iterator[_Region]:
@@ -77,28 +81,28 @@ class _Merge:
         self.base, self.dest, self.source = roots
         self.same = same
         self.strategy = strategy
-        self.edits: list[Edit] = []
-        self.grafts: dict[bytes, bytes | None] = {}
+        self.grafted: dict[bytes, _Region] = {}  # by where they begin
         self.conflicts: list[Conflict] = []
 
     def run(self) -> tuple[bytes | None, list[Conflict]]:
-        height = self.reader.shape.height
         can_graft = bool(self.reader.load(self.dest).keys)
+        edits: list[Edit] = []
         for region in _regions(self.reader, self.base, self.dest, self.source):
             if not region.by_source():
                 continue
-            if can_graft and not region.by_dest and (not region.low or height(region.low)):
-                self.grafts.update((key, None) for key, _ in region.removed)
-                self.grafts.update(region.added)
+            if can_graft and not region.by_dest:
+                self.grafted[region.low] = region
             else:
-                self.compare(region)
+                edits += self.compare(region)
         if self.conflicts:
             return None, self.conflicts
-        return apply(self.reader, self.dest, self.edits, self.grafts), []
+        leaves = {low: region.grafts() for low, region in self.grafted.items()}
+        return apply(self.reader, self.dest, edits, Grafts(leaves, lambda low: self.compare(self.grafted[low]))), []
 
-    def compare(self, region: _Region) -> None:
+    def compare(self, region: _Region) -> list[Edit]:
         """Merge a region entry by entry."""
         start, end = region.low + b"\0", region.high + b"\0"
+        edits: list[Edit] = []
         by_dest: dict[bytes, bytes | None] = {}
         if region.by_dest:
             changes = diff(self.reader, self.base, self.dest, self.same, start=start, end=end)
@@ -113,7 +117,8 @@ class _Merge:
                     continue
                 if self.strategy == "dest-wins":
                     continue
-            self.edits.append((key, new))
+            edits.append((key, new))
+        return edits
 
 
 def merge(

@@ -1,14 +1,23 @@
 """Nodes of the tree: what they hold, how they are written, where a level is cut.
 
 The tree is a pure function of its content. Level 0 is the sorted map *key -> value*; level n + 1 is the sorted map
-*last key of a node of level n -> digest of that node*. A level is cut into nodes by two rules, and nothing else:
+*last key of a node of level n -> digest of that node*. Counted from the cut before it, a node of a level ends
 
-1. after every key whose hash says so (`Shape.height` greater than the level): such a key is a *boundary*;
-2. between two boundaries, before the entry that would take a node over the byte cap, counted from the boundary on.
+1. after an entry whose key's hash says so (`Shape.height` greater than the level), if the node then has more than the
+   minimum of entries (`leaf_min`, `fan_min`); or
+2. after the entry with which its keys and values reach the byte cap (an inner node: with at least two entries).
 
-Rule 1 keeps edits local. Rule 2 keeps a node small when entries are large, or keys were chosen by someone who knows the
-seed. Whoever edits a stretch cut by rule 2 must cut it anew from its boundary on: that is what keeps the tree
-independent of its history.
+A cut depends on the entries since the cut before it and on nothing else. So an edit cuts anew from the beginning of the
+node that it touches, until a new cut falls on an old one: soon, because hashes decide. The minimum keeps nodes alike in
+size: without it a random change hits a node of twice the mean size. The cap keeps a node small when entries are large,
+or when keys were chosen by somebody who knows the seed.
+
+**Older trees.** Lakes made before there was a minimum keep their shape, with a minimum of 0 (`Shape.restore`). Rule 1
+is then the rule they were cut by. Their cap cut *before* the entry that would have exceeded it; rule 2 cuts after it.
+So their trees are those of today's rules, except in a stretch that the cap has cut. Such a stretch stays as it is until
+an edit cuts it anew: reads, diffs, edits and merges need only keys in order, and `check` accepts a node of such a lake
+that ends before its cap. Two of its trees may therefore hold the same entries in different nodes. A diff finds no
+change between them, and nothing else compares trees.
 
 Rules of the room: no I/O; identity is sha256, xxh3 only cuts; everything in this module is on-disk format.
 """
@@ -16,19 +25,19 @@ Rules of the room: no I/O; identity is sha256, xxh3 only cuts; everything in thi
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from xxhash import xxh3_64_intdigest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 END = b"\xff"
 """Above every key: 0xff never occurs in UTF-8."""
 
 TOP = 12
-"""No key is a boundary at this level or above, so every tree comes to an end."""
+"""No hash cuts this level or one above, so every tree comes to an end."""
 
 
 class TreeCorruptError(Exception):
@@ -89,17 +98,26 @@ class Shape(msgspec.Struct, frozen=True):
     Attributes:
         seed: Seed of the boundary hash, 64 bits; random and secret per lake, so that nobody can choose keys that
             make all edits slow.
-        leaf_bits: A leaf ends after 2**leaf_bits entries on average.
-        fan_bits: An inner node has 2**fan_bits children on average.
-        leaf_cap: Most bytes of keys and values in a leaf; a larger entry has a leaf of its own.
-        fan_cap: Most bytes of keys and digests in an inner node; it always may have two children.
+        leaf_bits: A leaf has leaf_min + 2**leaf_bits entries on average.
+        fan_bits: An inner node has fan_min + 2**fan_bits children on average.
+        leaf_min: A hash ends a leaf only if it has more entries than this.
+        fan_min: A hash ends an inner node only if it has more children than this.
+        leaf_cap: Bytes of keys and values with which a leaf ends; its last entry may exceed them.
+        fan_cap: Bytes of keys and digests with which an inner node ends, if it has two children.
     """
 
     seed: int
-    leaf_bits: int = 5
-    fan_bits: int = 6
+    leaf_bits: int = 4
+    fan_bits: int = 4
+    leaf_min: int = 16
+    fan_min: int = 16
     leaf_cap: int = 64 << 10
     fan_cap: int = 64 << 10
+
+    @classmethod
+    def restore(cls, noted: Mapping[str, Any]) -> Shape:
+        """Return the shape that a lake has noted. Lakes made before there was a minimum note none, and have none."""
+        return msgspec.convert({"leaf_min": 0, "fan_min": 0, **noted}, cls)
 
     def __post_init__(self) -> None:
         """Refuse a shape that no tree can have."""
@@ -107,11 +125,13 @@ class Shape(msgspec.Struct, frozen=True):
             raise ValueError(f"the seed of a tree must have 64 bits, unsigned; got {self.seed}")
         if not (0 <= self.leaf_bits <= 16 and 1 <= self.fan_bits <= 16):
             raise ValueError(f"leaf_bits must be 0 to 16 and fan_bits 1 to 16; got {self.leaf_bits}, {self.fan_bits}")
+        if self.leaf_min < 0 or self.fan_min < 0:
+            raise ValueError(f"leaf_min and fan_min must be at least 0; got {self.leaf_min}, {self.fan_min}")
         if self.leaf_cap < 1 or self.fan_cap < 1:
             raise ValueError(f"a node's cap must be at least one byte; got {self.leaf_cap}, {self.fan_cap}")
 
     def height(self, key: bytes) -> int:
-        """Return how many levels this key cuts, from the leaves up: it ends a node at each level below its height."""
+        """Return how many levels this key may cut, from the leaves up: those below its height."""
         mark = xxh3_64_intdigest(key, self.seed)
         if mark & ((1 << self.leaf_bits) - 1):
             return 0
@@ -123,14 +143,27 @@ class Shape(msgspec.Struct, frozen=True):
             level += 1
         return level
 
-    def cap(self, level: int) -> int:
-        """Return the most bytes a node of this level may hold (keys and values, without the encoding)."""
-        return self.fan_cap if level else self.leaf_cap
+    def limits(self, level: int) -> tuple[int, int]:
+        """Return the minimum and the cap of a level."""
+        return (self.fan_min, self.fan_cap) if level else (self.leaf_min, self.leaf_cap)
 
-
-def fewest(level: int) -> int:
-    """Return how many entries a node of this level may have whatever their size: two children, else it never ends."""
-    return 2 if level else 1
+    def cuts(self, level: int, keys: Sequence[bytes], values: Sequence[bytes]) -> list[int]:
+        """Return the indices before which a level is cut, given that it is cut before the first of these entries."""
+        seed = self.seed
+        least, cap = self.limits(level)
+        fewest = 2 if level else 1
+        mask = (1 << (self.leaf_bits + level * self.fan_bits)) - 1  # `height`, without a call for each key
+        if level >= TOP:
+            least = len(keys)
+        ends: list[int] = []
+        begin = size = 0
+        for at, (key, value) in enumerate(zip(keys, values, strict=True), 1):
+            size += len(key) + len(value)
+            count = at - begin
+            if (count > least and not xxh3_64_intdigest(key, seed) & mask) or (size >= cap and count >= fewest):
+                ends.append(at)
+                begin, size = at, 0
+        return ends
 
 
 class Node(msgspec.Struct, array_like=True, gc=False):

@@ -150,17 +150,6 @@ class Cursor:
         while self.level > level:
             self.down(key)
 
-    def back(self) -> None:
-        """Go to the reference of this level before this one; `low()` must not be empty."""
-        level = self.level
-        while not self.at:
-            self.keys, self.values, self.at = self._up.pop()
-            self.level += 1
-        self.at -= 1
-        while self.level > level:
-            self.down()
-            self.at = len(self.keys) - 1
-
 
 def get(reader: Reader, root: bytes, key: bytes) -> bytes | None:
     """Return the value of a key, or None."""

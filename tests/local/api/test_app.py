@@ -22,10 +22,7 @@ from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
 WITHOUT = {
     name
     for name in ENDPOINTS
-    if any(
-        word in name
-        for word in ("Group", "Polic", "Credentials", "External", "external", "PullRequest", "dump", "Dump", "estore")
-    )
+    if any(word in name for word in ("Group", "Polic", "Credentials", "External", "external", "dump", "Dump", "estore"))
 } | {
     *("listUsers", "createUser", "deleteUser", "stsLogin", "oauthCallback", "CreateCommitRecord", "createSymlinkFile"),
     *(name for name in ENDPOINTS if name.startswith("prepareGarbage")),

@@ -103,7 +103,7 @@ def test_every_answer_says_that_keys_are_honoured(served: Served) -> None:
         ("GET", f"{BASE}/nothing", 404),
         ("GET", f"{BASE}/repositories/none", 404),
         ("HEAD", f"{BASE}/repositories/none/refs/main/objects?path=x", 404),
-        ("GET", f"{BASE}/repositories/none/pulls", 501),
+        ("PUT", f"{BASE}/repositories/none/refs/dump", 501),
         ("POST", f"{BASE}/repositories", 400),
     ):
         assert exchange(served, method, path)[0] == status

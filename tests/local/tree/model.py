@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from lakefs_hl.local.tree import Cache, Change, Conflict, Edit, MemoryNodes, Shape, Tree
+from lakefs_hl.local.tree.node import decode, encode
 
 Content = dict[bytes, bytes]
 
@@ -81,7 +82,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
-        self.tree = Tree(self.nodes, self.shape, Cache(self.cache_bytes), same)
+        self.tree = Tree(self.nodes, self.shape, Cache(self.cache_bytes, self.cache_bytes), same)
         self.space = [b"d%02d/f%03d" % (self.dice.randrange(8), number) for number in range(2 * self.amount + 5)]
 
     def value(self) -> bytes:
@@ -110,6 +111,8 @@ shapes = st.builds(
     Shape,
     seed=st.integers(0, 2**64 - 1),
     leaf_bits=st.sampled_from([1, 2, 0, 3, 5, 16]),
+    leaf_min=st.sampled_from([0, 1, 2, 3, 16]),
+    fan_min=st.sampled_from([1, 2, 3, 16, 0]),
     fan_bits=st.sampled_from([1, 2, 3]),
     leaf_cap=st.sampled_from([65536, 400, 150, 60, 1]),
     fan_cap=st.sampled_from([65536, 200, 80, 1]),
@@ -122,6 +125,32 @@ worlds = st.builds(
     cache_bytes=st.sampled_from([1 << 20, 20_000, 1]),
 )
 few_or_many = st.sampled_from([1, 3, 20, 80])
+
+
+def build_older(nodes: MemoryNodes, shape: Shape, content: Content) -> bytes:
+    """A tree as lakes made it before there was a minimum: the cap cuts before the entry that would exceed it."""
+    entries, level = sorted(content.items()), 0
+    while True:
+        parts: list[list[tuple[bytes, bytes]]] = []
+        size, is_cut = 0, True
+        for key, value in entries:
+            weight = len(key) + len(value)
+            fewest = 2 if level else 1
+            cap = shape.fan_cap if level else shape.leaf_cap
+            if is_cut or (size + weight > cap and len(parts[-1]) >= fewest):
+                parts.append([])
+                size = 0
+            parts[-1].append((key, value))
+            size += weight
+            is_cut = shape.height(key) > level
+        digests = [nodes.put(encode(level, b"", *map(list, zip(*part, strict=True)))[0]) for part in parts]
+        if len(parts) == 1:
+            break
+        entries, level = [(part[-1][0], digest) for part, digest in zip(parts, digests, strict=True)], level + 1
+    root = digests[0]
+    while (node := decode(root, nodes.held[root])).level and len(node.keys) == 1:
+        root = node.values[0]
+    return root
 
 
 def keys_of_height(shape: Shape, height: int, amount: int, pattern: bytes = b"k%06d") -> list[bytes]:

@@ -34,7 +34,7 @@ def test_memory_is_bounded_and_what_is_used_stays() -> None:
 
 
 def test_leaves_do_not_push_out_inner_nodes() -> None:
-    cache = Cache(64_000)
+    cache = Cache(64_000, 8_000)
     inner = leaf(0, level=1)
     cache.add(b"inner", inner, 100)
     for number in range(10_000):
@@ -56,7 +56,11 @@ def test_a_node_larger_than_the_cache_does_no_harm() -> None:
 
 
 def test_many_threads_and_trees_share_one() -> None:
-    nodes, shape, cache = MemoryNodes(), Shape(seed=5, leaf_bits=2, fan_bits=2), Cache(50_000)
+    nodes, shape, cache = (
+        MemoryNodes(),
+        Shape(seed=5, leaf_bits=2, fan_bits=2, leaf_min=0, fan_min=1),
+        Cache(25_000, 25_000),
+    )
     content = {b"%05d" % number: b"%d" % number for number in range(5_000)}
     root = Tree(nodes, shape, cache).build(sorted(content.items()))
 

@@ -11,7 +11,8 @@ from lakefs_hl.local.tree import Cache, MemoryNodes, Shape, Span, Tree, TreeCorr
 from lakefs_hl.local.tree.node import encode
 from tests.local.tree.model import World, keys_of_height, worlds
 
-SHAPE = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=120, fan_cap=300)
+SHAPE = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=1, fan_min=1, leaf_cap=120, fan_cap=300)
+OLDER = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=0, fan_min=0, leaf_cap=120, fan_cap=300)
 PLAIN = keys_of_height(SHAPE, 0, 40)
 CUTS = keys_of_height(SHAPE, 12, 10, b"m%06d")
 
@@ -66,10 +67,10 @@ def inner(nodes: MemoryNodes, keys: list[bytes], children: list[bytes], level: i
     return nodes.put(encode(level, b"", keys, children)[0])
 
 
-def faults(nodes: MemoryNodes, root: bytes) -> str:
+def faults(nodes: MemoryNodes, root: bytes, shape: Shape = SHAPE) -> str:
     """All that is wrong, in one string; the first of it must be raised when nobody collects."""
     found: list[TreeCorruptError] = []
-    tree = Tree(nodes, SHAPE, Cache())
+    tree = Tree(nodes, shape, Cache())
     list(tree.walk(root, on_fault=found.append))
     if found:
         with pytest.raises(TreeCorruptError) as caught:
@@ -94,8 +95,8 @@ def test_faults_of_one_node() -> None:
     assert "strictly ascending" in faults(nodes, leaf(nodes, [PLAIN[1], PLAIN[1]]))
     assert "strictly ascending" in faults(nodes, leaf(nodes, [b""]))
     assert "0xff" in faults(nodes, leaf(nodes, [b"a\xff"]))
-    assert "cut after" in faults(nodes, leaf(nodes, [CUTS[0], CUTS[1]]))
-    assert "more than the cap of 120" in faults(nodes, leaf(nodes, PLAIN[:2], b"v" * 100))
+    assert "cut after" in faults(nodes, leaf(nodes, CUTS[:3]))
+    assert "cut after" in faults(nodes, leaf(nodes, PLAIN[:3], b"v" * 100))
     assert "not a sha256 digest" in faults(nodes, inner(nodes, [b"a", b"b"], [b"short", b"short"]))
     assert "single child" in faults(nodes, inner(nodes, [PLAIN[0]], [leaf(nodes, [PLAIN[0]])]))
     empty = inner(nodes, [CUTS[0], b"z"], [leaf(nodes, [CUTS[0]]), leaf(nodes, [])])
@@ -106,7 +107,7 @@ def test_faults_of_one_node() -> None:
 
 def test_faults_between_nodes() -> None:
     nodes = MemoryNodes()
-    assert "no boundary, and is not full" in faults(nodes, two(nodes, PLAIN[:2], PLAIN[2:4]))
+    assert "where no rule ends it" in faults(nodes, two(nodes, PLAIN[:2], PLAIN[2:4]))
     lied = inner(nodes, [CUTS[0], b"z"], [leaf(nodes, [CUTS[0]]), leaf(nodes, [b"y"])])
     assert "up to b'z'" in faults(nodes, lied)
     late = inner(nodes, [CUTS[0], b"z"], [leaf(nodes, [CUTS[0]]), leaf(nodes, [b"a", b"z"])])
@@ -117,10 +118,55 @@ def test_faults_between_nodes() -> None:
 
 def test_a_cut_by_the_cap_must_be_needed() -> None:
     nodes = MemoryNodes()
-    full = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 100), leaf(nodes, PLAIN[1:2], b"v" * 100)])
-    assert faults(nodes, full) == ""
-    early = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 10), leaf(nodes, PLAIN[1:2], b"v" * 10)])
-    assert "not full" in faults(nodes, early)
+    full = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 113), leaf(nodes, PLAIN[1:2], b"v" * 10)])
+    assert faults(nodes, full) == ""  # 120 bytes with its key
+    early = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 112), leaf(nodes, PLAIN[1:2], b"v" * 10)])
+    assert "where no rule ends it" in faults(nodes, early)
+
+
+def test_a_cut_by_a_hash_needs_more_entries_than_the_minimum() -> None:
+    nodes = MemoryNodes()
+    assert "where no rule ends it" in faults(nodes, two(nodes, CUTS[:1], CUTS[1:2]))
+    assert faults(nodes, two(nodes, CUTS[:2], CUTS[2:3])) == ""
+    assert f"cut after {CUTS[1]!r}" in faults(nodes, leaf(nodes, CUTS[:3]))
+
+
+def test_an_entry_moved_over_a_cut_is_found_whichever_way() -> None:
+    """A node is held against the rules alone, with no regard to its neighbours' entries."""
+    tree = Tree(nodes := MemoryNodes(), SHAPE, Cache())
+    content = [(b"%05d" % number, b"v") for number in range(40)]
+    root = tree.build(content)
+    leaves = [visit.keys for visit in tree.walk(root) if not visit.level]
+    assert len(leaves) > 3
+    for at in range(len(leaves) - 1):
+        for cut in (-1, 1):
+            moved = [*leaves[at], *leaves[at + 1]]
+            middle = len(leaves[at]) + cut
+            changed = [*leaves[:at], moved[:middle], moved[middle:], *leaves[at + 2 :]]
+            digests = [leaf(nodes, keys) for keys in changed if keys]
+            parent = inner(nodes, [keys[-1] for keys in changed if keys], digests)
+            expected = "where no rule ends it" if cut < 0 else f"cut after {leaves[at][-1]!r}"
+            assert f"tree node {digests[at].hex()}: it" in faults(nodes, parent)
+            assert expected in faults(nodes, parent)
+
+
+def test_a_node_that_no_rule_ends_is_named_also_at_the_edge_of_its_parent() -> None:
+    nodes = MemoryNodes()
+    high = next(key for key in keys_of_height(SHAPE, 12, 100, b"m%06d") if SHAPE.height(key) > 1)
+    full, edge = leaf(nodes, PLAIN[:1], b"v" * 120), leaf(nodes, [high])  # too few entries for a hash to end it
+    parent = inner(nodes, [PLAIN[0], high], [full, edge])  # which ends its parent
+    root = inner(nodes, [high, b"z"], [parent, inner(nodes, [b"z"], [leaf(nodes, [b"z"])])], level=2)
+    assert f"tree node {edge.hex()}: it ends at {high!r}, where no rule ends it" in faults(nodes, root)
+
+
+def test_a_lake_without_a_minimum_may_have_cuts_of_the_older_rule() -> None:
+    """That cap cut before the entry which would have exceeded it. All else is still checked."""
+    nodes = MemoryNodes()
+    older = inner(nodes, PLAIN[:2], [leaf(nodes, PLAIN[:1], b"v" * 100), leaf(nodes, PLAIN[1:2], b"v" * 100)])
+    assert faults(nodes, older, OLDER) == ""
+    assert "where no rule ends it" in faults(nodes, older)
+    assert "cut after" in faults(nodes, leaf(nodes, CUTS[:2]), OLDER)
+    assert "cut after" in faults(nodes, leaf(nodes, PLAIN[:3], b"v" * 100), OLDER)
 
 
 def test_nodes_passed_over_are_no_neighbours() -> None:

@@ -65,7 +65,7 @@ def spread(nodes: MemoryNodes, shape: Shape) -> tuple[bytes, bytes]:
     return left, tree.apply(left, edits)
 
 
-SHAPE = Shape(seed=11, leaf_bits=3, fan_bits=3)
+SHAPE = Shape(seed=11, leaf_bits=3, fan_bits=3, leaf_min=0, fan_min=1)
 
 
 def test_what_is_not_asked_for_is_not_read() -> None:
@@ -147,7 +147,7 @@ def test_values_that_mean_the_same_are_no_change() -> None:
 
 
 def test_stretches_cut_by_their_cap() -> None:
-    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=200, fan_cap=300)
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=0, fan_min=1, leaf_cap=200, fan_cap=300)
     tree = Tree(MemoryNodes(), shape, Cache())
     keys = keys_of_height(shape, 0, 400)
     base = dict.fromkeys(keys, b"1234567890")

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import itertools
+import random
+from collections.abc import Callable
 from typing import cast
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from lakefs_hl.local.tree import Cache, Conflict, Edit, MemoryNodes, Shape, Strategy, Tree, TreeCorruptError
 from lakefs_hl.local.tree.diff import changed_leaves
 from lakefs_hl.local.tree.read import Reader
+from lakefs_hl.local.tree.write import Grafts
 from tests.local.tree.model import (
     Content,
     CountingNodes,
@@ -65,13 +69,13 @@ def test_edits_side_by_side(world: World, where: int, distance: int, strategy: S
         check(world.tree, (base, dest, source), strategy)
 
 
-@pytest.mark.parametrize("cap", [65536, 300, 100])
-def test_ranges_that_touch_are_merged_together(cap: int) -> None:
+@pytest.mark.parametrize(("cap", "least"), [(65536, 0), (300, 0), (100, 0), (65536, 2)])
+def test_ranges_that_touch_are_merged_together(cap: int, least: int) -> None:
     """One side deletes the key where two leaves meet, so they become one; the other changes the leaf behind.
 
     Apart, the change behind was lost without a word.
     """
-    shape = Shape(seed=5, leaf_bits=2, fan_bits=2, leaf_cap=cap, fan_cap=cap)
+    shape = Shape(seed=5, leaf_bits=2, fan_bits=2, leaf_min=least, fan_min=1, leaf_cap=cap, fan_cap=cap)
     tree = Tree(MemoryNodes(), shape, Cache(), same)
     base = {b"k%03d" % number: b"some value" for number in range(120)}
     keys = sorted(base)
@@ -87,7 +91,7 @@ def test_ranges_that_touch_are_merged_together(cap: int) -> None:
 
 def test_both_sides_change_a_stretch_that_the_cap_cuts() -> None:
     """Not neighbours, yet one stretch: grafting a piece of it beside an edit would lose the one or the other."""
-    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=100, fan_cap=150)
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=0, fan_min=1, leaf_cap=100, fan_cap=150)
     tree = Tree(MemoryNodes(), shape, Cache(), same)
     keys = keys_of_height(shape, 0, 60)
     base = dict.fromkeys(keys, b"1234567890")
@@ -101,7 +105,7 @@ def test_both_sides_change_a_stretch_that_the_cap_cuts() -> None:
 
 def test_cuts_that_only_the_merged_tree_moves() -> None:
     """Each side grows the first leaf, and the cuts hold; both together move them, into a leaf the source changed."""
-    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=100, fan_cap=150)
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=0, fan_min=1, leaf_cap=100, fan_cap=150)
     nodes = MemoryNodes()
     tree = Tree(nodes, shape, Cache(), same)
     keys = keys_of_height(shape, 0, 60)  # five entries of 17 bytes in a leaf
@@ -114,8 +118,105 @@ def test_cuts_that_only_the_merged_tree_moves() -> None:
         check(tree, (base, dest, source), None)
 
 
+CROSSED = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=0, fan_min=1, leaf_cap=100, fan_cap=150)
+
+
+def crossing(leaves: int, edits: list[tuple[int, bytes | None]]) -> tuple[Content, Content, Content]:
+    """Leaves that the cap cuts, six entries of 17 bytes in each, until a hash cuts behind the last; the source's edits.
+
+    Each side takes two bytes from the first leaf, and it still ends where it did, with 100 bytes. Merged it has 98, and
+    an entry more: that moves all cuts behind it, into every leaf that only the source changed.
+    """
+    keys = keys_of_height(CROSSED, 0, 6 * leaves)
+    base = dict.fromkeys([*keys, *keys_of_height(CROSSED, 12, 1, b"l%06d")], b"1234567890")
+    dest = edited(base, [(keys[0], b"ab345678")])
+    return base, dest, edited(base, [(keys[1], b"ab345678"), *((keys[at], value) for at, value in edits)])
+
+
+@pytest.fixture
+def crossed(mocker: MockerFixture) -> Callable[[], int]:
+    """How many grafts were given up since."""
+    spy = mocker.spy(Grafts, "cross")
+    return lambda: sum(bool(edits) for edits in spy.spy_return_list)
+
+
+SEEDS = (15, 25, 47, 95, 98, 99, 106)  # one history in twenty crosses
+VALUES: tuple[bytes | None, ...] = (b"0987654321", b"longer, so that the cuts behind it move", None)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_graft_that_an_edit_crosses_is_merged_entry_by_entry(value: bytes | None, crossed: Callable[[], int]) -> None:
+    tree = Tree(MemoryNodes(), CROSSED, Cache(), same)
+    for at in (13, 17, 18, 23, 40, 59):
+        base, dest, source = crossing(10, [(at, value)])
+        before = crossed()
+        check(tree, (base, dest, source), None)
+        assert crossed() == before + 1
+        check(tree, (base, source, dest), None)
+
+
+def test_several_grafts_are_crossed_in_one_pass(crossed: Callable[[], int]) -> None:
+    nodes, leaves = CountingNodes(), 300
+    contents = crossing(leaves, [(at, b"0987654321") for at in range(15, 6 * leaves, 12)])  # in every other leaf
+    tree = Tree(nodes, CROSSED, Cache(), same)
+    check(tree, contents, None)
+    roots = [tree.build(sorted(content.items())) for content in contents]
+    before = crossed()
+    nodes.read.clear()
+    assert Tree(nodes, CROSSED, Cache(), same).merge(roots[0], roots[1], roots[2])[0] is not None
+    assert crossed() == before + leaves // 2 - 1
+    assert len(nodes.read) < 5 * leaves  # begun anew at each crossing it would be some 20,000
+    check(tree, crossing(leaves, [(at, VALUES[at % 3]) for at in range(15, 6 * leaves, 61)]), None)
+
+
+def test_behind_the_last_crossing_nothing_is_read(crossed: Callable[[], int]) -> None:
+    nodes = CountingNodes()
+    base, dest, source = crossing(20, [(30, b"0987654321"), (70, b"0987654321")])
+    far = {b"m%06d" % number: b"1234567890" for number in range(2_000)}
+    changed = edited(far, [(key, b"0987654321") for key in sorted(far)[1_000:]])
+    contents = ({**base, **far}, {**dest, **far}, {**source, **changed})
+    tree = Tree(nodes, CROSSED, Cache(), same)
+    check(tree, contents, None)
+    roots = [tree.build(sorted(content.items())) for content in contents]
+    changes = list(changed_leaves(Reader(nodes, CROSSED, Cache()), roots[0], roots[2]))
+    behind = {digest for low, _, _, digest in changes if low.startswith(b"m")}
+    assert len(behind) > 100
+    before = crossed()
+    nodes.read.clear()
+    assert Tree(nodes, CROSSED, Cache(), same).merge(roots[0], roots[1], roots[2])[0] is not None
+    assert crossed() == before + 2
+    assert not behind & set(nodes.read)
+
+
+@pytest.mark.parametrize("amount", [1, 5, 6, 7, 40])
+def test_leaves_that_the_source_appended_or_cut_off_are_crossed(amount: int, crossed: Callable[[], int]) -> None:
+    tree = Tree(MemoryNodes(), CROSSED, Cache(), same)
+    keys = keys_of_height(CROSSED, 0, 60)
+    short, long = (dict.fromkeys(keys[:size], b"1234567890") for size in (12, 12 + amount))
+    for base, other in ((short, long), (long, short)):
+        dest = edited(base, [(keys[0], b"ab345678")])
+        source = edited(other, [(keys[1], b"ab345678")])
+        before = crossed()
+        check(tree, (base, dest, source), None)
+        assert crossed() == before + 1
+        check(tree, (base, source, dest), None)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_histories_in_which_grafts_are_crossed(seed: int, crossed: Callable[[], int]) -> None:
+    """Cut by hashes alone: an entry that comes or goes moves cuts until the minimum allows an old one again."""
+    dice = random.Random(seed)
+    tree = Tree(MemoryNodes(), Shape(seed, leaf_bits=1, fan_bits=2, leaf_min=8, fan_min=3), Cache())
+    space = [b"%05d" % number for number in range(800)]
+    base = dict.fromkeys(dice.sample(space, 400), b"v")
+    values: tuple[bytes | None, ...] = (None, b"one", b"two")
+    sides = [edited(base, [(key, dice.choice(values)) for key in dice.sample(space, 20)]) for _ in range(2)]
+    check(tree, (base, sides[0], sides[1]), "source-wins")
+    assert crossed() >= 1
+
+
 def test_a_part_that_only_the_source_changed_is_not_read() -> None:
-    nodes, shape = CountingNodes(), Shape(seed=11, leaf_bits=3, fan_bits=3)
+    nodes, shape = CountingNodes(), Shape(seed=11, leaf_bits=3, fan_bits=3, leaf_min=0, fan_min=1)
     tree = Tree(nodes, shape, Cache(), same)
     content = {b"dir%02d/%06d" % (number // 500, number): b"%d" % number for number in range(20_000)}
     base = tree.build(sorted(content.items()))
@@ -134,7 +235,7 @@ def test_a_part_that_only_the_source_changed_is_not_read() -> None:
 
 
 def test_a_source_that_grew_or_shrank_at_the_end_is_grafted() -> None:
-    shape = Shape(seed=11, leaf_bits=3, fan_bits=3)
+    shape = Shape(seed=11, leaf_bits=3, fan_bits=3, leaf_min=0, fan_min=1)
     tree = Tree(MemoryNodes(), shape, Cache(), same)
     base = {b"k%05d" % number: b"v" for number in range(3_000)}
     dest = edited(base, [(b"k00001", b"dest")])
@@ -205,7 +306,7 @@ def test_an_unknown_strategy_is_refused() -> None:
 
 
 def test_damage_is_named() -> None:
-    nodes, shape = MemoryNodes(), Shape(seed=11, leaf_bits=3, fan_bits=3)
+    nodes, shape = MemoryNodes(), Shape(seed=11, leaf_bits=3, fan_bits=3, leaf_min=0, fan_min=1)
     tree = Tree(nodes, shape, Cache())
     base = tree.build((b"%05d" % number, b"v") for number in range(2_000))
     dest, source = tree.apply(base, [(b"01000", b"dest")]), tree.apply(base, [(b"01000", b"source")])

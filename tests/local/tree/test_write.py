@@ -5,6 +5,7 @@ import random
 import tracemalloc
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,10 +15,14 @@ from tests.local.tree.model import (
     Content,
     CountingNodes,
     World,
+    build_older,
+    diffed,
     edited,
     entries,
     few_or_many,
     keys_of_height,
+    merged,
+    same,
     shapes,
     worlds,
 )
@@ -68,10 +73,11 @@ def test_entries_may_come_in_any_order(shape: Shape, content: Content, dice: ran
     assert root == tree.empty()
 
 
+@pytest.mark.parametrize("least", [0, 1, 5])
 @pytest.mark.parametrize("height", [0, 12])
-def test_chosen_keys_make_no_giant_nodes(height: int) -> None:
-    """Whoever knows the seed can choose keys that never, or always, are boundaries: then the cap cuts."""
-    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=500, fan_cap=700)
+def test_chosen_keys_make_no_giant_nodes(height: int, least: int) -> None:
+    """Whoever knows the seed can choose keys that never, or always, end nodes: then the cap cuts, or the minimum."""
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=least, fan_min=least, leaf_cap=500, fan_cap=700)
     nodes = MemoryNodes()
     tree = Tree(nodes, shape, Cache())
     keys = keys_of_height(shape, height, 3_000)
@@ -90,7 +96,7 @@ def test_chosen_keys_make_no_giant_nodes(height: int) -> None:
 
 
 def test_the_cap_counts_whole_keys_however_short_they_are_written() -> None:
-    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=1_000, fan_cap=1_000)
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=0, fan_min=1, leaf_cap=1_000, fan_cap=1_000)
     tree = Tree(MemoryNodes(), shape, Cache())
     keys = keys_of_height(shape, 0, 60, b"a rather long directory name/" * 3 + b"%06d")
     root = tree.build((key, b"value") for key in keys)
@@ -101,21 +107,73 @@ def test_the_cap_counts_whole_keys_however_short_they_are_written() -> None:
     assert by_steps == root
 
 
-def test_large_values_get_leaves_of_their_own() -> None:
+@settings(print_blob=True, deadline=None, max_examples=60)
+@given(worlds, few_or_many)
+def test_only_the_last_inner_node_of_a_level_may_have_a_single_child(world: World, amount: int) -> None:
+    content = world.content()
+    root = world.tree.apply(world.tree.build(sorted(content.items())), world.edits(content, amount))
+    inner = [visit for visit in world.tree.walk(root) if visit.level]
+    lasts = {visit.level: visit.digest for visit in inner}
+    fewest = 2 if world.shape.fan_min else 1
+    assert all(len(visit.keys) >= fewest or lasts[visit.level] == visit.digest for visit in inner)
+
+
+@settings(print_blob=True, deadline=None, max_examples=80)
+@given(worlds, st.lists(few_or_many, min_size=1, max_size=4))
+def test_trees_cut_by_the_older_rule_are_read_checked_edited_and_merged(world: World, steps: list[int]) -> None:
+    """Lakes keep them. What an edit does not reach keeps its cuts, so only entries are compared, not roots."""
+    shape = msgspec.structs.replace(world.shape, leaf_min=0, fan_min=0)
+    tree = Tree(world.nodes, shape, Cache(world.cache_bytes), same)
+    base = content = world.content()
+    start = root = build_older(world.nodes, shape, content) if content else tree.empty()
+    for amount in steps:
+        edits = world.edits(content, amount)
+        content, root = edited(content, edits), tree.apply(root, edits)
+        assert entries(tree, root) == sorted(content.items())
+        assert sum(len(visit.keys) for visit in tree.walk(root) if not visit.level) == len(content)
+        assert list(tree.diff(start, root)) == diffed(base, content)
+        assert list(tree.diff(tree.build(sorted(content.items())), root)) == []
+    theirs = edited(base, world.edits(base, steps[0]))
+    for source in (
+        build_older(world.nodes, shape, theirs) if theirs else tree.empty(),
+        tree.build(sorted(theirs.items())),
+    ):
+        joined, conflicts = tree.merge(start, root, source)
+        expected, expected_conflicts = merged(base, content, theirs, None)
+        assert conflicts == expected_conflicts
+        if joined is not None:
+            assert diffed(dict(entries(tree, joined)), expected) == []
+            assert sum(1 for _ in tree.walk(joined)) > 0
+
+
+@settings(print_blob=True, deadline=None, max_examples=60)
+@given(worlds, few_or_many)
+def test_an_older_tree_that_no_cap_has_cut_is_that_of_todays_rule(world: World, amount: int) -> None:
+    shape = Shape(world.shape.seed, world.shape.leaf_bits, world.shape.fan_bits, leaf_min=0, fan_min=0)
+    tree = Tree(world.nodes, shape, Cache(world.cache_bytes))
+    content = {**world.content(), b"one": b"at least"}
+    older = build_older(world.nodes, shape, content)
+    assert older == tree.build(sorted(content.items()))
+    edits = world.edits(content, amount)
+    content = edited(content, edits)
+    assert tree.apply(older, edits) == tree.build(sorted(content.items()))
+
+
+def test_large_values_end_their_leaves() -> None:
     shape = Shape(seed=1, leaf_cap=1_000)
     nodes = MemoryNodes()
     tree = Tree(nodes, shape, Cache())
     content = {b"%03d" % number: b"v" * (5_000 if number % 10 == 0 else 10) for number in range(100)}
     root = tree.build(sorted(content.items()))
     visits = list(tree.walk(root))
-    assert all(len(visit.keys) == 1 or sum(map(len, visit.values)) <= 1_000 for visit in visits)
+    assert all(sum(map(len, visit.values[:-1])) < 1_000 for visit in visits if not visit.level)
     smaller = tree.apply(root, [(b"050", b"small")])
     assert smaller == tree.build(sorted({**content, b"050": b"small"}.items()))
     assert tree.apply(smaller, [(b"050", content[b"050"])]) == root
 
 
 def test_the_whole_of_a_stretch_cut_by_the_cap_can_be_deleted_piece_by_piece() -> None:
-    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_cap=100, fan_cap=150)
+    shape = Shape(seed=42, leaf_bits=3, fan_bits=2, leaf_min=0, fan_min=1, leaf_cap=100, fan_cap=150)
     tree = Tree(MemoryNodes(), shape, Cache())
     keys = keys_of_height(shape, 0, 60)
     for begin, end in itertools.combinations(range(0, 61, 4), 2):
@@ -129,7 +187,9 @@ def test_the_whole_of_a_stretch_cut_by_the_cap_can_be_deleted_piece_by_piece() -
 
 
 def test_an_edit_without_effect_puts_no_new_root() -> None:
-    world = World(Shape(seed=1, leaf_bits=2, fan_bits=2), seed=1, amount=200, cache_bytes=1 << 20)
+    world = World(
+        Shape(seed=1, leaf_bits=2, fan_bits=2, leaf_min=0, fan_min=1), seed=1, amount=200, cache_bytes=1 << 20
+    )
     content = world.content()
     root = world.tree.build(sorted(content.items()))
     held = len(world.nodes.held)
@@ -154,7 +214,7 @@ def test_cost_follows_the_changes() -> None:
 
 def test_a_new_node_is_put_even_if_the_cache_knows_it() -> None:
     """The cache may know a node from an operation that was given up, and whose nodes are gone."""
-    shape, cache = Shape(seed=9, leaf_bits=2, fan_bits=2), Cache()
+    shape, cache = Shape(seed=9, leaf_bits=2, fan_bits=2, leaf_min=0, fan_min=1), Cache()
     kept, given_up = MemoryNodes(), MemoryNodes()
     root = Tree(kept, shape, cache).build((b"%04d" % number, b"v") for number in range(500))
     given_up.held.update(kept.held)
