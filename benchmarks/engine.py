@@ -34,6 +34,7 @@ import lakefs_hl as lakefs
 from lakefs_hl.local.disk import fs
 from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import Engine, records
+from lakefs_hl.local.engine.snapshot import Transaction
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.blocking import Blocking
@@ -178,13 +179,16 @@ class Bench:
 
     def change(self, branch: str, paths: list[str]) -> None:
         """Stage changes in one transaction. This is not measured."""
-        store, stamp = self.engine.store, time.time_ns()
-        with store.writing() as writer:
-            head = store.head(writer, store.repo(writer, REPOSITORY).id, branch)
+        stamp = time.time_ns()
+
+        def work(transaction: Transaction) -> None:
+            head = transaction.head(branch)
             for path in paths:
                 checksum = self.random.randbytes(16)
                 entry = records.make_entry(f"local:///data/{path}", 5, checksum, stamp // 10**9, None, None, stamp)
-                staging.put(writer, head.token, path.encode(), records.write_entry(entry))
+                staging.put(transaction.writer, head.token, path.encode(), records.write_entry(entry))
+
+        self.engine.lake.write(REPOSITORY, work)
 
     def commit(self, branch: str) -> None:
         self.engine.commits.commit(REPOSITORY, branch, models.CommitCreation("bench"), who="bench")
@@ -201,8 +205,8 @@ class Bench:
         """Load objects as an import does: make entries, sort them, build a tree, commit."""
         creation = models.RepositoryCreation(REPOSITORY, f"local://{REPOSITORY}", "main")
         self.engine.repositories.create(creation, who="bench")
-        with self.engine.store.reading() as reader:
-            repo = self.engine.store.repo(reader, REPOSITORY)
+        with self.engine.lake.read(REPOSITORY) as snapshot:
+            repo = snapshot.repo
         stamp = time.time_ns()
 
         def work() -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,10 +32,25 @@ class Served(NamedTuple):
     folder: Path
 
 
-def start(folder: Path, environ: Mapping[str, str] | None = None) -> Served:
-    """Start `lakefs-hl serve` on a free port, and wait until it prints its address."""
+def start(
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    descriptors: int | None = None,
+) -> Served:
+    """Start `lakefs-hl serve` on a free port, and wait until it prints its address.
+
+    Args:
+        folder: Directory of the lake.
+        environ: Variables to add to the environment.
+        arguments: Further arguments.
+        descriptors: Limit of open files of the process, which it cannot raise.
+    """
+    command = [sys.executable, "-m", "lakefs_hl", "serve", str(folder), "--port", "0", *arguments]
+    if descriptors is not None:
+        command = ["/bin/sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
     process = subprocess.Popen(
-        [sys.executable, "-m", "lakefs_hl", "serve", str(folder), "--port", "0"],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -64,9 +79,14 @@ def stop(served: Served, number: int = signal.SIGTERM) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[Served]:
+def running(
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    descriptors: int | None = None,
+) -> Iterator[Served]:
     """A server for the length of a block."""
-    served = start(folder, environ)
+    served = start(folder, environ, arguments, descriptors)
     try:
         yield served
     finally:

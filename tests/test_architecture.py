@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent / PACKAGE
 # Lines of code: docstrings, comments and blanks are not counted.
 MAX_MODULE, MAX_CLASS, MAX_FUNCTION, MAX_OP = 400, 250, 60, 40
 #: Classes that were larger when the limit came. They may only shrink.
-LARGER = {"local.disk.database.Database": 264}
+LARGER: dict[str, int] = {}
 
 # Room -> what it may import from us besides itself. A room is the longest prefix of a module's name that stands here
 # ("" is the package's own __init__). A module that stands nowhere may import nothing of ours, and nobody may import it.
@@ -65,8 +65,9 @@ ROOMS: dict[str, set[str]] = {
     "local.disk": set(),
     "local.tree": set(),
     "local.engine": {"spec", "local.tree", "local.disk"},
-    "local.api": {"spec", "local.engine"},
-    "local.serve": {"spec", "local.api"},
+    "local.keys": {"spec", "local.disk"},
+    "local.api": {"spec", "local.engine", "local.keys"},
+    "local.serve": {"spec", "local.api", "local.disk.fs", "local.disk.layout"},
     "local": {"spec", "local", "transport.inproc"},
     "cli": {"spec", "local", "config", "exceptions"},
     "__main__": {"cli"},

@@ -1,15 +1,20 @@
-"""`lakefs-hl serve LAKE`: serve a lake over the REST API of lakeFS, on this machine."""
+"""`lakefs-hl serve LAKE`: serve a lake over the REST API of lakeFS."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from lakefs_hl import local
 from lakefs_hl.config.environment import serve_keys
+from lakefs_hl.local.serve.access import DEFAULT, Access
 from lakefs_hl.spec.secret import reveal
+
+_GIB: Final = 1 << 30
 
 
 def add(commands: Any) -> None:
@@ -24,10 +29,36 @@ def add(commands: Any) -> None:
         ),
     )
     made.add_argument("lake", metavar="LAKE", help="directory of the lake")
-    made.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
+    made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     made.add_argument(
         "--port", type=int, default=8000, help="port to listen on; 0 picks a free one (default: %(default)s)"
     )
+    made.add_argument(
+        "--import-root",
+        action="append",
+        default=[],
+        metavar="DIRECTORY",
+        help="allow imports of local files from below this directory; may be repeated (default: no imports)",
+    )
+    made.add_argument(
+        "--max-upload",
+        type=_gibibytes,
+        default=DEFAULT.largest,
+        metavar="GIB",
+        help="largest upload in GiB (default: 5)",
+    )
+    remote = made.add_argument_group("other machines", "all of these are needed for a --host beyond the loopback")
+    remote.add_argument("--allow-remote", action="store_true", help="listen on an address that other machines reach")
+    remote.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="host name or address that clients use, also as NAME:PORT; may be repeated",
+    )
+    remote.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain in PEM format")
+    remote.add_argument("--tls-key", type=Path, metavar="FILE", help="private key of the certificate in PEM format")
+    remote.add_argument("--insecure", action="store_true", help="send credentials and data in clear text instead")
     made.set_defaults(run=run)
 
 
@@ -37,14 +68,33 @@ def run(options: argparse.Namespace) -> int:
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     keys = serve_keys()
-    local.run_server(
+    ended = local.run_server(
         options.lake,
-        host=options.host,
-        port=options.port,
+        Access(
+            options.host,
+            options.port,
+            options.allow_remote,
+            tuple(options.allowed_host),
+            options.tls_cert,
+            options.tls_key,
+            options.insecure,
+            options.max_upload,
+        ),
+        import_roots=options.import_root,
         keys=(keys.access_key_id, reveal(keys.secret_access_key)) if keys is not None else None,
         announce=_announce,
     )
+    if not ended:
+        print("lakefs-hl serve: requests that took too long were abandoned", file=sys.stderr, flush=True)
+        os._exit(0)  # otherwise the interpreter would wait for their threads; the lake survives that as it does a crash
     return 0
+
+
+def _gibibytes(text: str) -> int:
+    number = float(text)
+    if not 0 < number < 1 << 20:
+        raise ValueError(text)
+    return int(number * _GIB)
 
 
 def _announce(started: local.Started) -> None:

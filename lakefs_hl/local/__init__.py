@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,6 +20,8 @@ from typing import Final, NamedTuple
 from lakefs_hl.local.api import App
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.keys import Keys, old_pair
+from lakefs_hl.local.serve.access import DEFAULT, Access
 from lakefs_hl.spec.errors import InvalidConfigError, LakeError
 from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.spec.wire import Request, Response
@@ -179,23 +180,27 @@ def _end(engine: Engine, maker: int) -> None:
 
 def run_server(
     lake: str | Path,
+    access: Access = DEFAULT,
     *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
+    import_roots: Sequence[str | Path] = (),
     keys: tuple[str, str] | None = None,
     announce: Callable[[Started], None] | None = None,
-) -> None:
+) -> bool:
     """Answers lakeFS's REST API for a lake until SIGINT or SIGTERM.
 
     Args:
         lake: Its folder; made if it is not there.
-        host: An address of this machine's loopback.
-        port: Where to listen; 0 takes a free one.
-        keys: The key pair of the lake from now on; None keeps it, or draws one at the first start.
+        access: Where to listen, and for whom.
+        import_roots: Directories below which imports may read.
+        keys: The administrator's key pair from now on; None keeps it, or draws one at the first start.
         announce: Called once, when requests are answered.
 
+    Returns:
+        Whether all requests ended. If not, the lake was left as a crash would leave it, which harms nothing, because
+        threads are still at work in it; the process should end at once.
+
     Raises:
-        InvalidConfigError: The address cannot be had.
+        InvalidConfigError: The address cannot be had, or needs further options; or an import root is no directory.
         LakeError: The folder is no lake; or the extra `serve` is not installed.
     """
     try:
@@ -203,12 +208,33 @@ def run_server(
         from lakefs_hl.local.serve.server import HttpServer
     except ModuleNotFoundError as exc:
         raise LakeError(f"serving a lake needs {exc.name}: pip install 'lakefs_hl[serve]'") from None
+    access.address()
+    roots = tuple(Path(os.path.realpath(root)) for root in import_roots)
+    for root in roots:
+        if not root.is_dir():
+            raise InvalidConfigError(f"--import-root {root}: is not a directory")
     folder = Path(os.path.abspath(lake))  # noqa: PTH100 - as in `folder_of`
-    with contextlib.closing(Engine.open(folder, import_roots=())) as engine:
-        server = HttpServer(App(engine, import_root=None), folder / OBJECTS / TEMPORARY, host, port)
-        stored = keyfile.read(folder) if keys is None else KeyPair(*keys)
-        pair = stored or keyfile.make()
-        engine.keys.install(pair.access_key_id, pair.secret_access_key)
+    engine = Engine.open(folder, import_roots=roots)
+    ended = True
+    try:
+        app = App(engine, import_roots=roots)
+        server = HttpServer(app, folder / OBJECTS / TEMPORARY, access)
+        pair = _install(app.keys, engine, None if keys is None else KeyPair(*keys))
         path = keyfile.write(folder, pair, server.url)
         started = Started(folder, server.url, path)
-        server.run(None if announce is None else lambda: announce(started))
+        ended = server.run(None if announce is None else lambda: announce(started))
+    finally:
+        if ended:
+            engine.close()
+    return ended
+
+
+def _install(keys: Keys, engine: Engine, given: KeyPair | None) -> KeyPair:
+    """The administrator's pair; that of a lake of format 1 is taken over if its secret is still known."""
+    from lakefs_hl.local.serve import keyfile
+
+    old = None
+    if given is None and not keys.exist() and (hashes := engine.old_keys()):
+        old = old_pair(hashes, keyfile.read(engine.folder))
+    key = keys.install(given, old)
+    return KeyPair(key.access_key_id, key.secret_access_key)

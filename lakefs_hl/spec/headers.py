@@ -16,6 +16,8 @@ INTERNAL_METADATA: Final = "x-lakefs-internal-"
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 #: Response header of our own server: request headers that it honours beyond lakeFS's.
 CAPABILITIES: Final = "x-lakefs-hl"
+#: Response header of our own server: the release of this package.
+VERSION: Final = "x-lakefs-hl-version"
 #: Response header of our own server's health check: whether the lake is read-only, "true" or "false".
 READ_ONLY: Final = "x-lakefs-hl-read-only"
 

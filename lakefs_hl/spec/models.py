@@ -7,12 +7,17 @@ values of an enumeration are strings. Times are in Unix seconds, sizes in bytes.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import field
+from msgspec import Meta, field
 
 T = TypeVar("T")
+#: Numbers of requests. A server refuses what is outside of these bounds; what a client is sent is not checked.
+Size: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+#: Unix seconds from the year 1 to the year 9999, which HTTP headers can express.
+Moment: TypeAlias = Annotated[int, Meta(ge=-62_135_596_800, le=253_402_300_799)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _URLS: Final = ("physical_address", "presigned_url")
 
 
@@ -111,13 +116,13 @@ class GCBranchRule(Record, frozen=True):
     """Retention of one branch's history in days."""
 
     branch_id: str
-    retention_days: int
+    retention_days: Count
 
 
 class GCRules(Record, frozen=True):
     """Retention of history in days."""
 
-    default_retention_days: int
+    default_retention_days: Count
     branches: list[GCBranchRule] | None
 
 
@@ -211,7 +216,7 @@ class Revert(Record, frozen=True):
     """A commit to revert. `parent_number` counts from 1; 0 is for a commit that is not a merge."""
 
     ref: str
-    parent_number: int
+    parent_number: Count
     commit_overrides: CommitOverrides | None = None
     force: bool | None = None
     allow_empty: bool | None = None
@@ -221,7 +226,7 @@ class CherryPick(Record, frozen=True):
     """A commit to cherry-pick."""
 
     ref: str
-    parent_number: int | None = None
+    parent_number: Count | None = None
     commit_overrides: CommitOverrides | None = None
     force: bool | None = None
 
@@ -338,8 +343,8 @@ class ObjectStage(Record, frozen=True):
 
     physical_address: str
     checksum: str
-    size_bytes: int
-    mtime: int | None = None
+    size_bytes: Size
+    mtime: Moment | None = None
     metadata: dict[str, str] | None = None
     content_type: str | None = None
     force: bool | None = None
@@ -373,10 +378,10 @@ class StagingLink(Record, frozen=True):
 
     staging: StagingLocation
     checksum: str
-    size_bytes: int
+    size_bytes: Size
     user_metadata: dict[str, str] | None = None
     content_type: str | None = None
-    mtime: int | None = None
+    mtime: Moment | None = None
     force: bool | None = None
 
 

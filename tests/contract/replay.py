@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from lakefs_hl.local.api import App, answers, principals
+from lakefs_hl.local.keys import Key
 from lakefs_hl.spec import routes
 from lakefs_hl.spec.errors import ServerException
 from lakefs_hl.spec.wire import FileSlice, Request, Response
@@ -151,9 +152,13 @@ class InProcess:
         if auth == "basic":
             return self._app(request, self._principal)
         try:
-            return self._app(request, principals.principal(self._app.engine, auth))
+            return self._app(request, _user(principals.principal(self._app.keys, auth)))
         except ServerException as exc:
             return answers.refusal(exc)
+
+
+def _user(key: Key | None) -> str | None:
+    return None if key is None else key.user
 
 
 def _body(recorded: dict[str, Any]) -> bytes:

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.xdist_group("contract")
 
 @pytest.fixture(scope="module")
 def over_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[replay.Server]:
-    with running(tmp_path_factory.mktemp("served") / "lake") as served:
+    folder = tmp_path_factory.mktemp("served")  # the recorded server imports files
+    with running(folder / "lake", arguments=["--import-root", str(folder)]) as served:
         with replay.over_http(served.url, served.key, served.secret) as server:
             yield server
 

@@ -105,8 +105,8 @@ class Writer:
         etag = hashlib.md5(data, usedforsecurity=False).digest()
         entry = records.write_entry(records.make_entry("local:///elsewhere", len(data), etag, 1, None, None, 1))
         items = [(f"{folder}/{index:04d}".encode(), entry) for index in range(LOADED)]
-        with self.engine.store.reading() as reader:
-            repo = self.engine.store.repo(reader, REPOSITORY)
+        with self.engine.lake.read(REPOSITORY) as snapshot:
+            repo = snapshot.repo
         creation = models.ImportCreation([], models.CommitCreation("load"))
         self.say("!", self.engine.imports.load(repo, own, items, [], creation, who=self.name).hex())
 

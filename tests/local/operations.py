@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 from lakefs_hl.local.disk.tables import pulls as table
 from lakefs_hl.local.engine import Engine, records
+from lakefs_hl.local.engine.clock import now
 from lakefs_hl.local.engine.records import ImportRecord, PullRecord
-from lakefs_hl.local.engine.store import now
+from lakefs_hl.local.engine.snapshot import Transaction
 from lakefs_hl.spec import administration, endpoints, models
 from lakefs_hl.spec.wire import Endpoint, Query
 
@@ -99,8 +100,11 @@ def tag(name: str) -> Step:
 def propose(engine: Engine, repo: str) -> None:
     """A pull request under an ID that is known before, which merges `side` into `main`."""
     record = PullRecord("title", "", "me", "side", "main", "open", now())
-    with engine.store.writing() as writer:
-        table.put(writer, engine.store.repo(writer, repo).id, PULL, records.encode(record))
+
+    def work(transaction: Transaction) -> None:
+        table.put(transaction.writer, transaction.repo.id, PULL, records.encode(record))
+
+    engine.lake.write(repo, work)
 
 
 def protect(*patterns: str) -> Step:
@@ -115,11 +119,11 @@ def keep_for(days: int) -> Step:
 def _running_import(engine: Engine, repo: str) -> None:
     """The record of an import of another process."""
 
-    def work(writer: Any) -> None:
-        found = engine.store.repo(writer, repo)
-        engine.imports._write(writer, found, IMPORT, ImportRecord(str(os.getppid()), False, now()))
+    def work(transaction: Transaction) -> None:
+        record = ImportRecord(str(os.getppid()), False, now())
+        engine.imports._write(transaction.writer, transaction.repo, IMPORT, record)
 
-    engine.store.submit(work)
+    engine.lake.write(repo, work)
 
 
 OPERATIONS = [
@@ -257,7 +261,7 @@ OPERATIONS = [
 
 def tables(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of a lake, but the kept answers."""
-    with engine.store.reading() as reader:
+    with engine.lake.database.read() as reader:
         names = [row[0] for row in reader.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         return {name: reader.execute(f'SELECT * FROM "{name}"').fetchall() for name in names if name != "idempotency"}
 
@@ -269,5 +273,5 @@ def counts(engine: Engine) -> dict[str, int]:
 
 def kept(engine: Engine) -> Iterator[tuple[str, str]]:
     """User and key of every kept answer."""
-    with engine.store.reading() as reader:
+    with engine.lake.database.read() as reader:
         yield from reader.rows("SELECT user, key FROM idempotency ORDER BY id")

@@ -97,8 +97,13 @@ def fold(rows: list[Row], prefix: str, after: str, delimiter: str, folded_kind: 
         group = path[: cut + len(delimiter)] if cut >= 0 else ""
         if group and group == after:
             continue
-        if after and key(path) <= key(after):
+        if after and key(path) < key(after):
             continue
+        if path == after and not (group and folded_kind == "common_prefix"):
+            continue
+        inside = after.startswith(group) and delimiter in after[len(prefix) :]
+        if group and inside and folded_kind == "prefix_changed" and path.startswith(after):
+            continue  # a page of differences passes by all that begins with an `after` inside of a common prefix
         if not group:
             out.append((path, what, size))
         elif not out or out[-1][0] != group:
@@ -152,8 +157,17 @@ class Lake:
             if tree.get(path) != new
         ]
 
-    def add(self, identity: str, parents: tuple[str, ...], tree: Tree, root: str, date: int, message: str) -> Commit:
-        generation = 1 + max(self.commits[one].generation for one in parents)
+    def add(
+        self,
+        identity: str,
+        parents: tuple[str, ...],
+        tree: Tree,
+        root: str,
+        date: int,
+        message: str,
+        squashed: tuple[str, ...] = (),
+    ) -> Commit:
+        generation = 1 + max(self.commits[one].generation for one in parents + squashed)
         made = self.commits[identity] = Commit(identity, parents, tree, root, date, message, generation)
         return made
 

@@ -228,7 +228,8 @@ class LakeMachine(RuleBasedStateMachine):
             return
         assert isinstance(got, str)
         parents = (head,) if how.squash_merge else (head, commit)
-        self.did_make(got, parents, tree, blank, now, f"Merge '{source}' into '{name}'")
+        squashed = (commit,) if how.squash_merge else ()
+        self.did_make(got, parents, tree, blank, now, f"Merge '{source}' into '{name}'", squashed)
         self.lake.branches[name] = Branch(got)
 
     @precondition(lambda self: len(self.lake.branches) > 1)
@@ -311,11 +312,18 @@ class LakeMachine(RuleBasedStateMachine):
         self.lake.branches[name] = Branch(got.id)
 
     def did_make(
-        self, identity: str, parents: tuple[str, ...], tree: Tree, blank: bool, date: int, message: str
+        self,
+        identity: str,
+        parents: tuple[str, ...],
+        tree: Tree,
+        blank: bool,
+        date: int,
+        message: str,
+        squashed: tuple[str, ...] = (),
     ) -> None:
         """The commit that was made is as the model says."""
         got = self.engine.commits.get(self.repo, identity)
-        made = self.lake.add(identity, parents, tree, got.meta_range_id, date, message)
+        made = self.lake.add(identity, parents, tree, got.meta_range_id, date, message, squashed)
         assert (got.parents, got.generation, got.message) == (list(parents), made.generation, message)
         assert blank == (not got.meta_range_id)
 

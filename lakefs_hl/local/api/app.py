@@ -6,6 +6,8 @@ over HTTP the server turns it into a status.
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from lakefs_hl.local.api import (
@@ -25,7 +27,8 @@ from lakefs_hl.local.api import (
 )
 from lakefs_hl.local.api.answers import Handler, refusal, refuse
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec.endpoints import GET_CURRENT_USER, IMPORT_START
+from lakefs_hl.local.keys import Keys
+from lakefs_hl.spec.endpoints import GET_CURRENT_USER, IMPORT_START, LOGIN
 from lakefs_hl.spec.errors import BadRequestException, ServerException
 from lakefs_hl.spec.wire import Request, Response
 
@@ -51,13 +54,25 @@ class App:
 
     Args:
         engine: The lake.
-        import_root: The folder below which an import may read; None allows none. In process it is the whole file
-            system: the caller is its own user.
+        import_roots: Directories below which an import may read, none of them for no imports. None, in process, is the
+            whole file system: the caller is its own user.
+        keys: The keys of those who ask over HTTP; those of the lake if it is not given.
+
+    Attributes:
+        engine, import_roots, keys: The same.
     """
 
-    def __init__(self, engine: Engine, *, import_root: str | None = "/") -> None:
+    def __init__(
+        self, engine: Engine, *, import_roots: tuple[Path, ...] | None = None, keys: Keys | None = None
+    ) -> None:
         self.engine = engine
-        self._handlers: dict[str, Handler] = {**HANDLERS, IMPORT_START.operation: imports.starter(import_root)}
+        self.import_roots = import_roots
+        self.keys: Keys = keys or Keys(engine.folder)
+        self._handlers: dict[str, Handler] = {
+            **HANDLERS,
+            IMPORT_START.operation: imports.starter(import_roots),
+            LOGIN.operation: partial(service.login, self.keys),
+        }
 
     def __call__(self, request: Request, principal: str | None) -> Response:
         """Answers a request.

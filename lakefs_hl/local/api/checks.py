@@ -20,6 +20,7 @@ from lakefs_hl.spec.wire import FileSlice, Query, Request
 T = TypeVar("T")
 AMOUNT: Final = 100
 _INTEGER: Final = re.compile(r"-?[0-9]{1,9}")
+_LONGEST_TIME: Final = 35
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
@@ -136,6 +137,8 @@ def moment(query: Query, name: str) -> datetime | None:
     if not value:
         return None
     try:
+        if len(value) > _LONGEST_TIME:  # what is behind a whole time is not looked at
+            raise ValueError(value)
         found = datetime.fromisoformat(value)
     except ValueError:
         raise parameter(name, f"value {value[:40]!r} is not a time such as 2026-01-31T12:00:00Z") from None

@@ -27,7 +27,10 @@ _INLINE: Final = frozenset(
 
 @lru_cache(maxsize=1024)
 def _date(mtime: int) -> str:
-    return formatdate(mtime, usegmt=True)
+    try:
+        return formatdate(mtime, usegmt=True)
+    except (ValueError, OverflowError, OSError):  # an earlier release took any number
+        return formatdate(0, usegmt=True)
 
 
 def _headers(stats: models.ObjectStats) -> dict[str, str]:

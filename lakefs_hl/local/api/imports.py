@@ -3,59 +3,60 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, done, ok
 from lakefs_hl.local.api.effects import Effect, effect
 from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.engine.places import Roots, file_of, is_below, resolved
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import ForbiddenException
 from lakefs_hl.spec.wire import Request, Response
 
 _TYPES: Final = ("common_prefix", "object")
-_LOCAL: Final = "local://"
 
 
-def guard(engine: Engine, request: Request, root: str | None) -> None:
-    """Keeps an import below the folder that the server was told.
+def guard(engine: Engine, request: Request, roots: Roots) -> None:
+    """Keeps an import below the directories that the server was given.
 
     Raises:
         NotFoundException: There is no such branch.
         ForbiddenException: A source lies elsewhere, links followed.
     """
-    if root == "/":
+    if roots is None:
         return
     repository, branch = request.params
     engine.branches.get(repository, branch)
     for location in checks.body(models.ImportCreation, request).paths:
-        if not location.path.startswith(_LOCAL):
-            continue  # no store of ours: the import itself fails, and says so
-        if root is None:
+        try:
+            path = file_of(location.path)
+        except ValueError:
+            continue  # no file of ours: the import itself fails, and says why
+        if not roots:
             raise ForbiddenException(
-                "import from this machine's folders is off on this server; open the lake in process (local:PATH) "
-                "to import"
+                "this server imports no files: start it with --import-root DIRECTORY to allow imports from below that "
+                "directory, or open the lake in process (local:PATH)"
             )
-        if not Path(location.path.removeprefix(_LOCAL)).resolve().is_relative_to(Path(root).resolve()):
-            raise ForbiddenException(f"import from {location.path!r}: not below this server's import root")
+        if not is_below(path, roots):
+            raise ForbiddenException(f"import from {location.path!r}: not below an import root of this server")
 
 
-def starter(root: str | None) -> Effect[str]:
+def starter(roots: Roots) -> Effect[str]:
     """Makes the handler that starts imports.
 
     Args:
-        root: The folder below which an import may read; None allows none.
+        roots: Directories below which an import may read; None for any.
     """
-    return Effect(partial(_start, root), _started)
+    return Effect(partial(_start, None if roots is None else resolved(roots)), _started)
 
 
 def _started(name: str) -> Response:
     return Response(202, JSON, models.encode(models.ImportStarted(name)), reason="Accepted")
 
 
-def _start(root: str | None, engine: Engine, request: Request, who: str) -> str:
-    guard(engine, request, root)
+def _start(roots: Roots, engine: Engine, request: Request, who: str) -> str:
+    guard(engine, request, roots)
     repository, branch = request.params
     creation = checks.body(models.ImportCreation, request)
     for location in creation.paths:
@@ -75,7 +76,7 @@ def cancel(engine: Engine, request: Request, who: str) -> None:
 
 
 HANDLERS: Final[dict[str, Handler]] = {
-    endpoints.IMPORT_START.operation: starter(None),  # the API puts one in its place that knows its own root
+    endpoints.IMPORT_START.operation: starter(()),  # the API puts one in its place that knows its own roots
     endpoints.IMPORT_STATUS.operation: status,
     endpoints.IMPORT_CANCEL.operation: cancel,
 }

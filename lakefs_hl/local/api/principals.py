@@ -1,19 +1,34 @@
-"""Who asks: a key pair or a token, to a user's name."""
+"""Who asks: a key pair or a token, to a key; and what a key may do."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from typing import Final
 
-from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec.errors import NotAuthorizedException
+from lakefs_hl.local.keys import Key, Keys
+from lakefs_hl.spec import endpoints
+from lakefs_hl.spec.errors import ForbiddenException, NotAuthorizedException
+from lakefs_hl.spec.wire import Endpoint
+
+_REPOSITORY: Final = "/repositories/{repository}"
+#: What a key that is limited to repositories may ask besides.
+_OPEN: Final = frozenset(
+    row.operation
+    for row in (
+        endpoints.GET_CONFIG,
+        endpoints.GET_STORAGE_CONFIG,
+        endpoints.GET_LAKEFS_VERSION,
+        endpoints.GET_CURRENT_USER,
+    )
+)
 
 
-def principal(engine: Engine, authorization: str | None) -> str | None:
+def principal(keys: Keys, authorization: str | None) -> Key | None:
     """Reads an `Authorization` header.
 
     Returns:
-        The user's name; None if there is no header.
+        The key; None if there is no header.
 
     Raises:
         NotAuthorizedException: It is there and not good.
@@ -24,17 +39,34 @@ def principal(engine: Engine, authorization: str | None) -> str | None:
     found = None
     match scheme.lower():
         case "basic":
-            found = _basic(engine, value.strip())
+            found = _basic(keys, value.strip())
         case "bearer":
-            found = engine.keys.verify(value.strip())
+            found = keys.verify(value.strip())
     if found is None:
         raise NotAuthorizedException("error authenticating request")
     return found
 
 
-def _basic(engine: Engine, value: str) -> str | None:
+def _basic(keys: Keys, value: str) -> Key | None:
     try:
         key, colon, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return engine.keys.authenticate(key, secret) if colon else None
+    return keys.authenticate(key, secret) if colon else None
+
+
+def permit(key: Key, endpoint: Endpoint, params: tuple[str, ...]) -> None:
+    """Holds an operation against the limits of a key.
+
+    Raises:
+        ForbiddenException: The key may only read, or not in this repository.
+    """
+    if key.read_only and endpoint.method not in ("GET", "HEAD"):
+        raise ForbiddenException(f"insufficient permissions: the key {key.name!r} may only read")
+    if key.repositories is None or endpoint.public or endpoint.operation in _OPEN:
+        return
+    if endpoint.path.startswith(_REPOSITORY):
+        if params[0] in key.repositories:
+            return
+        raise ForbiddenException(f"insufficient permissions: the key {key.name!r} has no access to {params[0]!r}")
+    raise ForbiddenException(f"insufficient permissions: the key {key.name!r} is limited to its repositories")

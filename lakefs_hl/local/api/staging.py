@@ -28,7 +28,7 @@ def get_address(engine: Engine, request: Request, who: str) -> Response:
         checks.no_presign(request)
     except BadRequestException as exc:
         raise refusal(500, str(exc)) from None  # lakeFS answers 500 here, clients know it
-    location = engine.staging.address(repository, branch, path)
+    location = engine.addresses.address(repository, branch, path)
     answer = {"physical_address": location.physical_address, "presigned_url": location.presigned_url}
     return Response(200, JSON, models.encode(answer), reason="OK")
 
@@ -41,7 +41,7 @@ def link_address(engine: Engine, request: Request, who: str) -> models.ObjectSta
     create_only = checks.create_only(request)
     link = checks.body(models.StagingLink, request)
     try:
-        return engine.staging.link(repository, branch, path, link, create_only=create_only)
+        return engine.addresses.link(repository, branch, path, link, create_only=create_only)
     except ObjectExistsException:
         raise PreconditionFailedException("Precondition failed") from None
 

@@ -12,6 +12,7 @@ from typing import Final
 import apsw
 
 from lakefs_hl.local.disk.errors import UnknownFormat
+from lakefs_hl.local.disk.rows import system_error, translate
 
 #: Older ones can lose committed pages when two connections write and checkpoint at the same instant.
 OLDEST: Final = (3, 51, 3)
@@ -66,10 +67,17 @@ def connect(
         readonly: For readers: nothing can be written through it.
         vfs: Name of a registered SQLite VFS, for fault tests.
         busy_ms: How long SQLite itself waits for a lock of its own, milliseconds.
+
+    Raises:
+        DiskError: It cannot be opened, as it is or now.
+        apsw.Error: The same, if the file itself cannot.
     """
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)  # never makes a missing file
     pages = -8192 if readonly else -32768
-    connection.execute(_SETTINGS % (busy_ms, "FULL" if sync else "OFF", pages)).fetchall()
+    try:
+        connection.execute(_SETTINGS % (busy_ms, "FULL" if sync else "OFF", pages)).fetchall()
+    except apsw.Error as error:
+        raise translate(error, path, system_error(connection)) from error
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     if readonly:  # the log is written back by those who write, also when the last one leaves
         connection.execute("PRAGMA query_only=ON")

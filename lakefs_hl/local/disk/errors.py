@@ -5,6 +5,8 @@ Rules of the room: plain exceptions with a message that names the file; the engi
 
 from __future__ import annotations
 
+import errno as codes
+
 
 class DiskError(Exception):
     """Anything below that is not a bug of the caller."""
@@ -30,9 +32,56 @@ class ReadOnly(DiskError):
     """A sync failed earlier: what the disk holds is no longer certain, so nothing more is written."""
 
 
-class NoSpace(DiskError, OSError):
+class Scarcity(DiskError, OSError):
+    """The machine has no room, no memory, no descriptors or no threads left: nothing of the operation was kept.
+
+    Attributes:
+        errno: Which: of each class its most common one, unless the system said another.
+    """
+
+    errno: int | None = None
+
+
+class NoSpace(Scarcity):
     """The disk is full; nothing of the operation was kept."""
 
+    errno = codes.ENOSPC
 
-class NoMemory(DiskError):
-    """SQLite was given no memory; nothing of the operation was kept."""
+
+class NoMemory(Scarcity):
+    """No memory is left; nothing of the operation was kept."""
+
+    errno = codes.ENOMEM
+
+
+class NoThread(Scarcity):
+    """No thread can be started; nothing of the operation was kept."""
+
+    errno = codes.EAGAIN
+
+
+class NoDescriptor(Scarcity):
+    """No file can be opened: there are too many open; nothing of the operation was kept."""
+
+    errno = codes.EMFILE
+
+
+_KINDS: dict[int, type[Scarcity]] = {
+    codes.ENOSPC: NoSpace,
+    codes.EDQUOT: NoSpace,
+    codes.EFBIG: NoSpace,
+    codes.ENOMEM: NoMemory,
+    codes.EAGAIN: NoThread,
+    codes.EMFILE: NoDescriptor,
+    codes.ENFILE: NoDescriptor,
+}
+
+
+def scarcity(number: int | None, message: str) -> Scarcity | None:
+    """The error for what the machine ran out of; None if that is not what a number of the system tells."""
+    kind = _KINDS.get(number or 0)
+    if kind is None:
+        return None
+    found = kind(message)
+    found.errno = number
+    return found

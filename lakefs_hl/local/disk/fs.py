@@ -85,6 +85,16 @@ def write(fd: int, data: bytes | memoryview, what: str) -> None:
             view = view[os.write(fd, view) :]
 
 
+def overwrite(fd: int, data: bytes, offset: int, what: str) -> None:
+    """Writes all of `data` at an offset."""
+    view = memoryview(data)
+    with _changing():
+        reach(f"{what}.write")
+        while view:
+            done = os.pwrite(fd, view, offset)
+            view, offset = view[done:], offset + done
+
+
 def read(fd: int, offset: int, length: int) -> bytes:
     """Reads up to `length` bytes at an offset; fewer only at the file's end."""
     data = os.pread(fd, length, offset)

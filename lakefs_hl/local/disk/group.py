@@ -2,14 +2,16 @@
 
 Rules of the room: whoever finds nobody leading leads: it drains the line into one transaction, and when that is on the
 disk wakes those it carried and names the first of those still waiting. No thread of our own, no waiting by the clock.
-Ctrl-C may land between any two lines: whoever is interrupted leaves the line and passes the lead on if it has it.
+The main thread never comes here, so no signal does; whoever is interrupted all the same (`PyThreadState_SetAsyncExc`)
+leaves the line and passes the lead on if it has it. A job is done only if it says so: nobody concludes it from having
+been woken.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import apsw
@@ -44,7 +46,7 @@ class _Job(Generic[T]):
     __slots__ = ("done", "error", "given_up", "leads", "result", "wake", "work")
 
     def __init__(self, work: Callable[[Writer], T]) -> None:
-        self.work = work
+        self.work: Callable[[Writer], T] | None = work
         self.wake = threading.Lock()
         self.wake.acquire()
         self.done = False
@@ -54,10 +56,24 @@ class _Job(Generic[T]):
         self.error: Exception | None = None
 
     def outcome(self) -> T:
-        """What the work returned, or its error raised."""
-        if self.error is not None:
-            raise self.error
+        """What the work returned, or its error raised; to be asked for once."""
+        error, self.error = self.error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback names this frame
         return cast("T", self.result)
+
+    def settle(self, error: Exception | None) -> None:
+        """It is done: as it went, or with an error of the whole transaction."""
+        if error is not None:
+            self.result, self.error = None, error
+        self.done = True
+
+    def forget(self) -> None:
+        """What it did has been undone."""
+        self.result = self.error = None
 
 
 class Group:
@@ -86,18 +102,27 @@ class Group:
         """
         job = _Job(work)
         try:
-            with self._guard:
-                self._queue.append(job)
-                if not self._leading:
-                    self._leading = job.leads = True
-            if not job.leads:
-                job.wake.acquire()  # released by the leader: the job is done, or is to lead
-            if job.leads:
-                self._lead(job)
+            self._stand_in_line(job)
+            while not job.done:
+                if not job.leads:
+                    job.wake.acquire()  # released by the leader: the job is done, or is to lead, or is to stand again
+                if job.leads:
+                    self._lead(job)
+                elif not job.done:
+                    self._stand_in_line(job)
         except BaseException:
             self._hand_over(job, given_up=True)
             raise
+        finally:
+            job.work = None  # not kept alive by an error, whose frames name the job
         return job.outcome()
+
+    def _stand_in_line(self, job: _Job[Any]) -> None:
+        with self._guard:
+            if job not in self._queue:
+                self._queue.append(job)
+            if not self._leading:
+                self._leading = job.leads = True
 
     def _lead(self, own: _Job[Any]) -> None:
         """Carries one batch to the disk, then names the next leader."""
@@ -105,11 +130,22 @@ class Group:
         try:
             self._run(batch, own)
         finally:
-            self._hand_over(own)
-            for job in batch:
-                if job is not own:
-                    job.wake.release()
+            try:
+                self._hand_over(own)
+            finally:
+                try:
+                    self._wake(batch, own)
+                finally:
+                    self._wake(batch, own)  # whom an interruption of the first left out
         self._ways.tidy()
+
+    def _wake(self, batch: list[_Job[Any]], own: _Job[Any]) -> None:
+        """Lets those who were carried go on; once too often does no harm, they look whether they are done."""
+        while batch:
+            job = batch[-1]
+            if job is not own and job.wake.locked():
+                job.wake.release()
+            batch.pop()
 
     def _hand_over(self, job: _Job[Any], *, given_up: bool = False) -> None:
         """The job has been done or given up: it leaves the line, and the lead, if it had it, goes to the next."""
@@ -129,7 +165,8 @@ class Group:
     def _run(self, batch: list[_Job[Any]], own: _Job[Any]) -> None:
         """One transaction with as many of the waiting jobs as fit."""
         ways = self._ways
-        committing = False
+        committing = committed = False
+        failed: Exception | None = None
         try:
             writer = ways.begin()
             self._take(batch)
@@ -138,25 +175,32 @@ class Group:
             committing = True
             if ways.writing:
                 ways.commit()
+            committed = True
         except Exception as error:  # noqa: BLE001 - goes to everyone who waits, instead of one after the other
+            failed = error
             ways.rollback()
             if not batch:  # it could not even begin: nobody who waits now would fare better
                 self._take(batch)
-            _settle(batch, own, error)
-        except BaseException:
-            # Interrupted between two lines. If the commit had gone through, everyone is told so; else the others
-            # go back in the line, in their order.
-            if not committing or ways.writing:
-                ways.rollback()
-                with self._guard:
-                    self._queue.extendleft(job for job in reversed(batch) if job is not own and not job.given_up)
-                batch.clear()
-            _settle(batch, own, None)
-            raise
-        else:
-            _settle(batch, own, None)
         finally:
-            ways.leave()
+            # Interrupted: nothing has been rolled back yet, so a transaction that is over has been committed.
+            committed = committed or (committing and failed is None and not ways.writing)
+            try:
+                ways.leave()  # also rolls back what is open still
+            finally:
+                self._settle(batch, own, failed, committed=committed)
+                failed = None  # its traceback names this frame
+
+    def _settle(self, batch: list[_Job[Any]], own: _Job[Any], failed: Exception | None, *, committed: bool) -> None:
+        """Marks the jobs as done; after an interruption before the commit none is, and they stand in line again."""
+        if failed is not None:
+            for job in batch:
+                job.settle(failed if job is own else _copy(failed))
+        elif committed:
+            for job in batch:
+                job.settle(None)
+        else:
+            for job in batch:
+                job.forget()
 
     def _take(self, batch: list[_Job[Any]]) -> None:
         with self._guard:
@@ -165,32 +209,30 @@ class Group:
 
     def _attempt(self, writer: Writer, job: _Job[Any], *, alone: bool) -> None:
         """One job: its changes stay, or none of them and the error is kept for its caller."""
-        job.error = None
+        work = job.work
+        if work is None:
+            return  # its caller was interrupted, and waits for nothing
         if not alone:
             writer.execute("SAVEPOINT job")
         try:
-            job.result = job.work(writer)
+            job.result = work(writer)
         except Exception as error:
             if isinstance(error, (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError)):
                 raise self._ways.note(error) from error
+            job.result = None
             job.error = translate(error, self._ways.path) if isinstance(error, apsw.Error) else error
             if alone:
                 self._ways.rollback()
                 return
             writer.execute("ROLLBACK TO job")
+        finally:
+            del work
         if not alone:
             writer.execute("RELEASE job")
 
 
-def _settle(batch: Iterable[_Job[Any]], own: _Job[Any], error: Exception | None) -> None:
-    """Marks every job as done; each caller gets an error object of its own."""
-    for job in batch:
-        if error is not None:
-            job.error = error if job is own else _copy(error)
-        job.done = True
-
-
 def _copy(error: Exception) -> Exception:
     fresh = type(error)(*error.args)
+    fresh.__dict__.update(error.__dict__)
     fresh.__cause__ = error
     return fresh

@@ -16,7 +16,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from lakefs_hl.local.disk.errors import LockTimeout
+from lakefs_hl.local.disk.errors import LockTimeout, NoThread
 
 #: Name of the file in the lake's folder that writers lock.
 NAME: Final = "lock"
@@ -54,7 +54,7 @@ class Turn:
             ticket.acquire()
             self._waiting.append((me, ticket))
         try:
-            ticket.acquire(timeout=max(timeout, 0.0))
+            ticket.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX))
         finally:
             with self._guard:
                 got = self.owner == me
@@ -89,6 +89,10 @@ class _Arrival:
 
     def set(self) -> None:
         self._set = True
+        self._wake.put(None)
+
+    def interrupt(self) -> None:
+        """Ends the waiting, without arriving."""
         self._wake.put(None)
 
     def wait(self, timeout: float) -> bool:
@@ -160,8 +164,7 @@ class FileLock:
             if at_gate and _try(self._file):
                 fcntl.flock(self._gate, fcntl.LOCK_UN)
                 return
-            wait = self._wait = _Wait(self._gate, self._file)
-            threading.Thread(target=_stand_in_line, args=(wait,), name="lake-lock", daemon=True).start()
+            wait = self._wait = self._send_in_line()
         else:
             with wait.guard:
                 wait.abandoned = wait.arrived.is_set()  # still in line: take its place over; gone by: it let go
@@ -170,6 +173,27 @@ class FileLock:
                 self.acquire(timeout)
                 return
         self._join(wait, timeout)
+
+    def _send_in_line(self) -> _Wait:
+        """Has a thread stand in line.
+
+        Raises:
+            NoThread: None can be started; nothing is held.
+        """
+        wait = _Wait(self._gate, self._file)
+        try:
+            threading.Thread(target=_stand_in_line, args=(wait,), name="lake-lock", daemon=True).start()
+        except RuntimeError as error:
+            wait.close()
+            self.reset()
+            raise NoThread(f"{self._path}: no thread can be started to wait for another process: {error}") from error
+        return wait
+
+    def give_up(self) -> None:
+        """Ends the waiting of whoever waits now, on another thread."""
+        wait = self._wait
+        if wait is not None:
+            wait.arrived.interrupt()
 
     def _join(self, wait: _Wait, timeout: float) -> None:
         start = time.monotonic()
@@ -200,7 +224,9 @@ class FileLock:
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def reset(self) -> None:
-        """After an interruption, whatever was taken: lets go of both locks."""
+        """Whatever was taken: lets go of both locks."""
+        if self._file < 0:
+            return  # closed
         fcntl.flock(self._file, fcntl.LOCK_UN)
         fcntl.flock(self._gate, fcntl.LOCK_UN)
 

@@ -46,9 +46,7 @@ class NodeStore:
         return digest
 
     def flush(self, writer: Writer) -> int:
-        """Writes what was put; gives how many nodes there were."""
-        count = len(self.pending)
-        if count:
+        """Writes what was put; gives how many nodes there are. It may be run again: nothing is forgotten."""
+        if self.pending:
             nodes.put_many(writer, self.pending.items())
-            self.pending.clear()
-        return count
+        return len(self.pending)

@@ -2,12 +2,16 @@
 
 Rules of the room: a connection is used by one thread at a time and never closed while it is lent. Before a fork every
 connection is closed: SQLite remembers a process's file locks in memory, and a child that inherited that memory would
-believe it holds locks that only its parent holds.
+believe it holds locks that only its parent holds. Reads run on the main thread too, where an interrupt may land between
+any two lines: what is lent is known by weak references, so a reader that was lost on the way to or from its borrower is
+closed by the last reference to it, in C, and nobody waits for it.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +21,8 @@ from lakefs_hl.local.disk.rows import Reader
 
 #: Connections kept for readers to come.
 IDLE: Final = 16
+#: How often a fork looks whether a reader was lost, seconds: that wakes nobody.
+LOOK: Final = 0.05
 
 
 class Readers:
@@ -30,26 +36,31 @@ class Readers:
 
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         self._connect = connect
-        # Taken by itself: an interrupt in `Condition.__enter__`, which is Python code, would leave it taken for ever.
         self._lock = threading.Lock()
-        self._change = threading.Condition(self._lock)
         self._idle: list[Reader] = []
-        self._lent: set[Reader] = set()
+        self._lent: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._outside: list[threading.Lock] = []  # those who wait for the door, each for a lock of its own
+        self._back = threading.Lock()  # released when one comes back while the door is shut
         self._shut = False
         self.closed = False
 
     def take(self) -> Reader:
         """A reader nobody else uses, its transaction begun; waits while the door is shut."""
-        with self._lock:
-            while self._shut:
-                self._change.wait()
-            # One more is opened with the door held: a fork must not find a connection that is half open.
-            reader = self._idle.pop() if self._idle else Reader(self._connect())
-            self._lent.add(reader)
+        while True:
+            with self._lock:
+                if not self._shut:
+                    # One more is opened with the door held: a fork must not find a connection that is half open.
+                    reader = self._idle.pop() if self._idle else Reader(self._connect())
+                    self._lent.add(reader._connection)
+                    break
+                door = threading.Lock()
+                door.acquire()
+                self._outside.append(door)
+            door.acquire()
         try:
             reader.execute("BEGIN")
         except BaseException:  # an interruption too: nobody would bring it back
-            self._back(reader, keep=False)
+            self._end(reader, keep=False)
             raise
         return reader
 
@@ -65,34 +76,39 @@ class Readers:
             # Still in a transaction: somebody kept a cursor, which would hold its moment for ever.
             keep = reader._connection.txn_state() == apsw.SQLITE_TXN_NONE
         finally:
-            self._back(reader, keep=keep)
+            self._end(reader, keep=keep)
 
-    def _back(self, reader: Reader, *, keep: bool) -> None:
+    def _end(self, reader: Reader, *, keep: bool) -> None:
         with self._lock:
-            self._lent.discard(reader)
+            self._lent.discard(reader._connection)
             if keep and not self.closed and len(self._idle) < IDLE:
                 self._idle.append(reader)
             else:
                 reader._connection.close(True)
-            if self._shut:
-                self._change.notify_all()
+            if self._shut and self._back.locked():
+                self._back.release()
 
     def shut(self, timeout: float) -> bool:
         """Lets nobody in, waits until all are back, closes them; False, and open again, if one stays out too long."""
-        with self._lock:
-            self._shut = True
-            if not self._change.wait_for(lambda: not self._lent, timeout):
-                self._shut = False
-                self._change.notify_all()
+        deadline = time.monotonic() + timeout
+        self._shut = True
+        while True:
+            with self._lock:
+                if not self._lent:
+                    self._close_idle()
+                    return True
+                self._back.acquire(blocking=False)
+            if time.monotonic() >= deadline:
+                self.reopen()
                 return False
-            self._close_idle()
-            return True
+            self._back.acquire(timeout=LOOK)
 
     def reopen(self) -> None:
         """Lets readers in again."""
         with self._lock:
             self._shut = False
-            self._change.notify_all()
+            while self._outside:
+                self._outside.pop().release()
 
     def close(self) -> None:
         """Closes the idle ones; those that are lent close when they come back."""
@@ -106,4 +122,4 @@ class Readers:
 
     def all(self) -> list[apsw.Connection]:
         """Every connection, lent or idle."""
-        return [reader._connection for reader in (*self._idle, *self._lent)]
+        return [*(reader._connection for reader in self._idle), *self._lent]

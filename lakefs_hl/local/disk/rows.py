@@ -5,12 +5,13 @@ Rules of the room: a Reader or Writer is good until its `with` block ends, on th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 import apsw
 
-from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, NoMemory, NoSpace, ReadOnly
+from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, NoMemory, NoSpace, ReadOnly, scarcity
 
 Args: TypeAlias = "Sequence[Any] | dict[str, Any]"
 #: What a column may hold.
@@ -58,18 +59,59 @@ class Writer(Reader):
         return self._connection.changes()
 
 
-def translate(error: apsw.Error, path: str) -> DiskError:
-    """An SQLite error in our words."""
+def system_error(connection: apsw.Connection) -> int:
+    """What the system said to the latest failed call of SQLite on a connection; 0 if that was no matter of files."""
+    try:
+        return connection.system_errno
+    except apsw.Error:  # closed meanwhile
+        return 0
+
+
+def sync_failed(error: BaseException) -> bool:
+    """Whether an error tells that bytes may not be on the disk, as opposed to not having been written."""
+    codes = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
+    return isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) in codes
+
+
+def translate(error: apsw.Error, path: str, number: int = 0) -> DiskError:
+    """An SQLite error in our words.
+
+    Args:
+        error: What apsw raised.
+        path: The database.
+        number: What the system said, if that is known (see `system_error`).
+    """
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return Damaged(f"{path}: the database is damaged ({error}); run `lakefs-hl fsck` and restore from a copy")
-    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+    if isinstance(error, (apsw.BusyError, apsw.LockedError, apsw.ProtocolError)):
         return LockTimeout(f"{path}: another program has locked the database ({error})")
+    if isinstance(error, (apsw.CantOpenError, apsw.IOError)):
+        scarce = scarcity(number, f"{path}: {os.strerror(number)} ({error}); nothing of this was kept, try again")
+        if scarce is not None:
+            return scarce
     if isinstance(error, apsw.CantOpenError):
-        return Damaged(f"{path}: the database is missing or cannot be opened ({error})")
+        return _cannot_open(error, path)
     if isinstance(error, apsw.FullError):
         return NoSpace(f"{path}: no space left on the disk; nothing of this write was kept")
-    if isinstance(error, apsw.NoMemError):
+    if isinstance(error, apsw.NoMemError) or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_NOMEM:
         return NoMemory(f"{path}: no memory left; nothing of this write was kept")
     if isinstance(error, apsw.ReadOnlyError):
         return ReadOnly(f"{path}: the lake cannot be written: its folder, files or file system are read-only ({error})")
+    if isinstance(error, apsw.InterruptError):
+        return DiskError(f"{path}: the lake is being closed; nothing of this write was kept")
     return DiskError(f"{path}: {type(error).__name__}: {error}")
+
+
+def _cannot_open(error: apsw.CantOpenError, path: str) -> DiskError:
+    """Why a file does not open, when SQLite does not tell: it is no damage if the file is there and ours to read."""
+    if not os.path.isfile(path):
+        return Damaged(f"{path}: the database is missing ({error})")
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as met:
+        found = scarcity(met.errno, f"{path}: {met.strerror}; nothing was read or written, try again")
+        if found is not None:
+            return found
+    if not os.access(path, os.R_OK):
+        return DiskError(f"{path}: the database may not be read by this user ({error})")
+    return DiskError(f"{path}: the database or its log cannot be opened now ({error})")

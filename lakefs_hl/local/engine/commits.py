@@ -1,41 +1,39 @@
 """Commits: making history of what is staged, and reading it back.
 
 Up to `SMALL` changes are committed in one write transaction. More are sealed first (the branch gets a new token, so
-writers go on), applied without a lock, and published if the head is still where it was; if not, applied anew.
+writers go on), applied without a lock, and published if the branch is still as it was; if its head moved, or something
+was reset or deleted meanwhile, they are applied anew.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
 
-from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.tables import branches, staging
-from lakefs_hl.local.disk.tables import nodes as node_rows
-from lakefs_hl.local.disk.tables.branches import Row as Head
-from lakefs_hl.local.engine import records, views
-from lakefs_hl.local.engine.bulk import BulkNodes
+from lakefs_hl.local.disk.tables import nodes, staging
+from lakefs_hl.local.engine import picks, records, tokens, views
+from lakefs_hl.local.engine.bulk import BulkNodes, apply
+from lakefs_hl.local.engine.clock import now
 from lakefs_hl.local.engine.history import committed, walk
-from lakefs_hl.local.engine.idempotency import check, note
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.names import check_branch, path_key, prefix_key
+from lakefs_hl.local.engine.publish import must_stand, publish, retry
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.engine.settings import protected
-from lakefs_hl.local.engine.store import Repo, Store, now
+from lakefs_hl.local.engine.snapshot import Head, Repo, Snapshot, Transaction
 from lakefs_hl.local.tree import Tree
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
     BadRequestException,
     ForbiddenException,
     NotFoundException,
-    TooManyRequestsException,
 )
 from lakefs_hl.spec.limits import MAX_PAGE
 
 #: Changes that are applied under the write lock, at most.
 SMALL: Final = 5000
-#: How often a large commit is applied anew because the branch moved.
-TRIES: Final = 10
 #: Dates are kept in 64 bits of nanoseconds: this many seconds before and after 1970.
 LATEST: Final = 9 * 10**9
 _METARANGE: Final = re.compile(r"[0-9a-f]{64}")
@@ -44,8 +42,8 @@ _METARANGE: Final = re.compile(r"[0-9a-f]{64}")
 class Commits:
     """The commits of a lake's repositories."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
 
     def get(self, repository: str, ref: str) -> models.Commit:
         """The commit that a reference means.
@@ -53,13 +51,12 @@ class Commits:
         Raises:
             NotFoundException: There is none.
         """
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
+        with self._lake.read(repository) as snapshot:
             try:
-                commit = committed(self._store, reader, repo.id, ref)
+                commit = committed(snapshot, ref)
             except NotFoundException:
                 raise NotFoundException("commit not found") from None
-            return model(repo, commit, self._store.commit(reader, repo.id, commit))
+            return picks.shown(snapshot, model(snapshot.repo, commit, snapshot.commit(commit)))
 
     def commit(
         self, repository: str, branch: str, creation: models.CommitCreation, *, who: str, source_metarange: str = ""
@@ -76,110 +73,91 @@ class Commits:
                 f"argument date: {creation.date} seconds: invalid value: validation error: an embedded lake keeps "
                 "dates of the years 1685 to 2254"
             )
-        with self._store.writing() as writer:
-            repo, head = self._check(writer, repository, branch, creation.force)
+        draft = _Draft(repository, branch, creation, who)
+
+        def work(transaction: Transaction) -> models.Commit | Head:
+            head = self._check(transaction, branch, creation.force)
             if source_metarange:
-                root = self._adopt(writer, head, source_metarange)
-                return self._publish(writer, repo, head, root, creation, who, head.tokens)
-            if self._count(writer, head) <= SMALL:
-                return self._commit_small(writer, repo, head, creation, who)
-            check(writer)
-            head = self._store.seal(writer, head)
-        made = self._commit_sealed(repo, head, creation, who)
-        self._store.purge()
+                return draft.publish(transaction, head, self._adopt(transaction, head, source_metarange), head.tokens)
+            if staging.count(transaction.reader, head.tokens, SMALL + 1) <= SMALL:
+                return self._commit_small(transaction, head, draft)
+            transaction.must_be_first()
+            return tokens.seal(transaction, head)
+
+        made = self._lake.write(repository, work)
+        if isinstance(made, models.Commit):
+            return made
+        made = self._commit_sealed(made, draft)
+        self._lake.purge.run()
         return made
 
-    def _check(self, reader: Reader, repository: str, branch: str, force: bool | None) -> tuple[Repo, Head]:
-        repo = self._store.writable(reader, repository, force)
+    def _check(self, transaction: Transaction, branch: str, force: bool | None) -> Head:
+        transaction.must_be_writable(force)
         check_branch(branch)
-        head = self._store.head(reader, repo.id, branch)
-        if protected(self._store, reader, repo.id, branch):
+        head = transaction.head(branch)
+        if protected(transaction, branch):
             raise ForbiddenException("cannot commit to protected branch")
-        return repo, head
+        return head
 
-    def _adopt(self, reader: Reader, head: Head, metarange: str) -> bytes:
+    def _adopt(self, transaction: Transaction, head: Head, metarange: str) -> bytes:
         """The tree that a commit is to have instead of what is staged."""
-        if self._count(reader, head):
+        if any(staging.has_more(transaction.reader, token, 0) for token in head.tokens):
             raise BadRequestException("cannot use source MetaRange on a branch with uncommitted changes")
         root = bytes.fromhex(metarange) if _METARANGE.fullmatch(metarange) else b""
-        if not node_rows.exists(reader, root):
+        if not nodes.exists(transaction.reader, root):
             raise NotFoundException(f"metarange {metarange}: not found")
         return root
 
-    def _count(self, reader: Reader, head: Head) -> int:
-        """How much is staged; more than `SMALL` is not counted."""
-        return staging.count(reader, head.tokens, SMALL + 1)
-
-    def _commit_small(
-        self, writer: Writer, repo: Repo, head: Head, creation: models.CommitCreation, who: str
-    ) -> models.Commit:
-        nodes = self._store.nodes(writer)
-        tree = self._store.tree(nodes)
-        root = self._store.root(writer, repo.id, head.head)
-        edits = edits_of(tree, root, staging.between(writer, head.tokens, b"", views.END))
-        if not edits and not creation.allow_empty:
-            raise BadRequestException("commit: no changes")
+    def _commit_small(self, transaction: Transaction, head: Head, draft: _Draft) -> models.Commit:
+        tree, root = transaction.tree, transaction.root(head.head)
+        edits = edits_of(tree, root, staging.between(transaction.reader, head.tokens, b"", views.END))
         if edits:
             root = tree.apply(root, edits)
-            nodes.flush(writer)
-        return self._publish(writer, repo, head, root, creation, who, head.tokens)
+            transaction.nodes.flush(transaction.writer)
+        elif not draft.creation.allow_empty:
+            raise BadRequestException("commit: no changes")
+        return draft.publish(transaction, head, root, head.tokens)
 
-    def _commit_sealed(self, repo: Repo, head: Head, creation: models.CommitCreation, who: str) -> models.Commit:
-        """Applies sealed changes without a lock; publishes them if nothing moved meanwhile."""
-        store, mine = self._store, list(reversed(head.sealed))
-        for _ in range(TRIES):
-            nodes = BulkNodes(store)
-            tree = store.tree(nodes)
-            with store.reading() as reader:
-                before = store.root(reader, repo.id, head.head)
-                edits = edits_of(tree, before, staging.between(reader, mine, b"", views.END))
-            root = apply(tree, before, edits)
+    def _commit_sealed(self, sealed: Head, draft: _Draft) -> models.Commit:
+        """Applies sealed changes without a lock; takes the branch's state again if it moved or was reset meanwhile."""
+        lake, mine = self._lake, set(sealed.sealed)
+
+        def attempt() -> models.Commit | None:
+            nodes = BulkNodes(lake)
+            tree = lake.tree(nodes)
+            with lake.read(draft.repository) as snapshot:
+                seen = snapshot.head(draft.branch)
+                before = snapshot.root(seen.head)
+            taken = [token for token in reversed(seen.sealed) if token in mine]
+            allowed = draft.creation.allow_empty
+            if not taken and not allowed:
+                return None  # it was reset, or is in another's commit
+            root = apply(tree, before, self._sealed_edits(tree, before, taken))
             nodes.flush()
-            with store.writing() as writer:
-                seen = store.head(writer, repo.id, head.name)
-                left = [token for token in mine if token in seen.sealed]
-                if not left:  # another commit has them, or they were reset
-                    break
-                if left != mine or seen.head != head.head:
-                    mine, head = left, seen
-                    continue
-                if edits or creation.allow_empty:
-                    return self._publish(writer, repo, seen, root, creation, who, mine)
-                self._drop_sealed(writer, seen, mine)
-                break
-        else:
-            raise TooManyRequestsException("Too many attempts, try again later")
-        raise BadRequestException("commit: no changes")
 
-    def _drop_sealed(self, writer: Writer, head: Head, tokens: list[int]) -> None:
-        """Drops sealed changes that change nothing."""
-        rest = tuple(token for token in head.sealed if token not in tokens)
-        branches.put(writer, head._replace(sealed=rest))
-        self._store.drop_tokens(writer, tokens)
+            def work(transaction: Transaction) -> models.Commit | None:
+                if root != before or allowed:
+                    return draft.publish(transaction, seen, root, taken)
+                tokens.drop_sealed(transaction, must_stand(transaction, seen, taken), taken)
+                return None
 
-    def _publish(
-        self,
-        writer: Writer,
-        repo: Repo,
-        head: Head,
-        root: bytes,
-        creation: models.CommitCreation,
-        who: str,
-        taken: list[int],
-    ) -> models.Commit:
-        """Writes the commit, moves the branch, drops what was committed: the staged changes under `taken`."""
-        store = self._store
-        date = now() if creation.date is None else creation.date * 10**9
-        parent = store.commit(writer, repo.id, head.head)
-        record = CommitRecord(
-            [head.head], root, who, creation.message, date, creation.metadata or {}, parent.generation + 1
-        )
-        commit = store.add_commit(writer, repo.id, record)
-        token = store.next_token(writer) if head.token in taken else head.token
-        rest = tuple(one for one in head.sealed if one not in taken)
-        branches.put(writer, head._replace(head=commit, token=token, sealed=rest))
-        store.drop_tokens(writer, taken)
-        return note(writer, model(repo, commit, record))
+            return lake.write(draft.repository, work)
+
+        made = retry(attempt)
+        if made is None:
+            raise BadRequestException("commit: no changes")
+        return made
+
+    def _sealed_edits(self, tree: Tree, root: bytes, tokens: list[int]) -> Iterator[tuple[bytes, bytes | None]]:
+        """What is sealed and changes a tree; read in pieces, so that neither memory nor the log grows with it all."""
+        start = b""
+        while tokens:
+            with self._lake.read() as snapshot:
+                piece = list(islice(staging.between(snapshot.reader, tokens, start, views.END), SMALL))
+            if not piece:
+                return
+            yield from edits_of(tree, root, iter(piece))
+            start = piece[-1][0] + b"\0"
 
     def log(
         self,
@@ -202,20 +180,20 @@ class Commits:
         """
         ranges = [(key, key + b"\0") for key in map(path_key, objects)]
         ranges += [(key, key + views.END) for key in map(prefix_key, prefixes)]
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
-            start = self._named(reader, repo, ref, "ref")
-            stop = self._named(reader, repo, stop_at, "stop_at") if stop_at else None
-            begin = self._named(reader, repo, after, "from ref") if after else None
+        with self._lake.read(repository) as snapshot:
+            repo = snapshot.repo
+            start = _named(snapshot, ref, "ref")
+            stop = _named(snapshot, stop_at, "stop_at") if stop_at else None
+            begin = _named(snapshot, after, "from ref") if after else None
             rows: list[models.Commit] = []
             wanted = amount if limit else amount + 1
-            for commit, record in walk(self._store, reader, repo.id, start, first_parent=first_parent):
+            for commit, record in walk(snapshot, start, first_parent=first_parent):
                 if since is not None and date_of(repo, record) < since * 1e9:
                     break
-                shown = not ranges or self._touches(reader, repo, record, ranges)
+                shown = not ranges or _touches(snapshot, record, ranges)
                 if begin is None:
                     if shown:
-                        rows.append(model(repo, commit, record))
+                        rows.append(picks.shown(snapshot, model(repo, commit, record)))
                     if len(rows) >= wanted:
                         break
                 elif commit == begin:
@@ -226,19 +204,38 @@ class Commits:
         rows = rows[:amount]
         return models.CommitPage(models.Pagination(more, rows[-1].id if more else "", len(rows), MAX_PAGE), rows)
 
-    def _named(self, reader: Reader, repo: Repo, ref: str, what: str) -> bytes:
-        told = "ref: invalid value: validation error: should point to a commit"
-        return committed(self._store, reader, repo.id, ref, f"{what}: ", told)
 
-    def _touches(self, reader: Reader, repo: Repo, record: CommitRecord, ranges: list[tuple[bytes, bytes]]) -> bool:
-        """Whether a commit of one parent changed anything in some ranges of paths."""
-        if len(record.parents) != 1:
-            return False
-        store = self._store
-        tree = store.tree(store.nodes(reader))
-        before = store.root(reader, repo.id, record.parents[0])
-        root = store.empty if record.root is None else record.root
-        return any(next(tree.diff(before, root, start=low, end=high), None) for low, high in ranges)
+class _Draft(NamedTuple):
+    """A commit of staged changes that is to be made."""
+
+    repository: str
+    branch: str
+    creation: models.CommitCreation
+    who: str
+
+    def publish(self, transaction: Transaction, seen: Head, root: bytes, taken: Collection[int]) -> models.Commit:
+        """Makes the commit with the changes staged under `taken`, and drops these."""
+        creation = self.creation
+        date = now() if creation.date is None else creation.date * 10**9
+        generation = transaction.commit(seen.head).generation + 1
+        metadata = creation.metadata or {}
+        record = CommitRecord([seen.head], root, self.who, creation.message, date, metadata, generation)
+        made = publish(transaction, seen, record, taken=taken)
+        return transaction.note(model(transaction.repo, made, record))
+
+
+def _named(snapshot: Snapshot, ref: str, what: str) -> bytes:
+    told = "ref: invalid value: validation error: should point to a commit"
+    return committed(snapshot, ref, f"{what}: ", told)
+
+
+def _touches(snapshot: Snapshot, record: CommitRecord, ranges: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a commit of one parent changed anything in some ranges of paths."""
+    if len(record.parents) != 1:
+        return False
+    before = snapshot.root(record.parents[0])
+    root = snapshot.lake.empty if record.root is None else record.root
+    return any(next(snapshot.tree.diff(before, root, start=low, end=high), None) for low, high in ranges)
 
 
 def edits_of(tree: Tree, root: bytes, staged: Iterator[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
@@ -251,15 +248,6 @@ def edits_of(tree: Tree, root: bytes, staged: Iterator[tuple[bytes, bytes | None
         for (key, new), old in zip(edits, olds, strict=True)
         if old != new and (old is None or new is None or not same(old, new))
     ]
-
-
-def apply(tree: Tree, root: bytes, edits: Sequence[tuple[bytes, bytes | None]]) -> bytes:
-    """Applies edits a piece at a time: very many new keys between two old ones would cost their number squared."""
-    if root == tree.empty():
-        return tree.apply(root, edits)
-    for start in range(0, len(edits), SMALL):
-        root = tree.apply(root, edits[start : start + SMALL])
-    return root
 
 
 def date_of(repo: Repo, record: CommitRecord) -> int:

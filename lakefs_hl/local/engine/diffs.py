@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import tee
 from typing import TypeAlias
 
-from lakefs_hl.local.disk.rows import Reader
 from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import records, views
 from lakefs_hl.local.engine.history import committed, merge_base, resolve
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.names import after_key, check_branch, delimiter_key, prefix_key
 from lakefs_hl.local.engine.pages import page_of
-from lakefs_hl.local.engine.store import Repo, Store
+from lakefs_hl.local.engine.snapshot import Snapshot
 from lakefs_hl.local.tree import Tree
 from lakefs_hl.spec import models
 from lakefs_hl.spec.headers import OCTET_STREAM
@@ -26,8 +26,8 @@ Search: TypeAlias = Callable[[bytes], Iterator[Found]]
 class Diffs:
     """The differences between versions of a lake's repositories."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
 
     def refs(
         self,
@@ -49,32 +49,31 @@ class Diffs:
             BadRequestException: One of them is staged changes where only commits can be.
         """
         page = _Page(prefix, after, delimiter, amount, stats=right_stats)
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
-            tree = self._store.tree(self._store.nodes(reader))
+        with self._lake.read(repository) as snapshot:
             of_type = self._two_dot if type == "two_dot" else self._three_dot
-            return page.of(of_type(reader, tree, repo, left, right, page.end))
+            return page.of(of_type(snapshot, left, right, page.end))
 
-    def _two_dot(self, reader: Reader, tree: Tree, repo: Repo, left: str, right: str, end: bytes) -> Search:
-        store = self._store
-        one = store.root(reader, repo.id, committed(store, reader, repo.id, left))
-        other = resolve(store, reader, repo.id, right)
-        root = store.root(reader, repo.id, other.commit)
-        if other.staging and other.branch is not None:  # nodes made for this are never kept
-            root = tree.apply(root, list(staging.between(reader, other.branch.tokens, b"", views.END)))
+    def _two_dot(self, snapshot: Snapshot, left: str, right: str, end: bytes) -> Search:
+        tree = snapshot.tree
+        one = snapshot.root(committed(snapshot, left))
+        other = resolve(snapshot, right)
+        root = snapshot.root(other.commit)
+        tokens = other.branch.tokens if other.staging and other.branch is not None else []
 
         def search(start: bytes) -> Iterator[Found]:
-            for key, old, new in tree.diff(one, root, start=start, end=end):
-                yield key, _kind(old, new), old, new
+            found = ((key, _kind(old, new), old, new) for key, old, new in tree.diff(one, root, start=start, end=end))
+            return (
+                _overlaid(tree, one, found, staging.between(snapshot.reader, tokens, start, end)) if tokens else found
+            )
 
         return search
 
-    def _three_dot(self, reader: Reader, tree: Tree, repo: Repo, left: str, right: str, end: bytes) -> Search:
-        store = self._store
-        theirs = committed(store, reader, repo.id, right, f"get commit by ref {right}: ")
-        ours = committed(store, reader, repo.id, left, f"get commit by branch {left}: ")
-        base = store.root(reader, repo.id, merge_base(store, reader, repo.id, ours, theirs))
-        root, mine = store.root(reader, repo.id, theirs), store.root(reader, repo.id, ours)
+    def _three_dot(self, snapshot: Snapshot, left: str, right: str, end: bytes) -> Search:
+        tree = snapshot.tree
+        theirs = committed(snapshot, right, f"get commit by ref {right}: ")
+        ours = committed(snapshot, left, f"get commit by branch {left}: ")
+        base = snapshot.root(merge_base(snapshot, ours, theirs))
+        root, mine = snapshot.root(theirs), snapshot.root(ours)
 
         def search(start: bytes) -> Iterator[Found]:
             for key, old, new in tree.diff(base, root, start=start, end=end):
@@ -100,12 +99,10 @@ class Diffs:
             NotFoundException: There is no such branch.
         """
         page = _Page(prefix, after, delimiter, amount, removed_size=False)
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
+        with self._lake.read(repository) as snapshot:
             check_branch(branch)
-            head = self._store.head(reader, repo.id, branch)
-            tree = self._store.tree(self._store.nodes(reader))
-            root = self._store.root(reader, repo.id, head.head)
+            head, reader, tree = snapshot.head(branch), snapshot.reader, snapshot.tree
+            root = snapshot.root(head.head)
             return page.of(lambda start: changes(tree, root, staging.between(reader, head.tokens, start, page.end)))
 
 
@@ -115,6 +112,26 @@ def changes(tree: Tree, root: bytes, edits: Iterable[tuple[bytes, bytes | None]]
     for (key, new), old in zip(edits, tree.find(root, (key for key, _ in ahead)), strict=True):
         if not equal(old, new):
             yield key, _kind(old, new), old, new
+
+
+def _overlaid(
+    tree: Tree, root: bytes, found: Iterator[Found], edits: Iterable[tuple[bytes, bytes | None]]
+) -> Iterator[Found]:
+    """Lay staged edits over differences from a tree; both are read as far as the result is."""
+    edits, ahead = tee(edits)
+    olds = tree.find(root, (key for key, _ in ahead))
+    last = next(found, None)
+    for (key, new), old in zip(edits, olds, strict=True):
+        while last is not None and last[0] < key:
+            yield last
+            last = next(found, None)
+        if last is not None and last[0] == key:
+            last = next(found, None)
+        if not equal(old, new):
+            yield key, _kind(old, new), old, new
+    if last is not None:
+        yield last
+        yield from found
 
 
 def equal(left: bytes | None, right: bytes | None) -> bool:
@@ -141,7 +158,7 @@ class _Page:
     ) -> None:
         self.prefix = prefix_key(prefix)
         self.delimiter = delimiter_key(delimiter)
-        self.start = views.first_after(self.prefix, after_key(after), self.delimiter)
+        self.start = views.first_after(self.prefix, after_key(after), self.delimiter, inside=views.END)
         self.end = self.prefix + views.END
         self.amount = amount
         self.stats = stats

@@ -11,26 +11,29 @@ from typing import Final
 
 import msgspec
 
-from lakefs_hl._version import __version__
+from lakefs_hl.local.disk import credentials
 from lakefs_hl.local.disk.layout import must_exist, prepare
+from lakefs_hl.local.engine import places, records
+from lakefs_hl.local.engine.addresses import Addresses
 from lakefs_hl.local.engine.branches import Branches
 from lakefs_hl.local.engine.commits import Commits
 from lakefs_hl.local.engine.diffs import Diffs
+from lakefs_hl.local.engine.failures import public
 from lakefs_hl.local.engine.idempotency import Idempotency
 from lakefs_hl.local.engine.imports import Imports
-from lakefs_hl.local.engine.keys import Keys
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.merges import Merges
 from lakefs_hl.local.engine.objects import Objects
 from lakefs_hl.local.engine.pulls import PullRequests
 from lakefs_hl.local.engine.repositories import Repositories
 from lakefs_hl.local.engine.settings import Settings
-from lakefs_hl.local.engine.staging import Staging
-from lakefs_hl.local.engine.store import Store, public
 from lakefs_hl.local.engine.tags import Tags
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.local.tree import Shape
 from lakefs_hl.spec import models
 
+#: The release of lakeFS whose recorded responses the lake reproduces.
+LAKEFS: Final = "1.84.0"
 _open: Final[dict[str, Engine]] = {}
 _lock = threading.RLock()  # the garbage collector may close one lake in the midst of opening another
 
@@ -49,9 +52,8 @@ class Engine:
 
     Attributes:
         folder: The lake.
-        store: Disk and trees, for fsck and measurements.
-        repositories, branches, tags, commits, diffs, merges, pulls, objects, staging, imports, settings, keys: The
-            nouns.
+        lake: Disk and trees, for fsck and measurements.
+        repositories, branches, tags, commits, diffs, merges, pulls, objects, addresses, imports, settings: The nouns.
         idempotency: Answers of requests with an idempotency key.
     """
 
@@ -61,28 +63,27 @@ class Engine:
             drawn = msgspec.to_builtins(Shape(seed=secrets.randbits(63)))
             database, noted = prepare(str(folder), tree=drawn, sync=sync, timeout=timeout)
             try:
-                store = Store(database, Shape.restore(noted["tree"]))
+                lake = Lake(database, Shape.restore(noted["tree"]))
             except BaseException:
                 database.close()
                 raise
-            self.store: Store = store
+            self.lake: Lake = lake
         self._users = 0
         self._created = int(datetime.fromisoformat(noted["created"]).timestamp())
-        writes = Writes(store)
-        self.repositories: Repositories = Repositories(store)
-        self.branches: Branches = Branches(store)
-        self.tags: Tags = Tags(store)
-        self.commits: Commits = Commits(store)
-        self.diffs: Diffs = Diffs(store)
-        self.merges: Merges = Merges(store)
-        self.pulls: PullRequests = PullRequests(store, self.merges)
-        self.objects: Objects = Objects(store, writes)
-        self.keys: Keys = Keys(store)
-        self.staging: Staging = Staging(store, writes)
-        self.imports: Imports = Imports(store)
-        self.settings: Settings = Settings(store)
-        self.idempotency: Idempotency = Idempotency(store)
-        store.purge(look=True)
+        writes = Writes(lake)
+        self.repositories: Repositories = Repositories(lake)
+        self.branches: Branches = Branches(lake)
+        self.tags: Tags = Tags(lake)
+        self.commits: Commits = Commits(lake)
+        self.diffs: Diffs = Diffs(lake)
+        self.merges: Merges = Merges(lake)
+        self.pulls: PullRequests = PullRequests(lake, self.merges)
+        self.objects: Objects = Objects(lake, writes)
+        self.addresses: Addresses = Addresses(lake, writes)
+        self.imports: Imports = Imports(lake)
+        self.settings: Settings = Settings(lake)
+        self.idempotency: Idempotency = Idempotency(lake)
+        lake.purge.run(look=True)
 
     @classmethod
     def open(
@@ -115,7 +116,7 @@ class Engine:
             if engine is not None:
                 engine._users += 1
                 # Closed by the garbage collector between these lines, or another lake's place by now.
-                if _open.get(place) is not engine or engine.store.database.moved():
+                if _open.get(place) is not engine or engine.lake.database.moved():
                     engine.close()
                     engine = None
             if engine is None:
@@ -125,7 +126,7 @@ class Engine:
                 engine = _open[place] = cls(Path(place), sync=sync, timeout=timeout)
                 engine._users = 1
             if import_roots is not None:
-                engine.store.import_roots = tuple(root.resolve() for root in import_roots)
+                engine.lake.import_roots = places.resolved(import_roots)
             return engine
 
     def close(self) -> None:
@@ -140,7 +141,7 @@ class Engine:
                 del _open[str(self.folder)]
         self.imports.close()
         with public():
-            self.store.database.close()
+            self.lake.database.close()
 
     def config(self) -> models.Config:
         """What this server says of itself."""
@@ -151,19 +152,25 @@ class Engine:
             "local://",
             False,
             False,
-            True,
+            self.lake.import_roots != (),
             "^local://",
             False,
             "",
             "",
         )
-        # lakeFS's own word: its command takes any other for the Enterprise edition, and warns.
-        version = models.VersionConfig(f"lakefs-hl {__version__}", "lakeFS")
+        # lakeFS's own words: clients parse and compare the version, and lakeFS's command takes any other context for
+        # the Enterprise edition. Our own name and version are in headers of every response (`local/serve/exchange.py`).
+        version = models.VersionConfig(LAKEFS, "lakeFS")
         return models.Config(version, storage, [], {}, {})
 
     def user(self, who: str) -> models.User:
         """Who asks, in lakeFS's words."""
         return models.User(who, self._created)
+
+    def old_keys(self) -> dict[str, bytes]:
+        """Hashes of the keys of a format 1 lake, by access key; `local/keys.py` has the keys of today."""
+        with self.lake.read() as snapshot:
+            return {key: records.read_credential(value).secret for key, value in credentials.stored(snapshot.reader)}
 
     def __repr__(self) -> str:
         """The folder."""

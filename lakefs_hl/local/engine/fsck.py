@@ -40,13 +40,14 @@ from lakefs_hl.local.disk.tables import (
     tags,
 )
 from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.merges import STRATEGY
 from lakefs_hl.local.engine.records import CommitRecord
 from lakefs_hl.local.tree import Cache, Tree, TreeCorruptError
 from lakefs_hl.spec.errors import LakeCorruptError
 
 if TYPE_CHECKING:
     from lakefs_hl.local.engine import Engine
-    from lakefs_hl.local.engine.store import Store
+    from lakefs_hl.local.engine.lake import Lake
     from lakefs_hl.local.tree import Span
 
 #: Lines of one kind that a report spells out; of the others it says how many there are.
@@ -103,8 +104,8 @@ def fsck(engine: Engine, read_data: bool = False) -> Report:
     """
     report = Report()
     try:
-        with engine.store.reading() as reader:
-            _Check(engine.store, reader, report, read_data).run()
+        with engine.lake.read() as snapshot:
+            _Check(engine.lake, snapshot.reader, report, read_data).run()
     except LakeCorruptError as error:  # SQLite itself could not go on
         report.damage.append(str(error))
     return report
@@ -113,13 +114,13 @@ def fsck(engine: Engine, read_data: bool = False) -> Report:
 class _Check:
     """One going-over."""
 
-    def __init__(self, store: Store, reader: Reader, report: Report, read_data: bool) -> None:
-        self.store = store
+    def __init__(self, lake: Lake, reader: Reader, report: Report, read_data: bool) -> None:
+        self.lake = lake
         self.reader = reader
         self.read_data = read_data
         self.report = report
-        self.folder = Path(store.database.folder)
-        self.tree = Tree(NodeStore(reader), store.shape, Cache(), records.same)
+        self.folder = Path(lake.database.folder)
+        self.tree = Tree(NodeStore(reader), lake.shape, Cache(), records.same)
         self.commits: dict[tuple[int, bytes], CommitRecord | None] = {}
         self.reached: set[tuple[int, bytes]] = set()
         self.nodes: dict[bytes, Span | None] = {}
@@ -228,7 +229,10 @@ class _Check:
                     self.fault(f"{where}: its parent {parent.hex()} is missing or damaged")
                 else:
                     above = max(above, found.generation)
-            if commit.generation != above + 1 and all((repo, parent) in self.commits for parent in commit.parents):
+            # a squash merge counts its source, which is no parent
+            squashed = len(commit.parents) == 1 and STRATEGY in commit.metadata
+            wrong = commit.generation <= above if squashed else commit.generation != above + 1
+            if wrong and all((repo, parent) in self.commits for parent in commit.parents):
                 self.fault(f"{where}: its generation is {commit.generation}, and its parents' highest is {above}")
 
     def commit_name(self, repo: int, commit: bytes) -> str:
@@ -272,7 +276,7 @@ class _Check:
 
     def trees(self) -> None:
         """Every tree of every commit: each node once, and each entry of its leaves."""
-        self.walk(self.store.empty, "the empty tree")
+        self.walk(self.lake.empty, "the empty tree")
         for (repo, name), commit in self.commits.items():
             if commit is not None and commit.root is not None:
                 self.walk(commit.root, self.commit_name(repo, name))
@@ -332,7 +336,7 @@ class _Check:
     def file_size(self, name: bytes) -> int | None:
         """The size of a large blob's file; None, and a fault if it is there, if it cannot be read as one."""
         try:
-            status = Path(self.store.blobs.path(name)).lstat()
+            status = Path(self.lake.blobs.path(name)).lstat()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -350,7 +354,7 @@ class _Check:
             self.count("bytes read", len(data))
         else:
             try:
-                with Path(self.store.blobs.path(name)).open("rb") as file:
+                with Path(self.lake.blobs.path(name)).open("rb") as file:
                     digest = file_digest(file, "sha256").digest()
                     self.count("bytes read", file.tell())
             except OSError as error:

@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from lakefs_hl.local.disk.rows import Reader
 from lakefs_hl.local.disk.tables import history, tags
-from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine.expressions import INVALID, Expression, parse
 from lakefs_hl.local.engine.records import CommitRecord
-from lakefs_hl.local.engine.store import Store
+from lakefs_hl.local.engine.snapshot import Head, Snapshot
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException, ServerException
 from lakefs_hl.spec.refusals import refusal
 
@@ -34,7 +32,7 @@ class Resolved(NamedTuple):
     staging: bool = False
 
 
-def resolve(store: Store, reader: Reader, repo: int, ref: str) -> Resolved:
+def resolve(snapshot: Snapshot, ref: str) -> Resolved:
     """Finds what a reference means, staged changes of a branch included.
 
     Raises:
@@ -42,23 +40,21 @@ def resolve(store: Store, reader: Reader, repo: int, ref: str) -> Resolved:
         BadRequestException: It is no expression, or its modifier does not fit.
     """
     expression = parse(ref)
-    found = _base(store, reader, repo, expression.base)
+    found = _base(snapshot, expression.base)
     if expression.special:
         if found.branch is None:
             raise BadRequestException(INVALID)
         return Resolved(found.commit) if expression.special == "@" else Resolved(found.commit, found.branch, True)
     if not expression.steps:
         return found
-    return Resolved(_climb(store, reader, repo, found.commit, expression))
+    return Resolved(_climb(snapshot, found.commit, expression))
 
 
-def committed(store: Store, reader: Reader, repo: int, ref: str, where: str = "", staging: str = "") -> bytes:
+def committed(snapshot: Snapshot, ref: str, where: str = "", staging: str = "") -> bytes:
     """Finds the commit that a reference means; staged changes have none.
 
     Args:
-        store: The lake.
-        reader: The transaction.
-        repo: The repository.
+        snapshot: Of the repository.
         ref: The expression.
         where: What an error's message begins with.
         staging: The message if `$` was asked for.
@@ -68,7 +64,7 @@ def committed(store: Store, reader: Reader, repo: int, ref: str, where: str = ""
         BadRequestException: It is no expression, or asks for staged changes.
     """
     try:
-        found = resolve(store, reader, repo, ref)
+        found = resolve(snapshot, ref)
         if found.staging:
             raise BadRequestException(staging or f"reference '{ref}': reference to staging area with $ is not a commit")
     except ServerException as exc:
@@ -78,48 +74,48 @@ def committed(store: Store, reader: Reader, repo: int, ref: str, where: str = ""
     return found.commit
 
 
-def _base(store: Store, reader: Reader, repo: int, name: str) -> Resolved:
-    if is_commit(reader, repo, name):
+def _base(snapshot: Snapshot, name: str) -> Resolved:
+    if is_commit(snapshot, name):
         return Resolved(bytes.fromhex(name))
-    head = store.find_head(reader, repo, name)
+    head = snapshot.find_head(name)
     if head is not None:
         return Resolved(head.head, head)
-    tag = tags.find(reader, repo, name)
+    tag = tags.find(snapshot.reader, snapshot.repo.id, name)
     if tag is not None:
         return Resolved(tag.head)
     if _SHORT.fullmatch(name):
         ends = bytes.fromhex(name.ljust(64, "0")), bytes.fromhex(name.ljust(64, "f"))
-        found = history.between(reader, repo, *ends, 2)
+        found = history.between(snapshot.reader, snapshot.repo.id, *ends, 2)
         if len(found) == 1:
             return Resolved(found[0])
     raise NotFoundException("not found")
 
 
-def is_commit(reader: Reader, repo: int, name: str) -> bool:
+def is_commit(snapshot: Snapshot, name: str) -> bool:
     """Says whether a name is the full id of a commit: no branch or tag may take it."""
     whole = len(name) == 64 and _FULL.fullmatch(name) is not None
-    return whole and history.exists(reader, repo, bytes.fromhex(name))
+    return whole and history.exists(snapshot.reader, snapshot.repo.id, bytes.fromhex(name))
 
 
-def _climb(store: Store, reader: Reader, repo: int, commit: bytes, expression: Expression) -> bytes:
+def _climb(snapshot: Snapshot, commit: bytes, expression: Expression) -> bytes:
     for kind, count in expression.steps:
         if kind == "~":
             for _ in range(count):
-                parents = store.commit(reader, repo, commit).parents
+                parents = snapshot.commit(commit).parents
                 if not parents:
                     raise NotFoundException("not found")
                 commit = parents[0]
         elif kind != "^":
             raise BadRequestException(INVALID)
         elif count:
-            parents = store.commit(reader, repo, commit).parents
+            parents = snapshot.commit(commit).parents
             if count > len(parents):
                 raise BadRequestException(INVALID)
             commit = parents[count - 1]
     return commit
 
 
-def merge_base(store: Store, reader: Reader, repo: int, left: bytes, right: bytes) -> bytes:
+def merge_base(snapshot: Snapshot, left: bytes, right: bytes) -> bytes:
     """Finds the best common ancestor: of all that both have, one with the highest generation.
 
     Raises:
@@ -131,7 +127,7 @@ def merge_base(store: Store, reader: Reader, repo: int, left: bytes, right: byte
     def reach(commit: bytes, sides: int) -> None:
         known = seen.get(commit, 0)
         if not known:
-            heapq.heappush(frontier, (-store.commit(reader, repo, commit).generation, commit))
+            heapq.heappush(frontier, (-snapshot.commit(commit).generation, commit))
         seen[commit] = known | sides
 
     reach(left, 1)
@@ -140,14 +136,12 @@ def merge_base(store: Store, reader: Reader, repo: int, left: bytes, right: byte
         _, commit = heapq.heappop(frontier)  # its descendants have all been here: they are of higher generations
         if seen[commit] == 3:
             return commit
-        for parent in store.commit(reader, repo, commit).parents:
+        for parent in snapshot.commit(commit).parents:
             reach(parent, seen[commit])
     raise refusal(500, "no merge base")
 
 
-def walk(
-    store: Store, reader: Reader, repo: int, start: bytes, *, first_parent: bool = False
-) -> Iterator[tuple[bytes, CommitRecord]]:
+def walk(snapshot: Snapshot, start: bytes, *, first_parent: bool = False) -> Iterator[tuple[bytes, CommitRecord]]:
     """Yields a commit and its ancestors, newest first and children before parents, each once."""
     frontier: list[tuple[int, int, bytes, CommitRecord]] = []
     queued: set[bytes] = set()
@@ -155,7 +149,7 @@ def walk(
     def queue(commit: bytes) -> None:
         if commit not in queued:
             queued.add(commit)
-            record = store.commit(reader, repo, commit)
+            record = snapshot.commit(commit)
             # Equal dates: the higher id first.
             heapq.heappush(frontier, (-record.date, -int.from_bytes(commit, "big"), commit, record))
 

@@ -1,10 +1,11 @@
 """Idempotency keys: a request that is repeated under its key gets the first answer, and has no second effect.
 
-The key and the answer are written in the transaction of the request's effect (`Store.effect`, or `note` at the end of
-a transaction of one's own): there is never one without the other. A request that was refused leaves nothing.
+The key and the answer are written in the transaction of the request's effect (`Lake.effect`, or `Transaction.note` at
+the end of a `Lake.write`): there is never one without the other. A request that was refused leaves nothing.
 
 Rules of the room: what an answer looks like is the caller's business, here it is bytes. The request under way is a
-context variable, so that the engine's methods need not hand it down; `Store.effect` and `note` are all that read it.
+context variable, so that the engine's methods need not hand it down; `Lake.effect` and `Lake.write` are all that read
+it, on the caller's thread: what they run may run on another.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from lakefs_hl.local.engine.records import AnswerRecord
 from lakefs_hl.spec.refusals import refusal
 
 if TYPE_CHECKING:
-    from lakefs_hl.local.engine.store import Store
+    from lakefs_hl.local.engine.lake import Lake
 
 T = TypeVar("T")
 #: How long an answer is kept, seconds.
@@ -120,6 +121,17 @@ class KeyedRequest:
         self.noted = True
         return result
 
+    def must_be_first(self, reader: Reader) -> None:
+        """Refuses to begin what was executed before.
+
+        Raises:
+            RepeatedRequest: There is an answer already.
+            ServerException: 422: the key was used for another request.
+        """
+        answer = self.find(reader)
+        if answer is not None:
+            raise RepeatedRequest(answer)
+
 
 _current: ContextVar[KeyedRequest | None] = ContextVar("lakefs_hl_keyed_request", default=None)
 #: The request under way on this thread if it has a key, else None.
@@ -129,34 +141,6 @@ current: Final[Callable[[], KeyedRequest | None]] = _current.get
 def now() -> int:
     """Unix time in seconds."""
     return int(time.time())
-
-
-def note(writer: Writer, result: T) -> T:
-    """Ends the transaction of an operation's effect: writes the answer with it if the request has a key.
-
-    Args:
-        writer: The transaction.
-        result: What the operation will return, exactly.
-
-    Returns:
-        The result.
-    """
-    keyed = current()
-    return result if keyed is None else keyed.note(writer, result)
-
-
-def check(writer: Writer) -> None:
-    """Ends a transaction that is no effect yet, but would be seen: for a repetition it is not to happen.
-
-    Raises:
-        RepeatedRequest: The request under way was executed before.
-        ServerException: 422: its key was used for another request.
-    """
-    keyed = current()
-    if keyed is not None:
-        answer = keyed.find(writer)
-        if answer is not None:
-            raise RepeatedRequest(answer)
 
 
 def fingerprint(words: bytes, body: bytes | Span) -> bytes:
@@ -176,8 +160,8 @@ def fingerprint(words: bytes, body: bytes | Span) -> bytes:
 class Idempotency:
     """The kept answers of a lake."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
 
     def find(self, keyed: KeyedRequest) -> bytes | None:
         """The answer that a request got before, or None.
@@ -185,8 +169,8 @@ class Idempotency:
         Raises:
             ServerException: 422: its key was used for another request.
         """
-        with self._store.reading() as reader:
-            return keyed.find(reader)
+        with self._lake.read() as snapshot:
+            return keyed.find(snapshot.reader)
 
     def keep(self, keyed: KeyedRequest, result: object) -> bytes:
         """Writes the answer of a request that had nothing to change; gives the one that stands.
@@ -195,7 +179,7 @@ class Idempotency:
             ServerException: 422: its key was used for another request.
         """
         try:
-            self._store.submit(lambda writer: keyed.note(writer, result))
+            self._lake.submit(lambda writer: keyed.note(writer, result))
         except RepeatedRequest as exc:
             return exc.answer
         return keyed.encode(result)

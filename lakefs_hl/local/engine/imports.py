@@ -1,8 +1,11 @@
 """Imports: files of this machine, registered in a branch without a copy.
 
 An import runs on a thread of its own and leaves one commit, or an error in its record. What it registers is the file's
-size, time and MD5; reading it later checks the first two. Its objects make a tree of their own, written in batches with
-no lock held; that tree then takes the place of what was under the destinations.
+size and time, which are checked when it is read later. Its objects make a tree of their own, written in batches with no
+lock held; that tree then takes the place of what was under the destinations.
+
+Rules of the room: whatever an import does it does in pieces, and asks between them whether it is to end. It is never
+waited for longer than `PATIENCE`: a read of a slow file system may not come back for hours.
 """
 
 from __future__ import annotations
@@ -10,62 +13,121 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from heapq import merge
-from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import msgspec
 
-from lakefs_hl.local.disk.rows import Writer
-from lakefs_hl.local.disk.tables import imports, repositories, staging
-from lakefs_hl.local.disk.tables.branches import Row as Head
-from lakefs_hl.local.engine import records, sources, views
-from lakefs_hl.local.engine.bulk import BulkNodes
-from lakefs_hl.local.engine.commits import SMALL, model
-from lakefs_hl.local.engine.diffs import changes
+from lakefs_hl.local.disk.rows import Reader, Writer
+from lakefs_hl.local.disk.tables import imports, repositories
+from lakefs_hl.local.engine import places, records, replacement, sources
+from lakefs_hl.local.engine.bulk import BulkNodes, apply
+from lakefs_hl.local.engine.clock import now, seconds
+from lakefs_hl.local.engine.commits import model
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.merges import STRATEGY
 from lakefs_hl.local.engine.names import check_branch
+from lakefs_hl.local.engine.publish import must_be_clean, must_stand, publish, retry
 from lakefs_hl.local.engine.records import CommitRecord, ImportRecord
 from lakefs_hl.local.engine.repositories import METADATA
-from lakefs_hl.local.engine.store import Repo, Store, now
+from lakefs_hl.local.engine.snapshot import Head, Repo, Transaction
 from lakefs_hl.local.tree import Tree
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
     BadRequestException,
     ConflictException,
     LakeFSException,
+    LakeResourceError,
     NotFoundException,
-    TooManyRequestsException,
 )
 
 #: Seconds between two notes of how far an import is, and two looks whether it is to end.
 NOTE: Final = 1.0
 #: How long the record of an import is kept, nanoseconds.
 KEPT: Final = 24 * 3600 * 10**9
-#: How often an import is put on a branch anew because the branch moved.
-TRIES: Final = 10
+#: How long a lake that is closed waits for the imports that it ends, all together, seconds.
+PATIENCE: Final = 0.5
+#: Objects between two questions whether an import is to end.
+_ASKED: Final = 64
 _CANCELED: Final = "import error: Canceled"
 _REPOSITORY_KEY: Final = ".lakefs.last.import.timestamp"
-_Range = tuple[bytes, bytes]
 
 
 class _Canceled(Exception):
     """Somebody ended the import."""
 
 
-class Imports:
-    """The imports into a lake's repositories."""
+class _Run:
+    """An import under way.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._running: dict[str, threading.Thread] = {}
-        self._ended: set[str] = set()
+    Attributes:
+        ended: Whether somebody wants it to end.
+        count: Objects so far.
+    """
+
+    def __init__(self, repo: Repo, name: str, note: Callable[[_Run], None]) -> None:
+        self.repo = repo
+        self.name = name
+        self.ended = False
+        self.count = 0
+        self._note = note
+        self._noted = time.monotonic()
+        self._thread: threading.Thread | None = None
+
+    def launch(self, work: Callable[[], None]) -> None:
+        """Starts it on a thread of its own, which keeps no process alive: it may hang in a file system.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
+        self._thread = threading.Thread(target=work, name="lake-import", daemon=True)
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits for its end, if it was launched."""
+        if self._thread is not None and self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def check(self) -> None:
+        """Ends the import if somebody wants that; from time to time notes how far it is, for other processes.
+
+        Raises:
+            _Canceled: It is to end.
+        """
+        if self.ended:
+            raise _Canceled
+        if time.monotonic() - self._noted > NOTE:
+            self._noted = time.monotonic()
+            self._note(self)
+
+    def counted(self, items: Iterable[sources.Item]) -> Iterator[sources.Item]:
+        """Passes items on, and counts them."""
+        for count, item in enumerate(items, 1):
+            self.count = count
+            if not count % _ASKED:
+                self.check()
+            yield item
+
+    def record(self, *, completed: bool = False, commit: bytes | None = None, error: str | None = None) -> ImportRecord:
+        """How it is now."""
+        return ImportRecord(str(os.getpid()), completed, now(), self.count, commit, error)
+
+
+class Imports:
+    """The imports into a lake's repositories.
+
+    Attributes:
+        hashing: Whether files are read for their MD5.
+    """
+
+    def __init__(self, lake: Lake, *, hashing: bool = False) -> None:
+        self._lake = lake
+        self.hashing = hashing
+        self._running: dict[str, _Run] = {}
 
     def start(self, repository: str, branch: str, creation: models.ImportCreation, *, who: str) -> str:
         """Starts an import; gives its id.
@@ -74,33 +136,38 @@ class Imports:
             NotFoundException: There is no such branch or repository.
             BadRequestException: The lake would import itself.
         """
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
+        with self._lake.read(repository) as snapshot:
+            repo = snapshot.repo
             check_branch(branch)
-            self._store.head(reader, repo.id, branch)
+            snapshot.head(branch)
         for location in creation.paths:
             self._not_the_lake(location)
-        name = uuid4().hex
+        run = _Run(repo, uuid4().hex, self._note)
 
-        def work(writer: Writer) -> str:
+        def work(transaction: Transaction) -> str:
+            writer = transaction.writer
             self._forget(writer, repo)
-            self._write(writer, repo, name, ImportRecord(str(os.getpid()), False, now()))
-            return name
+            self._write(writer, repo, run.name, run.record())
+            return run.name
 
-        self._store.effect(work)
-        run = threading.Thread(
-            target=self._run, args=(repo, branch, creation, who, name), name="lake-import", daemon=True
-        )
-        self._running[name] = run
-        run.start()
-        return name
+        self._lake.effect(repository, work)
+        self._running[run.name] = run
+        try:
+            run.launch(lambda: self._run(run, branch, creation, who))
+        except BaseException as error:
+            run.ended = True  # interrupted, it may have begun
+            self._end(run, run.record(error="import error: it could not be started; start it again"))
+            if isinstance(error, RuntimeError):
+                raise LakeResourceError(f"no thread for the import: {error}; let other work end first") from error
+            raise
+        return run.name
 
     def _not_the_lake(self, location: models.ImportLocation) -> None:
         try:
-            source = Path(sources.file_of(location.path)).resolve()
+            source = Path(os.path.realpath(places.file_of(location.path)))
         except ValueError:
             return  # what is no path of ours fails when it is read, as in lakeFS
-        lake = Path(self._store.database.folder).resolve()
+        lake = Path(self._lake.database.folder).resolve()
         if source.is_relative_to(lake) or lake.is_relative_to(source):
             raise BadRequestException(f"{location.path}: holds the lake itself: invalid import source")
 
@@ -111,12 +178,11 @@ class Imports:
             NotFoundException: There is none of this id.
         """
         running = name in self._running  # looked at first: it may end between two looks
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
-            record = self._read(repo, name)
+        with self._lake.read(repository) as snapshot:
+            record = self._record(snapshot.reader, snapshot.repo, name)
             commit = None
             if record.commit is not None:
-                commit = model(repo, record.commit, self._store.commit(reader, repo.id, record.commit))
+                commit = model(snapshot.repo, record.commit, snapshot.commit(record.commit))
         error = record.error
         if error is None and not record.completed and not (running or self._alive(record)):
             error = "import error: the process that ran it is gone; start it again"
@@ -151,30 +217,31 @@ class Imports:
             NotFoundException: There is none of this id.
         """
 
-        def work(writer: Writer) -> None:
-            repo = self._store.repo(writer, repository)
-            record = self._read(repo, name, writer)
+        def work(transaction: Transaction) -> None:
+            repo, writer = transaction.repo, transaction.writer
+            record = self._record(writer, repo, name)
             if record.completed or record.error not in {None, _CANCELED}:
                 raise ConflictException("conflict found")
             self._write(writer, repo, name, msgspec.structs.replace(record, updated=now(), error=_CANCELED))
 
-        self._store.effect(work)
-        self._ended.add(name)
+        self._lake.effect(repository, work)
+        run = self._running.get(name)
+        if run is not None:
+            run.ended = True
 
     def close(self) -> None:
-        """Ends what runs, and waits for it."""
-        for name, run in list(self._running.items()):
-            self._ended.add(name)
-            run.join()
+        """Ends what runs. What does not come back in time ends by itself, when it does; it can change nothing more."""
+        under_way = list(self._running.values())
+        for run in under_way:
+            run.ended = True
+        until = time.monotonic() + PATIENCE
+        for run in under_way:
+            run.join(max(0.0, until - time.monotonic()))
 
     # -------------------------------------------------------------------------------------------------- the record
 
-    def _read(self, repo: Repo, name: str, writer: Writer | None = None) -> ImportRecord:
-        if writer is None:
-            with self._store.reading() as reader:
-                value = imports.get(reader, repo.id, name)
-        else:
-            value = imports.get(writer, repo.id, name)
+    def _record(self, reader: Reader, repo: Repo, name: str) -> ImportRecord:
+        value = imports.get(reader, repo.id, name)
         if value is None:
             raise NotFoundException("not found")
         return records.read_import(value)
@@ -183,21 +250,27 @@ class Imports:
         if repositories.exists(writer, repo.id):  # it may have been deleted meanwhile
             imports.put(writer, repo.id, name, records.encode(record))
 
-    def _note(self, repo: Repo, name: str, record: ImportRecord) -> None:
+    def _note(self, run: _Run) -> None:
         """Writes down how far an import is.
 
         Raises:
-            _Canceled: Somebody has ended it.
+            _Canceled: Another process has ended it.
         """
 
         def work(writer: Writer) -> bool:
-            if self._read(repo, name, writer).error == _CANCELED:
+            if self._record(writer, run.repo, run.name).error == _CANCELED:
                 return True
-            self._write(writer, repo, name, record)
+            self._write(writer, run.repo, run.name, run.record())
             return False
 
-        if self._store.submit(work):
+        if self._lake.submit(work):
             raise _Canceled
+
+    def _end(self, run: _Run, record: ImportRecord) -> None:
+        """Writes down how an import ended; it no longer runs."""
+        with suppress(LakeFSException):  # the lake is closed, locked or gone: the record stays behind, unfinished
+            self._lake.submit(lambda writer: self._write(writer, run.repo, run.name, record))
+        self._running.pop(run.name, None)
 
     def _forget(self, writer: Writer, repo: Repo) -> None:
         """Removes the records that are too old."""
@@ -207,36 +280,22 @@ class Imports:
 
     # -------------------------------------------------------------------------------------------------- the thread
 
-    def _run(self, repo: Repo, branch: str, creation: models.ImportCreation, who: str, name: str) -> None:
+    def _run(self, run: _Run, branch: str, creation: models.ImportCreation, who: str) -> None:
         """Whatever happens ends in the import's record."""
-        count = 0
-
-        def counted() -> Iterator[tuple[bytes, bytes]]:
-            nonlocal count
-            noted = time.monotonic()
-            for item in _joined(creation.paths):
-                count += 1
-                yield item
-                if name in self._ended:
-                    raise _Canceled
-                if time.monotonic() - noted > NOTE:
-                    noted = time.monotonic()
-                    self._note(repo, name, ImportRecord(str(os.getpid()), False, now(), count))
-
-        record = ImportRecord(str(os.getpid()), False, now(), count, None, "import error: a defect of the lake")
+        record = run.record(error="import error: a defect of the lake")
+        lake = os.path.realpath(self._lake.database.folder)
+        manner = sources.Manner(lake, run.check, self.hashing, self._lake.import_roots)
         try:
             replaced = [sources.under(one.destination) for one in creation.paths if one.type == "common_prefix"]
-            commit = self.load(repo, branch, counted(), replaced, creation, who=who, name=name)
-            record = ImportRecord(str(os.getpid()), True, now(), count, commit)
+            items = run.counted(sources.entries(creation.paths, manner))
+            commit = self.load(run.repo, branch, items, replaced, creation, who=who, run=run)
+            record = run.record(completed=True, commit=commit)
         except _Canceled:
-            record = ImportRecord(str(os.getpid()), False, now(), count, None, _CANCELED)
+            record = run.record(error=_CANCELED)
         except (LakeFSException, OSError, ValueError) as error:
-            record = ImportRecord(str(os.getpid()), False, now(), count, None, f"import error: {error}")
+            record = run.record(error=_CANCELED if run.ended else f"import error: {error}")
         finally:
-            with suppress(LakeFSException):  # the lake is closed, locked or gone: the record stays behind, unfinished
-                self._store.submit(lambda writer: self._write(writer, repo, name, record))
-            self._running.pop(name, None)
-            self._ended.discard(name)
+            self._end(run, record)
 
     # ------------------------------------------------------------------------------------------------- the branch
 
@@ -249,7 +308,7 @@ class Imports:
         creation: models.ImportCreation,
         *,
         who: str,
-        name: str = "",
+        run: _Run | None = None,
     ) -> bytes:
         """Puts many entries into a branch as one commit; what was under the replaced prefixes goes.
 
@@ -260,105 +319,75 @@ class Imports:
             replaced: Prefixes that hold nothing afterwards but what is in `items`.
             creation: Message and metadata of the commit.
             who: The committer.
-            name: Of the import; a canceled one is not put on the branch.
+            run: The import that this is for; one that is to end is not put on the branch.
 
         Returns:
             The commit's id.
         """
-        store = self._store
+        lake = self._lake
+        check = run.check if run is not None else _never
         self._clean(repo, branch, creation.force)  # fail early, not after an hour of hashing
-        nodes = BulkNodes(store)
-        tree = Tree(nodes, store.shape, store.cache)  # an entry that differs in its time only is a new one here
+        nodes = BulkNodes(lake)
+        tree = Tree(nodes, lake.shape, lake.cache)  # an entry that differs in its time only is a new one here
         made = tree.build(items)
-        ranges = _ranges(replaced, _outside(tree, made, replaced))
-        for _ in range(TRIES):
+
+        def attempt() -> bytes:
             head, root = self._clean(repo, branch, creation.force)
-            if root == store.empty or ranges == [(b"", views.END)]:
+            if root == lake.empty or replacement.is_all(replaced):
                 combined = made
             else:
-                edits = (
-                    (key, new) for low, high in ranges for key, _, new in tree.diff(root, made, start=low, end=high)
-                )
-                combined = root
-                while piece := list(islice(edits, SMALL)):
-                    combined = tree.apply(combined, piece)
+                combined = apply(tree, root, _asked(replacement.edits(tree, root, made, replaced), check))
             nodes.flush()
-            commit = self._publish(repo, head, combined, creation, who, name)
-            if commit is not None:
-                return commit
-        raise TooManyRequestsException("Too many attempts, try again later")
+            check()
+            return self._publish(repo, head, combined, creation, who, run)
+
+        return retry(attempt)
 
     def _clean(self, repo: Repo, branch: str, force: bool | None) -> tuple[Head, bytes]:
         """The branch, which must have nothing staged that would be a change, and its tree."""
-        store = self._store
-        with store.reading() as reader:
-            store.writable(reader, repo.name, force)
-            head = store.head(reader, repo.id, branch)
-            root = store.root(reader, repo.id, head.head)
-            tree = store.tree(store.nodes(reader))
-            if next(changes(tree, root, staging.between(reader, head.tokens, b"", views.END)), None) is not None:
-                raise BadRequestException("uncommitted changes (dirty branch)")
-        return head, root
+        with self._lake.read(repo.name) as snapshot:
+            if snapshot.repo.id != repo.id:  # it was deleted, and another has its name
+                raise NotFoundException("repository not found")
+            snapshot.must_be_writable(force)
+            head = snapshot.head(branch)
+            must_be_clean(snapshot, head)
+            return head, snapshot.root(head.head)
 
     def _publish(
-        self, repo: Repo, head: Head, root: bytes, creation: models.ImportCreation, who: str, name: str
-    ) -> bytes | None:
-        """Makes the commit; None if the branch has moved."""
-        store = self._store
+        self, repo: Repo, seen: Head, root: bytes, creation: models.ImportCreation, who: str, run: _Run | None
+    ) -> bytes:
+        """Makes the commit.
+
+        Raises:
+            Moved: The branch is not as it was seen.
+        """
         message = creation.commit.message or "Import objects"
         metadata = {STRATEGY: "source-wins", **(creation.commit.metadata or {})}
-        with store.writing() as writer:
-            if name and self._read(repo, name, writer).error == _CANCELED:
+
+        def work(transaction: Transaction) -> bytes:
+            if run is not None and (run.ended or self._record(transaction.reader, repo, run.name).error == _CANCELED):
                 raise _Canceled
-            seen = store.head(writer, repo.id, head.name)
-            if seen.head != head.head:
-                return None
-            generation = store.commit(writer, repo.id, head.head).generation + 1
+            head = must_stand(transaction, seen)
+            taken = head.tokens if must_be_clean(transaction, head) else []
+            generation = transaction.commit(head.head).generation + 1
             record = CommitRecord([head.head], root, who, message, now(), metadata, generation)
-            commit = store.add_commit(writer, repo.id, record)
-            store.set_head(writer, seen, commit)
-            stored = store.setting(writer, repo.id, METADATA)
+            commit = publish(transaction, head, record, taken=taken)
+            stored = transaction.setting(METADATA)
             kept = {} if stored is None else records.read_metadata(stored)
-            kept[_REPOSITORY_KEY] = str(now() // 10**9)
-            store.set_setting(writer, repo.id, METADATA, records.encode(kept))
-        return commit
+            kept[_REPOSITORY_KEY] = str(seconds())
+            transaction.set_setting(METADATA, records.encode(kept))
+            return commit
+
+        return self._lake.write(repo.name, work)
 
 
-def _joined(locations: list[models.ImportLocation]) -> Iterator[tuple[bytes, bytes]]:
-    """The entries of all locations, in order; of equal keys the last location's."""
-    if len(locations) == 1:
-        yield from sources.entries(locations[0])
-        return
-    streams = [_numbered(location, -index) for index, location in enumerate(locations)]
-    before = None
-    for key, _, value in merge(*streams, key=itemgetter(0, 1)):
-        if key != before:
-            before = key
-            yield key, value
+def _never() -> None:
+    """What nobody can end."""
 
 
-def _numbered(location: models.ImportLocation, number: int) -> Iterator[tuple[bytes, int, bytes]]:
-    for key, value in sources.entries(location):
-        yield key, number, value
-
-
-def _outside(tree: Tree, made: bytes, replaced: list[str]) -> Iterator[bytes]:
-    """Keys that lie under no replaced prefix: single objects."""
-    prefixes = tuple(prefix.encode() for prefix in replaced)
-    if b"" in prefixes:
-        return
-    for keys, _ in tree.scan(made):
-        yield from (key for key in keys if not key.startswith(prefixes)) if prefixes else keys
-
-
-def _ranges(replaced: list[str], single: Iterable[bytes]) -> list[_Range]:
-    """What an import takes the place of: disjoint ranges of keys, in order."""
-    found = [(prefix.encode(), prefix.encode() + views.END) for prefix in replaced]
-    found += [(key, key + b"\0") for key in single]
-    ranges: list[_Range] = []
-    for low, high in sorted(found):
-        if ranges and low < ranges[-1][1]:
-            ranges[-1] = (ranges[-1][0], max(high, ranges[-1][1]))
-        else:
-            ranges.append((low, high))
-    return ranges
+def _asked(edits: Iterable[replacement.Edit], check: Callable[[], None]) -> Iterator[replacement.Edit]:
+    """Passes edits on, and asks now and then whether that is to end."""
+    for number, edit in enumerate(edits):
+        if not number % _ASKED:
+            check()
+        yield edit

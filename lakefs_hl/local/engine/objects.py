@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from lakefs_hl.local.disk.blobs import INLINE, Held
-from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.tables import staging
-from lakefs_hl.local.engine import records, views
+from lakefs_hl.local.engine import places, records, views
+from lakefs_hl.local.engine.clock import seconds
+from lakefs_hl.local.engine.failures import public
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.names import after_key, delimiter_key, path_key, prefix_key
+from lakefs_hl.local.engine.places import LOCAL, Roots
 from lakefs_hl.local.engine.records import Entry
-from lakefs_hl.local.engine.sources import LOCAL
-from lakefs_hl.local.engine.store import Repo, Store, now, public
+from lakefs_hl.local.engine.snapshot import Repo, Snapshot, Transaction
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
@@ -51,8 +52,8 @@ class Content(NamedTuple):
 class Objects:
     """The objects of a lake's repositories."""
 
-    def __init__(self, store: Store, writes: Writes) -> None:
-        self._store = store
+    def __init__(self, lake: Lake, writes: Writes) -> None:
+        self._lake = lake
         self._writes = writes
 
     def stat(self, repository: str, ref: str, path: str) -> ObjectStats:
@@ -61,8 +62,8 @@ class Objects:
         Raises:
             NotFoundException: There is no such object, reference or repository.
         """
-        with self._store.reading() as reader:
-            repo, entry = self._entry(reader, repository, ref, path_key(path))
+        with self._lake.read(repository) as snapshot:
+            repo, entry = snapshot.repo, _entry(snapshot, ref, path_key(path))
         return stats(repo, path, entry)
 
     def read(self, repository: str, ref: str, path: str) -> tuple[ObjectStats, Content]:
@@ -73,27 +74,24 @@ class Objects:
             ServerException: 410: its data is not in this lake.
             IntegrityError: It was imported, and its file has changed since.
         """
-        with self._store.reading() as reader:
-            repo, entry = self._entry(reader, repository, ref, path_key(path))
+        with self._lake.read(repository) as snapshot:
+            repo, entry = snapshot.repo, _entry(snapshot, ref, path_key(path))
             if isinstance(entry.address, bytes):
-                held = self._store.blobs.open(reader, entry.address, entry.size)
+                held = self._lake.blobs.open(snapshot.reader, entry.address, entry.size)
                 return stats(repo, path, entry), _content(held)
-        return stats(repo, path, entry), _foreign(entry, self._store.import_roots)
+        return stats(repo, path, entry), _foreign(entry, self._lake.import_roots)
 
     def list(
         self, repository: str, ref: str, *, prefix: str = "", after: str = "", delimiter: str = "", amount: int = 100
     ) -> models.ObjectPage:
         """One page of objects and common prefixes, in byte order."""
         start, behind, folds = prefix_key(prefix), after_key(after), delimiter_key(delimiter)
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
-            seen = views.view(self._store, reader, repo.id, ref)
-            tree = self._store.tree(self._store.nodes(reader))
-            found = views.listing(reader, tree, seen, start, behind, folds, amount + 1)
+        with self._lake.read(repository) as snapshot:
+            found = views.listing(snapshot, views.view(snapshot, ref), start, behind, folds, amount + 1)
         more = len(found) > amount
         if more:
             del found[amount:]
-        at, read = f"{repo.record.namespace}/data/", records.read_entry
+        at, read = f"{snapshot.repo.record.namespace}/data/", records.read_entry
         with public():
             rows = [
                 ObjectStats(key.decode("utf-8", "replace"), "common_prefix")
@@ -127,8 +125,8 @@ class Objects:
         if create_only or (len(body) if isinstance(body, bytes) else body.length) > INLINE:
             self._check_first(repository, branch, key, create_only, force)
         with public():
-            blob = self._store.blobs.put(body)
-        entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, content_type, metadata)
+            blob = self._lake.blobs.put(body)
+        entry = records.make_entry(blob.sha256, blob.size, blob.md5, seconds(), content_type, metadata)
         try:
             return self._writes.put(
                 repository,
@@ -145,20 +143,20 @@ class Objects:
 
     def _check_first(self, repository: str, branch: str, key: bytes, create_only: bool, force: bool) -> None:
         """Refuses before a large body is stored for nothing."""
-        with self._store.reading() as reader:
+        with self._lake.read(repository) as snapshot:
             try:
-                repo, head = self._writes.check(reader, repository, branch, force)
+                head = self._writes.check(snapshot, branch, force)
             except NotFoundException as error:
                 raise _missing(error, branch) from None
-            if create_only and self._writes.find(reader, repo, head, key) is not None:
+            if create_only and self._writes.find(snapshot, head, key) is not None:
                 raise ObjectExistsException("path already exists")
 
     def may_write(self, repository: str, branch: str, path: str) -> None:
         """Says that an object may be put; as in lakeFS, whether the branch is protected is asked by the write."""
         path_key(path)
-        with self._store.reading() as reader:
-            repo = self._store.writable(reader, repository)
-            self._store.head(reader, repo.id, branch)
+        with self._lake.read(repository) as snapshot:
+            snapshot.must_be_writable()
+            snapshot.head(branch)
 
     def delete(self, repository: str, branch: str, path: str, force: bool = False) -> None:
         """Deletes an object; one that is not there is no error."""
@@ -188,17 +186,15 @@ class Objects:
         """
         key, from_key = path_key(path), path_key(source.src_path, "src_path")
 
-        def work(writer: Writer) -> ObjectStats:
-            self._store.head(
-                writer, self._store.repo(writer, repository).id, branch
-            )  # what is missing here is told first
-            _, found = self._entry(writer, repository, source.src_ref or branch, from_key)
-            repo, head = self._writes.check(writer, repository, branch, source.force)
-            entry = msgspec.structs.replace(found, mtime=now() // 10**9)
-            staging.put(writer, head.token, key, records.write_entry(entry))
-            return stats(repo, path, entry)
+        def work(transaction: Transaction) -> ObjectStats:
+            transaction.head(branch)  # what is missing here is told first
+            found = _entry(transaction, source.src_ref or branch, from_key)
+            head = self._writes.check(transaction, branch, source.force)
+            entry = msgspec.structs.replace(found, mtime=seconds())
+            staging.put(transaction.writer, head.token, key, records.write_entry(entry))
+            return stats(transaction.repo, path, entry)
 
-        return self._store.effect(work)
+        return self._lake.effect(repository, work)
 
     def set_metadata(self, repository: str, branch: str, path: str, metadata: dict[str, str]) -> None:
         """Replaces an object's user metadata.
@@ -208,15 +204,15 @@ class Objects:
         """
         key = path_key(path)
 
-        def work(writer: Writer) -> None:
-            repo, head = self._writes.check(writer, repository, branch, False)
-            value = self._writes.find(writer, repo, head, key)
+        def work(transaction: Transaction) -> None:
+            head = self._writes.check(transaction, branch, False)
+            value = self._writes.find(transaction, head, key)
             if value is None:
                 raise NotFoundException(f"update user metadata on {repository}/{branch}/{path}: not found")
             entry = msgspec.structs.replace(records.read_entry(value), metadata=metadata or None)
-            staging.put(writer, head.token, key, records.write_entry(entry))
+            staging.put(transaction.writer, head.token, key, records.write_entry(entry))
 
-        self._store.effect(work)
+        self._lake.effect(repository, work)
 
     def stage(self, repository: str, branch: str, path: str, stage: models.ObjectStage) -> ObjectStats:
         """Registers an object by its address; whether it is there nobody looks."""
@@ -225,7 +221,7 @@ class Objects:
             stage.physical_address,
             stage.size_bytes,
             records.short_etag(stage.checksum),
-            now() // 10**9 if stage.mtime is None else stage.mtime,
+            seconds() if stage.mtime is None else stage.mtime,
             stage.content_type or OCTET_STREAM,
             stage.metadata,
         )
@@ -234,13 +230,12 @@ class Objects:
             repository, branch, key, entry, lambda repo: stats(repo, path, entry), force=stage.force
         )
 
-    def _entry(self, reader: Reader, repository: str, ref: str, key: bytes) -> tuple[Repo, Entry]:
-        repo = self._store.repo(reader, repository)
-        seen = views.view(self._store, reader, repo.id, ref)
-        value = views.lookup(reader, self._store.tree(self._store.nodes(reader)), seen, key)
-        if value is None:
-            raise NotFoundException("not found")
-        return repo, records.read_entry(value)
+
+def _entry(snapshot: Snapshot, ref: str, key: bytes) -> Entry:
+    value = views.lookup(snapshot, views.view(snapshot, ref), key)
+    if value is None:
+        raise NotFoundException("not found")
+    return records.read_entry(value)
 
 
 def check_address(address: str) -> None:
@@ -282,16 +277,18 @@ def _content(held: Held) -> Content:
     return Content(body, held.release)
 
 
-def _foreign(entry: Entry, roots: tuple[Path, ...] | None) -> Content:
+def _foreign(entry: Entry, roots: Roots) -> Content:
     """The file of an imported object, if it is what was imported; nothing else outside the lake is ever opened."""
     if entry.stamp is None:
         raise refusal(410, "No data")
     path = str(entry.address).removeprefix(LOCAL)
-    if roots is not None and not any(Path(path).resolve().is_relative_to(root) for root in roots):
-        raise refusal(410, "No data: the object was imported from a folder that this server does not read")
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would wait for its writer
+        fd = places.open_file(path, roots)
     except OSError as error:
+        if error.errno is None:  # outside of the directories that the server was given
+            raise refusal(
+                410, "No data: the object was imported from a directory that this server does not read"
+            ) from None
         raise refusal(410, f"No data: the imported file {path} cannot be read any more: {error.strerror}") from error
     held, found = Held(None, fd, entry.size), os.fstat(fd)
     if (found.st_size, found.st_mtime_ns) != (entry.size, entry.stamp):

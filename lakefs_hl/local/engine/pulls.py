@@ -13,14 +13,15 @@ from typing import Final
 
 import msgspec
 
-from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.tables import pulls as table
 from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.clock import now
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.merges import Merges
 from lakefs_hl.local.engine.names import check_branch, invalid
 from lakefs_hl.local.engine.pages import page_of
 from lakefs_hl.local.engine.records import PullRecord
-from lakefs_hl.local.engine.store import Repo, Store, now
+from lakefs_hl.local.engine.snapshot import Snapshot, Transaction
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException
 from lakefs_hl.spec.refusals import refusal
@@ -41,8 +42,8 @@ _YEAR_3000: Final = 32503680000
 class PullRequests:
     """The pull requests of a lake's repositories."""
 
-    def __init__(self, store: Store, merges: Merges) -> None:
-        self._store = store
+    def __init__(self, lake: Lake, merges: Merges) -> None:
+        self._lake = lake
         self._merges = merges
 
     def create(self, repository: str, creation: models.PullRequestCreation, *, who: str) -> str:
@@ -59,15 +60,14 @@ class PullRequests:
             raise BadRequestException("source and destination branches are the same: same branch validation error")
         record = PullRecord(creation.title, creation.description or "", who, source, destination, OPEN, now())
 
-        def work(writer: Writer) -> str:
-            repo = self._store.repo(writer, repository)
+        def work(transaction: Transaction) -> str:
             for branch in (source, destination):
-                self._store.head(writer, repo.id, branch)
-            made = _new_id(record.created, table.smallest(writer, repo.id))
-            table.put(writer, repo.id, made, records.encode(record))
+                transaction.head(branch)
+            made = _new_id(record.created, table.smallest(transaction.reader, transaction.repo.id))
+            _put(transaction, made, record)
             return made
 
-        return self._store.effect(work)
+        return self._lake.effect(repository, work)
 
     def get(self, repository: str, id: str) -> models.PullRequest:
         """Return a pull request.
@@ -77,9 +77,8 @@ class PullRequests:
             BadRequestException: No pull request can have that ID.
         """
         _check_id(id)
-        with self._store.reading() as reader:
-            _, record = self._find(reader, repository, id)
-        return _model(id, record)
+        with self._lake.read(repository) as snapshot:
+            return _model(id, _find(snapshot, id))
 
     def page(
         self, repository: str, prefix: str, after: str, amount: int, status: str = "all"
@@ -87,11 +86,10 @@ class PullRequests:
         """Return a page of pull requests, newest first, without what lakeFS leaves out of listings."""
         wanted, rows = FILTERS.get(status), list[models.PullRequest]()
         batch = _BATCH if wanted else amount + 1
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
+        with self._lake.read(repository) as snapshot:
             start = max(prefix, after + "\0" if after else "")
             while len(rows) <= amount:
-                found = table.starting_at(reader, repo.id, start, batch)
+                found = table.starting_at(snapshot.reader, snapshot.repo.id, start, batch)
                 for name, value in found:
                     record = records.read_pull(value)
                     if name.startswith(prefix) and (wanted is None or record.status in wanted):
@@ -114,11 +112,10 @@ class PullRequests:
         if update.status not in (None, OPEN):
             fields["closed"] = now()
 
-        def work(writer: Writer) -> None:
-            repo, record = self._find(writer, repository, id)
-            table.put(writer, repo.id, id, records.encode(msgspec.structs.replace(record, **fields)))
+        def work(transaction: Transaction) -> None:
+            _put(transaction, id, msgspec.structs.replace(_find(transaction, id), **fields))
 
-        self._store.effect(work)
+        self._lake.effect(repository, work)
 
     def merge(self, repository: str, id: str, *, who: str) -> str:
         """Merge an open pull request, and return the merge commit's ID.
@@ -129,30 +126,35 @@ class PullRequests:
             MergeConflict: Both sides changed the same paths.
         """
         _check_id(id)
-        with self._store.reading() as reader:
-            record = self._find_open(reader, repository, id)[1]
+        with self._lake.read(repository) as snapshot:
+            record = _find_open(snapshot, id)
 
-        def close(writer: Writer, commit: str) -> None:
-            repo, current = self._find_open(writer, repository, id)  # it may have been closed since
+        def close(transaction: Transaction, commit: str) -> None:
+            current = _find_open(transaction, id)  # it may have been closed since
             merged = msgspec.structs.replace(current, status=MERGED, closed=now(), commit=bytes.fromhex(commit))
-            table.put(writer, repo.id, id, records.encode(merged))
+            _put(transaction, id, merged)
 
         return self._merges.merge(
             repository, record.source, record.destination, models.Merge(), who=who, on_publish=close
         )
 
-    def _find(self, reader: Reader, repository: str, id: str) -> tuple[Repo, PullRecord]:
-        repo = self._store.repo(reader, repository)
-        value = table.get(reader, repo.id, id)
-        if value is None:
-            raise NotFoundException("pull request not found")
-        return repo, records.read_pull(value)
 
-    def _find_open(self, reader: Reader, repository: str, id: str) -> tuple[Repo, PullRecord]:
-        repo, record = self._find(reader, repository, id)
-        if record.status != OPEN:
-            raise refusal(400, "bad pull request status", "mergePullRequest")
-        return repo, record
+def _find(snapshot: Snapshot, id: str) -> PullRecord:
+    value = table.get(snapshot.reader, snapshot.repo.id, id)
+    if value is None:
+        raise NotFoundException("pull request not found")
+    return records.read_pull(value)
+
+
+def _find_open(snapshot: Snapshot, id: str) -> PullRecord:
+    record = _find(snapshot, id)
+    if record.status != OPEN:
+        raise refusal(400, "bad pull request status", "mergePullRequest")
+    return record
+
+
+def _put(transaction: Transaction, id: str, record: PullRecord) -> None:
+    table.put(transaction.writer, transaction.repo.id, id, records.encode(record))
 
 
 def _check_id(id: str) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lakefs_hl.local.disk.rows import Writer
-from lakefs_hl.local.disk.tables import branches, meta, repositories
-from lakefs_hl.local.disk.tables.branches import Row as Head
-from lakefs_hl.local.engine import records, samples
+from lakefs_hl.local.disk.tables import branches, meta, repositories, settings
+from lakefs_hl.local.engine import records, samples, tokens
+from lakefs_hl.local.engine.clock import seconds
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.pages import page_of
 from lakefs_hl.local.engine.records import RepositoryRecord, first_commit
 from lakefs_hl.local.engine.settings import PROTECTION
-from lakefs_hl.local.engine.store import Repo, Store, now
+from lakefs_hl.local.engine.snapshot import Head, Repo, Transaction
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException, ConflictException
 
@@ -23,8 +23,8 @@ _SCHEME: Final = "local://"
 class Repositories:
     """The repositories of a lake."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
 
     def create(self, creation: models.RepositoryCreation, *, bare: bool = False, who: str) -> models.Repository:
         """Makes a repository with a first commit and a default branch.
@@ -34,24 +34,24 @@ class Repositories:
             BadRequestException: The namespace is not for this store, or was used before.
         """
         record = RepositoryRecord(
-            now() // 10**9,
+            seconds(),
             creation.default_branch or "main",
             creation.storage_namespace,
             bool(creation.read_only),
             bare,
         )
-        sample = samples.store(self._store) if creation.sample_data and not bare else {}
+        sample = samples.put(self._lake) if creation.sample_data and not bare else {}
 
-        def work(writer: Writer) -> models.Repository:
-            repo = self._create(writer, creation, record)
+        def work(transaction: Transaction) -> models.Repository:
+            self._create(transaction, creation, record)
             if sample:
-                samples.commit(self._store, writer, repo, sample, who)
-            return self._model(repo)
+                samples.commit(transaction, sample, who)
+            return self._model(transaction.repo)
 
-        return self._store.effect(work)
+        return self._lake.effect(None, work)
 
-    def _create(self, writer: Writer, creation: models.RepositoryCreation, record: RepositoryRecord) -> Repo:
-        store, name = self._store, creation.name
+    def _create(self, transaction: Transaction, creation: models.RepositoryCreation, record: RepositoryRecord) -> None:
+        writer, name = transaction.writer, creation.name
         if repositories.find(writer, name) is not None:
             raise ConflictException("error creating repository: not unique")
         if creation.storage_id:
@@ -66,13 +66,12 @@ class Repositories:
                     "key(_lakefs/dummy): storage namespace already in use"
                 )
             meta.put(writer, marker, name)
-        repo = Repo(repositories.insert(writer, name, records.encode(record)).id, name, record)
+        repo = transaction.repo = Repo(repositories.insert(writer, name, records.encode(record)).id, name, record)
         if not record.bare:
-            first = store.add_commit(writer, repo.id, first_commit(record.created))
-            branches.put(writer, Head(repo.id, record.default_branch, first, store.next_token(writer)))
+            first = transaction.add_commit(first_commit(record.created))
+            branches.put(writer, Head(repo.id, record.default_branch, first, tokens.draw(transaction)))
             if creation.sample_data:
-                store.set_setting(writer, repo.id, PROTECTION, records.encode([record.default_branch]))
-        return repo
+                transaction.set_setting(PROTECTION, records.encode([record.default_branch]))
 
     def get(self, name: str) -> models.Repository:
         """A repository.
@@ -80,13 +79,13 @@ class Repositories:
         Raises:
             NotFoundException: There is none of this name.
         """
-        with self._store.reading() as reader:
-            return self._model(self._store.repo(reader, name))
+        with self._lake.read(name) as snapshot:
+            return self._model(snapshot.repo)
 
     def page(self, prefix: str, after: str, amount: int, search: str = "") -> models.RepositoryPage:
         """Repositories by name."""
-        with self._store.reading() as reader:
-            found = repositories.page(reader, prefix, after, search, amount + 1)
+        with self._lake.read() as snapshot:
+            found = repositories.page(snapshot.reader, prefix, after, search, amount + 1)
         listed = [self._model(Repo(row.id, row.name, records.read_repository(row.value))) for row in found]
         pagination, kept = page_of(listed, amount, lambda one: one.id)
         return models.RepositoryPage(pagination, kept)
@@ -99,16 +98,23 @@ class Repositories:
             ForbiddenException: It is read-only, and that was not to be overridden.
         """
 
-        def work(writer: Writer) -> None:
-            self._store.delete_repo(writer, self._store.writable(writer, name, force))
+        def work(transaction: Transaction) -> None:
+            transaction.must_be_writable(force)
+            writer, number = transaction.writer, transaction.repo.id
+            for branch in branches.of_repository(writer, number):
+                tokens.drop(transaction, branch.tokens)
+            branches.delete_all(writer, number)
+            settings.delete_all(writer, number)
+            repositories.delete(writer, number)
+            self._lake.purge.add_repository(writer, number)
 
-        self._store.effect(work)
-        self._store.purge()
+        self._lake.effect(name, work)
+        self._lake.purge.run()
 
     def metadata(self, name: str) -> dict[str, str]:
         """A repository's metadata."""
-        with self._store.reading() as reader:
-            stored = self._store.setting(reader, self._store.repo(reader, name).id, METADATA)
+        with self._lake.read(name) as snapshot:
+            stored = snapshot.setting(METADATA)
         return {} if stored is None else records.read_metadata(stored)
 
     def set_metadata(self, name: str, metadata: dict[str, str]) -> None:
@@ -127,14 +133,13 @@ class Repositories:
             self._change(name, drop)
 
     def _change(self, name: str, change: Callable[[dict[str, str]], None]) -> None:
-        def work(writer: Writer) -> None:
-            repo = self._store.repo(writer, name)
-            stored = self._store.setting(writer, repo.id, METADATA)
+        def work(transaction: Transaction) -> None:
+            stored = transaction.setting(METADATA)
             kept = {} if stored is None else records.read_metadata(stored)
             change(kept)
-            self._store.set_setting(writer, repo.id, METADATA, records.encode(kept))
+            transaction.set_setting(METADATA, records.encode(kept))
 
-        self._store.effect(work)
+        self._lake.effect(name, work)
 
     def _model(self, repo: Repo) -> models.Repository:
         record = repo.record

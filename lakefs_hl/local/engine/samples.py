@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from lakefs_hl.local.disk.blobs import BlobRef
-from lakefs_hl.local.disk.rows import Writer
 from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.clock import now, seconds
+from lakefs_hl.local.engine.lake import Lake
+from lakefs_hl.local.engine.publish import publish
 from lakefs_hl.local.engine.records import CommitRecord
-from lakefs_hl.local.engine.store import Repo, Store, now
+from lakefs_hl.local.engine.snapshot import Transaction
 
 #: Path to content type and stored content.
 Sample: TypeAlias = dict[str, tuple[str, BlobRef]]
@@ -31,22 +33,19 @@ def files() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def store(lake: Store) -> Sample:
+def put(lake: Lake) -> Sample:
     """Stores the contents of the sample set."""
     return {path: (kind, lake.blobs.put(content)) for path, (kind, content) in files().items()}
 
 
-def commit(lake: Store, writer: Writer, repo: Repo, sample: Sample, who: str) -> None:
+def commit(transaction: Transaction, sample: Sample, who: str) -> None:
     """Commits the sample set to the default branch of a new repository."""
-    nodes = lake.nodes(writer)
-    head = lake.head(writer, repo.id, repo.record.default_branch)
+    head = transaction.head(transaction.repo.record.default_branch)
     edits = list[tuple[bytes, bytes | None]]()
     for path, (kind, blob) in sorted(sample.items()):
-        lake.blobs.record(writer, blob)
-        entry = records.make_entry(blob.sha256, blob.size, blob.md5, now() // 10**9, kind, None)
+        transaction.lake.blobs.record(transaction.writer, blob)
+        entry = records.make_entry(blob.sha256, blob.size, blob.md5, seconds(), kind, None)
         edits.append((path.encode(), records.write_entry(entry)))
-    root = lake.tree(nodes).apply(lake.root(writer, repo.id, head.head), edits)
-    nodes.flush(writer)
-    record = CommitRecord([head.head], root, who, "Add sample data", now(), {}, 2)
-    made = lake.add_commit(writer, repo.id, record)
-    lake.set_head(writer, head, made)
+    root = transaction.tree.apply(transaction.root(head.head), edits)
+    transaction.nodes.flush(transaction.writer)
+    publish(transaction, head, CommitRecord([head.head], root, who, "Add sample data", now(), {}, 2))

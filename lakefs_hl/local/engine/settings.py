@@ -7,9 +7,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.engine import records
-from lakefs_hl.local.engine.store import Store
+from lakefs_hl.local.engine.lake import Lake
+from lakefs_hl.local.engine.snapshot import Snapshot, Transaction
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import NotFoundException, PreconditionFailedException
 from lakefs_hl.spec.refusals import refusal
@@ -21,13 +21,13 @@ GC: Final = "gc"
 class Settings:
     """The settings of a lake's repositories."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
 
     def protection(self, repository: str) -> tuple[list[models.BranchProtectionRule], str]:
         """The protected patterns and their ETag; "" before any was set."""
-        with self._store.reading() as reader:
-            stored = self._store.setting(reader, self._store.repo(reader, repository).id, PROTECTION)
+        with self._lake.read(repository) as snapshot:
+            stored = snapshot.setting(PROTECTION)
         if stored is None:
             return [], ""
         return [models.BranchProtectionRule(one) for one in records.read_patterns(stored)], _etag(stored)
@@ -42,15 +42,15 @@ class Settings:
         """
         value = records.encode([rule.pattern for rule in rules])
 
-        def work(writer: Writer) -> None:
-            repo = self._store.writable(writer, repository)
+        def work(transaction: Transaction) -> None:
+            transaction.must_be_writable()
             if if_match is not None:
-                stored = self._store.setting(writer, repo.id, PROTECTION)
+                stored = transaction.setting(PROTECTION)
                 if if_match != ("" if stored is None else _etag(stored)):
                     raise PreconditionFailedException("Precondition failed")
-            self._store.set_setting(writer, repo.id, PROTECTION, value)
+            transaction.set_setting(PROTECTION, value)
 
-        self._store.effect(work)
+        self._lake.effect(repository, work)
 
     def gc_rules(self, repository: str) -> models.GCRules:
         """How long history is kept.
@@ -58,8 +58,8 @@ class Settings:
         Raises:
             NotFoundException: There are no rules.
         """
-        with self._store.reading() as reader:
-            stored = self._store.setting(reader, self._store.repo(reader, repository).id, GC)
+        with self._lake.read(repository) as snapshot:
+            stored = snapshot.setting(GC)
         if stored is None:
             raise NotFoundException("not found")
         return models.decode(models.GCRules, stored)
@@ -69,25 +69,25 @@ class Settings:
         empty = not rules.default_retention_days and not rules.branches
         value = None if empty else models.encode(rules)
 
-        def work(writer: Writer) -> None:
-            repo = self._store.writable(writer, repository)
-            self._store.set_setting(writer, repo.id, GC, value)
+        def work(transaction: Transaction) -> None:
+            transaction.must_be_writable()
+            transaction.set_setting(GC, value)
 
-        self._store.effect(work)
+        self._lake.effect(repository, work)
 
     def delete_gc_rules(self, repository: str) -> None:
         """Forgets how long history is kept."""
 
-        def work(writer: Writer) -> None:
-            repo = self._store.writable(writer, repository)
-            self._store.set_setting(writer, repo.id, GC, None)
+        def work(transaction: Transaction) -> None:
+            transaction.must_be_writable()
+            transaction.set_setting(GC, None)
 
-        self._store.effect(work)
+        self._lake.effect(repository, work)
 
 
-def protected(store: Store, reader: Reader, repo: int, branch: str) -> bool:
+def protected(snapshot: Snapshot, branch: str) -> bool:
     """Whether a branch may be changed by merges only."""
-    stored = store.setting(reader, repo, PROTECTION)
+    stored = snapshot.setting(PROTECTION)
     return stored is not None and any(_pattern(one).fullmatch(branch) for one in records.read_patterns(stored))
 
 

@@ -1,7 +1,11 @@
-"""What an import reads: files of this machine, in the order of the keys that they get.
+"""What an import registers: files of this machine as entries, in the order of the keys that they get.
 
-Rules of the room: reads only; says of a file that cannot be imported which one it is. Hidden files and folders are left
-out, as lakeFS does, links to folders are not followed, and what is no regular file (a socket, a pipe) is passed by.
+An entry has the file's place, size and modification time, which are checked when it is read. Its ETag is made of these
+three, in a form that nobody takes for an MD5; the MD5 takes its place if the lake is to hash what it imports, at the
+price of reading every byte. Either way an entry of an unchanged file at the same place is the same entry.
+
+Rules of the room: reads only; says of a file that cannot be imported which one it is. Which files a folder has, says
+`walk`.
 """
 
 from __future__ import annotations
@@ -9,36 +13,24 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from typing import Final
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
+from typing import Final, NamedTuple, TypeAlias
 
-from lakefs_hl.local.engine import records
+from xxhash import xxh3_64_hexdigest
+
+from lakefs_hl.local.engine import places, records, walk
 from lakefs_hl.local.engine.names import path_key
-from lakefs_hl.local.engine.records import Entry
+from lakefs_hl.local.engine.places import LOCAL, Roots
 from lakefs_hl.spec.errors import BadRequestException
+from lakefs_hl.spec.limits import MAX_PATH_BYTES
 from lakefs_hl.spec.models import ImportLocation
 
-LOCAL: Final = "local://"
-_FILE: Final = "file://"
+#: A key and its encoded entry.
+Item: TypeAlias = "tuple[bytes, bytes]"
+
 _BLOCK: Final = 1 << 20
-
-
-def file_of(uri: str) -> str:
-    """The path that a `local://` or `file://` URI names.
-
-    Raises:
-        ValueError: It is another store's, or not absolute.
-    """
-    if uri.startswith(LOCAL):
-        path = uri.removeprefix(LOCAL)
-    elif uri.startswith(_FILE):
-        path = unquote(urlsplit(uri).path)
-    else:
-        raise ValueError(f"{uri!r}: an embedded lake imports from local:///folder/ or file:///folder/ only")
-    if not os.path.isabs(path):  # noqa: PTH117 - no path objects here: they are slow by the million
-        raise ValueError(f"{uri!r}: the path must be absolute, as in local:///home/me/data/")
-    return path
 
 
 def under(destination: str) -> str:
@@ -46,20 +38,84 @@ def under(destination: str) -> str:
     return destination if not destination or destination.endswith("/") else destination + "/"
 
 
-def entries(location: ImportLocation) -> Iterator[tuple[bytes, bytes]]:
-    """Yields the keys and encoded entries of a location, in the order of the keys.
+class Manner(NamedTuple):
+    """How an import reads.
+
+    Attributes:
+        lake: The folder of the lake, links resolved: nothing in it is imported.
+        check: Called often, also within a file and a folder; what it raises ends the reading.
+        hashing: Whether the ETag of a file is its MD5.
+        roots: Directories that are not left; None for any.
+    """
+
+    lake: str
+    check: Callable[[], None]
+    hashing: bool = False
+    roots: Roots = None
+
+
+def entries(locations: Iterable[ImportLocation], manner: Manner) -> Iterator[Item]:
+    """Yields the keys and encoded entries of all locations, in the order of the keys; of equal ones the last's.
+
+    Args:
+        locations: What is imported, and where to.
+        manner: How.
 
     Raises:
         OSError: A file or folder cannot be read.
-        ValueError: The URI names none, or a file's name cannot be a path of a lake.
+        ValueError: A URI names none, or a file's name cannot be a path of a lake.
     """
-    source = file_of(location.path)
-    if location.type == "object":
-        yield _key(location.destination, source), _entry(source)
-        return
+    folders: list[tuple[int, ImportLocation]] = []
+    objects: list[tuple[bytes, int, str]] = []
+    for number, location in enumerate(locations):
+        if location.type == "object":
+            file = places.file_of(location.path)
+            objects.append((_key(location.destination, file), -number, file))
+        else:
+            folders.append((-number, location))
+    if not objects and len(folders) == 1:
+        return _folder(folders[0][1], manner)
+    objects.sort()
+    streams: list[Iterator[tuple[bytes, int, bytes]]] = [_numbered(*folder, manner) for folder in folders]
+    streams.append((key, number, _object(file, manner)) for key, number, file in objects)
+    return _last(merge(*streams, key=itemgetter(0, 1)))
+
+
+def _last(items: Iterable[tuple[bytes, int, bytes]]) -> Iterator[Item]:
+    """Of equal keys the first: the numbers are negative, so it is the last location's."""
+    before = None
+    for key, _, value in items:
+        if key != before:
+            before = key
+            yield key, value
+
+
+def _numbered(number: int, location: ImportLocation, manner: Manner) -> Iterator[tuple[bytes, int, bytes]]:
+    for key, value in _folder(location, manner):
+        yield key, number, value
+
+
+def _folder(location: ImportLocation, manner: Manner) -> Iterator[Item]:
+    source = os.path.abspath(places.file_of(location.path)).rstrip("/") + "/"  # noqa: PTH100 - links stay links
     prefix = under(location.destination)
-    for relative, path in _files(source, ""):
-        yield _key(prefix + relative, path), _entry(path)
+    for name, size, mtime in walk.files(source, manner.lake, manner.check, manner.roots):
+        key = (prefix + name).encode()
+        if len(key) > MAX_PATH_BYTES:
+            _key(prefix + name, source + name)
+        yield key, _entry(source + name, size, mtime, manner)
+
+
+def _object(file: str, manner: Manner) -> bytes:
+    manner.check()
+    path = os.path.abspath(file)  # noqa: PTH100 - links stay links
+    fd = places.open_file(path, manner.roots)
+    try:
+        status = os.fstat(fd)
+    finally:
+        os.close(fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path}: is no regular file")
+    return _entry(path, status.st_size, status.st_mtime_ns, manner)
 
 
 def _key(path: str, file: str) -> bytes:
@@ -69,41 +125,29 @@ def _key(path: str, file: str) -> bytes:
         raise ValueError(f"{file!r}: {error}") from None
 
 
-def _files(folder: str, above: str) -> Iterator[tuple[str, str]]:
-    """Yields relative names and paths below a folder, in byte order of the relative names."""
-    found: list[tuple[bytes, os.DirEntry[str], bool]] = []
-    with os.scandir(folder) as listed:
-        for one in listed:
-            if one.name.startswith("."):
-                continue
-            if one.is_dir(follow_symlinks=False):
-                found.append((os.fsencode(one.name) + b"/", one, True))
-            elif one.is_file():
-                found.append((os.fsencode(one.name), one, False))
-    found.sort(key=lambda item: item[0])
-    for _, one, is_folder in found:
-        if is_folder:
-            yield from _files(one.path, f"{above}{one.name}/")
-        else:
-            yield above + one.name, one.path
+def _entry(path: str, size: int, mtime: int, manner: Manner) -> bytes:
+    """The entry of a file: what `records.write_entry` makes of one with a stamp."""
+    address = LOCAL + path
+    etag = _md5(path, size, mtime, manner) if manner.hashing else _etag(address, size, mtime)
+    return records.encode((address, size, etag, mtime // 10**9, None, None, mtime))
 
 
-def _entry(path: str) -> bytes:
+def _etag(address: str, size: int, mtime: int) -> str:
+    """Stands for a version of a file that nobody has read; the end says to clients that it is no MD5."""
+    return xxh3_64_hexdigest(f"{address}\0{size}\0{mtime}".encode()) + "-0"
+
+
+def _md5(path: str, size: int, mtime: int, manner: Manner) -> bytes:
     """Reads a file for its MD5; it must not change meanwhile."""
     digest = hashlib.md5(usedforsecurity=False)
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would wait for its writer
+    fd = places.open_file(path, manner.roots)
     try:
-        before = os.fstat(fd)
-        if not stat.S_ISREG(before.st_mode):
-            raise OSError(f"{path}: is no regular file")
         while block := os.read(fd, _BLOCK):
             digest.update(block)
+            manner.check()
         after = os.fstat(fd)
     finally:
         os.close(fd)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if (size, mtime) != (after.st_size, after.st_mtime_ns) or not stat.S_ISREG(after.st_mode):
         raise OSError(f"{path}: changed while it was read; import it again when nobody writes to it")
-    mtime = after.st_mtime_ns
-    address = LOCAL + os.path.abspath(path)  # noqa: PTH100 - links stay links
-    entry = Entry(address, after.st_size, digest.digest(), mtime // 10**9, None, None, mtime)
-    return records.write_entry(entry)
+    return digest.digest()

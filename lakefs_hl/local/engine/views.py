@@ -9,12 +9,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from lakefs_hl.local.disk.rows import Reader
 from lakefs_hl.local.disk.tables import staging
-from lakefs_hl.local.disk.tables.branches import Row as Head
 from lakefs_hl.local.engine.history import resolve
-from lakefs_hl.local.engine.store import Store
-from lakefs_hl.local.tree import Tree
+from lakefs_hl.local.engine.snapshot import Head, Snapshot
 
 END: Final = b"\xff"
 #: Keys and values, side by side, in order.
@@ -28,35 +25,35 @@ class View(NamedTuple):
     tokens: list[int]
 
 
-def view(store: Store, reader: Reader, repo: int, ref: str) -> View:
+def view(snapshot: Snapshot, ref: str) -> View:
     """What a reference shows: a plain branch with its staged changes, all else without.
 
     Raises:
         NotFoundException: There is no such reference.
     """
-    found = resolve(store, reader, repo, ref)
-    return View(store.root(reader, repo, found.commit), found.branch.tokens if found.branch else [])
+    found = resolve(snapshot, ref)
+    return View(snapshot.root(found.commit), found.branch.tokens if found.branch else [])
 
 
-def of_head(store: Store, reader: Reader, repo: int, head: Head) -> View:
+def of_head(snapshot: Snapshot, head: Head) -> View:
     """What a branch shows."""
-    return View(store.root(reader, repo, head.head), head.tokens)
+    return View(snapshot.root(head.head), head.tokens)
 
 
-def lookup(reader: Reader, tree: Tree, seen: View, key: bytes) -> bytes | None:
+def lookup(snapshot: Snapshot, seen: View, key: bytes) -> bytes | None:
     """The entry of one path, encoded; None if there is none."""
-    found = staging.find(reader, seen.tokens, key)
-    return tree.get(seen.root, key) if found is None else found[0]
+    found = staging.find(snapshot.reader, seen.tokens, key)
+    return snapshot.tree.get(seen.root, key) if found is None else found[0]
 
 
-def slices(reader: Reader, tree: Tree, seen: View, start: bytes, end: bytes) -> Iterator[Slice]:
+def slices(snapshot: Snapshot, seen: View, start: bytes, end: bytes) -> Iterator[Slice]:
     """All entries between two keys, in order, in pieces of about a leaf."""
     if not seen.tokens:
-        yield from tree.scan(seen.root, start, end)
+        yield from snapshot.tree.scan(seen.root, start, end)
         return
-    changes = staging.between(reader, seen.tokens, start, end)
+    changes = staging.between(snapshot.reader, seen.tokens, start, end)
     change = next(changes, None)
-    for keys, values in tree.scan(seen.root, start, end):
+    for keys, values in snapshot.tree.scan(seen.root, start, end):
         if change is None or change[0] > keys[-1]:
             yield keys, values
             continue
@@ -77,30 +74,41 @@ def slices(reader: Reader, tree: Tree, seen: View, start: bytes, end: bytes) -> 
             yield [key for key, _ in rest], [value for _, value in rest]
 
 
-def first_after(prefix: bytes, after: bytes, delimiter: bytes) -> bytes:
-    """Where a page begins: after a key; after a folded prefix it is behind all that was folded."""
+def first_after(prefix: bytes, after: bytes, delimiter: bytes, inside: bytes = b"") -> bytes:
+    """Where a page begins: after a key; after a common prefix it is behind all that was folded into it.
+
+    If `after` lies inside a common prefix, the page begins there, so it shows the common prefix if anything of it is
+    left: that is what lakeFS does.
+
+    Args:
+        prefix: What all keys begin with.
+        after: Where the page before ended, or any other text.
+        delimiter: Folds keys.
+        inside: Is added to an `after` inside a common prefix. A listing of objects includes `after` itself, one of
+            differences passes by all that begins with it.
+    """
     if not after:
         return prefix
     if delimiter and after.startswith(prefix):
         cut = after.find(delimiter, len(prefix))
-        if cut >= 0 and cut + len(delimiter) == len(after):
-            return after + END
+        if cut >= 0:
+            return after + (END if cut + len(delimiter) == len(after) else inside)
     return max(prefix, after + b"\0")
 
 
 def listing(
-    reader: Reader, tree: Tree, seen: View, prefix: bytes, after: bytes, delimiter: bytes, amount: int
+    snapshot: Snapshot, seen: View, prefix: bytes, after: bytes, delimiter: bytes, amount: int
 ) -> list[tuple[bytes, bytes | None]]:
     """At most `amount` entries; what follows the delimiter is folded into its prefix, with None for a value."""
     start, end, found = first_after(prefix, after, delimiter), prefix + END, list[tuple[bytes, bytes | None]]()
     if not delimiter:
-        for keys, values in slices(reader, tree, seen, start, end):
+        for keys, values in slices(snapshot, seen, start, end):
             found += zip(keys, values, strict=True)
             if len(found) >= amount:
                 break
         return found[:amount]
     while len(found) < amount:
-        beyond = _fold(slices(reader, tree, seen, start, end), found, prefix, delimiter, amount)
+        beyond = _fold(slices(snapshot, seen, start, end), found, prefix, delimiter, amount)
         if beyond is None:
             break
         start = beyond

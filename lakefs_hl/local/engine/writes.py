@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lakefs_hl.local.disk.blobs import BlobRef
-from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.tables import staging
-from lakefs_hl.local.disk.tables.branches import Row as Head
-from lakefs_hl.local.engine import records, views
+from lakefs_hl.local.engine import records, tokens, views
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.settings import protected
-from lakefs_hl.local.engine.store import Repo, Store
+from lakefs_hl.local.engine.snapshot import Head, Repo, Snapshot, Transaction
 from lakefs_hl.spec.errors import ForbiddenException, ObjectExistsException
 
 T = TypeVar("T")
@@ -21,22 +20,21 @@ T = TypeVar("T")
 class Writes:
     """Stages entries and deletions, after the checks that every write must pass."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
 
-    def check(self, reader: Reader, repository: str, branch: str, force: bool | None) -> tuple[Repo, Head]:
-        """The repository and branch of a write.
+    def check(self, snapshot: Snapshot, branch: str, force: bool | None) -> Head:
+        """The branch of a write.
 
         Raises:
-            NotFoundException: One of them is not there.
+            NotFoundException: It is not there.
             ForbiddenException: The branch is protected, or the repository read-only.
         """
-        repo = self._store.repo(reader, repository)
-        head = self._store.head(reader, repo.id, branch)
-        if protected(self._store, reader, repo.id, branch):
+        head = snapshot.head(branch)
+        if protected(snapshot, branch):
             raise ForbiddenException("cannot write to protected branch")
-        self._store.writable(reader, repository, force)
-        return repo, head
+        snapshot.must_be_writable(force)
+        return head
 
     def put(
         self,
@@ -57,34 +55,35 @@ class Writes:
         """
         value = records.write_entry(entry)
 
-        def work(writer: Writer) -> T:
-            repo, head = self.check(writer, repository, branch, force)
-            if create_only and self.find(writer, repo, head, key) is not None:
+        def work(transaction: Transaction) -> T:
+            head = self.check(transaction, branch, force)
+            if create_only and self.find(transaction, head, key) is not None:
                 raise ObjectExistsException("path already exists")
             if blob is not None:
-                self._store.blobs.record(writer, blob)
-            staging.put(writer, head.token, key, value)
-            return told(repo)
+                self._lake.blobs.record(transaction.writer, blob)
+            staging.put(transaction.writer, head.token, key, value)
+            return told(transaction.repo)
 
-        return self._store.effect(work)
+        return self._lake.effect(repository, work)
 
     def delete(self, repository: str, branch: str, keys: Sequence[bytes], force: bool | None, told: T) -> T:
         """Stages deletions; of what is not committed no trace stays. Gives what is `told`."""
 
-        def work(writer: Writer) -> T:
-            repo, head = self.check(writer, repository, branch, force)
-            tree = self._store.tree(self._store.nodes(writer))
-            root = self._store.root(writer, repo.id, head.head)
+        def work(transaction: Transaction) -> T:
+            head = self.check(transaction, branch, force)
+            tree, root = transaction.tree, transaction.root(head.head)
             for key in keys:
-                if head.sealed or tree.get(root, key) is not None:
-                    staging.put(writer, head.token, key, None)
+                if head.sealed and staging.find(transaction.reader, head.sealed, key) is not None:
+                    # Under each token: who commits what is sealed must not bring back what was deleted meanwhile.
+                    head = tokens.take_back(transaction, head, key, key + b"\0")
+                if tree.get(root, key) is not None:
+                    staging.put(transaction.writer, head.token, key, None)
                 else:
-                    staging.delete(writer, head.token, key)
+                    staging.delete(transaction.writer, head.token, key)
             return told
 
-        return self._store.effect(work)
+        return self._lake.effect(repository, work)
 
-    def find(self, reader: Reader, repo: Repo, head: Head, key: bytes) -> bytes | None:
+    def find(self, snapshot: Snapshot, head: Head, key: bytes) -> bytes | None:
         """The entry of a path as readers of the branch see it."""
-        tree = self._store.tree(self._store.nodes(reader))
-        return views.lookup(reader, tree, views.of_head(self._store, reader, repo.id, head), key)
+        return views.lookup(snapshot, views.of_head(snapshot, head), key)

@@ -1,7 +1,9 @@
 """The API as an ASGI application: bodies in, spooled when they are large; answers out, files in pieces.
 
 Rules of the room: what only looks something up by its key runs on the loop, where it costs less than a change of
-threads; everything else runs on threads, so that writers can share one fsync and a long diff keeps nobody waiting.
+threads. Everything else runs on threads, so that writers can share one fsync and a long diff keeps nobody waiting:
+writers, readers and transfers each have their own, because a writer may wait for another process's lock for long, and a
+reader never does.
 """
 
 from __future__ import annotations
@@ -9,25 +11,35 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias, cast
+from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
 
 from lakefs_hl.local.api import App, answers
 from lakefs_hl.local.serve import exchange
+from lakefs_hl.local.serve.attempts import Attempts
+from lakefs_hl.local.serve.door import Door
 from lakefs_hl.local.serve.exchange import Asked
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.headers import IDEMPOTENCY_KEY
 from lakefs_hl.spec.wire import FileSlice, Response
 
+T = TypeVar("T")
 Event: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Event]]
 Send: TypeAlias = Callable[[Event], Awaitable[None]]
 
 IN_MEMORY: Final = 1024 * 1024  # bytes of an upload that are held in memory
 PIECE: Final = 1024 * 1024  # bytes of a file that are read and sent at once
-THREADS: Final = 32
+#: Bytes of uploads that are held in memory, all together; beyond it even a small one goes to a file.
+ALL_IN_MEMORY: Final = 64 * 1024 * 1024
+#: Bytes of a response that are read on the loop.
+SMALL: Final = 64 * 1024
+WRITERS: Final = 32
+READERS: Final = 16
+TRANSFERS: Final = 8
 #: Look-ups by key: tens of microseconds.
 LIGHT: Final = frozenset(
     row.operation
@@ -57,124 +69,190 @@ class Asgi:
     Args:
         app: The API.
         folder: Where uploads wait on disk until they are complete; on the lake's own file system.
+        door: Which requests are looked at.
+        largest: Bytes of the largest upload.
     """
 
-    def __init__(self, app: App, folder: Path) -> None:
+    def __init__(self, app: App, folder: Path, door: Door, largest: int) -> None:
         self._app = app
         self._folder = folder
-        self._threads = ThreadPoolExecutor(THREADS, "lakefs-hl-serve")
+        self._door = door
+        self._largest = largest
+        self._attempts = Attempts()
+        self._light = LIGHT if app.import_roots == () else LIGHT - {endpoints.GET_OBJECT.operation}
+        self._held = 0  # bytes of bodies in memory
+        self._writers = ThreadPoolExecutor(WRITERS, "lakefs-hl-writer")
+        self._readers = ThreadPoolExecutor(READERS, "lakefs-hl-reader")
+        self._transfers = ThreadPoolExecutor(TRANSFERS, "lakefs-hl-transfer")
+        self._running: set[Future[Any]] = set()
 
-    def close(self) -> None:
-        """Waits for what runs."""
-        self._threads.shutdown(wait=True)
+    def close(self, seconds: float) -> bool:
+        """Waits for what runs, but not for longer than some seconds; returns whether it has ended."""
+        for pool in (self._writers, self._readers, self._transfers):
+            pool.shutdown(wait=False, cancel_futures=True)
+        return not wait(self._running, seconds).not_done
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Answers one request."""
         if scope["type"] != "http":
             return
+        connection = scope["lakefs_hl"]
         method: str = scope["method"]
         headers = _headers(scope["headers"])
+        exit_ = _Exit(self, method, headers, receive, send)
+        refusal = self._door.refusal(scope["headers"], connection.target)
+        if refusal is not None:
+            await exit_.answer(refusal, close=True)
+            return
         path = cast("bytes", scope["raw_path"]).decode("latin-1")
         asked = exchange.parse(self._app, method, path, scope["query_string"].decode("latin-1"), headers)
         if isinstance(asked, Response):
-            await self._answer(asked, method, headers, receive, send, close=method not in ("GET", "HEAD"))
+            asked = self._slowed(asked, scope) if asked.status == 401 and "authorization" in headers else asked
+            await exit_.answer(asked, close=method not in ("GET", "HEAD"))
             return
-        spool, close = None, False
+        if asked.principal is not None:
+            connection.trust()
+        excess = exchange.excess(asked, self._largest) or await self._lack(asked)
+        if excess is not None:
+            await exit_.answer(excess, close=True)
+            return
+        try:
+            await self._take(asked, scope, receive, exit_)
+        except (ClientGone, asyncio.CancelledError):  # the latter at the end of the server
+            return
+
+    async def _take(self, asked: Asked, scope: Event, receive: Receive, exit_: _Exit) -> None:
+        """Reads the body, asks the API, and answers."""
+        held = _Body()
+        close = False
         try:
             try:
-                body, spool = await self._body(asked, receive)
+                body = await self._body(asked, receive, held)
                 response = await self._call(asked, body)
             except TooLarge as exc:
                 response, close = answers.refuse(413, str(exc)), True
             except OSError as exc:  # the body could not be put aside
                 response, close = exchange.failure(exc, asked.endpoint.operation), True
-            await self._answer(response, method, headers, receive, send, close=close)
-        except ClientGone:
-            return
+            if response.status == 401 and asked.endpoint is endpoints.LOGIN:
+                response = self._slowed(response, scope)
+            await exit_.answer(response, close=close)
         finally:
-            if spool is not None:
-                spool.close()
+            self._held -= held.counted
+            if held.spool is not None:
+                held.spool.close()
+
+    def _slowed(self, response: Response, scope: Event) -> Response:
+        """The answer to wrong credentials, which is another one if there were many."""
+        peer = scope["client"]
+        seconds = self._attempts.wait(peer[0] if peer else "", time.monotonic())
+        return exchange.too_many(seconds) if seconds else response
 
     async def _call(self, asked: Asked, body: bytes | FileSlice) -> Response:
-        if asked.endpoint.operation in LIGHT:
+        if asked.endpoint.operation in self._light and asked.is_plain:
             return exchange.answer(self._app, asked, body)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, exchange.answer, self._app, asked, body)
+        pool = self._readers if asked.endpoint.method in ("GET", "HEAD") else self._writers
+        return await self.run(pool, exchange.answer, self._app, asked, body)
+
+    async def run(self, pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
+        """Runs something on a thread."""
+        future = pool.submit(work, *args)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return await asyncio.wrap_future(future)
+
+    async def transfer(self, work: Callable[..., T], *args: Any) -> T:
+        """Reads or writes a file on a thread."""
+        return await self.run(self._transfers, work, *args)
 
     # -- in ---------------------------------------------------------------------------------------------------------
 
-    async def _body(self, asked: Asked, receive: Receive) -> tuple[bytes | FileSlice, BinaryIO | None]:
+    async def _lack(self, asked: Asked) -> Response | None:
+        """The refusal of an upload for which there is no room."""
+        if not asked.is_upload or (asked.announced or 0) <= IN_MEMORY:
+            return None
+        return await self.transfer(exchange.lack, self._folder, asked.announced)
+
+    async def _body(self, asked: Asked, receive: Receive, held: _Body) -> bytes | FileSlice:
         """The body, in memory or in a file that goes when it is closed."""
-        pieces: list[bytes] = []
-        size = held = 0
-        spool: BinaryIO | None = None
-        try:
-            while True:
-                event = await receive()
-                if event["type"] == "http.disconnect":
-                    raise ClientGone
-                piece: bytes = event.get("body", b"")
-                pieces.append(piece)
-                size += len(piece)
-                held += len(piece)
-                if size > exchange.MAX_BODY and not asked.is_upload:
-                    raise TooLarge(f"request body: more than {exchange.MAX_BODY} bytes of JSON")
-                if held > IN_MEMORY and asked.is_upload:
-                    spool = spool or _open_spool(self._folder)
-                    await self._write(spool, pieces)
-                    pieces, held = [], 0
-                if not event.get("more_body", False):
-                    break
-            if spool is None:
-                return b"".join(pieces), None
-            await self._write(spool, pieces)
-        except BaseException:
-            if spool is not None:
-                spool.close()
-            raise
-        return FileSlice(spool.fileno(), 0, size), spool
+        most = exchange.most(asked, self._largest)
+        size = 0
+        while True:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise ClientGone
+            piece: bytes = event.get("body", b"")
+            size += len(piece)
+            if size > most:
+                raise TooLarge(exchange.too_large(asked, most))
+            held.pieces.append(piece)
+            held.counted += len(piece)
+            self._held += len(piece)
+            if asked.is_upload and (held.counted > IN_MEMORY or (held.counted and self._held > ALL_IN_MEMORY)):
+                await self._spool(held)
+            if not event.get("more_body", False):
+                break
+        if held.spool is None:
+            return b"".join(held.pieces)
+        await self._spool(held)
+        return FileSlice(held.spool.fileno(), 0, size)
 
-    async def _write(self, spool: BinaryIO, pieces: Iterable[bytes]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, _write_all, spool, b"".join(pieces))
+    async def _spool(self, held: _Body) -> None:
+        """Moves what is in memory to the file."""
+        pieces, held.pieces = held.pieces, []
+        held.spool = await self.transfer(_write_all, held.spool, self._folder, pieces)
+        self._held -= held.counted
+        held.counted = 0
 
-    # -- out --------------------------------------------------------------------------------------------------------
 
-    async def _answer(
-        self,
-        response: Response,
-        method: str,
-        asked: Mapping[str, str],
-        receive: Receive,
-        send: Send,
-        *,
-        close: bool = False,
-    ) -> None:
-        head = method == "HEAD"
-        headers = exchange.dress(response, head=head, key=asked.get(IDEMPOTENCY_KEY))
+class _Body:
+    """A body that arrives: what of it is in memory, and the file with the rest."""
+
+    __slots__ = ("counted", "pieces", "spool")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.counted = 0
+        self.spool: BinaryIO | None = None
+
+
+class _Exit:
+    """The way out for one request's answer."""
+
+    def __init__(self, asgi: Asgi, method: str, asked: Mapping[str, str], receive: Receive, send: Send) -> None:
+        self._asgi, self._method, self._asked = asgi, method, asked
+        self._receive, self._send = receive, send
+
+    async def answer(self, response: Response, *, close: bool = False) -> None:
+        """Sends an answer."""
+        head = self._method == "HEAD"
+        headers = exchange.dress(response, head=head, key=self._asked.get(IDEMPOTENCY_KEY))
         if close:
             headers.append((b"connection", b"close"))
         try:
-            await send({"type": "http.response.start", "status": response.status, "headers": headers})
             body = b"" if head else response.body
-            if isinstance(body, FileSlice) and body.length > PIECE:
-                await self._stream(body, receive, send)
+            if isinstance(body, FileSlice) and body.length <= PIECE:
+                if body.length <= SMALL:
+                    body = _read(body, 0, body.length)
+                else:
+                    body = await self._asgi.transfer(_read, body, 0, body.length)
+            await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+            if isinstance(body, FileSlice):
+                await self._stream(body)
             else:
-                data = body if isinstance(body, bytes) else _read(body, 0, body.length)
-                await send({"type": "http.response.body", "body": data})
+                await self._send({"type": "http.response.body", "body": body})
         finally:
             if response.done is not None:
                 response.done()
 
-    async def _stream(self, body: FileSlice, receive: Receive, send: Send) -> None:
+    async def _stream(self, body: FileSlice) -> None:
         """Sends a file in pieces, until the client goes."""
-        loop = asyncio.get_running_loop()
-        gone = asyncio.ensure_future(receive())
+        gone = asyncio.ensure_future(self._receive())
         try:
             at = 0
             while at < body.length and not gone.done():
-                data = await loop.run_in_executor(self._threads, _read, body, at, PIECE)
+                data = await self._asgi.transfer(_read, body, at, PIECE)
                 at += len(data)
-                await send({"type": "http.response.body", "body": data, "more_body": at < body.length})
+                await self._send({"type": "http.response.body", "body": data, "more_body": at < body.length})
         finally:
             gone.cancel()
 
@@ -194,15 +272,18 @@ def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def _open_spool(folder: Path) -> BinaryIO:
-    """A file without a name: it is gone with its last user, whatever ends the process."""
-    return cast("BinaryIO", tempfile.TemporaryFile(dir=folder, buffering=0))
-
-
-def _write_all(spool: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[spool.write(view) :]
+def _write_all(spool: BinaryIO | None, folder: Path, pieces: Iterable[bytes]) -> BinaryIO:
+    """Appends to a file without a name: it is gone with its last user, whatever ends the process."""
+    made = spool or cast("BinaryIO", tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115 - closed with its request
+    try:
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                view = view[made.write(view) :]
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _read(body: FileSlice, at: int, most: int) -> bytes:

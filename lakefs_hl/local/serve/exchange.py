@@ -7,20 +7,33 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
+import shutil
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
+from lakefs_hl._version import __version__
 from lakefs_hl.local.api import App, answers, effects, principals
 from lakefs_hl.spec import endpoints, routes
 from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, ServerException
-from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY
+from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY, JSON, VERSION
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
 
 MAX_BODY: Final = 8 * 1024 * 1024  # bytes of a JSON body
+#: Bytes of a body without credentials, such as that of a login.
+MAX_UNKNOWN: Final = 32 * 1024
+#: Bytes of the lake's file system that uploads leave free.
+FREE: Final = 512 * 1024 * 1024
+#: Answers whether the process is alive, without credentials; for whoever supervises it.
+HEALTH: Final = "/_health"
 #: What this server does beyond lakeFS, for clients of ours: here, that every operation honours `Idempotency-Key`.
-_OURS: Final = (CAPABILITIES.encode(), IDEMPOTENCY_KEY.encode())
+_OURS: Final = (
+    (CAPABILITIES.encode(), IDEMPOTENCY_KEY.encode()),
+    (VERSION.encode(), __version__.encode()),
+)
 _BELOW: Final = routes.BASE + "/"
 _LOG: Final = logging.getLogger("lakefs_hl.serve")
 
@@ -47,6 +60,19 @@ class Asked(NamedTuple):
         """Whether the body is an object, of any size, and not JSON."""
         return self.endpoint is endpoints.UPLOAD_OBJECT
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its names are looked up at once: `main~1000` is a walk through history."""
+        return not any("~" in name or "^" in name for name in self.params)
+
+    @property
+    def announced(self) -> int | None:
+        """The announced length of the body; None if it is sent in chunks."""
+        found = self.headers.get("content-length")
+        if found is None:
+            return None if "transfer-encoding" in self.headers else 0
+        return int(found)  # the parser has taken nothing else
+
     def request(self, body: bytes | FileSlice) -> Request:
         """The request as the API takes it."""
         return Request(self.endpoint, self.params, self.query, self.headers, body)
@@ -65,20 +91,70 @@ def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, st
     Returns:
         What is asked, or the answer if it is refused here.
     """
+    if path == HEALTH and method in ("GET", "HEAD"):
+        return Response(200, answers.TEXT, b"alive\n", reason="OK")
     found = routes.match(path[len(routes.BASE) :]) if path.startswith(_BELOW) else None
     endpoint = found[0].get(method) if found is not None else None
     if found is None or endpoint is None:
         return answers.refuse(404, "invalid API endpoint")
     try:
-        principal = None if endpoint.public else principals.principal(app.engine, headers.get("authorization"))
+        key = None if endpoint.public else principals.principal(app.keys, headers.get("authorization"))
+        if key is not None:
+            principals.permit(key, endpoint, found[1])
     except ServerException as exc:
         return answers.refusal(exc, head=method == "HEAD")
-    if principal is None and not endpoint.public and endpoint is not endpoints.GET_CURRENT_USER:
+    except LakeError as exc:  # the file of the keys is damaged
+        return failure(exc, endpoint.operation)
+    if key is None and not endpoint.public and endpoint is not endpoints.GET_CURRENT_USER:
         return answers.refuse(401, "error authenticating request")
     try:
-        return Asked(endpoint, found[1], parse_query(query), headers, principal)
+        return Asked(endpoint, found[1], parse_query(query), headers, None if key is None else key.user)
     except UnicodeDecodeError:
         return answers.refuse(400, "the query is not valid UTF-8")
+
+
+def most(asked: Asked, largest: int) -> int:
+    """Bytes of body that a request may have."""
+    if asked.principal is None:
+        return MAX_UNKNOWN
+    return largest if asked.is_upload else MAX_BODY
+
+
+def too_large(asked: Asked, limit: int) -> str:
+    """Why a body is refused."""
+    what = "of an object; start the server with --max-upload to raise it" if asked.is_upload else "of JSON"
+    if asked.principal is None:
+        what = "without credentials"
+    return f"request body: more than {limit} bytes {what}"
+
+
+def excess(asked: Asked, largest: int) -> Response | None:
+    """The refusal of a body before it is read: too long, or of a type that no endpoint but an upload's takes."""
+    announced = asked.announced
+    limit = most(asked, largest)
+    if announced is not None and announced > limit:
+        return answers.refuse(413, too_large(asked, limit))
+    if asked.is_upload or announced == 0 or asked.endpoint.method in ("GET", "HEAD"):
+        return None
+    kind = asked.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != JSON:
+        return answers.refuse(415, f"request body has an error: Content-Type is {kind[:80]!r}; send {JSON}")
+    return None
+
+
+def lack(folder: Path, announced: int) -> Response | None:
+    """The refusal of an upload that the lake's file system has no room for."""
+    free = shutil.disk_usage(folder).free
+    if announced <= free - FREE:
+        return None
+    return answers.refuse(507, f"no space left in the lake: the upload has {announced} bytes, and {free} are free")
+
+
+def too_many(seconds: float) -> Response:
+    """The answer to wrong credentials after many wrong ones."""
+    response = answers.refuse(429, "too many requests with wrong credentials; check the access key and its secret")
+    response.headers = {**response.headers, "retry-after": str(math.ceil(seconds))}
+    return response
 
 
 def parse_query(query: str) -> Query:
@@ -152,7 +228,7 @@ def dress(response: Response, *, head: bool = False, key: str | None = None) -> 
     if "x-content-type-options" not in response.headers:
         found.append((b"x-content-type-options", b"nosniff"))
     found.append((b"x-request-id", str(uuid.uuid4()).encode()))
-    found.append(_OURS)
+    found.extend(_OURS)
     if key is not None and effects.KEY.fullmatch(key) is not None:
         found.append((IDEMPOTENCY_KEY.encode(), key.encode()))
     return found

@@ -1,33 +1,21 @@
 """`lakectl.yaml` in the lake's folder: the endpoint and the keys of a served lake, for lakectl and this package alike.
 
-The secret is in this file and nowhere else; the lake itself keeps a hash.
+It is written at each start and read by clients. The server itself reads `keys.json` (`local/keys.py`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import string
 from pathlib import Path
 from typing import Final
 
 import yaml
 
+from lakefs_hl.local.disk.fs import write_durably
 from lakefs_hl.spec.errors import LakeError
 from lakefs_hl.spec.secret import KeyPair
 
 NAME: Final = "lakectl.yaml"
-KEY_LENGTH: Final = 20
-SECRET_LENGTH: Final = 40
-_KEY_LETTERS: Final = string.ascii_uppercase + "234567"
-_SECRET_LETTERS: Final = string.ascii_letters + string.digits
-
-
-def make() -> KeyPair:
-    """Draws a new pair: a 20-character key, a 40-character secret."""
-    key = "LKHL" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(KEY_LENGTH - 4))
-    return KeyPair(key, "".join(secrets.choice(_SECRET_LETTERS) for _ in range(SECRET_LENGTH)))
 
 
 def read(folder: Path) -> KeyPair | None:
@@ -61,16 +49,5 @@ def write(folder: Path, pair: KeyPair, url: str) -> Path:
         },
         sort_keys=True,
     )
-    temporary = folder / f".{NAME}.{secrets.token_hex(8)}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
+    write_durably(os.fspath(path), text.encode(), "lakectl")
     return path

@@ -29,7 +29,6 @@ def make(folder: Path) -> None:
         models.RepositoryCreation("read-only", "local://ro", "main", read_only=True), who="maker"
     )
     engine.repositories.set_metadata(REPOSITORY, {"made": "once"})
-    engine.keys.install("AKIAKEPTFORTHETESTS0", "a secret that was never one, forty chars")
     for index in range(200):
         engine.objects.put(REPOSITORY, "main", f"data/{index % 7}/{index:03d}.csv", b"row\n" * index)
     engine.objects.put(REPOSITORY, "main", "large.bin", bytes(range(256)) * 100)

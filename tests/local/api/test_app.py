@@ -298,15 +298,17 @@ def test_imports_below_a_root(app: App, tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "f.txt").write_bytes(b"x")
     (inside / "link").symlink_to(outside)
-    for root, source, status in (
-        (None, inside, 403),
-        (str(inside), inside, 202),
-        (str(inside), outside, 403),
-        (str(inside), inside / "link", 403),
-        (str(inside), inside / ".." / "other", 403),
-        ("/", outside, 202),
+    for roots, source, status in (
+        ((), inside, 403),
+        ((inside,), inside, 202),
+        ((inside,), outside, 403),
+        ((inside,), inside / "link", 403),
+        ((inside,), inside / ".." / "other", 403),
+        (None, outside, 202),
     ):
         location = {"type": "common_prefix", "path": f"local://{source}/", "destination": "d/"}
         body = json.dumps({"paths": [location], "commit": {"message": "m"}}).encode()
-        response = App(app.engine, import_root=root)(Request(endpoints.IMPORT_START, ("repo", "main"), body=body), WHO)
-        assert response.status == status, (root, source, response.body)
+        response = App(app.engine, import_roots=roots)(
+            Request(endpoints.IMPORT_START, ("repo", "main"), body=body), WHO
+        )
+        assert response.status == status, (roots, source, response.body)

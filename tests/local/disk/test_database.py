@@ -162,9 +162,11 @@ def test_connections_are_used_again_and_a_kept_cursor_holds_no_moment(database: 
 def test_an_abandoned_read_ends(database: Database) -> None:
     block = database.read()
     block.__enter__()
-    assert database.local.depth == 1
+    assert database.local.reading()
+    assert len(database.readers._lent) == 1
     del block
-    assert database.local.depth == 0
+    assert not database.local.reading()
+    assert not database.readers._lent
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -336,7 +338,6 @@ def test_a_long_log_is_written_back_after_the_locks_are_free(
     database: Database, points: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "LONG_LOG", 20)
-    database._tidy_from = 20
     for index in range(30):
         with database.write() as writer:
             writer.execute("INSERT INTO blob(hash, data) VALUES(?, ?)", (b"%d" % index, bytes(4096)))
@@ -601,7 +602,7 @@ def test_a_damaged_page_is_an_error_of_ours_and_the_reader_is_not_lent_for_ever(
 def test_a_full_disk_met_while_the_log_is_written_back_is_no_error_of_the_write(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_tidy_from", 0)
+    monkeypatch.setattr(database_module, "LONG_LOG", 0)
 
     def full(*, readonly: bool) -> apsw.Connection:
         assert not readonly

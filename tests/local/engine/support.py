@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.engine import Engine, tokens
+from lakefs_hl.local.engine.snapshot import Head
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import ServerException
 from lakefs_hl.spec.wire import FileSlice
@@ -34,6 +35,17 @@ def read(engine: Engine, path: str, ref: str = "main") -> bytes:
 
 def paths(engine: Engine, ref: str = "main", prefix: str = "") -> list[str]:
     return [one.path for one in engine.objects.list("repo", ref, prefix=prefix, amount=1000).results]
+
+
+def head(engine: Engine, branch: str = "main") -> Head:
+    """A branch's row."""
+    with engine.lake.read("repo") as snapshot:
+        return snapshot.head(branch)
+
+
+def seal(engine: Engine, branch: str = "main") -> Head:
+    """Seals what is staged, as a large commit does, and as a process that dies in its midst leaves it."""
+    return engine.lake.write("repo", lambda transaction: tokens.seal(transaction, transaction.head(branch)))
 
 
 def refused(status: int, call: Callable[[], object], message: str | None = None) -> ServerException:

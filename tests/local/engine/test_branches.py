@@ -6,7 +6,7 @@ import pytest
 
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import models
-from tests.local.engine.support import branch, commit, paths, put, refused
+from tests.local.engine.support import branch, commit, head, paths, put, refused
 
 
 def staged(engine: Engine, name: str = "main") -> list[str]:
@@ -120,8 +120,7 @@ def test_a_branch_is_not_reset_hard_after_a_reset_by_prefix_has_left_something(e
     for _ in range(3):  # and its tokens do not become more and more
         put(engine, "c/1")
         engine.branches.reset("repo", "main", models.Reset("common_prefix", path="c/"))
-    with engine.store.reading() as reader:
-        assert len(engine.store.head(reader, engine.store.repo(reader, "repo").id, "main").tokens) == 2
+    assert len(head(engine).tokens) == 2
     commit(engine)
     assert paths(engine, "main@") == ["b"]
     engine.branches.hard_reset("repo", "main", "main~1")

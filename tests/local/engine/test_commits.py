@@ -7,9 +7,10 @@ import pytest
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine import commits as commits_module
 from lakefs_hl.local.engine.bulk import BulkNodes
-from lakefs_hl.local.engine.store import Store
+from lakefs_hl.local.engine.commits import _Draft
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.spec import models
-from tests.local.engine.support import branch, commit, paths, put, read, refused
+from tests.local.engine.support import branch, commit, head, paths, put, read, refused, seal
 
 
 def test_a_commit(engine: Engine) -> None:
@@ -101,15 +102,14 @@ def test_large_commits_are_sealed(engine: Engine, monkeypatch: pytest.MonkeyPatc
     refused(400, lambda: commit(engine), "commit: no changes")
     put(engine, "z")
     commit(engine)
-    with engine.store.reading() as reader:
+    with engine.lake.database.read() as reader:
         assert reader.row("SELECT count(*) FROM staging") == (0,)
 
 
 def test_sealed_changes_of_the_dead_are_committed_by_the_next(engine: Engine) -> None:
     put(engine, "a", b"old")
     put(engine, "b")
-    with engine.store.writing() as writer:  # as a process that dies between sealing and publishing leaves it
-        engine.store.seal(writer, engine.store.head(writer, 1, "main"))
+    seal(engine)
     put(engine, "a", b"new")
     engine.objects.delete("repo", "main", "b")
     put(engine, "c")
@@ -117,8 +117,7 @@ def test_sealed_changes_of_the_dead_are_committed_by_the_next(engine: Engine) ->
     assert [one.path for one in engine.diffs.branch("repo", "main").results] == ["a", "c"]
     commit(engine)
     assert (paths(engine, "main@"), read(engine, "a", "main@")) == (["a", "c"], b"new")
-    with engine.store.reading() as reader:
-        assert engine.store.head(reader, 1, "main").sealed == ()
+    assert head(engine).sealed == ()
 
 
 # -- the log -----------------------------------------------------------------------------------------------------------
@@ -188,23 +187,20 @@ def test_a_commit_that_finds_part_of_its_changes_taken_commits_the_rest(
 ) -> None:
     """Two large commits at once: the second has sealed the changes of the first, too, and then the first is done."""
     monkeypatch.setattr(commits_module, "SMALL", 2)
-    store, real = engine.store, BulkNodes
+    real = BulkNodes
     for index in range(3):
         put(engine, f"first/{index}")
-    with store.writing() as writer:
-        repo = store.repo(writer, "repo")
-        sealed = store.seal(writer, store.head(writer, repo.id, "main"))
+    sealed = seal(engine)
     for index in range(3):
         put(engine, f"second/{index}")
 
-    def overtaken(store: Store) -> BulkNodes:
+    def overtaken(lake: Lake) -> BulkNodes:
         monkeypatch.setattr(commits_module, "BulkNodes", real)
-        engine.commits._commit_sealed(repo, sealed, models.CommitCreation("first"), "me")
-        return real(store)
+        engine.commits._commit_sealed(sealed, _Draft("repo", "main", models.CommitCreation("first"), "me"))
+        return real(lake)
 
     monkeypatch.setattr(commits_module, "BulkNodes", overtaken)
     commit(engine, message="second")
     assert messages(engine.commits.log("repo", "main"))[:2] == ["second", "first"]
     assert paths(engine, "main@") == [f"{name}/{index}" for name in ("first", "second") for index in range(3)]
-    with store.reading() as reader:
-        assert store.head(reader, repo.id, "main").sealed == ()
+    assert head(engine).sealed == ()

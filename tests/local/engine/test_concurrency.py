@@ -96,7 +96,7 @@ def test_writes_that_race_with_commits_are_not_lost(
         made.append(1)
     assert committed(engine) == sorted(f"{name}/{index:03d}" for name in "abcd" for index in range(60))
     assert engine.commits.get("repo", "main").generation == 1 + sum(made)
-    with engine.store.reading() as reader:
+    with engine.lake.database.read() as reader:
         assert reader.row("SELECT count(*) FROM staging") == (0,)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from pytest_mock import MockerFixture
+
+from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import models
 from tests.local.engine.support import branch, commit, put, refused
@@ -103,6 +107,22 @@ def test_staged(sides: Engine) -> None:
     assert folded == [("prefix_changed", "d/", None), ("changed", "e", 7), ("prefix_changed", "f/", None)]
     assert told(sides.diffs.refs("repo", "main", "main$", type="two_dot", prefix="d")) == [("removed", "d/1", 4)]
     assert told(sides.diffs.refs("repo", "main", "main")) == []
+
+
+def test_a_page_reads_only_as_much_of_what_is_staged_as_it_shows(sides: Engine, mocker: MockerFixture) -> None:
+    for number in range(300):
+        put(sides, f"n/{number:03}", b"1")
+    read = mocker.spy(staging, "unseal")
+    calls: tuple[Callable[[], models.DiffPage], ...] = (
+        lambda: sides.diffs.branch("repo", "main", prefix="n/", amount=3),
+        lambda: sides.diffs.refs("repo", "main", "main$", type="two_dot", prefix="n/", amount=3),
+    )
+    for call in calls:
+        read.reset_mock()
+        page = call()
+        assert [one.path for one in page.results] == ["n/000", "n/001", "n/002"]
+        assert page.pagination.has_more
+        assert 4 <= read.call_count < 10
 
 
 def test_refusals(sides: Engine) -> None:

@@ -13,7 +13,7 @@ import pytest
 from lakefs_hl.local.disk import database, layout
 from lakefs_hl.local.disk import errors as disk
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.local.engine.store import translated
+from lakefs_hl.local.engine.failures import translated
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
     LakeCorruptError,

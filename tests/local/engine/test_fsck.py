@@ -65,7 +65,7 @@ def commit(engine: Engine, branch: str) -> str:
 
 def sql(engine: Engine, statement: str, *values: object) -> None:
     """Alters rows, and their checksums with them: what fsck finds then it finds by what the rows say."""
-    with engine.store.database.write() as writer:
+    with engine.lake.database.write() as writer:
         writer.execute(statement, values)
         add_sums(writer, SUMMED)
 
@@ -109,7 +109,7 @@ def test_an_altered_node(engine: Engine) -> None:
 
 
 def test_every_missing_node_is_named(engine: Engine) -> None:
-    with engine.store.database.read() as reader:
+    with engine.lake.database.read() as reader:
         nodes = [row[0] for row in reader.execute("SELECT hash FROM node")]
     sql(engine, "DELETE FROM node")
     report = fsck(engine)
@@ -138,7 +138,7 @@ def test_a_commit_that_is_no_commit(engine: Engine) -> None:
 
 def test_a_wrong_generation(engine: Engine) -> None:
     head = bytes.fromhex(engine.branches.get(REPO, "main").commit_id)
-    with engine.store.database.read() as reader:
+    with engine.lake.database.read() as reader:
         row = reader.row("SELECT data FROM history WHERE id = ?", (head,))
     assert row is not None
     data = records.encode(msgspec.structs.replace(records.read_commit(row[0]), generation=77))
@@ -184,7 +184,7 @@ def test_a_row_that_cannot_be_read(engine: Engine) -> None:
     ],
 )
 def test_a_row_that_is_not_what_was_written(engine: Engine, table: str, change: str) -> None:
-    with engine.store.database.write() as writer:
+    with engine.lake.database.write() as writer:
         writer.execute(f"UPDATE {table} SET {change}")
     one(fsck(engine), "the row", f"of the table {table} is not what was written")
 
@@ -229,7 +229,7 @@ def test_an_altered_small_blob_is_seen_when_data_is_read(engine: Engine) -> None
 
 def large(engine: Engine) -> Path:
     address = engine.objects.stat(REPO, "main", "large").physical_address
-    return Path(engine.store.blobs.path(bytes.fromhex(address.rpartition("/")[2])))
+    return Path(engine.lake.blobs.path(bytes.fromhex(address.rpartition("/")[2])))
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_what_is_left_over_is_told_apart_from_damage(engine: Engine, folder: Pat
     sql(engine, "INSERT INTO blob(hash, data) VALUES(x'aa', x'bb')")
     sql(engine, "INSERT INTO staging(token, path, value) VALUES(0, x'61', NULL)")
     sql(engine, "INSERT INTO history(repository, id, data) VALUES(9999, x'aa', x'bb')")
-    engine.store.blobs.put(b"x" * (INLINE + 1))
+    engine.lake.blobs.put(b"x" * (INLINE + 1))
     (folder / "objects" / "tmp" / "draft").write_bytes(b"x")
     (folder / "objects" / "holiday.jpg").write_bytes(b"x")
     engine.branches.create(REPO, models.BranchCreation("gone", "main"))
@@ -361,8 +361,6 @@ def test_a_long_list_of_damage_is_cut_in_print_only(engine: Engine) -> None:
 
 
 def test_a_lake_is_checked_while_it_is_written_to(engine: Engine) -> None:
-    with engine.store.reading():
-        pass
     for index in range(20):
         engine.objects.put(REPO, "main", f"more/{index}", bytes(INLINE + 1 + index))
         if index % 5 == 0:

@@ -126,8 +126,8 @@ def test_the_repetition_of_a_large_commit_seals_nothing(tmp_path: Path, monkeypa
     first = ask(engine, operation)
     put("e", "e1", "e2", on="dirty")(engine, REPO)
     assert ask(engine, operation) == first
-    with engine.store.reading() as reader:
-        head = engine.store.head(reader, engine.store.repo(reader, REPO).id, "dirty")
+    with engine.lake.read(REPO) as snapshot:
+        head = snapshot.head("dirty")
     assert head.sealed == ()
     assert [one.path for one in engine.diffs.branch(REPO, "dirty").results] == ["e", "e1", "e2"]
     engine.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.engine.fsck import fsck
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import MergeConflict
+from lakefs_hl.spec.errors import MergeConflict, ServerException
 from tests.local.engine.support import branch, commit, paths, put, read, refused
 
 
@@ -56,6 +57,16 @@ def test_squash(sides: Engine) -> None:
     head = sides.branches.get("repo", "main").commit_id
     made = sides.commits.get("repo", merge(sides, "side", strategy="source-wins", squash_merge=True))
     assert made.parents == [head]
+
+
+def test_a_squash_merge_is_of_a_higher_generation_than_its_source(engine: Engine) -> None:
+    branch(engine, "side")
+    for path in "abc":
+        put(engine, path, branch="side")
+        commit(engine, "side")
+    made = engine.commits.get("repo", merge(engine, "side", squash_merge=True))
+    assert (len(made.parents), made.generation) == (1, 5)
+    assert not fsck(engine).damage
 
 
 def test_nothing_to_merge(engine: Engine) -> None:
@@ -158,7 +169,7 @@ def test_reverts_refused(engine: Engine) -> None:
     made = commit(engine)
     refused(404, lambda: revert(engine, "none"), "get commit from ref none: not found")
     refused(400, lambda: revert(engine, made, 2), "given commit does not have the given parent number: parent 2")
-    refused(400, lambda: revert(engine, made, -1))
+    refused(400, lambda: engine.merges.revert("repo", "main", models.Revert(made, -1), who="me"))
     refused(400, lambda: revert(engine, first, 1))
     refused(400, lambda: revert(engine, first), "update branch: no changes")
     put(engine, "a", b"2")
@@ -209,6 +220,38 @@ def test_cherry_pick(engine: Engine) -> None:
     }
     made = pick(engine, picked, commit_overrides={"metadata": {"other": "w"}})
     assert made.metadata == {"other": "w", "cherry-pick-origin": picked, "cherry-pick-committer": "me"}
+
+
+def shown(engine: Engine, ref: str, name: str) -> dict[str, str]:
+    """Holds that a log and a look-up show the same metadata of a commit."""
+    (listed,) = (one for one in engine.commits.log("repo", name).results if one.id == ref)
+    assert engine.commits.get("repo", ref) == listed
+    return listed.metadata
+
+
+def test_a_picked_commit_shows_that_it_was_picked(engine: Engine) -> None:
+    branch(engine, "side")
+    ids = []
+    for path, metadata in (("a", {"k": "v", "cherry-pick-origin": "mine"}), ("b", {}), ("c", {"k": "w"})):
+        put(engine, path, branch="side")
+        ids.append(engine.commits.commit("repo", "side", models.CommitCreation(path, metadata), who="me").id)
+    with pytest.raises(ServerException):
+        pick(engine, ids[0], 2)
+    assert shown(engine, ids[0], "side") == {"k": "v", "cherry-pick-origin": "mine"}
+    pick(engine, ids[0])
+    pick(engine, ids[1])  # it has no metadata
+    pick(engine, ids[2], commit_overrides={"metadata": {"other": "x"}})  # the cherry-pick has its own
+    assert shown(engine, ids[0], "side") == {
+        "k": "v",
+        "cherry-pick-origin": ids[0],
+        "cherry-pick-committer": "me",
+    }
+    assert (shown(engine, ids[1], "side"), shown(engine, ids[2], "side")) == ({}, {"k": "w"})
+    branch(engine, "other", ids[0])
+    assert shown(engine, ids[0], "other")["cherry-pick-origin"] == ids[0]
+    last = pick(engine, "main").id  # a pick of a pick
+    assert engine.commits.get("repo", last).metadata["cherry-pick-origin"] == engine.commits.get("repo", "main~1").id
+    assert not fsck(engine).damage
 
 
 def test_cherry_picks_refused(sides: Engine) -> None:

@@ -216,7 +216,7 @@ def test_a_staged_row_that_cannot_be_read_is_an_error_of_the_tree(
     engine: Engine, path: bytes, value: bytes | None
 ) -> None:
     put(engine, "a")
-    with engine.store.writing() as writer:
+    with engine.lake.database.write() as writer:
         writer.execute("UPDATE staging SET path = ?, value = coalesce(?, value)", (path, value))
     with pytest.raises(LakeCorruptError, match="run `lakefs-hl fsck`"):
         engine.objects.list("repo", "main")

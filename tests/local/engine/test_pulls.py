@@ -197,7 +197,7 @@ def test_a_deleted_repository_takes_them_along(dev: Engine) -> None:
     dev.repositories.delete("repo")
     dev.repositories.create(models.RepositoryCreation("repo", "local://again"), who="me")
     refused(404, lambda: dev.pulls.get("repo", made), "pull request not found")
-    with dev.store.reading() as reader:
+    with dev.lake.database.read() as reader:
         assert reader.row("SELECT count(*) FROM pull_request") == (0,)
     assert "pull requests" not in fsck(dev).counts
 
@@ -206,7 +206,7 @@ def test_damage_is_told_by_reads_and_by_fsck(dev: Engine) -> None:
     made = propose(dev)
     assert fsck(dev).counts["pull requests"] == 1
     assert not fsck(dev).damage
-    with dev.store.writing() as writer:
+    with dev.lake.database.write() as writer:
         writer.execute("UPDATE pull_request SET sum = sum + 1")
     for call in (
         lambda: dev.pulls.get("repo", made),

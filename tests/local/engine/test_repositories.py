@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.local.engine import store as store_module
+from lakefs_hl.local.engine import purge as purge_module
 from lakefs_hl.spec import models
 from tests.local.engine.support import branch, commit, paths, put, read, refused
 
@@ -82,7 +82,7 @@ def test_deleted_and_made_again(engine: Engine) -> None:
 
 
 def test_deletion_leaves_no_rows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "CHUNK", 7)
+    monkeypatch.setattr(purge_module, "CHUNK", 7)
     for index in range(40):
         put(engine, f"a/{index}")
         if index % 2:
@@ -90,7 +90,7 @@ def test_deletion_leaves_no_rows(engine: Engine, monkeypatch: pytest.MonkeyPatch
     for index in range(40):
         put(engine, f"b/{index}")
     engine.repositories.delete("repo")
-    with engine.store.reading() as reader:
+    with engine.lake.database.read() as reader:
         for table in ("history", "staging", "branch", "tag", "setting", "import"):
             assert reader.row(f"SELECT count(*) FROM {table}") == (0,)
         assert reader.row("SELECT count(*) FROM meta WHERE key LIKE 'de%'") == (0,)

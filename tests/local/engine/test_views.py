@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import Engine
-from tests.local.engine.support import paths, put, read
-
-
-def seal(engine: Engine) -> None:
-    with engine.store.writing() as writer:
-        repo = engine.store.repo(writer, "repo")
-        engine.store.seal(writer, engine.store.head(writer, repo.id, "main"))
+from tests.local.engine.support import commit, paths, put, read, seal
 
 
 def test_of_several_tokens_the_newest_wins_in_order_of_paths(engine: Engine) -> None:
+    put(engine, "d0")
+    commit(engine)
     for number in range(4):
         for path in ("a", "b", "c")[: 3 - number % 3]:
             put(engine, path, b"%d" % number)
@@ -23,8 +19,7 @@ def test_of_several_tokens_the_newest_wins_in_order_of_paths(engine: Engine) -> 
         seal(engine)
     assert paths(engine) == ["a", "b", "c", "d1", "d2", "d3"]
     assert [read(engine, path) for path in "abc"] == [b"3", b"3", b"3"]
-    with engine.store.reading() as reader:
-        repo = engine.store.repo(reader, "repo")
-        tokens = engine.store.head(reader, repo.id, "main").tokens
-        found = [(path, value is None) for path, value in staging.between(reader, tokens, b"b", b"d2")]
+    with engine.lake.read("repo") as snapshot:
+        tokens = snapshot.head("main").tokens
+        found = [(path, value is None) for path, value in staging.between(snapshot.reader, tokens, b"b", b"d2")]
     assert found == [(b"b", False), (b"c", False), (b"d0", True), (b"d1", False)]

@@ -117,7 +117,7 @@ def test_another_request_under_the_same_key_is_refused(served: Served) -> None:
             "POST",
             f"{BASE}/repositories",
             b'{"name": "%s", "storage_namespace": "local://%s"}' % (name, name),
-            {"idempotency-key": "one"},
+            {"idempotency-key": "one", "content-type": "application/json"},
         )
         for name in (b"first", b"second", b"first")
     ]

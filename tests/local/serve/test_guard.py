@@ -13,10 +13,13 @@ import pytest
 
 from lakefs_hl.local.api import App
 from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.keys import Keys
 from lakefs_hl.local.serve import guard
+from lakefs_hl.local.serve.access import Access
 from lakefs_hl.local.serve.server import HttpServer
+from lakefs_hl.spec.secret import KeyPair
 
-HEALTH = b"GET /api/v1/healthcheck HTTP/1.1\r\nHost: x\r\n"
+HEALTH = b"GET /api/v1/healthcheck HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture
@@ -24,7 +27,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServ
     """A server on a thread of this process, with little patience."""
     monkeypatch.setattr(guard, "SECONDS", 0.3)
     engine = Engine.open(tmp_path / "lake", sync=False)
-    found = HttpServer(App(engine, import_root=None), tmp_path, "127.0.0.1", 0)
+    Keys(engine.folder).install(KeyPair("KEY", "secret"))
+    found = HttpServer(App(engine, import_roots=()), tmp_path, Access(port=0))
     ready = threading.Event()
     thread = threading.Thread(target=found.run, args=(ready.set,))
     thread.start()
@@ -69,7 +73,8 @@ def test_half_a_second_request_on_a_kept_connection(server: HttpServer) -> None:
 
 def test_a_slow_body_is_no_slow_header(server: HttpServer) -> None:
     with connect(server) as sock:
-        sock.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+        sock.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
+        sock.sendall(b"Content-Length: 2\r\n\r\n{")
         sock.settimeout(1)  # longer than the guard's patience with headers
         with pytest.raises(TimeoutError):
             sock.recv(1)
@@ -92,14 +97,13 @@ def test_large_headers_are_refused(server: HttpServer) -> None:
 def test_a_large_body_is_no_large_header(server: HttpServer) -> None:
     with connect(server) as sock:
         for _ in range(3):
-            body = b'{"access_key_id": "' + b"x" * 2 * guard.MAX_HEADERS + b'", "secret_access_key": "y"}'
-            sock.sendall(
-                b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-            )
+            body = b'{"name": "' + b"X" * 2 * guard.MAX_HEADERS + b'", "storage_namespace": "local://x"}'
+            head = b"POST /api/v1/repositories HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic S0VZOnNlY3JldA==\r\n"
+            sock.sendall(head + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             answer = b""
             while not answer.endswith(b"}"):  # head and body may come apart
                 answer += sock.recv(65536)
-            assert answer.startswith(b"HTTP/1.1 401 ")
+            assert answer.startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize(

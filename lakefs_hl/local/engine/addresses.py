@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import secrets
-import time
 
 from lakefs_hl.local.engine import records
+from lakefs_hl.local.engine.clock import seconds
+from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.names import path_key
 from lakefs_hl.local.engine.objects import check_address, stats
-from lakefs_hl.local.engine.store import Store
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException
 from lakefs_hl.spec.headers import OCTET_STREAM
 
 
-class Staging:
+class Addresses:
     """Addresses as lakeFS's local store draws them: with a signature at their end that linking does not look at."""
 
-    def __init__(self, store: Store, writes: Writes) -> None:
-        self._store = store
+    def __init__(self, lake: Lake, writes: Writes) -> None:
+        self._lake = lake
         self._writes = writes
 
     def address(self, repository: str, branch: str, path: str) -> models.StagingLocation:
         """Draws an address; whether there is such a branch nobody looks, as in lakeFS."""
         path_key(path)
-        with self._store.reading() as reader:
-            repo = self._store.repo(reader, repository)
-        name = f"{int(time.time()):x}-{secrets.token_hex(16)},{secrets.token_urlsafe(32)}"
-        return models.StagingLocation(f"{repo.record.namespace}/data/{name}")
+        with self._lake.read(repository) as snapshot:
+            namespace = snapshot.repo.record.namespace
+        name = f"{seconds():x}-{secrets.token_hex(16)},{secrets.token_urlsafe(32)}"
+        return models.StagingLocation(f"{namespace}/data/{name}")
 
     def link(
         self, repository: str, branch: str, path: str, link: models.StagingLink, *, create_only: bool = False
@@ -46,15 +46,15 @@ class Staging:
         address = link.staging.physical_address or ""
         if address:
             check_address(address)
-        with self._store.reading() as reader:
-            namespace = self._store.repo(reader, repository).record.namespace
+        with self._lake.read(repository) as snapshot:
+            namespace = snapshot.repo.record.namespace
         if address.startswith(f"{namespace}/data/"):
             address = address.partition(",")[0]
         entry = records.make_entry(
             address,
             link.size_bytes,
             records.short_etag(checksum),
-            int(time.time()) if link.mtime is None else link.mtime,
+            seconds() if link.mtime is None else link.mtime,
             link.content_type or OCTET_STREAM,
             link.user_metadata,
         )

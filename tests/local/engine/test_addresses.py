@@ -10,11 +10,11 @@ from tests.local.engine.support import paths, refused
 def link(engine: Engine, path: str, address: str | None, checksum: str = "abc", **more: object) -> models.ObjectStats:
     values = {"staging": {"physical_address": address}, "checksum": checksum, "size_bytes": 3, **more}
     wanted = models.decode(models.StagingLink, models.encode(values))
-    return engine.staging.link("repo", "main", path, wanted)
+    return engine.addresses.link("repo", "main", path, wanted)
 
 
 def test_addresses_are_drawn_and_linked(engine: Engine) -> None:
-    drawn = {engine.staging.address("repo", "none", "a").physical_address for _ in range(20)}
+    drawn = {engine.addresses.address("repo", "none", "a").physical_address for _ in range(20)}
     assert len(drawn) == 20
     address = drawn.pop()
     assert address is not None
@@ -32,4 +32,4 @@ def test_other_addresses(engine: Engine) -> None:
     assert link(engine, "a", None).physical_address == ""
     refused(400, lambda: link(engine, "a", "s3://b/k"))
     refused(400, lambda: link(engine, "a", "local:///x", " "), "checksum is required")
-    refused(404, lambda: engine.staging.address("none", "main", "a"), "repository not found")
+    refused(404, lambda: engine.addresses.address("none", "main", "a"), "repository not found")
