@@ -34,15 +34,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path, help="directory of the other checkout")
     parser.add_argument("--runs", type=int, default=9, help="pairs of runs (9)")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="what measures the engine")
     parser.add_argument("--only", choices=COMMANDS, action="append", help="run only this benchmark")
     chosen = parser.parse_args()
     before, after = chosen.other.resolve(), HERE.parent
     for name in chosen.only or COMMANDS:
+        command = [*COMMANDS[name], *(["--clock", chosen.clock] if name == "engine" else [])]
         pairs: dict[str, list[tuple[float, float]]] = {}
         for number in range(chosen.runs):
             # Every second pair the other way round, so that a drift of the machine favors nobody.
             turn = (before, after) if number % 2 else (after, before)
-            seen = {checkout: seconds(COMMANDS[name], checkout) for checkout in turn}
+            seen = {checkout: seconds(command, checkout) for checkout in turn}
             for row in seen[after].keys() & seen[before].keys():
                 pairs.setdefault(row, []).append((seen[before][row], seen[after][row]))
         for line in lines(name, pairs):

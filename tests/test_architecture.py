@@ -12,7 +12,7 @@ import re
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -64,10 +64,10 @@ ROOMS: dict[str, set[str]] = {
     "filesystem": {"", "aio", "exceptions", "types"},
     "local.disk": set(),
     "local.tree": set(),
-    "local.engine": {"spec", "local.tree", "local.disk"},
+    "local.engine": {"spec", "local.tree", "local.disk", "local.keys"},
     "local.keys": {"spec", "local.disk"},
     "local.api": {"spec", "local.engine", "local.keys"},
-    "local.serve": {"spec", "local.api", "local.disk.fs", "local.disk.layout"},
+    "local.serve": {"spec", "local.api", "local.disk.fs"},
     "local": {"spec", "local", "transport.inproc"},
     "cli": {"spec", "local", "config", "exceptions"},
     "__main__": {"cli"},
@@ -206,6 +206,7 @@ def _by_name(node: ast.stmt, module: Module) -> Iterator[tuple[int, str, str]]:
 Modules = Mapping[str, Module]
 
 
+@cache
 def load() -> dict[str, Module]:
     modules = {}
     for path in sorted(ROOT.rglob("*.py")):

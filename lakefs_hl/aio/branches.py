@@ -101,8 +101,7 @@ class Branch(Reference, WriteIOBase):
             on_empty: What to do if there are no changes: `error` (the default), `skip` (return the last commit of the
                 branch) or `commit`.
             date: Time of the commit: an aware datetime, or a date or ISO 8601 text, which is in UTC unless it has an
-                offset. Defaults to now. Fractions of a second are dropped. An embedded lake accepts the years 1685 to
-                2254.
+                offset. Defaults to now. Fractions of a second are dropped.
             force: Commit to a read-only repository.
 
         Returns:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from lakefs_hl import local
 from lakefs_hl._version import __version__
-from lakefs_hl.cli import check, serving
+from lakefs_hl.cli import check, configuring, serving
+from lakefs_hl.cli.text import printable as printable
 from lakefs_hl.spec.errors import LakeFSException
 
 _EPILOG = """exit codes:
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving.add(commands)
     check.add(commands)
+    configuring.add(commands)
     return made
 
 
@@ -54,8 +56,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(file=sys.stderr)
         return 2
     return code
-
-
-def printable(text: str) -> str:
-    """Return a message with control characters escaped."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)

@@ -47,6 +47,11 @@ def add(commands: Any) -> None:
         metavar="GIB",
         help="largest upload in GiB (default: 5)",
     )
+    made.add_argument(
+        "--presign",
+        action="store_true",
+        help="give clients pre-signed URLs, valid for 15 minutes, to read and write content without credentials",
+    )
     remote = made.add_argument_group("other machines", "all of these are needed for a --host beyond the loopback")
     remote.add_argument("--allow-remote", action="store_true", help="listen on an address that other machines reach")
     remote.add_argument(
@@ -81,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
             options.max_upload,
         ),
         import_roots=options.import_root,
+        presign=options.presign,
         keys=(keys.access_key_id, reveal(keys.secret_access_key)) if keys is not None else None,
         announce=_announce,
     )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import _thread
 import fcntl
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from lakefs_hl.local.api import App
+from lakefs_hl.local.api.presign import Settings
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.keys import Keys, old_pair
@@ -41,6 +43,8 @@ _named: dict[str, Engine] = {}
 _makers: list[tuple[Engine, int]] = []
 #: What closes each lake that is open; a lake ends with its last user, or at the interpreter's exit.
 _open: list[weakref.finalize[..., InProcess]] = []
+#: What closes lakes whose users are gone, and for whose closing no thread could be started.
+_left: list[Callable[[], None]] = []
 
 
 class Started(NamedTuple):
@@ -93,7 +97,7 @@ def connect(uri: str, committer: str, *, create: bool = True) -> InProcess:
         return app(request, committer)
 
     transport = InProcess(call)
-    ending = weakref.finalize(transport, end)
+    ending = weakref.finalize(transport, _collected, end)
     ending.atexit = False  # it would come before handlers that were registered earlier, and their calls would fail
     with _lock:
         _open[:] = [one for one in _open if one.alive]
@@ -105,9 +109,26 @@ def close_all() -> None:
     """Close all lakes at the interpreter's exit; `lakefs_hl` registers it before any code of its users can."""
     for ending in reversed(_open):
         if (found := ending.detach()) is not None:  # a finalizer itself does nothing any more
-            found[1]()
+            found[2][0]()
+    for end in _left:
+        end()
     for engine, maker in _makers:
         _end(engine, maker)
+
+
+def _collected(end: Callable[[], None]) -> None:
+    """Closes a lake whose last user is gone; called by the garbage collector, in the midst of anything.
+
+    On the main thread it may wait for what another thread holds. Another thread may itself be what the holder of a lock
+    is waiting for, such as the one that writes for the main thread: so it hands the closing to a new one.
+    """
+    if threading.current_thread() is threading.main_thread():
+        end()
+        return
+    try:
+        _thread.start_new_thread(end, ())  # `threading` has locks of its own, which this thread may hold
+    except RuntimeError:  # there is none to be had: it stays open until the interpreter's exit
+        _left.append(end)
 
 
 def folder_of(uri: str) -> Path:
@@ -183,6 +204,7 @@ def run_server(
     access: Access = DEFAULT,
     *,
     import_roots: Sequence[str | Path] = (),
+    presign: bool = False,
     keys: tuple[str, str] | None = None,
     announce: Callable[[Started], None] | None = None,
 ) -> bool:
@@ -192,6 +214,7 @@ def run_server(
         lake: Its folder; made if it is not there.
         access: Where to listen, and for whom.
         import_roots: Directories below which imports may read.
+        presign: Whether clients may have pre-signed URLs, to read and to write content without credentials.
         keys: The administrator's key pair from now on; None keeps it, or draws one at the first start.
         announce: Called once, when requests are answered.
 
@@ -208,7 +231,8 @@ def run_server(
         from lakefs_hl.local.serve.server import HttpServer
     except ModuleNotFoundError as exc:
         raise LakeError(f"serving a lake needs {exc.name}: pip install 'lakefs_hl[serve]'") from None
-    access.address()
+    access.address()  # what cannot be served makes no lake
+    access.context()
     roots = tuple(Path(os.path.realpath(root)) for root in import_roots)
     for root in roots:
         if not root.is_dir():
@@ -217,7 +241,8 @@ def run_server(
     engine = Engine.open(folder, import_roots=roots)
     ended = True
     try:
-        app = App(engine, import_roots=roots)
+        signing = Settings(access.scheme, access.largest) if presign else None
+        app = App(engine, import_roots=roots, signing=signing)
         server = HttpServer(app, folder / OBJECTS / TEMPORARY, access)
         pair = _install(app.keys, engine, None if keys is None else KeyPair(*keys))
         path = keyfile.write(folder, pair, server.url)
@@ -234,7 +259,10 @@ def _install(keys: Keys, engine: Engine, given: KeyPair | None) -> KeyPair:
     from lakefs_hl.local.serve import keyfile
 
     old = None
-    if given is None and not keys.exist() and (hashes := engine.old_keys()):
+    hashes = engine.old_keys()
+    if hashes and given is None and not keys.exist():
         old = old_pair(hashes, keyfile.read(engine.folder))
     key = keys.install(given, old)
+    if hashes:
+        engine.drop_old_keys()
     return KeyPair(key.access_key_id, key.secret_access_key)

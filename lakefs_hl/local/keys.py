@@ -150,6 +150,19 @@ class Keys:
             return None
         return found if claims["gen"] == found.generation and claims["exp"] > time.time() else None
 
+    def sign(self, data: bytes) -> str:
+        """The signature of some data. What it is of must be told by how the data begins; a token's is `eyJ`.
+
+        Raises:
+            LakeCorruptError: The file of the keys is damaged.
+        """
+        return _sign(self._read().signing_key, data).decode()
+
+    def is_signature(self, given: str, signed: str) -> bool:
+        """Whether a signature is the right one. No signature is right in a lake without keys."""
+        same = hmac.compare_digest(given.encode("utf-8", "replace"), signed.encode())
+        return same and bool(self._read().signing_key)
+
     # ------------------------------------------------------------------------------------------------------ the file
 
     def install(self, given: KeyPair | None = None, old: KeyPair | None = None) -> Key:
@@ -186,6 +199,14 @@ class Keys:
             )
             self._write(msgspec.structs.replace(content, keys=[made, *others]))
             return made
+
+    def check(self) -> None:
+        """Read the file, if there is one, and compare its checksum.
+
+        Raises:
+            LakeCorruptError: It is damaged.
+        """
+        self._content()
 
     def exist(self) -> bool:
         """Whether the lake has any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -104,9 +105,50 @@ def test_control_characters_are_shown_escaped(tmp_path: Path, capsys: pytest.Cap
     assert "\x1b" not in capsys.readouterr().err
 
 
+def test_configure_changes_and_prints_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "lake"
+    assert cli.main(["configure", str(place), "--hash-imports", "on"]) == 2, "it makes no lake"
+    Engine.open(place, sync=False).close()
+    printed = list[str]()
+    for arguments in ([], ["--hash-imports", "on"], [], ["--hash-imports", "off"], []):
+        capsys.readouterr()
+        assert cli.main(["configure", str(place), *arguments]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed == [f"hash-imports: {value}\n" for value in ("off", "on", "on", "off", "off")]
+
+
 def test_fsck_reports_a_lake_that_cannot_be_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "lake"
     Engine.open(place).close()
     (place / "lake.db").write_bytes(b"no database" * 1000)
     assert cli.main(["fsck", str(place)]) == 1
     assert capsys.readouterr().out.startswith("damage: ")
+
+
+def test_fsck_as_json_and_of_a_part_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "lake"
+    Engine.open(place).close()
+    assert cli.main(["fsck", str(place), "--json", "--read-data-subset", "1/2"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert set(report) == {"sound", "damage", "outside", "left_over", "checked"}
+    assert report["sound"] is True
+    (place / "format.json").write_text("{}")
+    assert cli.main(["fsck", str(place), "--json", "--read-data-subset", "10%"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["sound"] is False
+    assert "format.json" in report["damage"][0]
+    for part in ("0/2", "3/2", "0%", "some"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["fsck", str(place), "--read-data-subset", part])
+        assert ended.value.code == 2
+        assert "name a part as n/t" in capsys.readouterr().err
+
+
+def test_fsck_leaves_every_file_as_it_is(tmp_path: Path) -> None:
+    place = tmp_path / "lake"
+    Engine.open(place).close()
+    paths = [place, *place.rglob("*")]
+    before = [(path, path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in paths]
+    assert cli.main(["fsck", str(place), "--read-data"]) == 0
+    assert sorted([place, *place.rglob("*")]) == sorted(paths)
+    assert before == [(path, path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in paths]

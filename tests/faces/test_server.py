@@ -73,7 +73,7 @@ def test_health_with_wrong_keys(served_lake: Served) -> None:
 def test_health_of_a_lake_in_process_names_the_committer(tmp_path: Path) -> None:
     client = lakefs_hl.Client(f"local:{tmp_path}/lake", committer="ada")
     assert client.health_check().user == "ada"
-    client._transport._app.__closure__[0].cell_contents.engine.lake.database.fail("a sync failed")  # type: ignore[attr-defined]
+    client._transport._app.__closure__[0].cell_contents.engine.lake.database.trust.fail("a sync failed")  # type: ignore[attr-defined]
     assert client.health_check().read_only is True
 
 

@@ -83,7 +83,9 @@ def test_every_call_reports_correctly_whether_it_was_applied(
     ground: Ground,
     elsewhere: Peer,
 ) -> None:
-    wrong = run_all(cases(operation), served_lake, ground, colour, elsewhere.url + "/")
+    # Each case in one of the colours, which run the same operations; `tests/long` runs all in both.
+    own = cases(operation)[COLOURS.index(colour) :: len(COLOURS)]
+    wrong = run_all(own, served_lake, ground, colour, elsewhere.url + "/")
     assert not elsewhere.asked, f"{operation.name}: followed a redirect to a stranger"
     assert not wrong, f"{len(wrong)} wrong verdicts:\n" + "\n".join(wrong)
 

@@ -100,11 +100,10 @@ def tag(name: str) -> Step:
 def propose(engine: Engine, repo: str) -> None:
     """A pull request under an ID that is known before, which merges `side` into `main`."""
     record = PullRecord("title", "", "me", "side", "main", "open", now())
-
-    def work(transaction: Transaction) -> None:
-        table.put(transaction.writer, transaction.repo.id, PULL, records.encode(record))
-
-    engine.lake.write(repo, work)
+    engine.lake.write(
+        repo,
+        lambda transaction: table.put(transaction.writer, transaction.repo.id, PULL, records.encode(record)),
+    )
 
 
 def protect(*patterns: str) -> Step:

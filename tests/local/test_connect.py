@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lakefs_hl import local
+from lakefs_hl.local.engine import engine as engine_module
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.wire import Request
 from lakefs_hl.transport.inproc import InProcess
+
+#: A guard against hanging, seconds.
+LIMIT = 30.0
 
 
 def create(lake: InProcess, name: str = "repo") -> int:
@@ -77,6 +84,7 @@ def test_nothing_is_left_at_exit_and_a_child_removes_nothing(tmp_path: Path) -> 
     code = """
 import os, pathlib, sys
 from lakefs_hl import local
+from lakefs_hl.local.engine import engine as engine_module
 local._FAST = pathlib.Path(sys.argv[1])
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
@@ -122,6 +130,7 @@ def test_a_lake_that_the_garbage_collector_closes_while_another_is_opened(tmp_pa
     script = """
 import gc, sys
 from lakefs_hl import local
+from lakefs_hl.local.engine import engine as engine_module
 gc.disable()
 for index in range(60):
     circle = [local.connect(f"local:{sys.argv[1]}/a", "me")]
@@ -162,3 +171,40 @@ def test_calls_from_an_atexit_handler_that_is_older_than_the_lake(where: str, tm
     assert (ended.stdout, ended.stderr) == ("b'x' 2\n", "")
     if where == "local:":
         assert not (tmp_path / "lake" / "lake.db-wal").exists()  # closed, and so in one file
+
+
+def test_a_lake_collected_on_another_thread_waits_for_nobody(tmp_path: Path) -> None:
+    """The thread that writes for the main one may collect a lake while the main one holds what closing needs."""
+    transport = local.connect(f"local:{tmp_path}/lake", "me")
+    engine = engine_module._open[str((tmp_path / "lake").resolve())]
+    held = [transport]
+    del transport
+    with engine_module._lock:
+        collector = threading.Thread(target=held.clear)
+        collector.start()
+        collector.join(LIMIT)
+        assert not collector.is_alive()
+    while engine_module._open.get(str(engine.folder)) is engine:
+        time.sleep(0)  # yields to the thread that closes
+
+
+def test_a_lake_for_whose_closing_no_thread_starts_is_closed_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    for name in ("_open", "_left", "_makers"):  # of this test only
+        monkeypatch.setattr(local, name, [])
+    transport = local.connect(f"local:{tmp_path}/lake", "me")
+    folder = str((tmp_path / "lake").resolve())
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)  # `threading` has a name of its own for it
+    held = [transport]
+    del transport
+    collector = threading.Thread(target=held.clear)
+    collector.start()
+    collector.join()
+    gc.collect()
+    assert folder in engine_module._open
+    local.close_all()
+    assert folder not in engine_module._open

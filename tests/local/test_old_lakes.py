@@ -11,8 +11,9 @@ import pytest
 from lakefs_hl.local.disk import notes
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.fsck import fsck
+from lakefs_hl.local.keys import Keys
 from lakefs_hl.spec import models
-from tests.data.lakes.make import HERE, REPOSITORY, commit, content, make, objects
+from tests.data.lakes.make import HERE, PAIR, REPOSITORY, commit, content, make, objects
 
 KEPT = sorted(path.name.removesuffix(".tar.gz") for path in HERE.glob("*.tar.gz"))
 
@@ -34,10 +35,14 @@ def test_it_is_sound_and_holds_what_it_held(kept: Path) -> None:
     engine = Engine.open(kept)
     expected = json.loads((HERE / f"{kept.name}.json").read_text(encoding="utf-8"))
     assert fsck(engine, read_data=True).damage == []
-    assert json.loads(json.dumps(content(engine))) == expected
+    found = json.loads(json.dumps(content(engine)))
+    assert {what: found[what] for what in expected} == expected  # later formats hold more
     stats, body = engine.objects.read(REPOSITORY, "v1", "naïve/名前 %2F.txt")
     assert (body.body, stats.content_type, stats.metadata) == (b"text", "text/plain", {"key": "välue"})
     body.release()
+    if kept.name != "v1":  # whose keys are taken over when it is served
+        assert Keys(kept).authenticate(PAIR.access_key_id, PAIR.secret_access_key) is not None
+        assert fsck(engine).counts["kept answers"] == 1
     engine.close()
 
 

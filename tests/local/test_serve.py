@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.serve import asgi, exchange, keyfile
 from lakefs_hl.local.serve.access import Access
 from lakefs_hl.local.serve.server import listen
@@ -163,6 +164,8 @@ def test_a_lake_of_the_first_release_keeps_its_pair(tmp_path: Path) -> None:
     with running(lake) as served:
         assert KeyPair(served.key, served.secret) == pair
         assert ask(served, "GET", "/api/v1/repositories").status == 200
+    with contextlib.closing(Engine.open(lake)) as engine:
+        assert engine.old_keys() == {}, "the hashes are no longer needed"
 
 
 def test_a_key_file_without_keys_is_an_error(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from lakefs_hl.spec.errors import ServerException
 from tests.stateful.model import Branch, Lake, Refused, Row, Tree, brought, equal, fold
 
 T = TypeVar("T")
-EXAMPLES, STEPS = 320, 50
+EXAMPLES, STEPS = 200, 50
 _names = count()
 
 PATHS = ("a", "a-b", "a/", "a/b", "a/b/c", "a/b0", "a/c", "a0", "ab", "b//x", "b/x", "é/ü", "é/ý", "z", "z/z/z", "~")

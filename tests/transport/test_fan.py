@@ -63,15 +63,17 @@ def test_no_more_run_than_the_limit(pool: Workers) -> None:
 
 
 def test_the_first_failure_cancels_the_others_and_is_raised(pool: Workers) -> None:
-    cancelled = threading.Event()
+    cancelled, attached = threading.Event(), threading.Event()
 
     def failing(op: Op[Any], scope: Scope | None) -> Any:
         number = drive(op, scope)
         assert scope is not None
         if number:
+            assert attached.wait(30)  # what has not begun is not cancelled, it never begins
             raise RuntimeError("stop")
         ended = threading.Event()
         scope.attach(ended.set)
+        attached.set()
         assert ended.wait(30)
         cancelled.set()
         raise Cancelled

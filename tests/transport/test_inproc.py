@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import IO
 
 import pytest
+from pytest_mock import MockerFixture
 
 from lakefs_hl.ops.effects import Cancelled
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
+from lakefs_hl.transport import inproc
 from lakefs_hl.transport.body import fill
 from lakefs_hl.transport.inproc import InProcess
 from lakefs_hl.transport.scope import Scope
@@ -76,6 +78,13 @@ def test_a_sink_never_sees_an_error_body(status: int) -> None:
 def test_a_request_body_is_hashed(body: bytes | FileSlice) -> None:
     request = Request(endpoints.UPLOAD_OBJECT, ("r", "main"), {"path": "k"}, body=body, digest=True)
     assert InProcess(lambda request: Response(201, body=b"{}")).send(request).md5 == MD5
+
+
+def test_a_body_that_was_hashed_where_it_was_stored_is_not_hashed_again(mocker: MockerFixture) -> None:
+    hashing = mocker.spy(inproc, "md5_of")
+    request = Request(endpoints.UPLOAD_OBJECT, ("r", "main"), {"path": "k"}, body=CONTENT, digest=True)
+    assert InProcess(lambda request: Response(201, body=b"{}", md5=MD5)).send(request).md5 == MD5
+    assert hashing.call_count == 0
 
 
 def test_a_file_that_is_too_short_is_an_error(target: IO[bytes]) -> None:

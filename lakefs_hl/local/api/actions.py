@@ -11,6 +11,9 @@ from lakefs_hl.spec import administration, endpoints, models
 from lakefs_hl.spec.errors import BadRequestException, NotFoundException
 from lakefs_hl.spec.wire import Request, Response
 
+#: Kinds of lakeFS's own metadata.
+_KINDS: Final = ("range", "meta_range")
+
 
 def list_runs(engine: Engine, request: Request, who: str) -> Response:
     """Lists no runs."""
@@ -37,7 +40,9 @@ def list_hooks(engine: Engine, request: Request, who: str) -> Response:
 def metadata_object(engine: Engine, request: Request, who: str) -> Response:
     """The lake keeps no range files: they are gone, in lakeFS's words."""
     repository, kind, _ = request.params
-    checks.one_of(kind, ("range", "meta_range"), "type")
+    if kind not in _KINDS:
+        reason = f"value {kind[:80]!r} is not one of the allowed values {list(_KINDS)}"
+        raise BadRequestException(f'parameter "type" in path has an error: {reason}')
     engine.repositories.get(repository)
     return refuse(410, "No data")
 

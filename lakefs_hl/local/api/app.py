@@ -17,6 +17,7 @@ from lakefs_hl.local.api import (
     downloads,
     imports,
     objects,
+    presign,
     pulls,
     refs,
     repositories,
@@ -57,19 +58,28 @@ class App:
         import_roots: Directories below which an import may read, none of them for no imports. None, in process, is the
             whole file system: the caller is its own user.
         keys: The keys of those who ask over HTTP; those of the lake if it is not given.
+        signing: Has pre-signed URLs made. None, in process and by default, makes none: as lakeFS on a local store.
 
     Attributes:
         engine, import_roots, keys: The same.
+        presign: The pre-signed URLs, if there are any.
     """
 
     def __init__(
-        self, engine: Engine, *, import_roots: tuple[Path, ...] | None = None, keys: Keys | None = None
+        self,
+        engine: Engine,
+        *,
+        import_roots: tuple[Path, ...] | None = None,
+        keys: Keys | None = None,
+        signing: presign.Settings | None = None,
     ) -> None:
         self.engine = engine
         self.import_roots = import_roots
         self.keys: Keys = keys or Keys(engine.folder)
+        self.presign: presign.Presign | None = None if signing is None else presign.Presign(self.keys, signing)
         self._handlers: dict[str, Handler] = {
             **HANDLERS,
+            **(self.presign.handlers if self.presign is not None else {}),
             IMPORT_START.operation: imports.starter(import_roots),
             LOGIN.operation: partial(service.login, self.keys),
         }

@@ -9,18 +9,20 @@ from typing import Final
 from lakefs_hl.local.api import checks, ranges
 from lakefs_hl.local.api.answers import Handler, refuse
 from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.engine.objects import Content
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.headers import OCTET_STREAM
 from lakefs_hl.spec.wire import Request, Response
 
-#: Types that a browser may show in place; compared as they are, so that a parameter makes it an attachment.
+#: Types that a browser may show in place; compared as they are, so that a parameter makes it an attachment. lakeFS
+#: also has those that can hold scripts (HTML, SVG, XML, JavaScript): here they are attachments.
 _INLINE: Final = frozenset(
     {
-        *(f"image/{kind}" for kind in ("jpeg", "jpg", "png", "gif", "webp", "svg+xml")),
+        *(f"image/{kind}" for kind in ("jpeg", "jpg", "png", "gif", "webp")),
         *(f"video/{kind}" for kind in ("mp4", "webm")),
         *(f"audio/{kind}" for kind in ("mpeg", "wav", "webm")),
-        *(f"application/{kind}" for kind in ("pdf", "json", "javascript", "xml")),
-        *(f"text/{kind}" for kind in ("plain", "markdown", "x-markdown", "html", "css", "javascript", "xml")),
+        *(f"application/{kind}" for kind in ("pdf", "json")),
+        *(f"text/{kind}" for kind in ("plain", "markdown", "x-markdown", "css")),
     }
 )
 
@@ -33,7 +35,8 @@ def _date(mtime: int) -> str:
         return formatdate(0, usegmt=True)
 
 
-def _headers(stats: models.ObjectStats) -> dict[str, str]:
+def describe(stats: models.ObjectStats) -> dict[str, str]:
+    """The headers of an object."""
     kind = stats.content_type or OCTET_STREAM
     return {
         "content-type": kind,
@@ -58,13 +61,24 @@ def get_object(engine: Engine, request: Request, who: str) -> Response:
     if wanted is not None:
         ranges.check(wanted)
     stats, content = engine.objects.read(repository, ref, path)
-    headers = _headers(stats)
+    return send(request, describe(stats), stats.size_bytes or 0, content)
+
+
+def send(request: Request, headers: dict[str, str], size: int, content: Content) -> Response:
+    """What a request asks for of some content: all of it, a range, or nothing if it is known.
+
+    Args:
+        request: The request; its `Range` has been checked.
+        headers: Those of the content.
+        size: Its bytes.
+        content: The content, which is released in any case.
+    """
+    wanted = request.headers.get("range")
     if request.headers.get("if-none-match") == headers["etag"]:
         content.release()
         return Response(304, reason="Not Modified")
     if wanted is None:
         return Response(200, headers, content.body, reason="OK", done=content.release)
-    size = stats.size_bytes or 0
     try:
         start, end = ranges.parse(wanted, size)
     except ranges.RangeNotSatisfiable as exc:
@@ -87,7 +101,7 @@ def head_object(engine: Engine, request: Request, who: str) -> Response:
         ranges.check(wanted)
     stats = engine.objects.stat(repository, ref, path)
     size = stats.size_bytes or 0
-    headers = _headers(stats)
+    headers = describe(stats)
     del headers["content-disposition"]
     headers["accept-ranges"] = "bytes"
     if wanted is None:

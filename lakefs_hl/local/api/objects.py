@@ -10,6 +10,7 @@ from lakefs_hl.local.api import checks, forms
 from lakefs_hl.local.api.answers import JSON, Handler, created, done, ok
 from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.engine.objects import Sign
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import (
     BadRequestException,
@@ -22,13 +23,14 @@ from lakefs_hl.spec.limits import MAX_DELETE
 from lakefs_hl.spec.wire import Request, Response
 
 
-def stat_object(engine: Engine, request: Request, who: str) -> Response:
-    """What the lake knows of an object."""
+def stat_object(engine: Engine, request: Request, who: str, sign: Sign | None = None) -> Response:
+    """What the lake knows of an object; `sign` makes the pre-signed URL, if one is asked for and there are any."""
     repository, ref = request.params
     query = request.query
     if len(query) > 1:
-        checks.no_presign(request)
-        stats = engine.objects.stat(repository, ref, checks.path(query))
+        if sign is None:
+            checks.no_presign(request)
+        stats = engine.objects.stat(repository, ref, checks.path(query), sign)
         if not checks.flag(query, "user_metadata", True):
             stats = msgspec.structs.replace(stats, metadata={})
     else:
@@ -36,8 +38,8 @@ def stat_object(engine: Engine, request: Request, who: str) -> Response:
     return Response(200, JSON, models.encode(stats), reason="OK")
 
 
-def list_objects(engine: Engine, request: Request, who: str) -> Response:
-    """One page of objects."""
+def list_objects(engine: Engine, request: Request, who: str, sign: Sign | None = None) -> Response:
+    """One page of objects; `sign` as for `stat_object`."""
     repository, ref = request.params
     query = request.query
     page = engine.objects.list(
@@ -47,8 +49,9 @@ def list_objects(engine: Engine, request: Request, who: str) -> Response:
         after=checks.text(query, "after"),
         delimiter=checks.text(query, "delimiter"),
         amount=checks.amount(query),
+        sign=sign,
     )
-    if "presign" in query and any(entry.path_type == "object" for entry in page.results):
+    if sign is None and "presign" in query and any(entry.path_type == "object" for entry in page.results):
         checks.no_presign(request)
     if "user_metadata" in query and not checks.flag(query, "user_metadata", True):
         bare = [msgspec.structs.replace(entry, metadata=None) for entry in page.results]
@@ -56,8 +59,15 @@ def list_objects(engine: Engine, request: Request, who: str) -> Response:
     return Response(200, JSON, models.encode(page), reason="OK")
 
 
-@effect(created)
-def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectStats:
+def _uploaded(stats: models.ObjectStats) -> Response:
+    """With the MD5 of the body, which has been computed where it was stored: a transport in process need not."""
+    response = created(stats)
+    response.md5 = stats.checksum
+    return response
+
+
+@effect(_uploaded)
+def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectStats | Response:
     """Puts an object: the body itself, or the part `content` of a form."""
     repository, branch = request.params
     query, headers = request.query, request.headers
@@ -74,10 +84,11 @@ def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectSt
             elif name.startswith(INTERNAL_METADATA):
                 metadata["::lakefs::" + name[len(INTERNAL_METADATA) :]] = value
     body = request.body
-    if forms.is_form(content_type):
+    is_form = forms.is_form(content_type)
+    if is_form:
         body, content_type = forms.content(body, content_type)
     try:
-        return engine.objects.put(
+        stats = engine.objects.put(
             repository,
             branch,
             path,
@@ -89,6 +100,7 @@ def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectSt
         )
     except ObjectExistsException:
         raise ObjectExistsException("path already exists") from None
+    return created(stats) if is_form else stats  # of a form, the MD5 is not that of the body
 
 
 def upload_preflight(engine: Engine, request: Request, who: str) -> Response:

@@ -61,7 +61,8 @@ def permit(key: Key, endpoint: Endpoint, params: tuple[str, ...]) -> None:
     Raises:
         ForbiddenException: The key may only read, or not in this repository.
     """
-    if key.read_only and endpoint.method not in ("GET", "HEAD"):
+    reads = endpoint.method in ("GET", "HEAD") and endpoint is not endpoints.GET_PHYSICAL_ADDRESS  # to write to
+    if key.read_only and not reads:
         raise ForbiddenException(f"insufficient permissions: the key {key.name!r} may only read")
     if key.repositories is None or endpoint.public or endpoint.operation in _OPEN:
         return

@@ -84,8 +84,9 @@ def setup(engine: Engine, request: Request, who: str) -> Response:
 def login(keys: Keys | None, engine: Engine, request: Request, who: str) -> Response:
     """Gives a token for a key pair."""
     pair = checks.body(models.Login, request)
-    if not pair.access_key_id or not pair.secret_access_key:
-        raise checks.field("access_key_id", "minimum string length is 1")
+    for name in ("access_key_id", "secret_access_key"):
+        if not getattr(pair, name):
+            raise checks.field(name, "minimum string length is 1")
     key = keys.authenticate(pair.access_key_id, pair.secret_access_key) if keys is not None else None
     if keys is None or key is None:
         raise NotAuthorizedException("error authenticating request")

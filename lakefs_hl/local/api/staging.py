@@ -1,4 +1,4 @@
-"""Addresses to put bytes at before they are linked; the lake's own store takes none from outside."""
+"""Addresses to put bytes at before they are linked; who may put bytes there is in `presign.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lakefs_hl.spec.wire import Request, Response
 
 
 def get_address(engine: Engine, request: Request, who: str) -> Response:
-    """Makes a signed address; there is no pre-signed URL to it."""
+    """Makes a signed address; without pre-signed URLs."""
     repository, branch = request.params
     query = request.query
     path = checks.path(query)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import io
 import os
 import queue
 import threading
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple, Protocol
 
 from lakefs_hl.local.disk import fs
 from lakefs_hl.local.disk.database import Database, Reader, Writer
-from lakefs_hl.local.disk.errors import Damaged, DiskError, NoSpace, ReadOnly
+from lakefs_hl.local.disk.errors import Damaged, DiskError, ReadOnly, scarcity
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 from lakefs_hl.local.disk.tables import blobs
 
@@ -66,26 +67,31 @@ class BlobRef(NamedTuple):
 class Held:
     """An open blob: bytes, or a file that stays open until released.
 
+    The file is opened and owned by one call into C: an interrupt may land between any two lines, and a bare number of a
+    descriptor would be lost with what it names.
+
     Attributes:
         data: The content of a small one.
-        fd: The file of a large one, else -1.
         length: Bytes.
     """
 
-    fd: int
+    __slots__ = ("_file", "data", "length")
 
-    __slots__ = ("data", "fd", "length")
-
-    def __init__(self, data: bytes | None, fd: int, length: int) -> None:
+    def __init__(self, data: bytes | None, file: io.FileIO | None, length: int) -> None:
         self.data: bytes | None = data
-        self.fd = fd
+        self._file = file
         self.length: int = length
+
+    @property
+    def fd(self) -> int:
+        """The file of a large one, else -1."""
+        return -1 if self._file is None or self._file.closed else self._file.fileno()
 
     def release(self) -> None:
         """Closes the file; once is enough, more does no harm."""
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            fs.close(fd)
+        file = getattr(self, "_file", None)  # an interrupt may have come before it was set
+        if file is not None:
+            file.close()
 
     def __del__(self) -> None:
         self.release()
@@ -102,13 +108,16 @@ class Blobs:
         self._database = database
         self._objects = os.path.join(database.folder, OBJECTS)
         self._temporary = os.path.join(self._objects, TEMPORARY)
+        self._synced: set[str] = set()  # folders whose names are durable
         try:
             if not os.path.isdir(self._temporary):  # some ways of copying leave empty folders out
                 fs.make_folder(self._objects, "lake")
                 fs.make_folder(self._temporary, "lake")
             self.sweep()
         except OSError as error:
-            raise DiskError(f"{self._temporary}: cannot be used: {error}") from error
+            message = f"{self._temporary}: cannot be used: {error}"
+            if error.errno not in _UNWRITABLE:
+                raise scarcity(error.errno, message) or DiskError(message) from error
 
     def put(self, body: bytes | Span) -> BlobRef:
         """Keeps a body: a large one is durable on return; a small one once `record`ed in a transaction.
@@ -122,28 +131,33 @@ class Blobs:
         if length <= INLINE:
             data = body if isinstance(body, bytes) else b"".join(blocks(body))
             return BlobRef(hashlib.sha256(data).digest(), _md5(data).digest(), length, data)
+        sha256, md5 = self._database.apart(lambda: self._keep(body, length))
+        return BlobRef(sha256, md5, length, None)
+
+    def _keep(self, body: bytes | Span, length: int) -> tuple[bytes, bytes]:
+        """Makes a file of a body; gives sha256 and md5. No signal comes here: what is opened is closed."""
         self._database.must_write()
+        if self._database.failed:
+            self._database.run(lambda _writer: None)  # verifies the lake
         try:
-            sha256, md5 = self._put_file(body, length)
+            return self._put_file(body, length)
         except fs.SyncFailed as error:
-            self._database.fail(str(error))
+            self._database.trust.fail(str(error))
             folder = self._database.folder
-            raise ReadOnly(f"{folder}: {error}; nothing was kept, and the lake is read-only from now on") from error
+            raise ReadOnly(f"{folder}: {error}; nothing was kept, and the lake is read-only for now") from error
         except (fs.WriteFailed, FileExistsError, FileNotFoundError) as error:
             folder = self._database.folder
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise NoSpace(f"{folder}: no space left for {length} bytes; nothing was kept") from error
             if error.errno in _UNWRITABLE:
                 raise ReadOnly(f"{folder}: the lake cannot be written: {error}; nothing was kept") from error
-            raise DiskError(f"{folder}: {length} bytes could not be written: {error}; nothing was kept") from error
-        return BlobRef(sha256, md5, length, None)
+            message = f"{folder}: {error.strerror}: {length} bytes could not be written; nothing was kept"
+            raise scarcity(error.errno, message) or DiskError(message) from error
 
     def _put_file(self, body: bytes | Span, length: int) -> tuple[bytes, bytes]:
         """Copies a body to the disk and puts it in its place; gives sha256 and md5."""
         fd, path = self.temporary()
         try:
             try:
-                sha256, md5 = _copy(body, length, fd)
+                sha256, md5 = _copy(body, length, fd, self._database)
                 if self._database.sync:
                     fs.fsync(fd, "blob")
             finally:
@@ -176,16 +190,19 @@ class Blobs:
                 raise _missing(sha256, size, None if data is None else len(data))
             if hashlib.sha256(data).digest() != sha256:
                 raise Damaged(f"blob {sha256.hex()} is not what its hash says; run `lakefs-hl fsck`")
-            return Held(data, -1, size)
+            return Held(data, None, size)
         try:
-            fd = os.open(self.path(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            held = Held(None, io.FileIO(self.path(sha256)), size)
         except FileNotFoundError as error:
             raise _missing(sha256, size, None) from error
         except OSError as error:
-            kind = Damaged if error.errno == errno.ELOOP else DiskError
-            raise kind(f"blob {sha256.hex()} cannot be opened: {error}") from error
-        held = Held(None, fd, size)
-        found = os.fstat(fd).st_size
+            message = f"blob {sha256.hex()} cannot be opened: {error}"
+            kind = Damaged if isinstance(error, IsADirectoryError) else DiskError
+            raise scarcity(error.errno, message) or kind(message) from error
+        found = os.fstat(held.fd).st_size
+        if os.path.islink(self.path(sha256)):
+            held.release()
+            raise Damaged(f"blob {sha256.hex()} cannot be opened: in its place is a link; run `lakefs-hl fsck`")
         if found != size:
             held.release()
             raise _missing(sha256, size, found)
@@ -240,11 +257,14 @@ class Blobs:
         try:
             fs.rename(path, target, "blob")
         except FileNotFoundError:
+            self._synced.discard(folder)
             fs.make_folder(folder, "blob")
-            if self._database.sync:
-                fs.fsync_folder(self._objects, "blob.parent")
             fs.rename(path, target, "blob")
         if self._database.sync:
+            if folder not in self._synced:  # whoever made it, and whether or not they have come so far
+                there = [os.path.join(self._objects, name) for name in os.listdir(self._objects)]
+                fs.fsync_folder(self._objects, "blob.parent")
+                self._synced.update(there)
             fs.fsync_folder(folder, "blob")
 
 
@@ -279,7 +299,7 @@ def blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
         yield piece
 
 
-def _copy(body: bytes | Span, length: int, fd: int) -> tuple[bytes, bytes]:
+def _copy(body: bytes | Span, length: int, fd: int, database: Database) -> tuple[bytes, bytes]:
     """Writes the body to a file; gives sha256 and md5 of what was written."""
     hashes = (hashlib.sha256(), _md5())
     lines: list[_Line] = []
@@ -288,6 +308,8 @@ def _copy(body: bytes | Span, length: int, fd: int) -> tuple[bytes, bytes]:
             with suppress(RuntimeError):  # no thread can be started: from Python 3.12 on, at the interpreter's exit
                 lines.extend(_Line(one) for one in hashes)
         for piece in blocks(body):
+            if database.closing:
+                raise DiskError(f"{database.folder}: this lake is being closed; nothing was kept")
             for line in lines:
                 line.put(piece)
             for one in hashes[len(lines) :]:

@@ -68,6 +68,7 @@ class Reading:
             self._lease = lease
             return lease.reader
         del lease
+        database.settle()
         try:
             lease = _Lease(database.readers.take())
             local.lease = weakref.ref(lease)
@@ -86,7 +87,7 @@ class Reading:
             return  # a forked child has nothing to end
         number = 0
         if isinstance(error, apsw.Error):
-            number = system_error(lease.reader._connection)
+            number = system_error(lease.reader)
         try:
             lease.depth -= 1
             if not lease.depth:
@@ -103,11 +104,12 @@ class Reading:
 class Writing:
     """The `with` block of a write."""
 
-    __slots__ = ("_active", "_database", "_durable", "_pid")
+    __slots__ = ("_active", "_database", "_durable", "_patience", "_pid")
 
-    def __init__(self, database: Database, durable: bool) -> None:
+    def __init__(self, database: Database, durable: bool, patience: float | None) -> None:
         self._database = database
         self._durable = durable
+        self._patience = patience
         self._active = False
 
     def __enter__(self) -> Writer:
@@ -115,7 +117,7 @@ class Writing:
         if database.pid != os.getpid():
             database.after_fork()
         self._pid = database.pid
-        writer = database.begin(durable=self._durable)
+        writer = database.begin(durable=self._durable, patience=self._patience)
         self._active = True
         return writer
 

@@ -15,7 +15,7 @@ from typing import Final, TypeVar, cast
 
 import apsw
 
-from lakefs_hl.local.disk import deputy, forks, fs, origin
+from lakefs_hl.local.disk import counter, deputy, forks, fs, origin
 from lakefs_hl.local.disk.blocks import Local, Reading, Writing
 from lakefs_hl.local.disk.connections import check_version, connect, disown
 from lakefs_hl.local.disk.deputy import Deputy
@@ -39,6 +39,14 @@ LONG_LOG = 8192
 HUGE_LOG: Final = 65536
 #: How long closing waits for a write that is under way, twice: then it is ended, then left to close what it uses.
 CLOSE_WAITS: Final = 0.3
+_TORN: Final = (
+    "this process was forked in the middle of a read or write of the lake, which SQLite does not survive; start "
+    "processes by spawn or forkserver, or fork before the lake is used"
+)
+_MOVED: Final = (
+    "the lake's folder has been removed, renamed or replaced since it was opened; nothing of this write was kept. Open "
+    "the lake anew, where it is now"
+)
 
 
 class Database:
@@ -57,10 +65,11 @@ class Database:
     """
 
     pid: int
-    epoch: int
-    quiet: bool
-    turn_for_fork: bool
+    epoch: int = 0
+    quiet: bool = False  # whether nothing was open at the fork that is under way
+    turn_for_fork: bool = False
     local: Local
+    _torn = False  # forked in the middle of something
     readers: Readers
     log: Log
 
@@ -74,17 +83,14 @@ class Database:
         self.timeout = timeout
         self.trust: Trust = Trust(self.path)
         self.closing = False
-        self.epoch = 0
         self._vfs = vfs
         self._closed = False
-        self._torn = False  # forked in the middle of something
-        self.turn_for_fork = False
-        self.quiet = False  # whether nothing was open at the fork that is under way
         self._file: tuple[int, int] | None = None
         try:
             self._lock = FileLock(folder)
         except OSError as error:
-            raise DiskError(f"{folder}: the lock cannot be opened: {error}") from error
+            message = f"{folder}: the lock cannot be opened: {error}"
+            raise scarcity(error.errno, message) or DiskError(message) from error
         self._reset()
         forks.watch(self)
         try:
@@ -110,6 +116,7 @@ class Database:
         self._group = Group(self)
         self._durable: bool | None = True  # what the writer's connection is set to, if that is known
         self._writer: Writer | None = None
+        self._before = 0  # rows changed through its connection when the transaction began
 
     def after_fork(self, *, torn: bool = False) -> None:
         """In a forked child: nothing of the parent's is used, closed or unlocked.
@@ -144,10 +151,7 @@ class Database:
         if self.closing or self._closed:
             raise DiskError(f"{self.folder}: this lake has been closed")
         if self._torn:
-            raise DiskError(
-                f"{self.folder}: this process was forked in the middle of a read or write of the lake, which SQLite "
-                "does not survive; start processes by spawn or forkserver, or fork before the lake is used"
-            )
+            raise DiskError(f"{self.folder}: {_TORN}")
 
     def create_file(self) -> None:
         """Makes the file, if it is missing, and the log beside it."""
@@ -196,12 +200,6 @@ class Database:
         if got:
             self.leave()
 
-    def _close_files(self) -> None:
-        """Closes what writes, and the lock; whoever has the turn last does."""
-        with self.log:
-            self.close_writing(last=True)
-        self._lock.close()
-
     def close_writing(self, *, last: bool = False) -> None:
         """Closes what writes.
 
@@ -230,13 +228,14 @@ class Database:
 
     # ------------------------------------------------------------------------------------------------------- writing
 
-    def run(self, work: Callable[[Writer], T], *, durable: bool = True) -> T:
+    def run(self, work: Callable[[Writer], T], *, durable: bool = True, patience: float | None = None) -> T:
         """Runs `work` in a write transaction of its own; returns when it is on the disk.
 
         Args:
             work: Runs once, on this thread or another; if it raises, nothing is kept. A long one looks at `closing`
                 now and then, and raises when that is set.
             durable: False for rows that nothing refers to yet: they become durable with the next durable write.
+            patience: Seconds to wait for other writers, if not as long as the lake's others do.
 
         Raises:
             LockTimeout: Other writers kept the lake too long.
@@ -248,10 +247,15 @@ class Database:
         self._must_not_nest()
 
         def alone() -> T:
-            with self.write(durable=durable) as writer:
+            with self.write(durable=durable, patience=patience) as writer:
                 return work(writer)
 
         return self.apart(alone)
+
+    def settle(self) -> None:
+        """Before a read: a write that the main thread was interrupted in is over, or never begins."""
+        if self._deputy.asked and deputy.needed():
+            self._deputy.settle()
 
     def apart(self, work: Callable[[], T]) -> T:
         """Runs what must not be interrupted half-way: on another thread, if this is the main one.
@@ -261,25 +265,27 @@ class Database:
         """
         return self._deputy.ask(work) if deputy.needed() else work()
 
-    def write(self, *, durable: bool = True) -> Writing:
+    def write(self, *, durable: bool = True, patience: float | None = None) -> Writing:
         """One write transaction as a block, for threads that no signal interrupts: see `run`.
 
         Args:
             durable: False for rows that nothing refers to yet: they become durable with the next durable write.
+            patience: Seconds to wait for other writers, if not as long as the lake's others do.
 
         Raises:
             LockTimeout: Other writers kept the lake too long.
             ReadOnly: A sync has failed before, or now.
         """
-        return Writing(self, durable)
+        return Writing(self, durable, patience)
 
-    def begin(self, *, durable: bool = True) -> Writer:
+    def begin(self, *, durable: bool = True, patience: float | None = None) -> Writer:
         """Takes the locks and begins; `end` must follow."""
         self._must_not_nest()
-        deadline = time.monotonic() + self.timeout
+        patience = self.timeout if patience is None else patience
+        deadline = time.monotonic() + patience
         try:
-            if not self._turn.acquire(self.timeout):
-                raise LockTimeout(f"{self.folder}: other threads have been writing for {self.timeout:g} s")
+            if not self._turn.acquire(patience):
+                raise LockTimeout(f"{self.folder}: other threads have been writing for {patience:g} s")
             self.must_write()
             self._lock.acquire(deadline - time.monotonic())
             if self.trust.failed:
@@ -292,8 +298,9 @@ class Database:
                 writer.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
                 self._durable = durable
             writer.execute("BEGIN IMMEDIATE")
+            self._before = writer._connection.total_changes()
         except BaseException as error:
-            number = self._system_error()
+            number = system_error(self._writer)
             self.leave()
             ours = _not_begun(error, self.path, number)
             if ours is None:
@@ -338,23 +345,16 @@ class Database:
         self._must_be_usable()
         self.trust.must_hold()
         if self.moved():
-            raise DiskError(
-                f"{self.folder}: the lake's folder has been removed, renamed or replaced since it was opened; nothing "
-                "of this write was kept. Open the lake anew, where it is now"
-            )
+            raise DiskError(f"{self.folder}: {_MOVED}")
 
     @property
     def failed(self) -> str | None:
         """Why the lake is read-only, if a sync has failed and it has not been verified since."""
         return self.trust.failed
 
-    def fail(self, reason: str) -> None:
-        """Makes the lake read-only in this process, until it is verified."""
-        self.trust.fail(reason)
-
     def note(self, error: apsw.Error | OSError) -> DiskError:
         """An error while writing, as ours; a failed sync ends writing, what is merely scarce does not."""
-        return self.trust.note(error, self._system_error())
+        return self.trust.note(error, system_error(self._writer))
 
     def tidy(self) -> None:
         """Writes a long log back into the database, with no lock of ours held."""
@@ -367,9 +367,14 @@ class Database:
 
     def commit(self) -> None:
         try:
+            writer = cast("Writer", self._writer)
+            changed = self.sync and self._durable and writer._connection.total_changes() != self._before
+            note = counter.draw(writer) if changed else None
             fs.reach("db.commit")
-            cast("Writer", self._writer).execute("COMMIT")
+            writer.execute("COMMIT")
             fs.reach("db.committed")
+            if note is not None:
+                self._lock.note(note)
         except (apsw.Error, OSError) as error:
             raise self.note(error) from error
 
@@ -393,16 +398,26 @@ class Database:
         if self._turn.mine():
             try:
                 self.rollback()
+                self._drop_if_reading()
             finally:
                 try:
                     self._lock.reset()
-                    if self._closed:
-                        self._close_files()
+                    if self._closed:  # whoever has the turn last closes
+                        with self.log:
+                            self.close_writing(last=True)
+                        self._lock.close()
                 finally:
                     self._turn.release()
 
-    def _system_error(self) -> int:
-        return 0 if self._writer is None else system_error(self._writer._connection)
+    def _drop_if_reading(self) -> None:
+        """Closes the writer's connection if somebody, such as an error's traceback, has kept a cursor of it.
+
+        The cursor would hold its moment, and the next transaction could not begin once another process has written.
+        """
+        if self._writer is not None and self._writer._connection.txn_state() != apsw.SQLITE_TXN_NONE:
+            connection, self._writer, self._durable = self._writer._connection, None, True
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.close(True)
 
     def submit(self, work: Callable[[Writer], T]) -> T:
         """Runs `work` in a write transaction shared with whoever else is waiting; returns when it is on the disk.

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from lakefs_hl.local.disk.errors import NoThread
 
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 #: How long a deputy waits for something to do before it ends, seconds.
 IDLE: Final = 10.0
+#: How long an asker waits for what it was interrupted in, before it does something else, seconds.
+SETTLES: Final = 5.0
 
 
 def needed() -> bool:
@@ -32,24 +34,24 @@ def needed() -> bool:
 class _Errand(Generic[T]):
     """One thing to do, and how it went.
 
-    It is done by whoever gets its `claim`: it may have been given to two deputies, or be taken back.
+    It is done by whoever gets hold of it first: it may have been given to two deputies, or be taken back.
     """
 
-    __slots__ = ("claim", "done", "error", "result", "wake", "work")
+    __slots__ = ("_holder", "done", "error", "finished", "result", "wake", "withdrawn", "work")
 
     def __init__(self, work: Callable[[], T]) -> None:
         self.work: Callable[[], T] | None = work
-        self.claim = _thread.allocate_lock()
+        self._holder: dict[None, int] = {}
         self.wake = _thread.allocate_lock()
         self.wake.acquire()
-        self.done = False
+        self.done = self.finished = self.withdrawn = False
         self.result: T | None = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         """Does it, unless another has begun."""
         work, self.work = self.work, None
-        if work is None or not self.claim.acquire(blocking=False):
+        if work is None or not self.hold():
             return
         try:
             self.result = work()
@@ -58,6 +60,25 @@ class _Errand(Generic[T]):
             self.error = error
         finally:
             del work
+            self.finished = True
+            self.wake.release()
+
+    def hold(self) -> bool:
+        """Whether it is the calling thread's to do, or to leave undone: the first who asks; one call into C."""
+        me = threading.get_ident()
+        return self._holder.setdefault(None, me) == me
+
+    def settle(self, timeout: float) -> None:
+        """Takes it back if nobody has begun, else waits until it is over; may be interrupted and called again.
+
+        Its asker may still be waiting, if this is a signal handler's doing: it is woken either way.
+        """
+        if self.hold():
+            self.withdrawn = True
+        deadline = time.monotonic() + timeout
+        while not (self.finished or self.withdrawn) and (left := deadline - time.monotonic()) > 0:
+            self.wake.acquire(timeout=left)
+        if self.wake.locked() and (self.finished or self.withdrawn):
             self.wake.release()
 
     def outcome(self) -> T:
@@ -126,6 +147,7 @@ class Deputy:
 
     def __init__(self) -> None:
         self._hand: _Hand | None = None
+        self.asked: _Errand[Any] | None = None  # also after an interrupt
         self._hands: set[_Hand] = set()  # an interrupt may leave more than one
 
     def ask(self, work: Callable[[], T]) -> T:
@@ -134,9 +156,9 @@ class Deputy:
         Raises:
             NoThread: None can be started; nothing has been done.
         """
-        errand = _Errand(work)
-        del work
-        try:
+        while True:
+            self.settle()
+            self.asked = errand = _Errand(work)
             hand = self._hand
             if hand is None or hand.gone:
                 hand = self._hire()
@@ -145,10 +167,20 @@ class Deputy:
                 hand = self._hire()
                 hand.inbox.put(cast("_Errand[object]", errand))
             errand.wake.acquire()
-        except BaseException:
-            errand.claim.acquire(blocking=False)  # not begun: it need not be
-            raise
-        return errand.outcome()
+            self.asked = None
+            if not errand.withdrawn:
+                del work
+                return errand.outcome()
+
+    def settle(self) -> None:
+        """Before the asker does something else: what it was interrupted in is over then, or never begins.
+
+        Else it would look, see that a write was not made, and then it would be made. Only the main thread calls this.
+        """
+        errand = self.asked
+        if errand is not None:
+            errand.settle(SETTLES)
+            self.asked = None
 
     def _hire(self) -> _Hand:
         hand = _Hand()

@@ -92,6 +92,7 @@ def _after_fork_in_child() -> None:
     _forker = 0
     for one in list(_open):
         one.after_fork(torn=one.folder in _torn_folders)
+        one.turn_for_fork = False  # the parent's: here it would be given back at the next fork, whoever holds it then
     _forking.clear()
     _torn_folders.clear()
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from lakefs_hl.local.disk.errors import scarcity
+
 Hook = Callable[[str], None]
 
 #: Called with the name of each point that is reached. Tests replace it.
@@ -111,6 +113,7 @@ def fsync(fd: int, what: str) -> None:
 
     Raises:
         SyncFailed: The bytes may be lost, whatever a second call would say.
+        WriteFailed: Something was scarce: memory, room.
     """
     try:
         reach(f"{what}.fsync")
@@ -119,7 +122,7 @@ def fsync(fd: int, what: str) -> None:
         else:
             os.fsync(fd)
     except OSError as error:
-        raise SyncFailed(error.errno, f"{what}: fsync failed: {error.strerror}") from error
+        raise _sync_error(error, f"{what}: fsync failed") from error
 
 
 def rename(source: str, target: str, what: str) -> None:
@@ -134,16 +137,25 @@ def fsync_folder(path: str, what: str) -> None:
 
     Raises:
         SyncFailed: The names may be lost.
+        WriteFailed: Something was scarce: descriptors, memory, room.
     """
     try:
         reach(f"{what}.fsync_folder")
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
     except OSError as error:
-        raise SyncFailed(error.errno, f"{path}: fsync of the folder failed: {error.strerror}") from error
+        raise _sync_error(error, f"{path}: fsync of the folder failed") from error
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise _sync_error(error, f"{path}: fsync of the folder failed") from error
+    finally:
+        os.close(fd)
+
+
+def _sync_error(error: OSError, what: str) -> OSError:
+    """What a sync that did not happen means: what was merely scarce is not lost, since nothing relies on it yet."""
+    kind = SyncFailed if scarcity(error.errno, what) is None else WriteFailed
+    return kind(error.errno, f"{what}: {error.strerror}")
 
 
 def unlink(path: str, what: str) -> None:

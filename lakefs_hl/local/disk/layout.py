@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from lakefs_hl.local.disk import database, fs, lock, notes
-from lakefs_hl.local.disk.database import Database
-from lakefs_hl.local.disk.errors import Damaged, DiskError, NotALake
+from lakefs_hl.local.disk.database import Database, Writer
+from lakefs_hl.local.disk.errors import Damaged, DiskError, NotALake, scarcity
 from lakefs_hl.local.disk.tables import meta
 
 FORMAT: Final = "format.json"
@@ -27,6 +27,8 @@ REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "coda", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"}
 )
 _SQLITE: Final = tuple(database.NAME + end for end in ("", "-wal", "-shm", "-journal"))
+#: Bytes of the longest path of a file that SQLite opens.
+LONGEST: Final = 512
 _OURS: Final = frozenset({lock.NAME, OBJECTS, *_SQLITE})
 
 
@@ -52,12 +54,14 @@ def prepare(
         DiskError: It cannot be read or made.
     """
     folder = os.path.abspath(folder)
+    _check_path(folder)
     try:
         return _prepare(folder, tree, sync, vfs, timeout)
     except DiskError:
         raise
     except OSError as error:
-        raise DiskError(f"{folder}: cannot be opened as a lake: {error}") from error
+        message = f"{folder}: cannot be opened as a lake: {error}"
+        raise scarcity(error.errno, message) or DiskError(message) from error
 
 
 def _prepare(
@@ -123,16 +127,20 @@ def _lakes_in(folder: str) -> list[str]:
 
 def _complete(opened: Database, path: str, tree: Mapping[str, Any]) -> dict[str, Any]:
     """The last steps of making a lake. What it notes is decided under the writer's lock: others may be at it too."""
-    with opened.write() as writer:
+    objects = os.path.join(opened.folder, OBJECTS)
+
+    def work(writer: Writer) -> str:
         text = meta.get(writer, meta.FORMAT)
         if text is None:
             text = notes.write(notes.make(datetime.now(UTC).isoformat(timespec="seconds"), tree))
             meta.put(writer, meta.FORMAT, text)
-        objects = os.path.join(opened.folder, OBJECTS)
         fs.make_folder(objects, "lake")
         fs.make_folder(os.path.join(objects, TEMPORARY), "lake")
         if opened.sync:
             fs.fsync_folder(objects, "lake")
+        return text
+
+    text = opened.run(work)
     if not os.path.exists(path):
         fs.write_durably(path, text.encode(), "format", sync=opened.sync)
     return _read(path)
@@ -173,6 +181,22 @@ def _make_folder(folder: str, sync: bool) -> None:
         fs.make_folder(path, "lake")
         if sync:
             fs.fsync_folder(os.path.dirname(path), "lake")
+
+
+def _check_path(folder: str) -> None:
+    """Refuses a path that SQLite cannot open, before anything is made there."""
+    path = os.fsencode(folder)
+    try:
+        path.decode()
+    except UnicodeDecodeError as error:
+        raise NotALake(
+            f"{path!r}: the path of a lake must be UTF-8, and its byte {error.start} is not; rename the folder"
+        ) from error
+    longest = LONGEST - max(len(f"/{name}") for name in _SQLITE)
+    if len(path) > longest:
+        raise NotALake(
+            f"{folder}: the path has {len(path)} bytes, and that of a lake may have {longest}; choose a shorter one"
+        )
 
 
 def _check_place(folder: str) -> None:

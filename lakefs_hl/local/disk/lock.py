@@ -7,6 +7,7 @@ which leaves the parent's lock as it is, and opens its own.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -16,10 +17,14 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from lakefs_hl.local.disk.errors import LockTimeout, NoThread
+from lakefs_hl.local.disk.errors import LockTimeout, NoThread, ReadOnly
 
 #: Name of the file in the lake's folder that writers lock.
 NAME: Final = "lock"
+
+
+#: What a folder or a file system answers that takes no writes.
+_UNWRITABLE: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class Turn:
@@ -147,7 +152,12 @@ class FileLock:
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._gate = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._file = os.open(self._path, flags, 0o600)
+        try:
+            self._file = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            self.close()
+            if error.errno not in _UNWRITABLE:
+                raise  # else: whoever only reads needs no lock
 
     def acquire(self, timeout: float) -> None:
         """Takes the lock.
@@ -157,7 +167,10 @@ class FileLock:
 
         Raises:
             LockTimeout: Another process kept it all the time.
+            ReadOnly: There is no lock to take, since the file system takes no writes.
         """
+        if self._file < 0:
+            raise ReadOnly(f"{self._path}: cannot be written: the lake's folder, files or file system are read-only")
         wait = self._wait
         if wait is None:
             at_gate = _try(self._gate)
@@ -221,14 +234,24 @@ class FileLock:
 
     def release(self) -> None:
         """Lets the next one in; harmless if the lock is not ours."""
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        if self._file >= 0:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def reset(self) -> None:
         """Whatever was taken: lets go of both locks."""
         if self._file < 0:
-            return  # closed
+            return  # closed, or of a lake that cannot be written
         fcntl.flock(self._file, fcntl.LOCK_UN)
         fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+    def note(self, data: bytes) -> None:
+        """Writes something into the file, for whoever opens the lake; it is not synced. The lock is ours."""
+        with suppress(OSError):  # it only ever tells more than is needed
+            os.pwrite(self._file, data, 0)
+
+    def noted(self) -> bytes:
+        """What was written last."""
+        return os.pread(self._file, 64, 0) if self._file >= 0 else b""
 
     def after_fork(self) -> None:
         """In a forked child: lets go of what was inherited and opens anew. Unlocks nothing of the parent's."""

@@ -3,12 +3,16 @@
 Rules of the room: a connection is used by one thread at a time and never closed while it is lent. Before a fork every
 connection is closed: SQLite remembers a process's file locks in memory, and a child that inherited that memory would
 believe it holds locks that only its parent holds. Reads run on the main thread too, where an interrupt may land between
-any two lines: what is lent is known by weak references, so a reader that was lost on the way to or from its borrower is
-closed by the last reference to it, in C, and nobody waits for it.
+any two lines. So who is out is not written down, where an interrupt would leave it wrong, but found by looking: every
+connection that was made, lives and is not kept here. They are known by weak references without callbacks (those are
+Python code, and interrupted too): one that was lost on the way to or from its borrower is closed by the last reference
+to it, in C, and nobody waits for it.
 """
 
 from __future__ import annotations
 
+import gc
+import itertools
 import threading
 import time
 import weakref
@@ -38,7 +42,8 @@ class Readers:
         self._connect = connect
         self._lock = threading.Lock()
         self._idle: list[Reader] = []
-        self._lent: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._made: list[weakref.ref[apsw.Connection]] = []
+        self._loans = itertools.count(1)
         self._outside: list[threading.Lock] = []  # those who wait for the door, each for a lock of its own
         self._back = threading.Lock()  # released when one comes back while the door is shut
         self._shut = False
@@ -46,23 +51,33 @@ class Readers:
 
     def take(self) -> Reader:
         """A reader nobody else uses, its transaction begun; waits while the door is shut."""
-        while True:
-            with self._lock:
-                if not self._shut:
-                    # One more is opened with the door held: a fork must not find a connection that is half open.
-                    reader = self._idle.pop() if self._idle else Reader(self._connect())
-                    self._lent.add(reader._connection)
-                    break
-                door = threading.Lock()
-                door.acquire()
-                self._outside.append(door)
-            door.acquire()
+        reader = None
         try:
+            while reader is None:
+                with self._lock:
+                    if not self._shut:
+                        # One more is opened with the door held: a fork must not find a connection that is half open.
+                        reader = self._idle.pop() if self._idle else self._make()
+                        reader.loan = next(self._loans)
+                        break
+                    door = threading.Lock()
+                    door.acquire()
+                    self._outside.append(door)
+                door.acquire()
             reader.execute("BEGIN")
         except BaseException:  # an interruption too: nobody would bring it back
-            self._end(reader, keep=False)
+            if reader is not None:
+                with self._lock:
+                    self._close(reader)
+            reader = None  # a traceback that is kept would keep it
             raise
         return reader
+
+    def _make(self) -> Reader:
+        connection = self._connect()
+        self._made = [one for one in self._made if one() is not None]
+        self._made.append(weakref.ref(connection))
+        return Reader(connection)
 
     def give(self, reader: Reader) -> None:
         """Ends a reader's transaction and takes it back.
@@ -70,38 +85,50 @@ class Readers:
         Raises:
             apsw.Error: It ended badly; the connection is gone.
         """
-        keep = False
+        loan, kept = reader.loan, False
         try:
             reader.execute("COMMIT")
             # Still in a transaction: somebody kept a cursor, which would hold its moment for ever.
-            keep = reader._connection.txn_state() == apsw.SQLITE_TXN_NONE
+            if reader._connection.txn_state() == apsw.SQLITE_TXN_NONE:
+                with self._lock:
+                    if not self.closed and not self._shut and len(self._idle) < IDLE:
+                        self._idle.append(reader)
+                        kept = True
         finally:
-            self._end(reader, keep=keep)
+            if not kept:
+                with self._lock:
+                    # Interrupted, it may be kept all the same, and even be lent to another thread by now.
+                    if reader.loan == loan and reader not in self._idle:
+                        self._close(reader)
 
-    def _end(self, reader: Reader, *, keep: bool) -> None:
-        with self._lock:
-            self._lent.discard(reader._connection)
-            if keep and not self.closed and len(self._idle) < IDLE:
-                self._idle.append(reader)
-            else:
-                reader._connection.close(True)
-            if self._shut and self._back.locked():
-                self._back.release()
+    def _close(self, reader: Reader) -> None:
+        """Closes a reader that is not kept. The lock is held."""
+        reader._connection.close(True)
+        if self._shut and self._back.locked():
+            self._back.release()
+
+    def lent(self) -> list[apsw.Connection]:
+        """The connections that are out."""
+        kept = {id(reader._connection) for reader in self._idle}
+        made = [one() for one in self._made]
+        return [one for one in made if one is not None and id(one) not in kept and _is_open(one)]
 
     def shut(self, timeout: float) -> bool:
         """Lets nobody in, waits until all are back, closes them; False, and open again, if one stays out too long."""
         deadline = time.monotonic() + timeout
         self._shut = True
+        looked = False
         while True:
             with self._lock:
-                if not self._lent:
+                if not self.lent():
                     self._close_idle()
                     return True
                 self._back.acquire(blocking=False)
             if time.monotonic() >= deadline:
                 self.reopen()
                 return False
-            self._back.acquire(timeout=LOOK)
+            if not self._back.acquire(timeout=LOOK) and not looked:
+                looked = gc.collect() >= 0  # one that was lost may be part of a cycle
 
     def reopen(self) -> None:
         """Lets readers in again."""
@@ -122,4 +149,14 @@ class Readers:
 
     def all(self) -> list[apsw.Connection]:
         """Every connection, lent or idle."""
-        return [*(reader._connection for reader in self._idle), *self._lent]
+        return [*(reader._connection for reader in self._idle), *self.lent()]
+
+
+def _is_open(connection: apsw.Connection) -> bool:
+    try:
+        connection.get_autocommit()
+    except apsw.ConnectionClosedError:
+        return False
+    except apsw.ThreadingViolationError:
+        return True
+    return True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import apsw
 
@@ -16,18 +16,28 @@ from lakefs_hl.local.disk.errors import Damaged, DiskError, LockTimeout, NoMemor
 Args: TypeAlias = "Sequence[Any] | dict[str, Any]"
 #: What a column may hold.
 Value: TypeAlias = "bytes | str | int | float | None"
+#: A file that is shorter than it was, or a disk that does not give back what it took.
+_UNREADABLE: Final = frozenset(
+    {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_DATA}
+)
 
 
 class Reader:
-    """What can be asked inside one read transaction; everything it answers is of one moment."""
+    """What can be asked inside one read transaction; everything it answers is of one moment.
 
-    __slots__ = ("_connection", "execute")
+    Attributes:
+        loan: Which time it was lent this is: another each time.
+    """
+
+    __slots__ = ("_connection", "execute", "loan")
 
     execute: Callable[..., apsw.Cursor]
+    loan: int
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self.execute = connection.execute
+        self.loan = 0
 
     def row(self, sql: str, args: Args = ()) -> tuple[Any, ...] | None:
         """The first row, None if there is none."""
@@ -36,6 +46,10 @@ class Reader:
     def rows(self, sql: str, args: Args = ()) -> list[tuple[Any, ...]]:
         """All rows."""
         return cast("list[tuple[Any, ...]]", self.execute(sql, args).fetchall())
+
+    def define(self, name: str, function: Callable[..., Value]) -> None:
+        """Makes a function known to SQL."""
+        self._connection.create_scalar_function(name, function, deterministic=True)
 
 
 class Writer(Reader):
@@ -49,20 +63,16 @@ class Writer(Reader):
         super().__init__(connection)
         self.executemany = connection.executemany
 
-    def define(self, name: str, function: Callable[..., Value]) -> None:
-        """Makes a function known to SQL."""
-        self._connection.create_scalar_function(name, function, deterministic=True)
-
     @property
     def changes(self) -> int:
         """Rows that the latest statement changed."""
         return self._connection.changes()
 
 
-def system_error(connection: apsw.Connection) -> int:
-    """What the system said to the latest failed call of SQLite on a connection; 0 if that was no matter of files."""
+def system_error(reader: Reader | None) -> int:
+    """What the system said to the latest failed call of SQLite for a reader; 0 if that was no matter of files."""
     try:
-        return connection.system_errno
+        return 0 if reader is None else reader._connection.system_errno
     except apsw.Error:  # closed meanwhile
         return 0
 
@@ -89,6 +99,8 @@ def translate(error: apsw.Error, path: str, number: int = 0) -> DiskError:
         scarce = scarcity(number, f"{path}: {os.strerror(number)} ({error}); nothing of this was kept, try again")
         if scarce is not None:
             return scarce
+    if getattr(error, "extendedresult", 0) in _UNREADABLE:
+        return Damaged(f"{path}: the database cannot be read to its end ({error}); check the disk and restore a copy")
     if isinstance(error, apsw.CantOpenError):
         return _cannot_open(error, path)
     if isinstance(error, apsw.FullError):

@@ -8,12 +8,15 @@ release need not know of: it opens the lake, and leaves that table alone. Each t
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 #: Stored as SQLite's `user_version`.
 VERSION: Final = 2
 #: Stored in `meta` as `minor`.
-MINOR: Final = 0
+MINOR: Final = 1
+#: Tables that came after the first release of `VERSION`, each with the `MINOR` that it came with.
+ADDED: Final = {"upload": 1}
 #: Marks the file as a lake for whoever looks at it (`application_id`): "lkhl".
 APPLICATION: Final = 0x6C6B686C
 
@@ -25,8 +28,8 @@ CREATE TABLE sequence(name TEXT PRIMARY KEY, value INTEGER NOT NULL, sum INTEGER
 CREATE TABLE node(hash BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE blob(hash BLOB PRIMARY KEY, data BLOB NOT NULL);
 
--- Names. `repository.id` is never used again, so rows of a deleted repository cannot come back to life.
-CREATE TABLE repository(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, value BLOB NOT NULL,
+-- Names. `repository.id` is drawn from `sequence`, never twice: rows of a deleted repository cannot come back to life.
+CREATE TABLE repository(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, value BLOB NOT NULL,
     sum INTEGER NOT NULL DEFAULT 0);
 -- `resets` counts what was taken back: whoever publishes compares it, as it compares the head.
 CREATE TABLE branch(
@@ -51,15 +54,20 @@ CREATE TABLE import(repository INTEGER NOT NULL, id TEXT NOT NULL, value BLOB NO
     sum INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(repository, id)) WITHOUT ROWID;
 CREATE TABLE pull_request(repository INTEGER NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL,
     sum INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(repository, id)) WITHOUT ROWID;
--- Hashes of keys, never keys.
-CREATE TABLE credential(id TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 -- Answers of requests with an idempotency key, oldest first by `id`.
 CREATE TABLE idempotency(
     id INTEGER PRIMARY KEY, user TEXT NOT NULL, key TEXT NOT NULL, made INTEGER NOT NULL, value BLOB NOT NULL,
     sum INTEGER NOT NULL DEFAULT 0, UNIQUE(user, key)
 );
+-- What was put at an address and may still be linked; the oldest first by rowid.
+CREATE TABLE upload(address TEXT PRIMARY KEY, made INTEGER NOT NULL, value BLOB NOT NULL,
+    sum INTEGER NOT NULL DEFAULT 0);
 """
 
+#: The statement that makes each table: SQLite keeps it as it is.
+STATEMENTS: Final[dict[str, str]] = {
+    found[1]: found[0] for found in re.finditer(r"CREATE TABLE (\w+)\(.*?(?=;$)", DDL, re.DOTALL | re.MULTILINE)
+}
 #: Tables whose rows have a checksum: the columns that it is over, in their order.
 SUMMED: Final = {
     "meta": ("key", "value"),
@@ -72,6 +80,7 @@ SUMMED: Final = {
     "import": ("repository", "id", "value"),
     "pull_request": ("repository", "id", "value"),
     "idempotency": ("user", "key", "made", "value"),
+    "upload": ("address", "made", "value"),
 }
 #: Which of their columns name a row.
 KEYS: Final = {
@@ -85,4 +94,5 @@ KEYS: Final = {
     "import": ("repository", "id"),
     "pull_request": ("repository", "id"),
     "idempotency": ("user", "key"),
+    "upload": ("address",),
 }

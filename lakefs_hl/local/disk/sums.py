@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import apsw
 import msgspec
 from xxhash import xxh3_64_intdigest
 
@@ -44,15 +45,43 @@ def damaged(table: str, *key: Value) -> Damaged:
 
 
 def check_table(reader: Reader, table: str) -> Iterator[Damaged]:
-    """The rows of a table that are not what was written."""
+    """The rows of a table that are not what was written.
+
+    Raises:
+        Damaged: The table cannot be read.
+    """
     columns = schema.SUMMED[table]
     keys = schema.KEYS[table]
     sql = f"SELECT {', '.join(columns)}, sum FROM {table}"  # noqa: S608 - our own names
-    for *values, noted in reader.execute(sql):
-        if row_sum(table, *values) != noted:
-            yield damaged(table, *(values[columns.index(key)] for key in keys))
+    try:
+        for *values, noted in reader.execute(sql):
+            if row_sum(table, *values) != noted:
+                yield damaged(table, *(values[columns.index(key)] for key in keys))
+    except (UnicodeDecodeError, apsw.SQLError) as error:
+        raise Damaged(f"the table {table} cannot be read: {error}; restore it from a copy") from error
 
 
 def check_structure(reader: Reader, most: int) -> list[str]:
     """What SQLite's own check of the database's structure finds, at most so many faults."""
     return [row[0] for row in reader.execute(f"PRAGMA integrity_check({most})") if row[0] != "ok"]
+
+
+def check_schema(reader: Reader, minor: int) -> Iterator[str]:
+    """What is wrong with the tables themselves: each is made by one statement, and none of them is missing.
+
+    Tables that this release does not know are those of a later one with the same version.
+
+    Args:
+        reader: The database.
+        minor: Number of the additions to its version that it has; tables of later ones may be missing.
+    """
+    number = reader.execute("PRAGMA application_id").get
+    if number != schema.APPLICATION:
+        yield f"its application id is {number:#x}, and a lake's is {schema.APPLICATION:#x}"
+    found = dict(reader.rows("SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema WHERE type = 'table'"))
+    for table, statement in schema.STATEMENTS.items():
+        made = found.get(table.encode())
+        if made is None and schema.ADDED.get(table, 0) > minor:
+            continue
+        if made != statement.encode():
+            yield f"the table {table} is {'missing' if made is None else 'not what was made'}"

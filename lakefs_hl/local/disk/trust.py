@@ -74,9 +74,10 @@ class Trust:
         """
         path = f"{self.path}-wal"
         try:
-            writer.execute("BEGIN IMMEDIATE")  # nobody adds to the log
+            # In pages; ours do not add to it now, since the lock between processes is held.
+            expected = writer._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_NOOP)[0]
+            writer.execute("BEGIN IMMEDIATE")  # nor does another program
             try:
-                expected = writer._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_NOOP)[0]
                 if expected > 0:
                     frames.rewrite(path)
                     found = frames.whole(path)

@@ -1,18 +1,26 @@
-"""Addresses to put bytes at outside of the lake's own upload, and linking what was put."""
+"""Addresses to put bytes at outside of the lake's own upload, what is put there, and linking it."""
 
 from __future__ import annotations
 
 import secrets
+from typing import Final
 
-from lakefs_hl.local.engine import records
+from lakefs_hl.local.disk.tables import uploads
+from lakefs_hl.local.engine import contents, records
 from lakefs_hl.local.engine.clock import seconds
+from lakefs_hl.local.engine.failures import public
 from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.names import path_key
 from lakefs_hl.local.engine.objects import check_address, stats
+from lakefs_hl.local.engine.snapshot import Transaction
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import BadRequestException
 from lakefs_hl.spec.headers import OCTET_STREAM
+from lakefs_hl.spec.wire import FileSlice
+
+#: Rows of uploads that can no longer be linked which one upload removes, at most.
+PURGED: Final = 4
 
 
 class Addresses:
@@ -30,13 +38,37 @@ class Addresses:
         name = f"{seconds():x}-{secrets.token_hex(16)},{secrets.token_urlsafe(32)}"
         return models.StagingLocation(f"{namespace}/data/{name}")
 
+    def receive(self, address: str, body: bytes | FileSlice) -> str:
+        """Keeps what is put at an address until it is linked, for a day; it is on the disk when this returns.
+
+        Args:
+            address: As it was drawn.
+            body: The content. It takes the place of what was put there before; what was linked stays.
+
+        Returns:
+            The MD5 of the content.
+        """
+        with public():
+            blob = self._lake.blobs.put(body)
+        value = records.encode(records.UploadRecord(blob.sha256, blob.md5, blob.size))
+        made = seconds()
+
+        def work(transaction: Transaction) -> str:
+            self._lake.blobs.record(transaction.writer, blob)
+            uploads.put(transaction.writer, address.partition(",")[0], made, value)
+            uploads.delete_before(transaction.writer, made - contents.UPLOAD_SECONDS, PURGED)
+            return blob.md5.hex()
+
+        return self._lake.effect(None, work)
+
     def link(
         self, repository: str, branch: str, path: str, link: models.StagingLink, *, create_only: bool = False
     ) -> models.ObjectStats:
-        """Stages an object that lies at an address; whether it is there nobody looks.
+        """Stages an object that lies at an address; where nothing was put, nobody looks whether it is there.
 
         Raises:
-            BadRequestException: There is no checksum, or the address is another store's.
+            BadRequestException: There is no checksum, or the address is another store's; or something else was put
+                there than is to be linked.
             ObjectExistsException: `create_only`, and there is one.
         """
         checksum = link.checksum.strip().strip('"')
@@ -47,11 +79,11 @@ class Addresses:
         if address:
             check_address(address)
         with self._lake.read(repository) as snapshot:
-            namespace = snapshot.repo.record.namespace
-        if address.startswith(f"{namespace}/data/"):
-            address = address.partition(",")[0]
+            if address.startswith(f"{snapshot.repo.record.namespace}/data/"):
+                address = address.partition(",")[0]
+            place = contents.resolve(snapshot, address, link.size_bytes, checksum)
         entry = records.make_entry(
-            address,
+            place,
             link.size_bytes,
             records.short_etag(checksum),
             seconds() if link.mtime is None else link.mtime,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from lakefs_hl.local.disk.tables import branches, staging, tags
 from lakefs_hl.local.engine import tokens
 from lakefs_hl.local.engine.diffs import changes
@@ -143,9 +145,9 @@ class Branches:
             transaction.must_be_writable(force)
             head = transaction.head(name)
             if head.sealed:
-                sealed = staging.between(transaction.reader, head.tokens[1:], b"", END)
-                if next(changes(transaction.tree, transaction.root(head.head), sealed), None) is not None:
-                    raise BadRequestException(f"{name}: uncommitted changes (dirty branch)")
+                with closing(staging.between(transaction.reader, head.tokens[1:], b"", END)) as sealed:
+                    if next(changes(transaction.tree, transaction.root(head.head), sealed), None) is not None:
+                        raise BadRequestException(f"{name}: uncommitted changes (dirty branch)")
             point(transaction, head, committed(transaction, ref, f"hard-reset {name} to {ref}: "))
 
         self._lake.effect(repository, work)

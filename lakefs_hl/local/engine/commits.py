@@ -34,8 +34,9 @@ from lakefs_hl.spec.limits import MAX_PAGE
 
 #: Changes that are applied under the write lock, at most.
 SMALL: Final = 5000
-#: Dates are kept in 64 bits of nanoseconds: this many seconds before and after 1970.
-LATEST: Final = 9 * 10**9
+#: The years 1 to 9999, in Unix seconds.
+EARLIEST: Final = -62_135_596_800
+LATEST: Final = 253_402_300_799
 _METARANGE: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,10 +69,10 @@ class Commits:
             ForbiddenException: The branch is protected, or the repository read-only.
             NotFoundException: There is no such branch or repository.
         """
-        if creation.date is not None and abs(creation.date) > LATEST:
+        if creation.date is not None and not EARLIEST <= creation.date <= LATEST:
             raise BadRequestException(
-                f"argument date: {creation.date} seconds: invalid value: validation error: an embedded lake keeps "
-                "dates of the years 1685 to 2254"
+                f"argument date: {creation.date} seconds: invalid value: validation error: dates are those of the "
+                "years 1 to 9999"
             )
         draft = _Draft(repository, branch, creation, who)
 

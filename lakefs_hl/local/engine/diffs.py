@@ -62,9 +62,9 @@ class Diffs:
 
         def search(start: bytes) -> Iterator[Found]:
             found = ((key, _kind(old, new), old, new) for key, old, new in tree.diff(one, root, start=start, end=end))
-            return (
-                _overlaid(tree, one, found, staging.between(snapshot.reader, tokens, start, end)) if tokens else found
-            )
+            if not tokens:
+                return found
+            return _overlaid(tree, one, found, staging.between(snapshot.reader, tokens, start, end))
 
         return search
 

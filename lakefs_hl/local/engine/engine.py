@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from lakefs_hl.local.disk import credentials
 from lakefs_hl.local.disk.layout import must_exist, prepare
+from lakefs_hl.local.disk.tables import credentials
 from lakefs_hl.local.engine import places, records
 from lakefs_hl.local.engine.addresses import Addresses
 from lakefs_hl.local.engine.branches import Branches
@@ -83,7 +83,7 @@ class Engine:
         self.imports: Imports = Imports(lake)
         self.settings: Settings = Settings(lake)
         self.idempotency: Idempotency = Idempotency(lake)
-        lake.purge.run(look=True)
+        lake.purge.run(look=True, patience=0.0)  # whoever opens a lake waits for nobody
 
     @classmethod
     def open(
@@ -170,7 +170,12 @@ class Engine:
     def old_keys(self) -> dict[str, bytes]:
         """Hashes of the keys of a format 1 lake, by access key; `local/keys.py` has the keys of today."""
         with self.lake.read() as snapshot:
-            return {key: records.read_credential(value).secret for key, value in credentials.stored(snapshot.reader)}
+            found = credentials.scan(snapshot.reader)
+        return {key: records.read_credential(value).secret for key, value in found}
+
+    def drop_old_keys(self) -> None:
+        """Removes them: those of the lake are in `keys.json`."""
+        self.lake.submit(credentials.drop)
 
     def __repr__(self) -> str:
         """The folder."""

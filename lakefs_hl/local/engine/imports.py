@@ -23,7 +23,7 @@ from uuid import uuid4
 import msgspec
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.tables import imports, repositories
+from lakefs_hl.local.disk.tables import imports, meta, repositories
 from lakefs_hl.local.engine import places, records, replacement, sources
 from lakefs_hl.local.engine.bulk import BulkNodes, apply
 from lakefs_hl.local.engine.clock import now, seconds
@@ -53,6 +53,8 @@ KEPT: Final = 24 * 3600 * 10**9
 PATIENCE: Final = 0.5
 #: Objects between two questions whether an import is to end.
 _ASKED: Final = 64
+#: Key of `meta` that is there if files are hashed.
+_HASHING: Final = "hash imports"
 _CANCELED: Final = "import error: Canceled"
 _REPOSITORY_KEY: Final = ".lakefs.last.import.timestamp"
 
@@ -87,9 +89,13 @@ class _Run:
         self._thread = threading.Thread(target=work, name="lake-import", daemon=True)
         self._thread.start()
 
+    def has_begun(self) -> bool:
+        """Whether its thread is at work, or has been."""
+        return self._thread is not None and self._thread.ident is not None
+
     def join(self, timeout: float | None = None) -> None:
         """Waits for its end, if it was launched."""
-        if self._thread is not None and self._thread.ident is not None:
+        if self._thread is not None and self.has_begun():
             self._thread.join(timeout)
 
     def check(self) -> None:
@@ -118,16 +124,21 @@ class _Run:
 
 
 class Imports:
-    """The imports into a lake's repositories.
+    """The imports into a lake's repositories."""
 
-    Attributes:
-        hashing: Whether files are read for their MD5.
-    """
-
-    def __init__(self, lake: Lake, *, hashing: bool = False) -> None:
+    def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self.hashing = hashing
         self._running: dict[str, _Run] = {}
+
+    @property
+    def hashing(self) -> bool:
+        """Whether files are read for their MD5: a setting of the lake, for all who import into it."""
+        with self._lake.read() as snapshot:
+            return meta.get(snapshot.reader, _HASHING) is not None
+
+    @hashing.setter
+    def hashing(self, on: bool) -> None:
+        self._lake.submit(lambda writer: meta.put(writer, _HASHING, "on") if on else meta.delete(writer, _HASHING))
 
     def start(self, repository: str, branch: str, creation: models.ImportCreation, *, who: str) -> str:
         """Starts an import; gives its id.
@@ -155,7 +166,9 @@ class Imports:
         try:
             run.launch(lambda: self._run(run, branch, creation, who))
         except BaseException as error:
-            run.ended = True  # interrupted, it may have begun
+            run.ended = True
+            if run.has_begun():  # interrupted: it ends by itself, and says so
+                raise
             self._end(run, run.record(error="import error: it could not be started; start it again"))
             if isinstance(error, RuntimeError):
                 raise LakeResourceError(f"no thread for the import: {error}; let other work end first") from error
@@ -284,8 +297,8 @@ class Imports:
         """Whatever happens ends in the import's record."""
         record = run.record(error="import error: a defect of the lake")
         lake = os.path.realpath(self._lake.database.folder)
-        manner = sources.Manner(lake, run.check, self.hashing, self._lake.import_roots)
         try:
+            manner = sources.Manner(lake, run.check, self.hashing, self._lake.import_roots)
             replaced = [sources.under(one.destination) for one in creation.paths if one.type == "common_prefix"]
             items = run.counted(sources.entries(creation.paths, manner))
             commit = self.load(run.repo, branch, items, replaced, creation, who=who, run=run)

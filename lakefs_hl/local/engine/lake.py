@@ -93,7 +93,14 @@ class Lake:
         """
         return Reading(self, repository)
 
-    def write(self, repository: str | None, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
+    def write(
+        self,
+        repository: str | None,
+        work: Callable[[Transaction], T],
+        *,
+        durable: bool = True,
+        patience: float | None = None,
+    ) -> T:
         """Runs `work` in a write transaction of its own; returns when it is on the disk.
 
         For what takes long, or ends an operation: `work` calls `Transaction.note` with the operation's result.
@@ -102,10 +109,15 @@ class Lake:
             repository: Name of the repository that is changed, if it is one.
             work: Does nothing but write. It may be run on another thread, and again if it was interrupted.
             durable: False for rows that nothing refers to yet: they become durable with the next durable write.
+            patience: Seconds to wait for other writers, if not as long as others do.
         """
         keyed = idempotency.current()
+
+        def run(writer: Writer) -> T:
+            return work(Transaction(self, writer, repository, keyed))
+
         try:
-            return self.database.run(lambda writer: work(Transaction(self, writer, repository, keyed)), durable=durable)
+            return self.database.run(run, durable=durable, patience=patience)
         except BELOW as error:
             raise translated(error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -10,7 +11,7 @@ import msgspec
 
 from lakefs_hl.local.disk.blobs import INLINE, Held
 from lakefs_hl.local.disk.tables import staging
-from lakefs_hl.local.engine import places, records, views
+from lakefs_hl.local.engine import contents, places, records, views
 from lakefs_hl.local.engine.clock import seconds
 from lakefs_hl.local.engine.failures import public
 from lakefs_hl.local.engine.lake import Lake
@@ -49,6 +50,18 @@ class Content(NamedTuple):
     release: Callable[[], None]
 
 
+class Place(NamedTuple):
+    """Where the bytes of an object are, as in its entry: see `records.Entry`."""
+
+    address: bytes | str
+    size: int
+    stamp: int | None
+
+
+#: Gives an address to read an object at in place of its physical one, and when it ends in Unix seconds.
+Sign: TypeAlias = Callable[[str, Entry], tuple[str, int]]
+
+
 class Objects:
     """The objects of a lake's repositories."""
 
@@ -56,15 +69,28 @@ class Objects:
         self._lake = lake
         self._writes = writes
 
-    def stat(self, repository: str, ref: str, path: str) -> ObjectStats:
-        """What is known of an object.
+    def stat(self, repository: str, ref: str, path: str, sign: Sign | None = None) -> ObjectStats:
+        """What is known of an object, with a signed address if that is asked for.
 
         Raises:
             NotFoundException: There is no such object, reference or repository.
         """
         with self._lake.read(repository) as snapshot:
             repo, entry = snapshot.repo, _entry(snapshot, ref, path_key(path))
-        return stats(repo, path, entry)
+        found = stats(repo, path, entry)
+        return found if sign is None else _signed(found, entry, sign)
+
+    def open(self, place: Place) -> Content:
+        """The bytes at a place, whatever has become of the object.
+
+        Raises:
+            ServerException: 410: the data is not in this lake.
+            IntegrityError: The object was imported, and its file has changed since.
+        """
+        if isinstance(place.address, str):
+            return _foreign(place, self._lake.import_roots)
+        with self._lake.read() as snapshot:
+            return _content(self._lake.blobs.open(snapshot.reader, place.address, place.size))
 
     def read(self, repository: str, ref: str, path: str) -> tuple[ObjectStats, Content]:
         """What is known of an object, and its bytes.
@@ -82,9 +108,17 @@ class Objects:
         return stats(repo, path, entry), _foreign(entry, self._lake.import_roots)
 
     def list(
-        self, repository: str, ref: str, *, prefix: str = "", after: str = "", delimiter: str = "", amount: int = 100
+        self,
+        repository: str,
+        ref: str,
+        *,
+        prefix: str = "",
+        after: str = "",
+        delimiter: str = "",
+        amount: int = 100,
+        sign: Sign | None = None,
     ) -> models.ObjectPage:
-        """One page of objects and common prefixes, in byte order."""
+        """One page of objects and common prefixes, in byte order; with signed addresses if that is asked for."""
         start, behind, folds = prefix_key(prefix), after_key(after), delimiter_key(delimiter)
         with self._lake.read(repository) as snapshot:
             found = views.listing(snapshot, views.view(snapshot, ref), start, behind, folds, amount + 1)
@@ -99,6 +133,11 @@ class Objects:
                 else _row(key.decode(), read(value), at)
                 for key, value in found
             ]
+            if sign is not None:
+                rows = [
+                    row if value is None else _signed(row, read(value), sign)
+                    for row, (_, value) in zip(rows, found, strict=True)
+                ]
         offset = rows[-1].path if more and rows else ""
         return models.ObjectPage(models.Pagination(more, offset, len(rows), MAX_PAGE), rows)
 
@@ -215,10 +254,12 @@ class Objects:
         self._lake.effect(repository, work)
 
     def stage(self, repository: str, branch: str, path: str, stage: models.ObjectStage) -> ObjectStats:
-        """Registers an object by its address; whether it is there nobody looks."""
+        """Registers an object by its address; where nothing was put, nobody looks whether it is there."""
         check_address(stage.physical_address)
+        with self._lake.read() as snapshot:
+            place = contents.resolve(snapshot, stage.physical_address, stage.size_bytes, stage.checksum)
         entry = records.make_entry(
-            stage.physical_address,
+            place,
             stage.size_bytes,
             records.short_etag(stage.checksum),
             seconds() if stage.mtime is None else stage.mtime,
@@ -272,26 +313,31 @@ def _row(path: str, entry: Entry, at: str, nothing: dict[str, str] | None = None
     )
 
 
+def _signed(row: ObjectStats, entry: Entry, sign: Sign) -> ObjectStats:
+    url, expires = sign(row.path, entry)
+    return msgspec.structs.replace(row, physical_address=url, physical_address_expiry=expires)
+
+
 def _content(held: Held) -> Content:
     body = FileSlice(held.fd, 0, held.length) if held.data is None else held.data
     return Content(body, held.release)
 
 
-def _foreign(entry: Entry, roots: Roots) -> Content:
+def _foreign(entry: Entry | Place, roots: Roots) -> Content:
     """The file of an imported object, if it is what was imported; nothing else outside the lake is ever opened."""
     if entry.stamp is None:
         raise refusal(410, "No data")
     path = str(entry.address).removeprefix(LOCAL)
     try:
-        fd = places.open_file(path, roots)
+        held = Held(None, io.FileIO(places.open_file(path, roots)), entry.size)
     except OSError as error:
         if error.errno is None:  # outside of the directories that the server was given
             raise refusal(
                 410, "No data: the object was imported from a directory that this server does not read"
             ) from None
         raise refusal(410, f"No data: the imported file {path} cannot be read any more: {error.strerror}") from error
-    held, found = Held(None, fd, entry.size), os.fstat(fd)
-    if (found.st_size, found.st_mtime_ns) != (entry.size, entry.stamp):
+    found = os.fstat(held.fd)
+    if (found.st_size, records.stamp_of(found.st_mtime_ns)) != (entry.size, entry.stamp):
         held.release()
         raise IntegrityError(
             f"{path} has changed since it was imported: it had {entry.size} bytes and now has {found.st_size}; it was "

@@ -86,6 +86,17 @@ def open_file(path: str, roots: Roots) -> int:
     return os.open(path, _READ) if roots is None else _open_below(path, roots, _READ)
 
 
+def look(path: str, roots: Roots) -> os.stat_result:
+    """What a path is, with links followed. Raises as `open_file` does."""
+    if roots is None:
+        return os.stat(path)  # noqa: PTH116 - no path objects here
+    fd = _open_below(path, roots, _READ)
+    try:
+        return os.fstat(fd)
+    finally:
+        os.close(fd)
+
+
 def open_folder(path: str, roots: Roots) -> int:
     """Open a directory for listing. Raises as `open_file` does."""
     return os.open(path, _WALK) if roots is None else _open_below(path, roots, _WALK)

@@ -9,6 +9,7 @@ is never committed.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import closing
 from itertools import chain
 from typing import Final, TypeVar
 
@@ -97,11 +98,11 @@ def must_be_clean(snapshot: Snapshot, head: Head) -> bool:
     Raises:
         BadRequestException: There are uncommitted changes.
     """
-    found = staging.between(snapshot.reader, head.tokens, b"", views.END)
-    first = next(found, None)
-    if first is None:
-        return False
-    edits = chain([first], found)
-    if next(changes(snapshot.tree, snapshot.root(head.head), edits), None) is not None:
-        raise BadRequestException("uncommitted changes (dirty branch)")
-    return True
+    with closing(staging.between(snapshot.reader, head.tokens, b"", views.END)) as found:
+        first = next(found, None)
+        if first is None:
+            return False
+        edits = chain([first], found)
+        if next(changes(snapshot.tree, snapshot.root(head.head), edits), None) is not None:
+            raise BadRequestException("uncommitted changes (dirty branch)")
+        return True

@@ -63,8 +63,9 @@ class PullRequests:
         def work(transaction: Transaction) -> str:
             for branch in (source, destination):
                 transaction.head(branch)
-            made = _new_id(record.created, table.smallest(transaction.reader, transaction.repo.id))
-            _put(transaction, made, record)
+            number = transaction.repo.id
+            made = _new_id(record.created, table.smallest(transaction.reader, number))
+            table.put(transaction.writer, number, made, records.encode(record))
             return made
 
         return self._lake.effect(repository, work)

@@ -24,7 +24,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
         mtime: Unix seconds.
         content_type: None is `application/octet-stream`.
         metadata: User metadata; None is none.
-        stamp: Modification time in nanoseconds of the file that was imported; None if the object was not.
+        stamp: Modification time of the file that was imported, as `stamp_of` writes it; None if the object was not.
     """
 
     address: Any  # bytes or str: msgspec decodes no union of the two
@@ -127,6 +127,14 @@ class PullRecord(msgspec.Struct, array_like=True, frozen=True):
     commit: bytes | None = None
 
 
+class UploadRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What was put at an address: the sha256 and MD5 of the content, and its size in bytes."""
+
+    sha256: bytes
+    md5: bytes
+    size: int
+
+
 class AnswerRecord(msgspec.Struct, array_like=True, frozen=True):
     """What a request with an idempotency key was, and what it was answered.
 
@@ -144,14 +152,53 @@ class AnswerRecord(msgspec.Struct, array_like=True, frozen=True):
 encode: Final = msgspec.msgpack.Encoder().encode
 _entry: Final = msgspec.msgpack.Decoder(Entry)
 read_entry: Final[Callable[[bytes], Entry]] = _entry.decode
-read_commit: Final[Callable[[bytes], CommitRecord]] = msgspec.msgpack.Decoder(CommitRecord).decode
+_read_commit: Final[Callable[[bytes], CommitRecord]] = msgspec.msgpack.Decoder(CommitRecord).decode
+_read_fields: Final[Callable[[bytes], list[Any]]] = msgspec.msgpack.Decoder(list[Any]).decode
 read_repository: Final[Callable[[bytes], RepositoryRecord]] = msgspec.msgpack.Decoder(RepositoryRecord).decode
 read_import: Final[Callable[[bytes], ImportRecord]] = msgspec.msgpack.Decoder(ImportRecord).decode
 read_credential: Final[Callable[[bytes], CredentialRecord]] = msgspec.msgpack.Decoder(CredentialRecord).decode
 read_pull: Final[Callable[[bytes], PullRecord]] = msgspec.msgpack.Decoder(PullRecord).decode
+read_upload: Final[Callable[[bytes], UploadRecord]] = msgspec.msgpack.Decoder(UploadRecord).decode
 read_answer: Final[Callable[[bytes], AnswerRecord]] = msgspec.msgpack.Decoder(AnswerRecord).decode
 read_metadata: Final[Callable[[bytes], dict[str, str]]] = msgspec.msgpack.Decoder(dict[str, str]).decode
 read_patterns: Final[Callable[[bytes], list[str]]] = msgspec.msgpack.Decoder(list[str]).decode
+
+
+#: From here on, and as far before 1970, nanoseconds have more than 64 bits: in the years 2262 and 1677.
+_FAR: Final = 1 << 63
+_DATE: Final = CommitRecord.__struct_fields__.index("date")
+
+
+def write_commit(record: CommitRecord) -> bytes:
+    """Encodes a commit; a date too far away for 64 bits is written as seconds and nanoseconds apart."""
+    if -_FAR <= record.date < _FAR:
+        return encode(record)
+    fields: list[Any] = list(msgspec.structs.astuple(record))
+    fields[_DATE] = divmod(record.date, 10**9)
+    return encode(fields)
+
+
+def read_commit(data: bytes) -> CommitRecord:
+    """Decodes a commit.
+
+    Raises:
+        msgspec.DecodeError: It is none.
+    """
+    try:
+        return _read_commit(data)
+    except msgspec.ValidationError:
+        fields = _read_fields(data)
+        date = fields[_DATE] if len(fields) > _DATE else None
+        if not (isinstance(date, list) and len(date) == 2 and all(isinstance(part, int) for part in date)):
+            raise
+        fields[_DATE] = 0
+        record = msgspec.convert(fields, CommitRecord)
+        return msgspec.structs.replace(record, date=date[0] * 10**9 + date[1])
+
+
+def stamp_of(mtime_ns: int) -> int:
+    """A file's modification time in nanoseconds, to be compared: cut down where it has more than 64 bits."""
+    return mtime_ns if -_FAR <= mtime_ns < _FAR else mtime_ns % _FAR
 
 
 def write_entry(entry: Entry) -> bytes:

@@ -148,7 +148,7 @@ class Transaction(Snapshot):
 
     def add_commit(self, record: CommitRecord) -> bytes:
         """Writes a commit; gives its id."""
-        data = records.encode(record)
+        data = records.write_commit(record)
         name = records.commit_id(data)
         history.put(self.writer, self.repo.id, name, data)
         return name
@@ -190,12 +190,8 @@ class Reading:
     def __enter__(self) -> Snapshot:
         self._block = block = self._lake.database.read()
         try:
-            reader = block.__enter__()
-        except DiskError as error:
-            raise translated(error) from error
-        try:
-            return Snapshot(self._lake, reader, self._repository)
-        except BaseException as error:
+            return Snapshot(self._lake, block.__enter__(), self._repository)
+        except BaseException as error:  # an interruption on the way, too
             self.__exit__(type(error), error, error.__traceback__)
             raise
 

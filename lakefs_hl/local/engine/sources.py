@@ -97,25 +97,21 @@ def _numbered(number: int, location: ImportLocation, manner: Manner) -> Iterator
 
 def _folder(location: ImportLocation, manner: Manner) -> Iterator[Item]:
     source = os.path.abspath(places.file_of(location.path)).rstrip("/") + "/"  # noqa: PTH100 - links stay links
-    prefix = under(location.destination)
+    prefix, at = under(location.destination), LOCAL + source
     for name, size, mtime in walk.files(source, manner.lake, manner.check, manner.roots):
         key = (prefix + name).encode()
         if len(key) > MAX_PATH_BYTES:
             _key(prefix + name, source + name)
-        yield key, _entry(source + name, size, mtime, manner)
+        yield key, _entry(at + name, size, mtime, manner)
 
 
 def _object(file: str, manner: Manner) -> bytes:
     manner.check()
     path = os.path.abspath(file)  # noqa: PTH100 - links stay links
-    fd = places.open_file(path, manner.roots)
-    try:
-        status = os.fstat(fd)
-    finally:
-        os.close(fd)
+    status = places.look(path, manner.roots)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{path}: is no regular file")
-    return _entry(path, status.st_size, status.st_mtime_ns, manner)
+    return _entry(LOCAL + path, status.st_size, status.st_mtime_ns, manner)
 
 
 def _key(path: str, file: str) -> bytes:
@@ -125,16 +121,13 @@ def _key(path: str, file: str) -> bytes:
         raise ValueError(f"{file!r}: {error}") from None
 
 
-def _entry(path: str, size: int, mtime: int, manner: Manner) -> bytes:
+def _entry(address: str, size: int, mtime: int, manner: Manner) -> bytes:
     """The entry of a file: what `records.write_entry` makes of one with a stamp."""
-    address = LOCAL + path
-    etag = _md5(path, size, mtime, manner) if manner.hashing else _etag(address, size, mtime)
-    return records.encode((address, size, etag, mtime // 10**9, None, None, mtime))
-
-
-def _etag(address: str, size: int, mtime: int) -> str:
-    """Stands for a version of a file that nobody has read; the end says to clients that it is no MD5."""
-    return xxh3_64_hexdigest(f"{address}\0{size}\0{mtime}".encode()) + "-0"
+    if manner.hashing:
+        etag: bytes | str = _md5(address.removeprefix(LOCAL), size, mtime, manner)
+    else:  # stands for a version of a file that nobody has read; the end says to clients that it is no MD5
+        etag = xxh3_64_hexdigest(f"{address}\0{size}\0{mtime}".encode()) + "-0"
+    return records.encode((address, size, etag, mtime // 10**9, None, None, records.stamp_of(mtime)))
 
 
 def _md5(path: str, size: int, mtime: int, manner: Manner) -> bytes:

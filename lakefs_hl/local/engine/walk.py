@@ -16,7 +16,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from heapq import merge
-from itertools import count
+from itertools import islice
 from stat import S_ISREG
 from typing import Final, TypeAlias
 
@@ -73,14 +73,19 @@ def files(source: str, lake: str, check: Callable[[], None], roots: Roots = None
 
 def _listing(folder: str, lake: str, check: Callable[[], None], roots: Roots, *, top: bool = False) -> Iterator[Found]:
     """What lies in a folder, in order; a folder's name ends in a slash."""
-    check()
     runs: list[list[bytes]] = []
     found: list[Found] = []
-    for one in _entries(folder, lake, check, roots, top):
-        found.append(one)
-        if len(found) == RUN:
-            runs.append(_run(found))
-            found = []
+    fd = places.open_folder(folder, roots) if top or roots is not None else os.open(folder[:-1], _BELOW)
+    try:  # names relative to an open folder are found without going down its path each time
+        with os.scandir(fd) as listed:
+            while some := list(islice(listed, _ASKED)):
+                check()
+                found += _looks(some, folder, lake, roots)
+                if len(found) >= RUN:
+                    runs.append(_run(found))
+                    found = []
+    finally:
+        os.close(fd)
     found.sort()  # by code points, which is the order of their bytes in UTF-8
     if not runs:
         return iter(found)
@@ -98,43 +103,38 @@ def _items(blocks: list[bytes]) -> Iterator[Found]:
         yield from _unpack(blocks.pop())
 
 
-def _entries(folder: str, lake: str, check: Callable[[], None], roots: Roots, top: bool) -> Iterator[Found]:
-    """What lies in a folder, as the file system gives it; one look at each file."""
-    fd = places.open_folder(folder, roots) if top or roots is not None else os.open(folder[:-1], _BELOW)
-    try:  # names relative to an open folder are found without going down its path each time
-        with os.scandir(fd) as listed:
-            for number, one in zip(count(1), listed):
-                if not number % _ASKED:
-                    check()
-                name = one.name
-                if name.startswith("."):
+def _looks(entries: list[os.DirEntry[str]], folder: str, lake: str, roots: Roots) -> list[Found]:
+    """Looks at some entries of a folder, once at each file."""
+    found: list[Found] = []
+    for one in entries:
+        name = one.name
+        if name.startswith("."):
+            continue
+        if one.is_dir(follow_symlinks=False):
+            size, mtime, shown = _FOLDER, 0, name + "/"
+        else:
+            try:
+                status = one.stat()
+            except OSError as error:
+                if one.is_symlink() and error.errno in _NOWHERE:
                     continue
-                if one.is_dir(follow_symlinks=False):
-                    yield _text(name, folder) + "/", _FOLDER, 0
-                    continue
-                try:
-                    status = one.stat()
-                except OSError as error:
-                    if one.is_symlink() and error.errno in _NOWHERE:
-                        continue
-                    raise OSError(error.errno, error.strerror, folder + name) from error
-                if S_ISREG(status.st_mode):
-                    if one.is_symlink():
-                        _check_target(folder + name, lake, roots)
-                    yield _text(name, folder), status.st_size, status.st_mtime_ns
-    finally:
-        os.close(fd)
+                raise OSError(error.errno, error.strerror, folder + name) from error
+            if not S_ISREG(status.st_mode):
+                continue
+            if one.is_symlink():
+                _check_target(folder + name, lake, roots)
+            size, mtime, shown = status.st_size, status.st_mtime_ns, name
+        if not name.isascii():
+            _check_text(folder + name)
+        found.append((shown, size, mtime))
+    return found
 
 
-def _text(name: str, folder: str) -> str:
-    if not name.isascii():
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise ValueError(
-                f"{folder + name!r}: the name is not valid UTF-8; rename it, or import without it"
-            ) from None
-    return name
+def _check_text(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{path!r}: the name is not valid UTF-8; rename the file") from None
 
 
 def _check_target(link: str, lake: str, roots: Roots) -> None:

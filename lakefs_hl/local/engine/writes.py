@@ -73,13 +73,16 @@ class Writes:
             head = self.check(transaction, branch, force)
             tree, root = transaction.tree, transaction.root(head.head)
             for key in keys:
-                if head.sealed and staging.find(transaction.reader, head.sealed, key) is not None:
+                sealed = [token for token in head.sealed if staging.find(transaction.reader, (token,), key) is not None]
+                if sealed:
                     # Under each token: who commits what is sealed must not bring back what was deleted meanwhile.
                     head = tokens.take_back(transaction, head, key, key + b"\0")
-                if tree.get(root, key) is not None:
-                    staging.put(transaction.writer, head.token, key, None)
-                else:
+                if tree.get(root, key) is None:
                     staging.delete(transaction.writer, head.token, key)
+                    continue
+                # What is sealed becomes a deletion, too: without it, the commit would show what was there before.
+                for token in (*sealed, head.token):
+                    staging.put(transaction.writer, token, key, None)
             return told
 
         return self._lake.effect(repository, work)

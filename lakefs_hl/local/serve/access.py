@@ -108,14 +108,18 @@ class Access(NamedTuple):
             ) from None
         return made
 
+    @property
+    def scheme(self) -> str:
+        """The scheme of its URLs."""
+        return "http" if self.certificate is None else "https"
+
     def url(self, port: int) -> str:
         """The address for clients."""
-        scheme = "http" if self.certificate is None else "https"
         address = self.address()
         host, named = (str(address), None) if address.is_loopback else host_and_port(self.names[0])
         if self.host == "localhost":
             host = self.host
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{named or port}"
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{named or port}"
 
 
 #: This machine's loopback, port 8000.

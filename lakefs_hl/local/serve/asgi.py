@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
 
-from lakefs_hl.local.api import App, answers
+from lakefs_hl.local.api import App, answers, presign
 from lakefs_hl.local.serve import exchange
 from lakefs_hl.local.serve.attempts import Attempts
 from lakefs_hl.local.serve.door import Door
@@ -46,6 +46,8 @@ LIGHT: Final = frozenset(
     for row in (
         endpoints.STAT_OBJECT,
         endpoints.GET_OBJECT,
+        presign.GET_CONTENT,
+        presign.HEAD_CONTENT,
         endpoints.HEAD_OBJECT,
         endpoints.GET_BRANCH,
         endpoints.GET_TAG,
@@ -57,6 +59,8 @@ LIGHT: Final = frozenset(
         endpoints.GET_CURRENT_USER,
     )
 )
+#: Those of them that open a file outside of the lake, if the object was imported: the disk may be slow.
+OPENING: Final = frozenset(row.operation for row in (endpoints.GET_OBJECT, presign.GET_CONTENT, presign.HEAD_CONTENT))
 
 
 class ClientGone(Exception):
@@ -79,7 +83,7 @@ class Asgi:
         self._door = door
         self._largest = largest
         self._attempts = Attempts()
-        self._light = LIGHT if app.import_roots == () else LIGHT - {endpoints.GET_OBJECT.operation}
+        self._light = LIGHT if app.import_roots == () else LIGHT - OPENING
         self._held = 0  # bytes of bodies in memory
         self._writers = ThreadPoolExecutor(WRITERS, "lakefs-hl-writer")
         self._readers = ThreadPoolExecutor(READERS, "lakefs-hl-reader")

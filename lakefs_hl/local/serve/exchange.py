@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from lakefs_hl._version import __version__
-from lakefs_hl.local.api import App, answers, effects, principals
+from lakefs_hl.local.api import App, answers, effects, presign, principals
 from lakefs_hl.spec import endpoints, routes
 from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, ServerException
 from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY, JSON, VERSION
@@ -46,7 +46,7 @@ class Asked(NamedTuple):
         params: Its path parameters.
         query: Its query.
         headers: Lower-case names; the first of several wins.
-        principal: Who asks; None for nobody.
+        principal: Who asks; None for nobody, "" for whoever has a pre-signed URL.
     """
 
     endpoint: Endpoint
@@ -58,7 +58,7 @@ class Asked(NamedTuple):
     @property
     def is_upload(self) -> bool:
         """Whether the body is an object, of any size, and not JSON."""
-        return self.endpoint is endpoints.UPLOAD_OBJECT
+        return self.endpoint is endpoints.UPLOAD_OBJECT or self.endpoint is presign.PUT_CONTENT
 
     @property
     def is_plain(self) -> bool:
@@ -93,6 +93,8 @@ def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, st
     """
     if path == HEALTH and method in ("GET", "HEAD"):
         return Response(200, answers.TEXT, b"alive\n", reason="OK")
+    if path == presign.PATH and app.presign is not None:
+        return _parse_signed(app.presign, method, query, headers)
     found = routes.match(path[len(routes.BASE) :]) if path.startswith(_BELOW) else None
     endpoint = found[0].get(method) if found is not None else None
     if found is None or endpoint is None:
@@ -113,10 +115,24 @@ def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, st
         return answers.refuse(400, "the query is not valid UTF-8")
 
 
+def _parse_signed(signed: presign.Presign, method: str, query: str, headers: Mapping[str, str]) -> Asked | Response:
+    """Reads a request to a pre-signed URL, which is its own authentication."""
+    try:
+        found = parse_query(query)
+        refusal = signed.refusal(method, found)
+    except UnicodeDecodeError:
+        return answers.refuse(400, "the query is not valid UTF-8")
+    except LakeError as exc:  # the file of the keys is damaged
+        return failure(exc, presign.GET_CONTENT.operation)
+    return refusal if refusal is not None else Asked(presign.ENDPOINTS[method], (), found, headers, "")
+
+
 def most(asked: Asked, largest: int) -> int:
     """Bytes of body that a request may have."""
     if asked.principal is None:
         return MAX_UNKNOWN
+    if asked.endpoint is presign.PUT_CONTENT:
+        return min(largest, presign.limit(asked.query))
     return largest if asked.is_upload else MAX_BODY
 
 

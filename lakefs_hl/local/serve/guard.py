@@ -7,6 +7,8 @@ its response is sent away: none of them may hold memory or a connection for long
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any, Final, NamedTuple, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,6 +27,8 @@ WINDOW_SECONDS: Final = 15.0
 #: What a client may still send after an early refusal, so that it gets to read the refusal.
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 8 << 20
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
+_VERSION: Final = (400, b"Bad Request")
 _LATE: Final = (408, b"Request Timeout")
 _LARGE: Final = (431, b"Request Header Fields Too Large")
 _FULL: Final = (503, b"Service Unavailable")
@@ -50,6 +54,7 @@ class Guarded(HttpToolsProtocol):
 
     def __init__(self, connections: Connections, **settings: Any) -> None:
         super().__init__(**settings)
+        self.access_log = False  # a target may be a pre-signed URL, and so a secret
         self._connections = connections
         self._timer: asyncio.TimerHandle | None = None
         self._reading = True
@@ -105,6 +110,27 @@ class Guarded(HttpToolsProtocol):
         if self._reading and self._read > MAX_HEADERS:
             self._refuse(*_LARGE)
 
+    def eof_received(self) -> bool | None:  # type: ignore[override] # its base returns nothing
+        """The client sends no more. If it has sent a whole request, it may still wait for the response."""
+        self._joined.flush()
+        cycle = self.cycle
+        whole = cycle is not None and not cycle.response_complete and not cycle.more_body and self._reading
+        if not whole or self._lingering is not None or not self._joined.can_write_eof():
+            return None
+        cycle.keep_alive = False
+        return True
+
+    def send_400_response(self, msg: str) -> None:
+        """What the client sends is no HTTP; the request that it is part of has not been sent whole."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if cycle.response_started:  # never into the middle of another answer
+                self.drop()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        super().send_400_response(msg)
+
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
@@ -123,6 +149,9 @@ class Guarded(HttpToolsProtocol):
         self._read = 0
         self._rest()
         if self._joined.is_closing():
+            return
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            self._refuse(*_VERSION)
             return
         if len(self.pipeline) >= MAX_PIPELINE:
             self.drop()
@@ -189,8 +218,10 @@ class Guarded(HttpToolsProtocol):
         return bool(cycle.more_body or self._joined.waiting())
 
     def drop(self) -> None:
-        """Ends the connection at once."""
+        """Ends the connection at once, and what the client does not take with it."""
         self._rest()
+        if self._joined.waiting():  # otherwise the kernel would keep it, and the connection, for minutes
+            self._joined.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._joined.abort()
 
     def _linger(self) -> bool:

@@ -33,6 +33,8 @@ class Handshake(asyncio.Protocol):
         self._make, self._context, self._connections, self._loop = make, context, connections, loop
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
+        self._early = bytearray()
+        self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connected."""
@@ -43,19 +45,33 @@ class Handshake(asyncio.Protocol):
             return
         self._task = self._loop.create_task(self._shake(made))
 
+    def data_received(self, data: bytes) -> None:
+        """What comes with the last message of the handshake, before the one who takes over has been told."""
+        self._early += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client went away meanwhile."""
+        self._connections.discard(self)
+        self._lost = True
+
     async def _shake(self, transport: asyncio.Transport) -> None:
-        protocol = self._make()
         try:
             secured = await self._loop.start_tls(
-                transport, protocol, self._context, server_side=True, ssl_handshake_timeout=SECONDS
+                transport, self, self._context, server_side=True, ssl_handshake_timeout=SECONDS
             )
         except OSError:  # no TLS, another version of it, too slow, or gone
             transport.abort()
             return
         finally:
             self._connections.discard(self)
-        if secured is not None:
-            protocol.connection_made(secured)
+        if secured is None or self._lost:
+            transport.abort()
+            return
+        protocol = self._make()
+        secured.set_protocol(protocol)
+        protocol.connection_made(secured)
+        if self._early:
+            protocol.data_received(bytes(self._early))
 
     def is_stalled(self, now: float) -> bool:
         """Never: the handshake has a timeout of its own."""

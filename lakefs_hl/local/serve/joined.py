@@ -42,13 +42,15 @@ class Joined:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send soon."""
+        """Send soon; nothing follows what was closed."""
+        if self._closing:
+            return
         if not self._held:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.flush)
         self._held.append(data)
         self._size += len(data)
         if self._size > SIZE:
-            self._send()
+            self.flush()
 
     def is_closing(self) -> bool:
         """Whether nothing more is to be written."""
@@ -60,14 +62,15 @@ class Joined:
 
     def close(self) -> None:
         """Send what is held, then close."""
-        self._send()
+        self.flush()
         if self._closing:
             return
         self._closing = True
         if not self._linger():
             self._transport.close()
 
-    def _send(self) -> None:
+    def flush(self) -> None:
+        """Send what is held."""
         held, self._held, self._size = self._held, [], 0
         if held and not self._transport.is_closing():
             data = held[0] if len(held) == 1 else b"".join(held)

@@ -11,20 +11,24 @@ from typing import Final
 #: Lines of one logger within `WINDOW_SECONDS`; the rest is counted.
 LINES: Final = 20
 WINDOW_SECONDS: Final = 10.0
-#: Whoever speaks while a lake is served: this package, the HTTP server, and the event loop.
-LOGGERS: Final = ("lakefs_hl.serve", "uvicorn.error", "asyncio")
+#: Whoever speaks while a lake is served: this package, the HTTP server, and the event loop; and the least that counts.
+#: What clients do wrong is answered, not logged.
+LOGGERS: Final = {"lakefs_hl.serve": logging.NOTSET, "uvicorn.error": logging.ERROR, "asyncio": logging.ERROR}
 
 
 class Bound(logging.Filter):
     """Lets so many lines pass in each window, and says with the first of the next how many it held back."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: int = logging.NOTSET) -> None:
         super().__init__()
+        self._least = least
         self._since = float("-inf")
         self._passed = self._held = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a line passes."""
+        if record.levelno < self._least:
+            return False
         now = time.monotonic()
         if now - self._since >= WINDOW_SECONDS:
             if self._held:
@@ -41,7 +45,7 @@ class Bound(logging.Filter):
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
     """Holds the loggers of a server to the bound."""
-    filters = {name: Bound() for name in LOGGERS}
+    filters = {name: Bound(least) for name, least in LOGGERS.items()}
     for name, made in filters.items():
         logging.getLogger(name).addFilter(made)
     try:

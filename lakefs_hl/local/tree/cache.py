@@ -2,8 +2,9 @@
 
 Two generations in dictionaries: a hit costs one look-up and no bookkeeping. Inner nodes have generations of their own,
 so that a scan over all leaves does not push them out, and more room: a commit of a thousand spread changes among ten
-million objects needs 835 of them, each several times. Leaves have less, because a listing passes each of them once, and
-what it leaves here is memory that it costs.
+million objects needs 835 of them, each several times. A leaf that a listing passes is kept when it is passed again, not
+the first time: so a listing of a million objects leaves little here, and one that is repeated finds its leaves, if they
+are few enough to fit.
 
 Rules of the room: shared by all threads without a lock (so that a fork can never inherit a held one). Nodes are named
 by their content, so whatever is found is right; a lost race costs a miss or some bytes of the count, nothing else.
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _PER_ENTRY = 90
 _PER_NODE = 200
+#: How many leaves that were passed are remembered, at least: about as many as there is room for.
+_PASSED = 4096
 
 
 class _Generations:
@@ -40,6 +43,31 @@ class _Generations:
         self.young[digest] = held
 
 
+class _Passed:
+    """The digests of leaves that were passed lately."""
+
+    __slots__ = ("latest", "old", "young")
+
+    def __init__(self) -> None:
+        self.young: set[bytes] = set()
+        self.old: set[bytes] = set()
+        self.latest = b""
+
+    def again(self, digest: bytes) -> bool:
+        """Whether a leaf was passed before. Where one page ends and the next begins is one time, not two."""
+        if digest == self.latest:
+            self.latest = b""
+            return False
+        if digest in self.young or digest in self.old:
+            return True
+        if len(self.young) >= _PASSED:
+            self.old = self.young
+            self.young = set()
+        self.young.add(digest)
+        self.latest = digest
+        return False
+
+
 class Cache:
     """Nodes by digest, of any number of trees.
 
@@ -48,11 +76,12 @@ class Cache:
         inner: The same for inner nodes.
     """
 
-    __slots__ = ("_inner", "_leaves")
+    __slots__ = ("_inner", "_leaves", "_passed")
 
-    def __init__(self, leaves: int = 12 << 20, inner: int = 32 << 20) -> None:
+    def __init__(self, leaves: int = 48 << 20, inner: int = 32 << 20) -> None:
         self._inner = _Generations(inner)
         self._leaves = _Generations(leaves)
+        self._passed = _Passed()
 
     def get(self, digest: bytes) -> Node | None:
         """Return the node if it is here."""
@@ -79,6 +108,11 @@ class Cache:
         """
         weight = size + _PER_ENTRY * len(node.keys) + _PER_NODE
         (self._inner if node.level else self._leaves).add(digest, (node, weight))
+
+    def add_passed(self, digest: bytes, node: Node, size: int) -> None:
+        """Keep a node that a scan passes: an inner one, and a leaf if it is not the first time."""
+        if node.level or self._passed.again(digest):
+            self.add(digest, node, size)
 
     def used(self) -> int:
         """Return the estimated bytes of the young generations: at most half of the capacity, and one node."""

@@ -57,6 +57,15 @@ class Reader:
                 self.cache.add(digest, node, len(data))
         return node
 
+    def glance(self, digest: bytes) -> Node:
+        """Return a node; keep it in the cache if it is passed again and again: for work that may pass all leaves."""
+        node = self.cache.get(digest)
+        if node is None:
+            data = self.raw(digest)
+            node = decode(digest, data)
+            self.cache.add_passed(digest, node, len(data))
+        return node
+
 
 def lower_bound(leaf: Node, key: bytes) -> int:
     """Return the index of the first entry of a leaf that is not below the key."""
@@ -200,7 +209,7 @@ def scan(reader: Reader, root: bytes, start: bytes, end: bytes) -> Iterator[tupl
     cursor.seek(start, 0)
     first = True
     while cursor.live:
-        leaf = reader.load(cursor.values[cursor.at])
+        leaf = reader.glance(cursor.values[cursor.at])
         low = lower_bound(leaf, start) if first else 0
         first = False
         ends_here = cursor.keys[cursor.at] >= end

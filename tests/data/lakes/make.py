@@ -13,12 +13,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from lakefs_hl.local.api import App
 from lakefs_hl.local.disk import notes
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.spec import models
+from lakefs_hl.local.keys import Keys
+from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.errors import NotFoundException
+from lakefs_hl.spec.secret import KeyPair
+from lakefs_hl.spec.wire import Request
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = "kept"
+#: The last second of the year 9999.
+LAST = 253_402_300_799
+PAIR = KeyPair("AKIAKEPTFORTHETESTS0", "a secret that was never one, forty chars")
 
 
 def make(folder: Path) -> None:
@@ -55,12 +63,21 @@ def make(folder: Path) -> None:
     engine.objects.put(REPOSITORY, "side", "staged", b"not committed")
     engine.objects.delete(REPOSITORY, "side", "data/6/013.csv")
     engine.settings.set_protection(REPOSITORY, [models.BranchProtectionRule("release/*")], None)
+    engine.settings.set_gc_rules(REPOSITORY, models.GCRules(21, [models.GCBranchRule("main", 28)]))
+    engine.objects.put(REPOSITORY, "main", "far", b"of the last year")
+    commit(engine, "main", "fourth", date=LAST)
+    upload = Request(
+        endpoints.UPLOAD_OBJECT, (REPOSITORY, "main"), {"path": "keyed"}, {"idempotency-key": "once"}, body=b"keyed"
+    )
+    App(engine)(upload, "maker")
+    engine.pulls.create(REPOSITORY, models.PullRequestCreation("a title", "side", "main", "why"), who="maker")
+    Keys(engine.folder).install(PAIR)
     engine.close()
 
 
-def commit(engine: Engine, branch: str, message: str) -> str:
+def commit(engine: Engine, branch: str, message: str, date: int = 1_700_000_000) -> str:
     """Commits; gives the id."""
-    creation = models.CommitCreation(message, metadata={"by": "make.py"}, date=1_700_000_000)
+    creation = models.CommitCreation(message, metadata={"by": "make.py"}, date=date)
     return engine.commits.commit(REPOSITORY, branch, creation, who="maker").id
 
 
@@ -74,8 +91,20 @@ def content(engine: Engine) -> dict[str, Any]:
         "branches": refs,
         "tags": tags,
         "objects": {ref: objects(engine, ref) for ref in [*refs, *tags]},
+        "retention": retention(engine),
+        "uncommitted": [one.path for one in engine.diffs.branch(REPOSITORY, "main").results],
+        "pulls": [one.title for one in engine.pulls.page(REPOSITORY, "", "", 10).results],
+        "dates": [one.creation_date for one in log(engine)],
         "log": [[one.id, one.message, one.committer, one.parents, one.generation] for one in log(engine)],
     }
+
+
+def retention(engine: Engine) -> int | None:
+    """How many days history is kept; None if nothing was said."""
+    try:
+        return engine.settings.gc_rules(REPOSITORY).default_retention_days
+    except NotFoundException:
+        return None
 
 
 def log(engine: Engine) -> list[models.Commit]:

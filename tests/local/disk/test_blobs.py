@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import os
 import random
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,19 +79,21 @@ def test_equal_content_is_one_blob(database: Database) -> None:
 
 
 def test_a_large_blob_is_on_the_disk_before_it_has_a_name(database: Database, points: list[str]) -> None:
-    Blobs(database).put(bytes(INLINE + 1))
+    blobs = Blobs(database)
+    points.clear()
+    blobs.put(bytes(INLINE + 1))
     assert points == [
         "blob.create",
         "blob.write",
         "blob.fsync",
         "blob.rename",
         "blob.mkdir",
-        "blob.parent.fsync_folder",
         "blob.rename",
+        "blob.parent.fsync_folder",
         "blob.fsync_folder",
     ]
     points.clear()
-    Blobs(database).put(bytes(INLINE + 1))
+    blobs.put(bytes(INLINE + 1))
     assert points == ["blob.create", "blob.write", "blob.fsync", "blob.rename", "blob.fsync_folder"]
 
 
@@ -106,7 +112,7 @@ def test_a_failed_sync_makes_the_lake_read_only(
 ) -> None:
     blobs = Blobs(database)
     fail_at(point, OSError(errno.EIO, "Input/output error"))
-    with pytest.raises(ReadOnly, match="read-only from now on"):
+    with pytest.raises(ReadOnly, match="read-only for now"):
         blobs.put(bytes(INLINE + 1))
     fs.hook = None
     for write in (lambda: blobs.put(bytes(INLINE + 1)), lambda: database.submit(lambda _writer: None)):
@@ -121,7 +127,7 @@ def test_a_full_disk_leaves_nothing_and_the_lake_goes_on(
 ) -> None:
     blobs = Blobs(database)
     fail_at(point, OSError(errno.ENOSPC, "No space left on device"))
-    with pytest.raises(NoSpace, match=f"no space left for {INLINE + 1} bytes"):
+    with pytest.raises(NoSpace, match=f"(?i)no space left.*{INLINE + 1} bytes"):
         blobs.put(bytes(INLINE + 1))
     fs.hook = None
     assert os.listdir(os.path.join(database.folder, "objects", "tmp")) == []
@@ -232,3 +238,85 @@ def test_a_file_that_cannot_be_opened_is_an_error_of_ours(database: Database) ->
     os.symlink(f"{database.folder}/elsewhere", blobs.path(blob.sha256))
     with database.read() as reader, pytest.raises(Damaged, match="cannot be opened"):
         blobs.open(reader, blob.sha256, blob.size)
+
+
+def open_files() -> set[str]:
+    """Paths of the files that this process has open."""
+    found = set[str]()
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # closed since, by another thread
+            found.add(os.readlink(f"/proc/self/fd/{name}"))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python tells of a file that was lost
+def test_an_interrupt_while_one_is_opened_leaves_no_file_open(database: Database) -> None:
+    blobs = Blobs(database)
+    blob = keep(database, blobs, bytes(INLINE + 1))
+    moment, interrupted = 0, True
+    with database.read() as reader:
+        while interrupted:
+            moment, interrupted, seen = moment + 1, False, 0
+
+            def interrupt(_frame: object, event: str, _argument: object, moment: int = moment) -> None:
+                nonlocal seen, interrupted
+                if event in {"call", "c_return"} and not interrupted:
+                    seen += 1
+                    if seen == moment:
+                        interrupted = True
+                        raise KeyboardInterrupt
+
+            try:
+                sys.setprofile(interrupt)
+                blobs.open(reader, blob.sha256, blob.size).release()
+            except KeyboardInterrupt:
+                assert interrupted
+            finally:
+                sys.setprofile(None)
+    gc.collect()
+    assert blobs.path(blob.sha256) not in open_files()
+    assert moment > 5
+
+
+def test_a_second_one_in_a_new_folder_syncs_its_parent_too(database: Database) -> None:
+    # Whoever made the folder has not come to its sync yet: the other must not acknowledge without one.
+    seen: list[tuple[str, str]] = []
+    held, go = threading.Event(), threading.Event()
+
+    def hook(point: str) -> None:
+        name = threading.current_thread().name
+        seen.append((name, point))
+        if name == "first" and point == "blob.parent.fsync_folder":
+            held.set()
+            assert go.wait(30)
+
+    blobs = Blobs(database)
+    one, other = _in_one_folder()
+    fs.hook = hook
+    try:
+        first = threading.Thread(target=blobs.put, args=(one,), name="first")
+        first.start()
+        assert held.wait(30)
+        second = threading.Thread(target=blobs.put, args=(other,), name="second")
+        second.start()
+        second.join(30)
+        assert not second.is_alive()
+        assert [point for name, point in seen if name == "second" and "folder" in point] == [
+            "blob.parent.fsync_folder",
+            "blob.fsync_folder",
+        ]
+    finally:
+        go.set()
+        first.join(30)
+        fs.hook = None
+
+
+def _in_one_folder() -> tuple[bytes, bytes]:
+    """Two bodies whose hashes begin alike."""
+    known: dict[int, bytes] = {}
+    for number in range(1000):
+        body = number.to_bytes(4, "big") + bytes(INLINE)
+        found = known.setdefault(hashlib.sha256(body).digest()[0], body)
+        if found is not body:
+            return found, body
+    raise AssertionError("hashes do not repeat")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import stat
 import sys
@@ -163,10 +164,10 @@ def test_an_abandoned_read_ends(database: Database) -> None:
     block = database.read()
     block.__enter__()
     assert database.local.reading()
-    assert len(database.readers._lent) == 1
+    assert len(database.readers.lent()) == 1
     del block
     assert not database.local.reading()
-    assert not database.readers._lent
+    assert not database.readers.lent()
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -233,7 +234,7 @@ def test_an_interruption_right_after_any_statement_leaves_nothing_open(
     finally:
         sys.setprofile(None)
     assert not database.writing
-    assert not database.readers._lent
+    assert not database.readers.lent()
     put(database, b"c")
     assert b"c" in paths(database)
 
@@ -595,7 +596,7 @@ def test_a_damaged_page_is_an_error_of_ours_and_the_reader_is_not_lent_for_ever(
     for _ in range(3):
         with pytest.raises(Damaged, match="damaged"):
             paths(damaged)
-    assert not damaged.readers._lent
+    assert not damaged.readers.lent()
     damaged.close()
 
 
@@ -627,3 +628,31 @@ def test_nothing_is_written_into_a_lake_that_is_no_longer_in_its_place(open_data
     with pytest.raises(DiskError, match="removed, renamed or replaced since it was opened; nothing of this write"):
         put(database, b"after")
     assert paths(database) == [b"before"]
+
+
+def test_a_cursor_that_was_kept_holds_up_no_later_write(open_database: Open) -> None:
+    """Another process has written meanwhile: a connection that still reads the old moment cannot begin."""
+    database, kept = open_database(), list[object]()
+
+    def work(writer: Writer) -> None:
+        for index in range(3):
+            writer.execute(PUT, (1, b"%d" % index, b""))
+        cursor = writer.execute("SELECT path FROM staging")
+        cursor.fetchone()
+        kept.append(cursor)
+
+    database.submit(work)
+    other = multiprocessing.get_context("spawn").Process(target=_write_elsewhere, args=(database.folder,))
+    other.start()
+    other.join()
+    assert other.exitcode == 0
+    database.submit(lambda writer: writer.execute(PUT, (2, b"a", b"")).fetchall())
+    with database.read() as reader:
+        assert reader.row("SELECT count(*) FROM staging") == (5,)
+
+
+def _write_elsewhere(folder: str) -> None:
+    other = Database(folder)
+    with other.write() as writer:
+        writer.execute(PUT, (9, b"a", b""))
+    other.close()

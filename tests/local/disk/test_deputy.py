@@ -5,6 +5,7 @@ import contextlib
 import gc
 import inspect
 import os
+import signal
 import sys
 import threading
 import weakref
@@ -193,7 +194,7 @@ def test_an_interrupt_at_any_moment_harms_nobody(open_database: Open, how: str, 
         path = b"%d" % moment
         times = interrupt(lambda path=path: call(path), moment, moment + again)  # type: ignore[misc]
         assert not database.local.reading(), moment
-        assert not database.readers._lent, moment
+        assert not database.readers.lent(), moment
         assert not database._turn.mine(), moment
         if moment % 10 == 0 or not times:
             write_elsewhere(database, b"other %d" % moment)
@@ -206,3 +207,75 @@ def test_an_interrupt_at_any_moment_harms_nobody(open_database: Open, how: str, 
     assert found - {b"first"} <= {b"%d" % number for number in range(moment + 1)} | {
         b"other %d" % number for number in range(moment + 1)
     }
+
+
+def test_a_read_sees_what_the_write_before_it_was_interrupted_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks whether an interrupted write was made is told the truth."""
+    main, begun, go = threading.main_thread().ident, threading.Event(), threading.Event()
+    assert main is not None
+
+    def work(writer: Writer) -> bytes:
+        begun.set()
+        assert go.wait(SECONDS)
+        return putting(b"late")(writer)
+
+    def interrupt() -> None:
+        assert begun.wait(SECONDS)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    shooter = threading.Thread(target=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        shooter.start()
+        database.run(work)
+    shooter.join()
+    settle = deputy_module._Errand.settle
+
+    def settled(errand: deputy_module._Errand[object], timeout: float) -> None:
+        go.set()  # not before somebody waits for it
+        settle(errand, timeout)
+
+    monkeypatch.setattr(deputy_module._Errand, "settle", settled)
+    assert paths(database) == {b"late"}
+
+
+def test_what_nobody_has_begun_is_taken_back_before_anything_else_is_done() -> None:
+    deputy, done = Deputy(), list[int]()
+    deputy.asked = errand = deputy_module._Errand(lambda: done.append(1))  # interrupted before it was given to anybody
+    assert deputy.ask(lambda: 2) == 2
+    late = threading.Thread(target=errand.run)
+    late.start()
+    late.join()
+    assert errand.withdrawn
+    assert not done
+    assert deputy.asked is None
+
+
+def test_a_signal_handler_may_write_while_its_thread_waits_for_a_write(database: Database) -> None:
+    main, begun, go = threading.main_thread().ident, threading.Event(), threading.Event()
+    assert main is not None
+
+    def work(writer: Writer) -> bytes:
+        begun.set()
+        assert go.wait(SECONDS)
+        return putting(b"outer")(writer)
+
+    def handle(*_: object) -> None:
+        go.set()
+        database.run(putting(b"inner"))
+        assert paths(database) == {b"inner", b"outer"}
+
+    def interrupt() -> None:
+        assert begun.wait(SECONDS)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, handle)
+    shooter = threading.Thread(target=interrupt)
+    try:
+        shooter.start()
+        assert database.run(work) == b"outer"
+    finally:
+        signal.signal(signal.SIGINT, before)
+        shooter.join()
+    assert paths(database) == {b"inner", b"outer"}

@@ -191,3 +191,41 @@ def test_what_is_no_file_is_an_error_of_ours(tmp_path: Path, name: str) -> None:
     (tmp_path / "lake" / name).mkdir()
     with pytest.raises(DiskError, match=name):
         prepare(folder, tree={})
+
+
+def path_of(folder: Path, length: int) -> str:
+    """A path of so many bytes, below a folder."""
+    found = str(folder)
+    while len(found) < length - 60:
+        found += "/" + "é" * 20
+        length -= 20  # each has two bytes
+    return found + "/" + "d" * (length - len(found) - 1)
+
+
+@pytest.mark.parametrize("length", [496, 497, 512, 700])
+def test_a_path_that_is_too_long_is_told_before_anything_is_made(tmp_path: Path, length: int) -> None:
+    path = path_of(tmp_path, length)
+    assert len(os.fsencode(path)) == length
+    if length == 496:
+        opened, _ = prepare(path, tree={})
+        opened.close()
+        return
+    with pytest.raises(NotALake, match=f"has {length} bytes, and that of a lake may have 496; choose") as caught:
+        prepare(path, tree={})
+    assert path in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_path_that_is_no_text_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(NotALake, match=r"lake\\xff': the path of a lake must be UTF-8") as caught:
+        prepare(os.fsdecode(os.fsencode(tmp_path) + b"/lake\xff"), tree={})
+    assert str(caught.value).encode()  # can be printed
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["lake ", " lake", "a\nb", "a?b#c%20", ":memory:", "é"])
+def test_odd_names_are_taken_as_they_are(tmp_path: Path, name: str) -> None:
+    for _ in range(2):
+        opened, _ = prepare(str(tmp_path / name), tree={})
+        opened.close()
+    assert os.listdir(tmp_path) == [name]

@@ -8,6 +8,7 @@ from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine import commits as commits_module
 from lakefs_hl.local.engine.bulk import BulkNodes
 from lakefs_hl.local.engine.commits import _Draft
+from lakefs_hl.local.engine.fsck import fsck
 from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.spec import models
 from tests.local.engine.support import branch, commit, head, paths, put, read, refused, seal
@@ -61,8 +62,21 @@ def test_an_empty_tree_is_not_the_first_commits(engine: Engine) -> None:
 
 def test_dates_out_of_range(engine: Engine) -> None:
     put(engine, "a")
-    for date in (10**10, -(10**10), 2**62):
+    for date in (commits_module.LATEST + 1, commits_module.EARLIEST - 1, 2**62):
         refused(400, lambda date=date: commit(engine, date=date))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("date", [commits_module.EARLIEST, -1, 0, 2**33, 2**34, commits_module.LATEST])
+def test_dates_of_all_years(engine: Engine, date: int) -> None:
+    put(engine, "a")
+    made = commit(engine, date=date)
+    assert engine.commits.get("repo", made).creation_date == date
+    put(engine, "b")
+    later = commit(engine, date=date)
+    log = engine.commits.log("repo", "main", amount=10).results
+    assert [one.id for one in log[:2]] == [later, made]
+    assert [one.creation_date for one in log[:2]] == [date, date]
+    assert fsck(engine).damage == []
 
 
 def test_a_tree_to_adopt(engine: Engine) -> None:

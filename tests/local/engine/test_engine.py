@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import weakref
@@ -11,17 +10,9 @@ from pathlib import Path
 import pytest
 
 from lakefs_hl.local.disk import database, layout
-from lakefs_hl.local.disk import errors as disk
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.local.engine.failures import translated
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import (
-    LakeCorruptError,
-    LakeError,
-    LakeFormatError,
-    LakeReadOnlyError,
-    LakeResourceError,
-)
+from lakefs_hl.spec.errors import LakeCorruptError, LakeError, LakeFormatError
 from tests.local.engine.support import commit, put, read
 
 
@@ -98,27 +89,3 @@ def test_what_the_server_says_of_itself(engine: Engine) -> None:
     assert (config.storage_config.blockstore_type, config.storage_config.pre_sign_support) == ("local", False)
     assert engine.user("me").id == "me"
     assert engine.user("me").creation_date > 1_700_000_000
-
-
-@pytest.mark.parametrize(
-    ("below", "kind", "number"),
-    [
-        (disk.ReadOnly("x"), LakeReadOnlyError, None),
-        (disk.NoSpace("x"), LakeResourceError, errno.ENOSPC),
-        (disk.NoMemory("x"), LakeResourceError, errno.ENOMEM),
-        (disk.DiskError("x"), LakeError, None),
-        *[
-            (disk.DiskError("x"), LakeResourceError, number)
-            for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        ],
-        (disk.DiskError("x"), LakeError, errno.EIO),
-    ],
-)
-def test_what_the_machine_ran_out_of_is_told(below: disk.DiskError, kind: type[LakeError], number: int | None) -> None:
-    if number is not None and type(below) is disk.DiskError:
-        below.__cause__ = OSError(number, "no")
-    error = translated(below)
-    assert type(error) is kind
-    assert str(error) == "x"
-    if isinstance(error, LakeResourceError):
-        assert error.errno == number

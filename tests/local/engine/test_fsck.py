@@ -12,13 +12,16 @@ import apsw
 import msgspec
 import pytest
 
+from lakefs_hl.local.disk import notes
 from lakefs_hl.local.disk.blobs import INLINE
-from lakefs_hl.local.disk.migration import add_sums
-from lakefs_hl.local.disk.schema import SUMMED
+from lakefs_hl.local.disk.sums import row_sum
+from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import Engine, records
-from lakefs_hl.local.engine.fsck import Report, fsck
+from lakefs_hl.local.engine.fsck import Report, Subset, fsck
+from lakefs_hl.local.keys import Keys
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import LakeCorruptError
+from lakefs_hl.spec.errors import LakeCorruptError, LakeFormatError
+from tests.local.sums import restore_sums
 
 REPO = "repo"
 
@@ -67,7 +70,7 @@ def sql(engine: Engine, statement: str, *values: object) -> None:
     """Alters rows, and their checksums with them: what fsck finds then it finds by what the rows say."""
     with engine.lake.database.write() as writer:
         writer.execute(statement, values)
-        add_sums(writer, SUMMED)
+        restore_sums(writer)
 
 
 def one(report: Report, *words: str) -> None:
@@ -141,7 +144,7 @@ def test_a_wrong_generation(engine: Engine) -> None:
     with engine.lake.database.read() as reader:
         row = reader.row("SELECT data FROM history WHERE id = ?", (head,))
     assert row is not None
-    data = records.encode(msgspec.structs.replace(records.read_commit(row[0]), generation=77))
+    data = records.write_commit(msgspec.structs.replace(records.read_commit(row[0]), generation=77))
     name = records.commit_id(data)
     sql(engine, "INSERT INTO history(repository, id, data) SELECT repository, ?, ? FROM branch LIMIT 1", name, data)
     sql(engine, "UPDATE branch SET head = ? WHERE name = 'main'", name)
@@ -179,7 +182,7 @@ def test_a_row_that_cannot_be_read(engine: Engine) -> None:
         ("history", "repository = 2"),
         ("meta", "value = value || ' '"),
         ("repository", "name = 'another'"),
-        ("sequence", "value = value - 1"),
+        ("sequence", "value = value - 1 WHERE name = 'token'"),
         ("tag", "name = 'v2'"),
     ],
 )
@@ -189,9 +192,72 @@ def test_a_row_that_is_not_what_was_written(engine: Engine, table: str, change: 
     one(fsck(engine), "the row", f"of the table {table} is not what was written")
 
 
+def test_an_upload_whose_content_is_gone_or_that_cannot_be_read(engine: Engine) -> None:
+    address = engine.addresses.address(REPO, "main", "a").physical_address
+    assert address is not None
+    engine.addresses.receive(address, b"uploaded")
+    report = fsck(engine)
+    assert (report.damage, report.counts["uploads"]) == ([], 1)
+    assert not any(report.dangling.values()), report.dangling
+    sql(engine, "DELETE FROM blob WHERE data = ?", b"uploaded")
+    one(fsck(engine), f"upload at {address.partition(',')[0]}", "is missing")
+    sql(engine, "UPDATE upload SET value = x'c1'")
+    one(fsck(engine), "upload at", "cannot be decoded")
+
+
 def test_a_token_in_use_that_was_never_drawn(engine: Engine) -> None:
     sql(engine, "UPDATE sequence SET value = 0")
     one(fsck(engine), "the staging token", "only 0 have been drawn")
+
+
+def test_a_repository_number_that_was_never_drawn(engine: Engine) -> None:
+    sql(engine, "DELETE FROM sequence WHERE name = 'repository'")
+    one(fsck(engine), "the repository number 1", "only 0 have been drawn")
+    with pytest.raises(LakeCorruptError, match="the row repository of the table sequence"):
+        engine.repositories.create(models.RepositoryCreation("new", "local://new"), who="me")
+
+
+def test_no_token_is_drawn_that_is_in_use(engine: Engine) -> None:
+    sql(engine, "UPDATE sequence SET value = 0 WHERE name = 'token'")
+    with pytest.raises(LakeCorruptError, match="the row token of the table sequence"):
+        engine.branches.create(REPO, models.BranchCreation("new", "main"))
+    assert [ref.id for ref in engine.branches.page(REPO, "", "", 10, True).results] == ["main", "side"]
+
+
+def test_a_staged_row_under_a_token_of_nobody(engine: Engine) -> None:
+    """A flipped bit of its token would take a change off its branch, and make it look left over."""
+    sql(engine, "UPDATE staging SET token = token + 64 WHERE path = ?", b"staged")
+    one(fsck(engine), "staging token", "'staged' is not what was written")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE tag",
+        "ALTER TABLE setting ADD COLUMN more",
+        "ALTER TABLE import RENAME COLUMN value TO valve",
+        "PRAGMA application_id = 7",
+    ],
+)
+def test_tables_that_are_not_what_was_made(engine: Engine, statement: str) -> None:
+    engine.lake.database.run(lambda writer: writer.execute(statement).fetchall())
+    one(fsck(engine), "lake.db: ", "not what was made" if "ALTER" in statement else " is ")
+
+
+def test_a_table_of_a_later_release_is_no_damage(engine: Engine) -> None:
+    engine.lake.database.run(lambda writer: writer.execute("CREATE TABLE later(id INTEGER)").fetchall())
+    assert fsck(engine).damage == []
+
+
+def test_more_transactions_were_noted_than_there_are(engine: Engine, folder: Path) -> None:
+    engine.objects.put(REPO, "main", "one", b"1")
+    engine.close()
+    shutil.copy(folder / "lake.db", folder.with_name("before"))
+    with_more = Engine.open(folder)
+    with_more.objects.put(REPO, "main", "two", b"2")
+    with_more.close()
+    shutil.copy(folder.with_name("before"), folder / "lake.db")
+    one(fsck(folder), "the database is older than it was")
 
 
 def test_a_staged_row_that_is_not_what_was_written(engine: Engine) -> None:
@@ -260,7 +326,87 @@ def test_an_address_outside_the_lake_is_nobodys_promise(engine: Engine, tmp_path
     assert fsck(engine, read_data=True).damage == []
 
 
+def test_imported_files_that_are_gone_or_changed_are_reported_and_no_damage(engine: Engine, tmp_path: Path) -> None:
+    place = tmp_path / "imported"
+    place.mkdir()
+    for name in ("changed", "gone", "kept"):
+        (place / name).write_bytes(name.encode())
+    locations = [models.ImportLocation("common_prefix", f"local://{place}/", "imported/")]
+    engine.branches.create(REPO, models.BranchCreation("imports", "main"))
+    creation = models.ImportCreation(locations, models.CommitCreation("imported"))
+    name = engine.imports.start(REPO, "imports", creation, who="me")
+    while not (status := engine.imports.status(REPO, name)).completed:
+        assert status.error is None
+    assert fsck(engine, read_data=True).outside == []
+    (place / "changed").write_bytes(b"other")
+    (place / "gone").unlink()
+    stage = models.ObjectStage(physical_address="local://elsewhere/a", checksum="x", size_bytes=3)
+    engine.objects.stage(REPO, "main", "foreign", stage)
+    report = fsck(engine, read_data=True)
+    assert (report.damage, report.exit_code) == ([], 0)
+    assert report.counts["files outside the lake"] == 4
+    assert len(report.outside) == 3
+    for words in (
+        ("imported/changed", "has changed since"),
+        ("imported/gone", "cannot be read: No such file"),
+        ("foreign", "its bytes are at local://elsewhere/a"),
+    ):
+        assert any(all(word in line for word in words) for line in report.outside), report.outside
+    assert any(line.startswith("outside the lake: ") for line in report.lines())
+
+
+def test_a_part_of_the_data(engine: Engine) -> None:
+    whole = fsck(engine, read_data=True).counts["bytes read"]
+    parts = [fsck(engine, subset=Subset.parse(f"{number}/3")).counts["bytes read"] for number in (1, 2, 3)]
+    assert sum(parts) == whole
+    assert all(parts)
+    sql(engine, "UPDATE blob SET data = x'0000' WHERE data = ?", b"42")
+    found = [fsck(engine, subset=Subset.parse(f"{number}/3")).exit_code for number in (1, 2, 3)]
+    assert sorted(found) == [0, 0, 1]
+
+
 # --------------------------------------------------------------------------------------------------------- the folder
+
+
+def test_a_folder_is_checked_as_an_open_lake_is(engine: Engine, folder: Path) -> None:
+    expected = fsck(engine, read_data=True)
+    assert fsck(folder, read_data=True) == expected
+    engine.close()
+    assert fsck(str(folder), read_data=True) == expected
+    assert expected.values()["sound"] is True
+
+
+def test_damaged_keys(engine: Engine, folder: Path) -> None:
+    Keys(folder).install()
+    assert fsck(engine).damage == []
+    path = folder / "keys.json"
+    path.write_bytes(path.read_bytes().replace(b"admin", b"bdmin", 1))
+    one(fsck(engine), "keys.json", "damaged")
+
+
+def test_a_later_format_cannot_be_checked(engine: Engine, folder: Path) -> None:
+    engine.close()
+    later = notes.make("2030-01-01T00:00:00+00:00", {})
+    later["format"] = 3
+    later["sum"] = notes._sum({key: value for key, value in later.items() if key != "sum"})
+    (folder / "format.json").write_text(notes.write(later))
+    report = fsck(folder)
+    one(report, "format.json", "lake of format 3")  # the database is of this one
+    connection = apsw.Connection(str(folder / "lake.db"))
+    text = notes.write(later)
+    connection.execute(
+        "UPDATE meta SET value = ?, sum = ? WHERE key = 'format'", (text, row_sum("meta", "format", text))
+    )
+    connection.execute("PRAGMA user_version = 3")
+    connection.close()
+    with pytest.raises(LakeFormatError, match="a newer one"):
+        fsck(folder)
+
+
+def test_a_lake_without_its_database(engine: Engine, folder: Path) -> None:
+    engine.close()
+    (folder / "lake.db").unlink()
+    one(fsck(folder), "lake.db is missing")
 
 
 @pytest.mark.parametrize("text", [None, "", '{"format": 1, "tree": {}}'])
@@ -326,7 +472,7 @@ def test_a_damaged_database_is_refused_or_reported_or_it_was_free_space(
 def test_what_is_left_over_is_told_apart_from_damage(engine: Engine, folder: Path) -> None:
     sql(engine, "INSERT INTO node(hash, data) VALUES(x'aa', x'bb')")
     sql(engine, "INSERT INTO blob(hash, data) VALUES(x'aa', x'bb')")
-    sql(engine, "INSERT INTO staging(token, path, value) VALUES(0, x'61', NULL)")
+    sql(engine, "INSERT INTO staging(token, path, value) VALUES(0, x'61', ?)", staging.seal(0, b"a", None))
     sql(engine, "INSERT INTO history(repository, id, data) VALUES(9999, x'aa', x'bb')")
     engine.lake.blobs.put(b"x" * (INLINE + 1))
     (folder / "objects" / "tmp" / "draft").write_bytes(b"x")

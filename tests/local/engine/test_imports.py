@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lakefs_hl.local.disk.tables import imports
-from lakefs_hl.local.engine import Engine, records, sources
+from lakefs_hl.local.engine import Engine, records, replacement, sources, walk
 from lakefs_hl.local.engine import imports as imports_module
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import IntegrityError
+from lakefs_hl.spec.errors import IntegrityError, LakeResourceError
 from tests.local.engine.support import branch, commit, paths, put, refused
 
 LIMIT = 60.0  # seconds; only a hang takes so long
@@ -194,6 +199,161 @@ def test_refused_at_once(engine: Engine, data: Path) -> None:
     refused(404, lambda: engine.imports.cancel("repo", "none"), "not found")
 
 
+def test_hashing_is_a_setting_of_the_lake(engine: Engine, data: Path) -> None:
+    assert not engine.imports.hashing
+    engine.imports.hashing = True
+    run(engine, location(data))
+    assert engine.imports.hashing
+    assert engine.objects.stat("repo", "main", "a.txt").checksum == hashlib.md5(b"a.txt").hexdigest()
+    engine.imports.hashing = engine.imports.hashing = False
+    run(engine, location(data))
+    assert engine.objects.stat("repo", "main", "a.txt").checksum.endswith("-0")
+
+
+def test_no_thread_can_be_started(engine: Engine, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(LakeResourceError, match="can't start new thread"):
+            engine.imports.start("repo", "main", creation(location(data)), who="me")
+    assert engine.imports._running == {}
+    with engine.lake.read() as snapshot:
+        ((_, value),) = imports.of_repository(snapshot.reader, 1)
+    assert "could not be started" in str(records.read_import(value).error)
+    assert run(engine, location(data)).completed
+
+
+@pytest.fixture
+def under_way(engine: Engine, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], imports_module._Run]:
+    """Starts an import that will never be through with one stage, and has come to it."""
+    put(engine, "kept")
+    commit(engine)
+    begun = threading.Event()
+
+    def endless(*_: object) -> Iterator[tuple[bytes, bytes]]:
+        for number in itertools.count():
+            begun.set()
+            yield f"in/{number:09d}".encode(), b"x"
+
+    def hashed(**_: object) -> Any:
+        begun.set()
+        return hashlib.sha256()
+
+    def seen(*_: object) -> list[walk.Found]:
+        begun.set()
+        return []
+
+    def start(stage: str) -> imports_module._Run:
+        if stage == "hashing":
+            engine.imports.hashing = True
+            monkeypatch.setattr(hashlib, "md5", hashed)
+            os.truncate(data / "a.txt", 1 << 40)
+        elif stage == "listing":
+            monkeypatch.setattr(walk, "_looks", seen)
+            monkeypatch.setattr(walk, "islice", lambda *_: ["more"])
+        elif stage == "building":
+            monkeypatch.setattr(sources, "entries", endless)
+        else:
+            monkeypatch.setattr(replacement, "edits", endless)
+        engine.imports.start("repo", "main", creation(location(data, "in")), who="me")
+        (under_way,) = engine.imports._running.values()
+        assert begun.wait(LIMIT)
+        return under_way
+
+    return start
+
+
+@pytest.mark.parametrize("stage", ["hashing", "listing", "building", "applying"])
+def test_it_ends_at_every_stage(engine: Engine, stage: str, under_way: Callable[[str], imports_module._Run]) -> None:
+    under = under_way(stage)
+    engine.imports.cancel("repo", under.name)
+    under.join(LIMIT)
+    assert engine.imports._running == {}
+    assert engine.imports.status("repo", under.name).error == models.Error("import error: Canceled")
+    assert paths(engine) == ["kept"]
+
+
+@pytest.mark.parametrize("stage", ["hashing", "building"])
+def test_closing_ends_it_and_its_record_says_so(
+    engine: Engine, stage: str, under_way: Callable[[str], imports_module._Run]
+) -> None:
+    under = under_way(stage)
+    start = time.monotonic()
+    engine.close()
+    assert time.monotonic() - start < 1
+    with closing(Engine.open(engine.folder, sync=False)) as again:
+        assert again.imports.status("repo", under.name).error == models.Error("import error: Canceled")
+        assert paths(again) == ["kept"]
+
+
+def test_closing_does_not_wait_for_a_slow_file_system(
+    engine: Engine, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread hangs in a read for hours: nobody waits for it, and whatever it does later changes nothing."""
+    begun, answered = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> Iterator[walk.Found]:
+        begun.set()
+        assert answered.wait(LIMIT)
+        yield "late", 1, 1
+
+    monkeypatch.setattr(walk, "files", slow)
+    name = engine.imports.start("repo", "main", creation(location(data)), who="me")
+    (under_way,) = engine.imports._running.values()
+    assert begun.wait(LIMIT)
+    start = time.monotonic()
+    engine.close()
+    assert time.monotonic() - start < 1
+    with closing(Engine.open(engine.folder, sync=False)) as again:
+        answered.set()
+        under_way.join(LIMIT)
+        assert engine.imports._running == {}
+        error = again.imports.status("repo", name).error
+        assert error is not None
+        assert "the process that ran it is gone" in error.message
+        assert paths(again) == []
+
+
+EXIT = """
+import os, sys, threading
+from pathlib import Path
+import lakefs_hl
+from lakefs_hl.local.engine import engine, walk
+
+place, how = Path(sys.argv[1]), sys.argv[2]
+client = lakefs_hl.Client(f"local:{place}/lake")
+branch = lakefs_hl.repository("repo", client=client).create("local://repo").branch("main")
+(lake,) = engine._open.values()
+begun = threading.Event()
+if how == "hashing":
+    lake.imports.hashing = True
+else:
+    walk.files = lambda *_: begun.set() or threading.Event().wait()
+(place / "data").mkdir()
+with open(place / "data/huge", "wb") as file:
+    file.truncate(1 << 40)
+branch.import_from(f"local://{place}/data/", "in/").start()
+if how != "hashing":
+    begun.wait()
+print("leaving", flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", ["hashing", "blocked"])
+def test_the_interpreter_ends_with_one_under_way(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", EXIT, str(tmp_path), how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "leaving\n"
+        start = time.monotonic()
+        _, told = process.communicate(timeout=LIMIT)
+        seconds = time.monotonic() - start
+    assert (process.returncode, told) == (0, "")
+    assert seconds < 3, "one second, and two for a machine that is busy"
+
+
 class Held(threading.Event):
     """Lets an import go on; `begun` says that it has looked at its branch and come to its files."""
 
@@ -310,3 +470,15 @@ def test_many_objects_in_pieces(engine: Engine, monkeypatch: pytest.MonkeyPatch)
     single = [(b"m", entry(1)), (b"n/0500", entry(2)), (b"zz", entry(3))]
     engine.imports.load(repo, "before", single, [], creation(), who="me")
     assert paths(engine, "before") == ["a", "m", "n/0500", "z", "zz"]
+
+
+def test_a_file_of_the_far_future(engine: Engine, tmp_path: Path) -> None:
+    """Its time has more nanoseconds than 64 bits; some file systems keep such times, and others the nearest."""
+    file = tmp_path / "far"
+    file.write_bytes(b"far")
+    os.utime(file, ns=(253_402_300_799 * 10**9, 253_402_300_799 * 10**9))
+    assert run(engine, location(file, "far", "object")).error is None
+    assert body(engine, "far") == b"far"
+    os.utime(file)
+    with pytest.raises(IntegrityError):
+        body(engine, "far")

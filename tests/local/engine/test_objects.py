@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,7 +152,7 @@ def rows(page: models.ObjectPage) -> list[str]:
     return [one.path for one in page.results]
 
 
-def pages(engine: Engine, amount: int, **more: str) -> Iterator[str]:
+def pages(engine: Engine, amount: int, **more: Any) -> Iterator[str]:
     after = ""
     while True:
         page = engine.objects.list("repo", "main", after=after, amount=amount, **more)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lakefs_hl.local.engine import records
-from lakefs_hl.local.engine.records import Entry
+from lakefs_hl.local.engine.records import CommitRecord, Entry
 from lakefs_hl.spec.headers import OCTET_STREAM
 
 addresses = st.one_of(st.binary(min_size=32, max_size=32), st.text(st.characters(codec="utf-8")))
@@ -51,3 +53,25 @@ def test_etags() -> None:
     assert records.short_etag("c4ca4238a0b923820dcc509a6f75849b") == bytes.fromhex("c4ca4238a0b923820dcc509a6f75849b")
     for odd in ("abc", "C4CA4238A0B923820DCC509A6F75849B", "x" * 32, "c4ca4238a0b923820dcc509a6f75849b-2"):
         assert records.short_etag(odd) == odd
+
+
+@given(st.integers(-(2**70), 2**70), st.lists(st.binary(min_size=32, max_size=32), max_size=2))
+def test_commits_come_back_whatever_their_dates(date: int, parents: list[bytes]) -> None:
+    record = CommitRecord(parents, b"r" * 32, "me", "message", date, {"key": "value"}, 7)
+    data = records.write_commit(record)
+    assert records.read_commit(data) == record
+    if -(2**63) <= date < 2**63:
+        assert data == records.encode(record), "ids of commits are hashes of this"
+
+
+@pytest.mark.parametrize("date", [None, [1], [1, "2"], ["1", 2], {}, "1", 1.5])
+def test_commits_without_a_date_are_refused(date: object) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        records.read_commit(records.encode([[], None, "me", "message", date, {}, 1]))
+
+
+@given(st.integers(-(2**70), 2**70))
+def test_stamps_have_64_bits(mtime: int) -> None:
+    stamp = records.stamp_of(mtime)
+    assert msgspec.msgpack.decode(records.encode(stamp)) == stamp
+    assert stamp == mtime or not -(2**63) <= mtime < 2**63

@@ -138,3 +138,21 @@ def test_what_cannot_be_a_path_is_told_with_the_file(tmp_path: Path) -> None:
         found(single(tmp_path / "file", ""))
     with pytest.raises(FileNotFoundError, match="none"):
         found(single(tmp_path / "none", "x"))
+
+
+def test_a_link_out_of_the_roots_ends_the_import(tmp_path: Path) -> None:
+    inside = tmp_path / "in"
+    inside.mkdir()
+    (tmp_path / "secret").write_bytes(b"x")
+    (inside / "a").write_bytes(b"x")
+    below = manner()._replace(roots=(inside,))
+    assert [key for key, _ in sources.entries([folder(inside, "to")], below)] == [b"to/a"]
+    (inside / "b").symlink_to(tmp_path / "secret")
+    for place in (
+        folder(inside, "to"),
+        single(inside / "b", "to"),
+        single(tmp_path / "secret", "to"),
+        folder(tmp_path),
+    ):
+        with pytest.raises(PermissionError, match="--import-root"):
+            list(sources.entries([place], below))

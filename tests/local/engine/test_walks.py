@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from lakefs_hl.local.engine import Engine, tokens
+from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import models
-from tests.local.engine.support import branch, commit, put
+from tests.local.engine.support import branch, commit, put, seal
 from tests.stateful.model import Row, fold
 
 FOLDERS = ("", "a/", "a/b/", "a-", "a", "c/d/e/", "c/d", "é/", "a//", "é")
@@ -37,10 +37,6 @@ def change(engine: Engine, name: str, shown: dict[str, bytes], dice: random.Rand
         else:
             shown[path] = dice.randbytes(1)
             put(engine, path, shown[path], name)
-
-
-def seal(engine: Engine, name: str) -> None:
-    engine.lake.write("repo", lambda transaction: tokens.seal(transaction, transaction.head(name)))
 
 
 def check(ask: Callable[..., Any], rows: list[Row], what: str, dice: random.Random, seed: int) -> None:

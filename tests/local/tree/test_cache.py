@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from lakefs_hl.local.tree import Cache, MemoryNodes, Shape, Tree
 from lakefs_hl.local.tree.node import Node
@@ -43,6 +44,58 @@ def test_leaves_do_not_push_out_inner_nodes() -> None:
     for number in range(1_000):
         cache.add(b"inner %d" % number, leaf(number, level=1), 100)
     assert cache.get(b"inner") is None
+
+
+def test_a_leaf_that_is_passed_is_kept_the_second_time() -> None:
+    cache = Cache()
+    for number in range(3):
+        cache.add_passed(b"%d" % number, leaf(number), 100)
+        assert cache.get(b"%d" % number) is None
+    cache.add_passed(b"1", leaf(1), 100)
+    assert cache.get(b"1") is not None
+    cache.add_passed(b"inner", leaf(0, level=1), 100)
+    assert cache.get(b"inner") is not None
+
+
+def test_the_leaf_between_two_pages_is_passed_once() -> None:
+    cache = Cache()
+    cache.add_passed(b"end", leaf(1), 100)
+    cache.add_passed(b"end", leaf(1), 100)
+    assert cache.get(b"end") is None
+    cache.add_passed(b"end", leaf(1), 100)
+    assert cache.get(b"end") is not None
+
+
+def test_a_scan_of_more_leaves_than_there_is_room_for_leaves_nothing_however_often() -> None:
+    cache = Cache()
+    for _ in range(3):
+        for number in range(3 * 4096):
+            cache.add_passed(b"%d" % number, leaf(number), 100)
+    assert cache.used() == 0
+
+
+def test_a_listing_that_is_repeated_finds_its_leaves() -> None:
+    class Counted(MemoryNodes):
+        reads = 0
+
+        def get(self, digest: bytes, /) -> bytes:
+            self.reads += 1
+            return super().get(digest)
+
+    nodes, cache = Counted(), Cache()
+    tree = Tree(nodes, Shape(seed=5), cache)
+    root = tree.build([(b"%05d" % number, b"value") for number in range(5_000)])
+
+    def pages() -> int:
+        before, start = nodes.reads, b""
+        while page := list(islice(tree.scan(root, start), 20)):
+            start = page[-1][0][0] + b"\0"  # the next page begins in the last leaf of this one
+            if len(page) < 20:
+                break
+        return nodes.reads - before
+
+    counts = [pages() for _ in range(4)]
+    assert counts[0] > counts[3] == 0
 
 
 def test_a_node_larger_than_the_cache_does_no_harm() -> None:

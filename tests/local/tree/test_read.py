@@ -75,7 +75,10 @@ def test_a_scan_costs_one_way_down_and_the_leaves_it_yields() -> None:
     next(scan)
     assert len(nodes.read) <= 2 * depth
     nodes.read.clear()
-    assert next(tree.scan(root, b"dir20/"))[0] == keys  # all from the cache
+    assert next(tree.scan(root, b"dir20/"))[0] == keys  # only the leaf, which is kept from now on
+    assert len(nodes.read) == 1
+    nodes.read.clear()
+    assert next(tree.scan(root, b"dir20/"))[0] == keys
     assert not nodes.read
 
 

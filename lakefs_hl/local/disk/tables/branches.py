@@ -11,7 +11,13 @@ from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.sums import damaged, row_sum
 
 _COLUMNS: Final = "repository, name, head, token, sealed, hidden, resets, value, sum"
-_FIND: Final = f"SELECT {_COLUMNS} FROM branch WHERE repository = ? AND name = ?"  # noqa: S608 - our own names
+_FIND: Final = "SELECT head, token, sealed, hidden, resets, value, sum FROM branch WHERE repository = ? AND name = ?"
+#: A REPLACE would cost twice as much.
+_PUT: Final = f"""
+INSERT INTO branch({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(repository, name) DO UPDATE SET
+    head = excluded.head, token = excluded.token, sealed = excluded.sealed, hidden = excluded.hidden,
+    resets = excluded.resets, value = excluded.value, sum = excluded.sum
+"""
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
@@ -65,7 +71,7 @@ def _checked(
 def find(reader: Reader, repository: int, name: str) -> Row | None:
     """The row of a name."""
     row = reader.execute(_FIND, (repository, name)).fetchone()
-    return None if row is None else _checked(*row)
+    return None if row is None else _checked(repository, name, *row)
 
 
 def page(reader: Reader, repository: int, prefix: str, after: str, amount: int, hidden: bool) -> list[Row]:
@@ -101,10 +107,7 @@ def read_tokens(sealed: bytes) -> tuple[int, ...]:
 def put(writer: Writer, row: Row) -> None:
     """Adds a row, or replaces the one of this name."""
     values = (*row[:4], _encode(row.sealed), int(row.hidden), row.resets, row.value)
-    writer.execute(
-        f"INSERT OR REPLACE INTO branch({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*values, row_sum("branch", *values)),
-    )
+    writer.execute(_PUT, (*values, row_sum("branch", *values)))
 
 
 def delete(writer: Writer, repository: int, name: str) -> None:

@@ -1,22 +1,20 @@
-"""The table `credential`: one value under an id."""
+"""The table `credential` of a lake of version 1: hashes of keys. Those of today are in `keys.json`.
+
+A lake that was brought from version 1 keeps it until it is served: only then are the keys needed, and taken over.
+"""
 
 from __future__ import annotations
 
 from lakefs_hl.local.disk.rows import Reader, Writer
 
 
-def get(reader: Reader, name: str) -> bytes | None:
-    """The value of an id."""
-    row = reader.row("SELECT value FROM credential WHERE id = ?", (name,))
-    return None if row is None else row[0]
-
-
 def scan(reader: Reader) -> list[tuple[str, bytes]]:
-    """Ids and values of all rows."""
-    return [(row[0], row[1]) for row in reader.rows("SELECT id, value FROM credential")]
+    """Ids and values of all rows; nothing where there is no such table."""
+    if reader.row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'credential'") is None:
+        return []
+    return [(str(row[0]), bytes(row[1])) for row in reader.rows("SELECT id, value FROM credential")]
 
 
-def replace_all(writer: Writer, name: str, value: bytes) -> None:
-    """Makes one row the only one."""
-    writer.execute("DELETE FROM credential")
-    writer.execute("INSERT INTO credential(id, value) VALUES(?, ?)", (name, value))
+def drop(writer: Writer) -> None:
+    """Removes the table."""
+    writer.execute("DROP TABLE IF EXISTS credential")

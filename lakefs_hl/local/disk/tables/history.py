@@ -10,13 +10,13 @@ from lakefs_hl.local.disk.sums import damaged, row_sum
 
 def get(reader: Reader, repository: int, name: bytes) -> bytes | None:
     """The content of a hash."""
-    sql = "SELECT repository, id, data, sum FROM history WHERE repository = ? AND id = ?"
+    sql = "SELECT data, sum FROM history WHERE repository = ? AND id = ?"
     row = reader.execute(sql, (repository, name)).fetchone()
     if row is None:
         return None
-    if row_sum("history", *row[:3]) != row[3]:
+    if row_sum("history", repository, name, row[0]) != row[1]:
         raise damaged("history", repository, name)
-    found: bytes = row[2]
+    found: bytes = row[0]
     return found
 
 

@@ -11,6 +11,8 @@ from lakefs_hl.local.disk.sums import damaged, row_sum
 FORMAT: Final = "format"
 #: Number of the tables that were added within one version of the schema.
 MINOR: Final = "minor"
+#: Begins the keys of repositories whose rows are still to be removed; their numbers follow.
+DELETED: Final = "deleted repository "
 
 
 def get(reader: Reader, key: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.tables import sequence
 
 
 class Row(NamedTuple):
@@ -26,8 +27,8 @@ def _checked(number: int, name: str, value: bytes, noted: int) -> Row:
 
 def find(reader: Reader, name: str) -> Row | None:
     """The row of a name."""
-    row = reader.execute("SELECT id, name, value, sum FROM repository WHERE name = ?", (name,)).fetchone()
-    return None if row is None else _checked(*row)
+    row = reader.execute("SELECT id, value, sum FROM repository WHERE name = ?", (name,)).fetchone()
+    return None if row is None else _checked(row[0], name, row[1], row[2])
 
 
 def exists(reader: Reader, number: int) -> bool:
@@ -52,9 +53,9 @@ def scan(reader: Reader) -> list[Row]:
 
 def insert(writer: Writer, name: str, value: bytes) -> Row:
     """Adds a row; gives it, with its number."""
-    given = writer.row("INSERT INTO repository(name, value) VALUES(?, ?) RETURNING id", (name, value))
-    row = Row(given[0] if given else 0, name, value)
-    writer.execute("UPDATE repository SET sum = ? WHERE id = ?", (row_sum("repository", *row), row.id))
+    row = Row(sequence.draw(writer, sequence.REPOSITORY), name, value)
+    sql = "INSERT INTO repository(id, name, value, sum) VALUES(?, ?, ?, ?)"
+    writer.execute(sql, (*row, row_sum("repository", *row)))
     return row
 
 

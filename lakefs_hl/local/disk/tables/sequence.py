@@ -9,29 +9,43 @@ from lakefs_hl.local.disk.sums import damaged, row_sum
 
 #: The number that staging tokens are drawn from.
 TOKEN: Final = "token"  # noqa: S105 - no secret
+#: The number that repositories' ids are drawn from.
+REPOSITORY: Final = "repository"
 #: The number of durable transactions.
 COMMIT: Final = "commit"
+#: The highest number in use, where it costs one look-up; `lakefs-hl fsck` looks at all that use one.
+_IN_USE: Final = {TOKEN: "SELECT max(token) FROM staging", REPOSITORY: "SELECT max(id) FROM repository"}
 
 
 def get(reader: Reader, name: str) -> int:
     """The latest number; 0 if none was given."""
-    row = reader.execute("SELECT name, value, sum FROM sequence WHERE name = ?", (name,)).fetchone()
+    row = reader.execute("SELECT value, sum FROM sequence WHERE name = ?", (name,)).fetchone()
     if row is None:
         return 0
-    if row_sum("sequence", row[0], row[1]) != row[2]:
+    if row_sum("sequence", name, row[0]) != row[1]:
         raise damaged("sequence", name)
-    found: int = row[1]
+    found: int = row[0]
     return found
 
 
 def put(writer: Writer, name: str, value: int) -> None:
     """Sets the latest number."""
-    sql = "INSERT OR REPLACE INTO sequence(name, value, sum) VALUES(?, ?, ?)"
+    sql = (
+        "INSERT INTO sequence(name, value, sum) VALUES(?, ?, ?) "
+        "ON CONFLICT(name) DO UPDATE SET value = excluded.value, sum = excluded.sum"
+    )
     writer.execute(sql, (name, value, row_sum("sequence", name, value)))
 
 
 def draw(writer: Writer, name: str) -> int:
-    """The next number, which nobody has had."""
+    """The next number, which nobody has had.
+
+    Raises:
+        Damaged: It is in use: the row is older than others.
+    """
     value = get(writer, name) + 1
+    in_use = writer.execute(_IN_USE[name]).get if name in _IN_USE else None
+    if in_use is not None and in_use >= value:
+        raise damaged("sequence", name)
     put(writer, name, value)
     return value

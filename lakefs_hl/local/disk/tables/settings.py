@@ -17,9 +17,9 @@ def _checked(repository: int, kind: str, value: bytes, noted: int) -> bytes:
 
 def get(reader: Reader, repository: int, kind: str) -> bytes | None:
     """The value of a kind."""
-    sql = "SELECT repository, kind, value, sum FROM setting WHERE repository = ? AND kind = ?"
+    sql = "SELECT value, sum FROM setting WHERE repository = ? AND kind = ?"
     row = reader.execute(sql, (repository, kind)).fetchone()
-    return None if row is None else _checked(*row)
+    return None if row is None else _checked(repository, kind, *row)
 
 
 def put(writer: Writer, repository: int, kind: str, value: bytes | None) -> None:

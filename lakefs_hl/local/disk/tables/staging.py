@@ -5,14 +5,16 @@ A stored value ends with a checksum of four bytes over token, path and value, in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from heapq import merge
-from typing import Final
+from typing import Final, TypeAlias
 from zlib import crc32
 
 from lakefs_hl.local.disk.errors import Damaged
 from lakefs_hl.local.disk.rows import Reader, Writer
 
+#: Paths and values; None is a deletion.
+Changes: TypeAlias = "Generator[tuple[bytes, bytes | None], None, None]"
 _FIND: Final = "SELECT value FROM staging WHERE token = ? AND path = ?"
 _RANGE: Final = "SELECT path, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
 _RANGES: Final = "SELECT path, -token, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
@@ -50,15 +52,18 @@ def find(reader: Reader, tokens: Iterable[int], path: bytes) -> tuple[bytes | No
     return None
 
 
-def between(reader: Reader, tokens: Sequence[int], start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-    """Paths and values between two paths, in order; of several tokens the newest wins; None is a deletion."""
+def between(reader: Reader, tokens: Sequence[int], start: bytes, end: bytes) -> Changes:
+    """Paths and values between two paths, in order; of several tokens the newest wins; None is a deletion.
+
+    Who does not read to the end in a write transaction closes it.
+    """
     if len(tokens) == 1:
         token, read = tokens[0], unseal
         return ((path, read(token, path, value)) for path, value in reader.execute(_RANGE, (token, start, end)))
     return _newest(reader, tokens, start, end)
 
 
-def _newest(reader: Reader, tokens: Sequence[int], start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+def _newest(reader: Reader, tokens: Sequence[int], start: bytes, end: bytes) -> Changes:
     """Goes through some tokens side by side, so that a page costs its rows and not all that is staged."""
     before = None  # tokens only grow, so the highest is the newest
     for path, token, value in merge(*(reader.execute(_RANGES, (token, start, end)) for token in tokens)):

@@ -24,9 +24,8 @@ def _checked(repository: int, name: str, head: bytes, noted: int) -> Row:
 
 def find(reader: Reader, repository: int, name: str) -> Row | None:
     """The row of a name."""
-    sql = "SELECT repository, name, head, sum FROM tag WHERE repository = ? AND name = ?"
-    row = reader.row(sql, (repository, name))
-    return None if row is None else _checked(*row)
+    row = reader.row("SELECT head, sum FROM tag WHERE repository = ? AND name = ?", (repository, name))
+    return None if row is None else _checked(repository, name, *row)
 
 
 def page(reader: Reader, repository: int, prefix: str, after: str, amount: int) -> list[Row]:
