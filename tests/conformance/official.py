@@ -87,6 +87,15 @@ class Side:
 
     def __init__(self, first: str) -> None:
         self.made = [first]
+        self.creations = 0
+
+    def only_once(self, content: bytes) -> bytes:
+        """Content that nothing else has: what our client creates has the operation's ID in its metadata.
+
+        So, unlike theirs, it is never the same version as what has the same content.
+        """
+        self.creations += 1
+        return content + b" created %d" % self.creations
 
     def made_commit(self, id: str) -> str:
         if id not in self.made:
@@ -114,7 +123,7 @@ class Ours(Side):
         return made.path, made.size_bytes, made.checksum
 
     def create(self, branch: str, path: str, content: bytes) -> Any:
-        made = self.repo.branch(branch).upload(content, path, if_none_match=True)
+        made = self.repo.branch(branch).upload(self.only_once(content), path, if_none_match=True)
         return made.path, made.size_bytes, made.checksum
 
     def describe(self, branch: str, path: str, metadata: dict[str, str]) -> Any:
@@ -202,6 +211,7 @@ class Theirs(Side):
         return made.path, made.size_bytes, made.checksum
 
     def create(self, branch: str, path: str, content: bytes) -> Any:
+        content = self.only_once(content)
         made = self.sdk.objects_api.upload_object(self.repo, branch, path, content=content, if_none_match="*")
         return made.path, made.size_bytes, made.checksum
 
