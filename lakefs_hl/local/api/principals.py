@@ -1,4 +1,4 @@
-"""Who asks: a key pair or a token, to a key; and what a key may do."""
+"""Principals: the key that a key pair or a token stands for, and what a key may do."""
 
 from __future__ import annotations
 

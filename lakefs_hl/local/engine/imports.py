@@ -167,7 +167,7 @@ class Imports:
             run.launch(lambda: self._run(run, branch, creation, who))
         except BaseException as error:
             run.ended = True
-            if run.has_begun():  # interrupted: it ends by itself, and says so
+            if run.has_begun():  # interrupted: it ends by itself, and its record has the error
                 raise
             self._end(run, run.record(error="import error: it could not be started; start it again"))
             if isinstance(error, RuntimeError):

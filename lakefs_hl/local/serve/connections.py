@@ -60,7 +60,7 @@ class Connections:
         return True
 
     def begin(self, one: Connection) -> None:
-        """A request has arrived, from nobody knows whom."""
+        """A request has arrived, and is not authenticated yet."""
         if self._idle.pop(one, one) is None:
             self._unknown[one] = None
 

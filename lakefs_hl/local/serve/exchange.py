@@ -46,7 +46,7 @@ class Asked(NamedTuple):
         params: Its path parameters.
         query: Its query.
         headers: Lower-case names; the first of several wins.
-        principal: Who asks; None for nobody, "" for whoever has a pre-signed URL.
+        principal: The caller; None if unauthenticated, "" for a holder of a pre-signed URL.
     """
 
     endpoint: Endpoint

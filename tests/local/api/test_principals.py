@@ -1,4 +1,4 @@
-"""Who asks, and what a limited key may do."""
+"""Principals, and what a limited key may do."""
 
 from __future__ import annotations
 
