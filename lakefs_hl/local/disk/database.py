@@ -201,19 +201,20 @@ class Database:
             self.leave()
 
     def close_writing(self, *, last: bool = False) -> None:
-        """Closes what writes.
+        """Closes what writes, with the turn and the log's turn held: nobody else is using either connection.
 
         Args:
             last: Whether the log may be written back by the last one to leave: if that is soon done, and never after
                 a failed sync.
         """
         keep = not last or self.failed is not None or self.log.pages > 2 * LONG_LOG
-        for connection in (self._writer._connection if self._writer else None, self.log.tidier):
+        closing = (self._writer._connection if self._writer else None, self.log.tidier)
+        self._writer = self.log.tidier = None  # first: nothing that is half closed is used again
+        self._durable = True
+        for connection in closing:
             if connection is not None:
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep))
                 connection.close(True)
-        self._writer = self.log.tidier = None
-        self._durable = True
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -289,8 +290,9 @@ class Database:
             self.must_write()
             self._lock.acquire(deadline - time.monotonic())
             if self.trust.failed:
-                self.close_writing()
-                self.trust.renew(self._make_writer())
+                with self.log:
+                    self.close_writing()
+                    self.trust.renew(self._make_writer())
             writer = self._writer or self._make_writer()
             fs.reach("db.begin")
             if self._durable != durable and self.sync:

@@ -22,8 +22,10 @@ T = TypeVar("T")
 
 #: How long a deputy waits for something to do before it ends, seconds.
 IDLE: Final = 10.0
-#: How long an asker waits for what it was interrupted in, before it does something else, seconds.
-SETTLES: Final = 5.0
+#: How long an asker waits for what it was interrupted in, before it does something else, seconds: longer than a write
+#: waits for others (30 s) and its sync takes on a busy disk. It has an end because what is asked might wait for
+#: something that an interrupted asker holds, such as the lock of a log handler.
+SETTLES: Final = 60.0
 
 
 def needed() -> bool:

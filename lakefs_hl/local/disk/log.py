@@ -60,9 +60,11 @@ class Log:
             huge: Pages from which readers wait at the door, because they kept it growing.
         """
         pages = self.pages
-        if pages < (long if self.due is None else self.due) or self._trust.failed or not self.turn.acquire(0.0):
+        if pages < (long if self.due is None else self.due) or not self.turn.acquire(0.0):
             return
         try:
+            if self._trust.failed:
+                return
             self.due = pages + long  # should readers keep it growing: not at every write
             fs.reach("db.checkpoint")
             if self.tidier is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from lakefs_hl.local.disk import database as database_module
 from lakefs_hl.local.disk import frames, fs, trust
 from lakefs_hl.local.disk.blobs import INLINE, Blobs
 from lakefs_hl.local.disk.database import Database, Writer
@@ -133,6 +134,53 @@ def test_a_failed_sync_is_verified_and_the_lake_goes_on(
     fs.hook = seen.append
     database.submit(putting(b"after"))
     assert seen.index("log.write") < seen.index("log.fsync") < seen.index("db.begin")
+    assert database.failed is None
+    assert paths(database) == {b"before", b"after"}
+
+
+def test_a_lake_is_verified_while_its_log_is_written_back(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads never use one connection: the one that verifies waits until the log is written back."""
+    database = open_database()
+    monkeypatch.setattr(trust, "RESUMES", 0.0)
+    monkeypatch.setattr(database_module, "LONG_LOG", 1)
+    database.submit(putting(b"before"))  # the connection that writes back is made
+    at_work, go, told = threading.Event(), threading.Event(), list[object]()
+
+    def hook(point: str) -> None:
+        if point == "db.checkpointed" and threading.current_thread() is tidier:
+            at_work.set()
+            assert go.wait(30)
+
+    def write_back() -> None:
+        database.log.due = None
+        database.tidy()
+
+    def write() -> None:
+        try:
+            told.append(database.submit(putting(b"after")))
+        except BaseException as error:
+            told.append(error)
+
+    tidier, writer = threading.Thread(target=write_back), threading.Thread(target=write)
+    fs.hook = hook
+    try:
+        tidier.start()
+        assert at_work.wait(30)
+        connection = database.log.tidier
+        assert connection is not None
+        database.trust.fail("a test")
+        writer.start()
+        while not (database.log.turn._waiting or told):
+            os.sched_yield()
+        assert not told, "it did not wait"
+        assert connection.pragma("user_version") is not None, "it was closed under the one that uses it"
+    finally:
+        go.set()
+        tidier.join()
+        if writer.ident:
+            writer.join()
+        fs.hook = None
+    assert told == [None]
     assert database.failed is None
     assert paths(database) == {b"before", b"after"}
 

@@ -157,6 +157,7 @@ def test_a_reader_that_does_not_read_is_ended(server: HttpServer) -> None:
         sock.settimeout(30)
         sock.connect(("127.0.0.1", urlsplit(server.url).port or 0))
         sock.sendall(head("GET", f"{BASE}/refs/main/objects?path=big"))
+        assert sock.recv(9) == b"HTTP/1.1 "  # the server has this connection now
         deadline = time.monotonic() + 30
         while len(server.connections) and time.monotonic() < deadline:
             health_seconds(server.url)
