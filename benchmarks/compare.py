@@ -1,4 +1,4 @@
-"""Two checkouts of this package side by side: `python benchmarks/compare.py ../before [--runs 9]`.
+"""Two checkouts of this package side by side: `python benchmarks/compare.py ../before [--runs 9] [--objects 1000000]`.
 
 The benchmarks of this checkout run in turn with the package of the other checkout and with that of this one. Each row
 is the ratio of the times (this one to the other): the median over the pairs and its 95 % interval, by bootstrap. An
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 #: Benchmarks and their arguments. Each prints JSON: seconds by row.
 COMMANDS = {
     "calls": ["calls.py", "--json"],
-    "engine": ["engine.py", "--json", "--objects", "100000"],
+    "engine": ["engine.py", "--json"],
     "imports": ["imports.py", "--json"],
 }
 SAMPLES = 10_000
@@ -35,11 +35,12 @@ def main() -> None:
     parser.add_argument("other", type=Path, help="directory of the other checkout")
     parser.add_argument("--runs", type=int, default=9, help="pairs of runs (9)")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="what measures the engine")
+    parser.add_argument("--objects", default="100000", help="sizes of the engine's lakes, separated by commas (100000)")
     parser.add_argument("--only", choices=COMMANDS, action="append", help="run only this benchmark")
     chosen = parser.parse_args()
     before, after = chosen.other.resolve(), HERE.parent
     for name in chosen.only or COMMANDS:
-        command = [*COMMANDS[name], *(["--clock", chosen.clock] if name == "engine" else [])]
+        command = [*COMMANDS[name], *(["--clock", chosen.clock, "--objects", chosen.objects] if name == "engine" else [])]
         pairs: dict[str, list[tuple[float, float]]] = {}
         for number in range(chosen.runs):
             # Every second pair the other way round, so that a drift of the machine favors nobody.
