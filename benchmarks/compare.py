@@ -40,7 +40,10 @@ def main() -> None:
     chosen = parser.parse_args()
     before, after = chosen.other.resolve(), HERE.parent
     for name in chosen.only or COMMANDS:
-        command = [*COMMANDS[name], *(["--clock", chosen.clock, "--objects", chosen.objects] if name == "engine" else [])]
+        command = [
+            *COMMANDS[name],
+            *(["--clock", chosen.clock, "--objects", chosen.objects] if name == "engine" else []),
+        ]
         pairs: dict[str, list[tuple[float, float]]] = {}
         for number in range(chosen.runs):
             # Every second pair the other way round, so that a drift of the machine favors nobody.

@@ -249,6 +249,32 @@ class Damage:
         place = self.place()
         self.judge(place.path, self.whole[place.path][: place.at], f"{place.path} cut off at byte {place.at}")
 
+    def retype(self, table: str, column: str, value: object) -> None:
+        """Gives a column of a table's rows a value of another type, as a damaged head of a record does."""
+        connection = apsw.Connection(str(self._lake / "lake.db"))
+        try:
+            connection.execute(f'UPDATE OR IGNORE "{table}" SET "{column}" = ?', (value,))
+            changed = connection.changes()
+        except (apsw.ConstraintError, apsw.MismatchError):  # no record can hold it
+            changed = 0
+        connection.close()
+        outcome = self._outcome() if changed else "no damage"
+        self.outcomes[outcome] += 1
+        if outcome.startswith("UNSEEN"):
+            self.unseen.append(f"{table}.{column} = {value!r}: {outcome}")
+        self._restore()
+
+    def columns(self) -> list[tuple[str, str]]:
+        """All columns of all tables, each after the name of its table."""
+        connection = apsw.Connection(f"file:{self._lake}/lake.db?immutable=1", flags=_READ)
+        found = [
+            (table, str(row[1]))
+            for table in schema.STATEMENTS
+            for row in connection.execute(f'SELECT * FROM pragma_table_info("{table}")')
+        ]
+        connection.close()
+        return found
+
     def judge(self, path: str, data: bytes, what: str) -> None:
         """Writes a damaged file, and notes who sees it."""
         if data == self.whole[path]:

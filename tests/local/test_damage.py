@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.local.damage import FILES, Damage, make
 
 #: Cases of each kind, in seconds of one processor: about ten.
 FLIPS, CUTS, ZEROS = 120, 30, 20
+#: A value of each type that SQLite has.
+TYPES: Final = (42, 1.5, "text", b"\xff", None)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,14 @@ def test_the_lake_has_every_kind_of_file_and_row(damage: Damage) -> None:
 def test_flipped_bits(damage: Damage) -> None:
     for _ in range(FLIPS):
         damage.flip()
+    check(damage)
+
+
+def test_values_of_another_type(damage: Damage) -> None:
+    """A flipped bit in the head of a record makes a text or a number of what was bytes."""
+    for table, column in damage.columns():
+        for value in TYPES:
+            damage.retype(table, column, value)
     check(damage)
 
 

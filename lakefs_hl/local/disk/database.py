@@ -213,8 +213,7 @@ class Database:
         self._durable = True
         for connection in closing:
             if connection is not None:
-                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep))
-                connection.close(True)
+                _shut(connection, keep_log=keep)
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -388,8 +387,7 @@ class Database:
             self._writer.execute("ROLLBACK")
         except apsw.Error:  # whatever is wrong with the connection goes with it
             connection, self._writer = self._writer._connection, None
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            connection.close(True)
+            _shut(connection)
 
     def leave(self) -> None:
         """Lets go of whatever of the locks is ours, also half-way into taking them.
@@ -418,8 +416,7 @@ class Database:
         """
         if self._writer is not None and self._writer._connection.txn_state() != apsw.SQLITE_TXN_NONE:
             connection, self._writer, self._durable = self._writer._connection, None, True
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            connection.close(True)
+            _shut(connection)
 
     def submit(self, work: Callable[[Writer], T]) -> T:
         """Runs `work` in a write transaction shared with whoever else is waiting; returns when it is on the disk.
@@ -438,6 +435,11 @@ class Database:
         self._must_not_nest()
         group = self._group
         return self._deputy.ask(lambda: group.submit(work)) if deputy.needed() else group.submit(work)
+
+
+def _shut(connection: apsw.Connection, *, keep_log: bool = True) -> None:
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep_log))
+    connection.close(True)
 
 
 def _not_begun(error: BaseException, path: str, number: int) -> DiskError | None:

@@ -26,6 +26,8 @@ IDLE: Final = 10.0
 #: waits for others (30 s) and its sync takes on a busy disk. It has an end because what is asked might wait for
 #: something that an interrupted asker holds, such as the lock of a log handler.
 SETTLES: Final = 60.0
+#: How long a signal of an asker may go unseen at most, seconds.
+LOOKS: Final = 0.2
 
 
 def needed() -> bool:
@@ -79,7 +81,7 @@ class _Errand(Generic[T]):
             self.withdrawn = True
         deadline = time.monotonic() + timeout
         while not (self.finished or self.withdrawn) and (left := deadline - time.monotonic()) > 0:
-            self.wake.acquire(timeout=left)
+            self.wake.acquire(timeout=min(left, LOOKS))
         if self.wake.locked() and (self.finished or self.withdrawn):
             self.wake.release()
 
@@ -168,7 +170,9 @@ class Deputy:
             while hand.gone:
                 hand = self._hire()
                 hand.inbox.put(cast("_Errand[object]", errand))
-            errand.wake.acquire()
+            # In pieces: a signal that comes just before the lock is waited for does not end that wait.
+            while not errand.wake.acquire(timeout=LOOKS):
+                pass
             self.asked = None
             if not errand.withdrawn:
                 del work

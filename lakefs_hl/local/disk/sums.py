@@ -10,8 +10,8 @@ guard. What it finds is `Damaged`, with the table and the key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import apsw
 import msgspec
@@ -42,6 +42,14 @@ def damaged(table: str, *key: Value) -> Damaged:
     return Damaged(
         f"the row {shown} of the table {table} is not what was written; run `lakefs-hl fsck`, and restore from a copy"
     )
+
+
+def typed(rows: Iterable[tuple[Value, ...]], *types: type) -> Iterator[tuple[Any, ...]]:
+    """The rows whose columns have these types, for whoever reads rows unchecked.
+
+    SQLite keeps any value in any column. A row that is left out does not match its checksum, which tells of it.
+    """
+    return (row for row in rows if all(map(isinstance, row, types)))
 
 
 def check_table(reader: Reader, table: str) -> Iterator[Damaged]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from pathlib import Path
@@ -95,27 +96,38 @@ def test_who_gave_up_and_asks_again_keeps_the_place(tmp_path: Path) -> None:
 
 def test_one_who_waits_comes_before_one_who_has_just_released(tmp_path: Path) -> None:
     greedy, patient = FileLock(str(tmp_path)), FileLock(str(tmp_path))
-    rounds = 0
-    done = threading.Event()
+    order: list[str] = []
 
     def wait() -> None:
-        for _ in range(20):
-            patient.acquire(30)
-            patient.release()
-        done.set()
+        patient.acquire(30)
+        order.append("patient")
+        patient.release()
 
-    greedy.acquire(1)
-    thread = threading.Thread(target=wait)
-    thread.start()
-    while not done.is_set():
+    gate = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(20):
+        greedy.acquire(30)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while not is_locked(gate):  # not before it stands in line
+            os.sched_yield()
         greedy.release()
         greedy.acquire(30)
-        rounds += 1
-    thread.join()
-    greedy.release()
-    assert rounds < 5000
+        order.append("greedy")
+        greedy.release()
+        thread.join()
+    os.close(gate)
+    assert order == ["patient", "greedy"] * 20
     for lock in (greedy, patient):
         lock.close()
+
+
+def is_locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    return False
 
 
 def test_closing_while_someone_stands_in_line_leaves_other_files_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.sums import damaged, row_sum, typed
 
 _COLUMNS: Final = "repository, name, head, token, sealed, hidden, resets, value, sum"
 _FIND: Final = "SELECT head, token, sealed, hidden, resets, value, sum FROM branch WHERE repository = ? AND name = ?"
@@ -92,7 +92,9 @@ def of_repository(reader: Reader, repository: int) -> list[Row]:
 
 def scan(reader: Reader) -> list[tuple[int, str, bytes, int, bytes]]:
     """Repository, name, head, token and the encoded sealed tokens of all rows as they are, unchecked."""
-    return [(*row,) for row in reader.rows("SELECT repository, name, head, token, sealed FROM branch")]
+    return list(
+        typed(reader.rows("SELECT repository, name, head, token, sealed FROM branch"), int, str, bytes, int, bytes)
+    )
 
 
 def read_tokens(sealed: bytes) -> tuple[int, ...]:

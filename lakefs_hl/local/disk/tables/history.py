@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.sums import damaged, row_sum, typed
 
 
 def get(reader: Reader, repository: int, name: bytes) -> bytes | None:
@@ -34,7 +34,7 @@ def between(reader: Reader, repository: int, low: bytes, high: bytes, limit: int
 
 def scan(reader: Reader) -> Iterator[tuple[int, bytes, bytes]]:
     """Repository, hash and content of all rows as they are, unchecked."""
-    return ((row[0], row[1], row[2]) for row in reader.execute("SELECT repository, id, data FROM history"))
+    return typed(reader.execute("SELECT repository, id, data FROM history"), int, bytes, bytes)
 
 
 def put(writer: Writer, repository: int, name: bytes, data: bytes) -> None:

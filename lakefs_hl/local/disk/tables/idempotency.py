@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.sums import damaged, row_sum, typed
 
 _FIND: Final = "SELECT user, key, made, value, sum FROM idempotency WHERE user = ? AND key = ?"
 _INSERT: Final = "INSERT OR IGNORE INTO idempotency(user, key, made, value, sum) VALUES(?, ?, ?, ?, ?)"
@@ -47,4 +47,4 @@ def delete_before(writer: Writer, made: int, limit: int) -> None:
 
 def scan(reader: Reader) -> list[tuple[str, str, bytes]]:
     """User, key and value of all rows as they are, unchecked."""
-    return [(row[0], row[1], row[2]) for row in reader.rows("SELECT user, key, value FROM idempotency")]
+    return list(typed(reader.rows("SELECT user, key, value FROM idempotency"), str, str, bytes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.sums import damaged, row_sum, typed
 
 
 def _checked(repository: int, name: str, value: bytes, noted: int) -> bytes:
@@ -29,7 +29,7 @@ def of_repository(reader: Reader, repository: int) -> list[tuple[str, bytes]]:
 
 def scan(reader: Reader) -> list[tuple[int, str, bytes]]:
     """Repository, id and value of all rows as they are, unchecked."""
-    return [(row[0], row[1], row[2]) for row in reader.rows("SELECT repository, id, value FROM import")]
+    return list(typed(reader.rows("SELECT repository, id, value FROM import"), int, str, bytes))
 
 
 def put(writer: Writer, repository: int, name: str, value: bytes) -> None:

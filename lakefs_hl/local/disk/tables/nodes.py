@@ -1,4 +1,7 @@
-"""The table `node`: immutable bytes under their hash. Whoever decodes them holds them against it."""
+"""The table `node`: immutable bytes under their hash. Whoever decodes them holds them against it.
+
+What is read is cast: a damaged row may say that it is text or a number, and is told by its hash then.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from lakefs_hl.local.disk.rows import Reader, Writer
 
 def get(reader: Reader, name: bytes) -> bytes | None:
     """The bytes of a hash."""
-    row = reader.execute("SELECT data FROM node WHERE hash = ?", (name,)).fetchone()
+    row = reader.execute("SELECT CAST(data AS BLOB) FROM node WHERE hash = ?", (name,)).fetchone()
     return None if row is None else row[0]
 
 

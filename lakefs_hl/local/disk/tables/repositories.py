@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.sums import damaged, row_sum, typed
 from lakefs_hl.local.disk.tables import sequence
 
 
@@ -48,7 +48,9 @@ def page(reader: Reader, prefix: str, after: str, search: str, amount: int) -> l
 
 def scan(reader: Reader) -> list[Row]:
     """All rows as they are, unchecked."""
-    return [Row(*row) for row in reader.rows("SELECT id, name, value FROM repository ORDER BY name")]
+    return [
+        Row(*row) for row in typed(reader.rows("SELECT id, name, value FROM repository ORDER BY name"), int, str, bytes)
+    ]
 
 
 def insert(writer: Writer, name: str, value: bytes) -> Row:

@@ -14,7 +14,10 @@ REPOSITORY: Final = "repository"
 #: The number of durable transactions.
 COMMIT: Final = "commit"
 #: The highest number in use, where it costs one look-up; `lakefs-hl fsck` looks at all that use one.
-_IN_USE: Final = {TOKEN: "SELECT max(token) FROM staging", REPOSITORY: "SELECT max(id) FROM repository"}
+_IN_USE: Final = {
+    TOKEN: "SELECT max(token) FROM staging WHERE token < ''",
+    REPOSITORY: "SELECT max(id) FROM repository",
+}
 
 
 def get(reader: Reader, name: str) -> int:

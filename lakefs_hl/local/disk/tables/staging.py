@@ -1,6 +1,7 @@
 """The table `staging`: values under a token and a path; no value is the deletion of the path.
 
-A stored value ends with a checksum of four bytes over token, path and value, instead of a column of its own.
+A stored value ends with a checksum of four bytes over token, path and value, instead of a column of its own. What is
+read is cast: a damaged row may say that its value is text or a number, and is told by its checksum then.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from lakefs_hl.local.disk.rows import Reader, Writer
 
 #: Paths and values; None is a deletion.
 Changes: TypeAlias = "Generator[tuple[bytes, bytes | None], None, None]"
-_FIND: Final = "SELECT value FROM staging WHERE token = ? AND path = ?"
-_RANGE: Final = "SELECT path, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
-_RANGES: Final = "SELECT path, -token, value FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
+_FIND: Final = "SELECT CAST(value AS BLOB) FROM staging WHERE token = ? AND path = ?"
+_RANGE: Final = "SELECT path, CAST(value AS BLOB) FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
+_RANGES: Final = (
+    "SELECT path, -token, CAST(value AS BLOB) FROM staging WHERE token = ? AND path >= ? AND path < ? ORDER BY path"
+)
+_ALL: Final = "SELECT token, CAST(path AS BLOB), CAST(value AS BLOB) FROM staging"
 _PUT: Final = "INSERT OR REPLACE INTO staging(token, path, value) VALUES(?, ?, ?)"
 
 
@@ -88,12 +92,16 @@ def has_more(reader: Reader, token: int, amount: int) -> bool:
 
 def scan(reader: Reader) -> Iterator[tuple[int, bytes, bytes | None]]:
     """Token, path and stored value of all rows as they are, unchecked."""
-    return ((row[0], row[1], row[2]) for row in reader.execute("SELECT token, path, value FROM staging"))
+    return (
+        # A token of another type is no token: its row does not match its checksum.
+        (row[0] if type(row[0]) is int else -1, row[1], row[2])
+        for row in reader.execute(_ALL)
+    )
 
 
 def highest(reader: Reader) -> int:
     """The highest token that has a row; 0 if none has."""
-    row = reader.row("SELECT max(token) FROM staging")
+    row = reader.row("SELECT max(token) FROM staging WHERE token < ''")  # numbers come before all else: no damaged one
     return 0 if row is None or row[0] is None else int(row[0])
 
 

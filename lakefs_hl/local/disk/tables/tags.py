@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.sums import damaged, row_sum, typed
 
 
 class Row(NamedTuple):
@@ -40,7 +40,7 @@ def page(reader: Reader, repository: int, prefix: str, after: str, amount: int) 
 
 def scan(reader: Reader) -> list[Row]:
     """All rows as they are, unchecked."""
-    return [Row(*row) for row in reader.rows("SELECT repository, name, head FROM tag")]
+    return [Row(*row) for row in typed(reader.rows("SELECT repository, name, head FROM tag"), int, str, bytes)]
 
 
 def insert(writer: Writer, row: Row) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakefs_hl.local.disk.rows import Reader, Writer
-from lakefs_hl.local.disk.sums import damaged, row_sum
+from lakefs_hl.local.disk.sums import damaged, row_sum, typed
 
 
 def find(reader: Reader, address: str) -> bytes | None:
@@ -43,4 +43,4 @@ def delete_before(writer: Writer, made: int, limit: int) -> int:
 
 def scan(reader: Reader) -> list[tuple[str, bytes]]:
     """Address and value of all rows as they are, unchecked."""
-    return [(row[0], row[1]) for row in reader.rows("SELECT address, value FROM upload")]
+    return list(typed(reader.rows("SELECT address, value FROM upload"), str, bytes))
