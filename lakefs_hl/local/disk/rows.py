@@ -53,14 +53,20 @@ class Reader:
 
 
 class Writer(Reader):
-    """What can be done inside one write transaction; it sees its own changes."""
+    """What can be done inside one write transaction; it sees its own changes.
 
-    __slots__ = ("executemany",)
+    Attributes:
+        drawn: Rows of the table `sequence` as this writer wrote them last, also if that was undone (`sequence.draw`).
+    """
 
+    __slots__ = ("drawn", "executemany")
+
+    drawn: dict[str, tuple[int, int]]
     executemany: Callable[..., apsw.Cursor]
 
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)
+        self.drawn = {}
         self.executemany = connection.executemany
 
     @property
