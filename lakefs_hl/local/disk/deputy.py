@@ -217,4 +217,5 @@ class Deputy:
             while os.path.exists(f"/proc/self/task/{hand.number}") and time.monotonic() < deadline:
                 os.sched_yield()
         self._hand = None
+        self.asked = None  # it is over, and its error may refer to readers that an interrupt left nobody to give back
         return True

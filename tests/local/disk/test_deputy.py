@@ -240,6 +240,37 @@ def test_a_read_sees_what_the_write_before_it_was_interrupted_in(
     assert paths(database) == {b"late"}
 
 
+def test_a_reader_that_an_interrupted_write_refers_to_comes_back_with_the_deputy(database: Database) -> None:
+    """Before a fork nobody is out: the error of a write that nobody waits for any more keeps no reader."""
+    main, begun, go = threading.main_thread().ident, threading.Event(), threading.Event()
+    assert main is not None
+
+    def write() -> None:
+        reading = database.read()
+        reader = reading.__enter__()
+
+        def work(_writer: Writer) -> None:
+            begun.set()
+            assert go.wait(SECONDS)
+            raise KeyError(reader)
+
+        database.run(work)  # interrupted, and once more before the block of the read could end
+
+    def interrupt() -> None:
+        assert begun.wait(SECONDS)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    shooter = threading.Thread(target=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        shooter.start()
+        write()
+    shooter.join()
+    go.set()
+    assert database._deputy.retire(SECONDS)
+    gc.collect()
+    assert not database.readers.lent()
+
+
 def test_what_nobody_has_begun_is_taken_back_before_anything_else_is_done() -> None:
     deputy, done = Deputy(), list[int]()
     deputy.asked = errand = deputy_module._Errand(lambda: done.append(1))  # interrupted before it was given to anybody
