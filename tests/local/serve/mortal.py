@@ -208,13 +208,13 @@ def main() -> None:
         if pid == 0:
             try:
                 os.close(0)
+                _say("born", os.getpid())  # by itself: its parent might say so after it is ready
                 _live(order)
                 os._exit(0)
             except BaseException:  # whatever it is, it is to be seen
                 traceback.print_exc()
             finally:
                 os._exit(3)
-        _say("born", pid)
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         assert found is not None
         _say("dead", found.si_status if found.si_code != os.CLD_EXITED else 0)
