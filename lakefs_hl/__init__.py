@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from lakefs_hl import types as types
     from lakefs_hl._handles.changes import Change as Change
     from lakefs_hl._handles.deletions import DeleteReport as DeleteReport
+    from lakefs_hl._handles.prefixes import Usage as Usage
     from lakefs_hl._handles.transactions import CollectReport as CollectReport
+    from lakefs_hl._handles.transfers import GetResult as GetResult
+    from lakefs_hl._handles.transfers import TransferReport as TransferReport
     from lakefs_hl._sync.branches import Branch as Branch
     from lakefs_hl._sync.client import Client as Client
+    from lakefs_hl._sync.entry import copy as copy
     from lakefs_hl._sync.entry import init as init
     from lakefs_hl._sync.entry import ref as ref
     from lakefs_hl._sync.entry import repositories as repositories
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from lakefs_hl._sync.objects import CommonPrefix as CommonPrefix
     from lakefs_hl._sync.objects import ObjectInfo as ObjectInfo
     from lakefs_hl._sync.objects import ReadIOBase as ReadIOBase
+    from lakefs_hl._sync.plans import Plan as Plan
     from lakefs_hl._sync.pull_requests import PullRequest as PullRequest
     from lakefs_hl._sync.refs import Commit as Commit
     from lakefs_hl._sync.refs import Reference as Reference
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
     from lakefs_hl._sync.server import (
         ServerStorageConfiguration as ServerStorageConfiguration,
     )
+    from lakefs_hl._sync.streams import ObjectStream as ObjectStream
     from lakefs_hl._sync.transactions import BranchTransaction as BranchTransaction
     from lakefs_hl._sync.transactions import KeptTransaction as KeptTransaction
     from lakefs_hl._sync.writes import WriteIOBase as WriteIOBase
@@ -71,12 +77,15 @@ __all__ = [
     "Commit",
     "CommonPrefix",
     "DeleteReport",
+    "GetResult",
     "HookRun",
     "ImportManager",
     "ImportResult",
     "KeptTransaction",
     "Listing",
     "ObjectInfo",
+    "ObjectStream",
+    "Plan",
     "PullRequest",
     "ReadIOBase",
     "Reference",
@@ -85,9 +94,12 @@ __all__ = [
     "ServerConfiguration",
     "ServerStorageConfiguration",
     "Tag",
+    "TransferReport",
+    "Usage",
     "WriteIOBase",
     "__version__",
     "aio",
+    "copy",
     "exceptions",
     "init",
     "ref",
@@ -104,12 +116,15 @@ _HOMES: Final = {
     "Commit": "lakefs_hl._sync.refs",
     "CommonPrefix": "lakefs_hl._sync.objects",
     "DeleteReport": "lakefs_hl._handles.deletions",
+    "GetResult": "lakefs_hl._handles.transfers",
     "HookRun": "lakefs_hl._sync.runs",
     "ImportManager": "lakefs_hl._sync.imports",
     "ImportResult": "lakefs_hl._sync.imports",
     "KeptTransaction": "lakefs_hl._sync.transactions",
     "Listing": "lakefs_hl._sync.listing",
     "ObjectInfo": "lakefs_hl._sync.objects",
+    "ObjectStream": "lakefs_hl._sync.streams",
+    "Plan": "lakefs_hl._sync.plans",
     "PullRequest": "lakefs_hl._sync.pull_requests",
     "ReadIOBase": "lakefs_hl._sync.objects",
     "Reference": "lakefs_hl._sync.refs",
@@ -118,7 +133,10 @@ _HOMES: Final = {
     "ServerConfiguration": "lakefs_hl._sync.server",
     "ServerStorageConfiguration": "lakefs_hl._sync.server",
     "Tag": "lakefs_hl._sync.refs",
+    "TransferReport": "lakefs_hl._handles.transfers",
+    "Usage": "lakefs_hl._handles.prefixes",
     "WriteIOBase": "lakefs_hl._sync.writes",
+    "copy": "lakefs_hl._sync.entry",
     "init": "lakefs_hl._sync.entry",
     "ref": "lakefs_hl._sync.entry",
     "repositories": "lakefs_hl._sync.entry",

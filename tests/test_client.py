@@ -13,6 +13,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lakefs_hl._build import connection
 from lakefs_hl._build.lake import lakes
 from lakefs_hl._sync.default import default_client
 from lakefs_hl.config import chain
+from lakefs_hl.ops import objects
 from lakefs_hl.ops.effects import gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
@@ -984,3 +986,22 @@ def test_b6_64_a_lake_works_after_a_fork(tmp_path: Path) -> None:
             os._exit(0 if good else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert branch.download("a") == b"child"
+
+
+def test_the_cache_directory_is_one_for_all_lakes_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEFS_HL_CACHE_DIR", str(tmp_path / "cache"))
+    with lakefs_hl.Client("mem://") as one, lakefs_hl.Client("mem://") as other:
+        assert one.endpoint != other.endpoint
+        assert one._cache_directory() == other._cache_directory()
+    with lakefs_hl.Client(f"local:{tmp_path / 'lake'}") as third:
+        assert third._cache_directory() != one._cache_directory()
+        assert third._cache_directory().stat().st_mode & 0o777 == 0o700
+
+
+def test_a_listing_can_be_read_on_this_thread() -> None:
+    with lakefs_hl.Client("mem://") as client:
+        branch = lakefs_hl.repository("listed", client=client).create().branch("main")
+        branch.upload_many((f"{number:04}", b"") for number in range(2500))
+        page = partial(objects.list_page, client._session, "listed", "main")
+        found = [record.path for record in client._pages_here(page, "0099")]
+    assert found == [f"{number:04}" for number in range(100, 2500)]

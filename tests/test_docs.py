@@ -403,6 +403,8 @@ HANDLES += [
     "HookRun",
     "KeptTransaction",
     "ImportManager",
+    "ObjectStream",
+    "Plan",
     "Client",
     "ServerConfiguration",
     "ServerStorageConfiguration",
@@ -418,7 +420,7 @@ def returned(function: Any) -> str:
 
 
 def test_the_page_of_results_names_every_call_with_what_it_returns() -> None:
-    members = {name: getattr(lakefs_hl, name) for name in ("init", "ref", "repository", "repositories")}
+    members = {name: getattr(lakefs_hl, name) for name in ("copy", "init", "ref", "repository", "repositories")}
     for kind in HANDLES:
         for name, member in inspect.getmembers(getattr(lakefs_hl, kind), inspect.isfunction):
             if not name.startswith("_") and name != "open":  # a table of modes says what open() returns

@@ -95,6 +95,7 @@ def test_the_entry_points_are_declared(contents: dict[str, bytes]) -> None:
     (name,) = (name for name in contents if name.endswith("/entry_points.txt"))
     text = contents[name].decode()
     assert "lakefs-hl = lakefs_hl.cli:main" in text
+    assert "lakectl-hl = lakefs_hl.cli:main" in text
     assert "lakefs_hl = lakefs_hl.pytest_plugin" in text
 
 
@@ -123,3 +124,4 @@ def test_the_command_runs_from_the_wheel(scripts: Path, outer_environ: dict[str,
     printed = run(outer_environ, scripts / "lakefs-hl", "--help", cwd=tmp_path)
     assert "serve" in printed
     assert "fsck" in printed
+    assert "lakefs-hl[cli]" in printed, "the wheel alone has no click"

@@ -15,30 +15,32 @@ from lakefs_hl import aio
 CLASSES = [name for name in aio.__all__ if isinstance(getattr(lakefs_hl, name), type)]
 FUNCTIONS = [name for name in aio.__all__ if inspect.isfunction(getattr(lakefs_hl, name))]
 #: The same object in both: a plain record.
-RECORDS = {"Change", "CollectReport", "DeleteReport"}
+RECORDS = {"Change", "CollectReport", "DeleteReport", "GetResult", "TransferReport", "Usage"}
 #: Names of one colour only, and why.
 ONLY_BLOCKING: dict[str, set[str]] = {
     "Client": {"__enter__", "__exit__"},
     "BranchTransaction": {"__enter__", "__exit__"},
     "Listing": {"__enter__", "__exit__", "__iter__", "__next__"},
+    "ObjectStream": {"__enter__", "__exit__", "__iter__", "__next__"},
 }
 ONLY_AIO: dict[str, set[str]] = {
     "Client": {"__aenter__", "__aexit__"},
     "BranchTransaction": {"__aenter__", "__aexit__"},
     "Listing": {"__aenter__", "__aexit__", "__aiter__", "__anext__"},
+    "ObjectStream": {"__aenter__", "__aexit__", "__aiter__", "__anext__"},
     "ObjectInfo": {"load"},  # a property cannot wait: an object made by hand is loaded first
 }
 #: Methods that send no request, so that there is nothing to await: they return handles, or what is known already.
 PLAIN = {
-    "Repository.commit", "__init__",
-    "add", "branch", "count", "explain_auth", "handle", "import_from", "index", "is_dir",
-    "is_file", "pull_request", "ref", "Repository.run", "result", "ServerConfiguration.storage_config", "tag",
-    "to_dict", "transaction", "with_options",
+    "Repository.commit", "__init__", "add", "branch", "count", "explain_auth", "handle", "import_from", "index",
+    "CommonPrefix.is_dir", "CommonPrefix.is_file", "ObjectInfo.is_dir", "ObjectInfo.is_file", "pull_request", "ref",
+    "Repository.run", "result", "ServerConfiguration.storage_config", "stream", "tag", "to_dict", "transaction",
+    "with_options", "load", "save",
 }  # fmt: skip
 #: Listings are no coroutines, so that arguments are checked at once.
 LISTINGS = {
-    "branches", "diff", "hooks", "list_branches", "list_objects", "list_tags", "list_uncommitted", "log",
-    "pull_requests", "repositories", "runs", "tags", "transactions",
+    "branches", "diff", "glob", "hooks", "iter_usage", "list_branches", "list_objects", "list_tags",
+    "list_uncommitted", "log", "pull_requests", "repositories", "runs", "tags", "transactions",
 }  # fmt: skip
 #: `await branch.open(...)` and `async with branch.open(...)` both work: it returns something that is either.
 OPENINGS = {"open"}
@@ -140,7 +142,7 @@ def test_a_listing_is_typed_by_what_it_lists() -> None:
 def test_a_function_is_that_of_its_twin(name: str) -> None:
     ours, theirs = getattr(lakefs_hl, name), getattr(aio, name)
     assert parameters(ours) == parameters(theirs)
-    assert not inspect.iscoroutinefunction(theirs)
+    assert inspect.iscoroutinefunction(theirs) is (name == "copy")  # the others send no request
     assert returned(theirs) == returned(ours)
     assert words(ours) == words(theirs)
     assert (ours.__module__, theirs.__module__) == ("lakefs_hl", "lakefs_hl.aio")
@@ -176,7 +178,7 @@ def test_init_takes_what_the_client_takes() -> None:
 
 
 @pytest.mark.parametrize("module", [lakefs_hl, aio], ids=["blocking", "aio"])
-@pytest.mark.parametrize("kind", ["Change", "CollectReport", "DeleteReport", "ImportResult"])
+@pytest.mark.parametrize("kind", sorted({*RECORDS, "ImportResult"}))
 def test_the_hints_of_records_can_be_resolved(module: Any, kind: str) -> None:
     """`__module__` is the public package, whose namespace does not have the names of the annotations."""
     assert set(typing.get_type_hints(getattr(module, kind))) == set(getattr(module, kind)._fields)

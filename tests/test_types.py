@@ -43,7 +43,7 @@ def namespace(module: str) -> dict[str, Any]:
 ALIASES = {**namespace("lakefs_hl._files.bodies"), **namespace("lakefs_hl._files.asynchronous")}
 ALIASES["bodies"] = kinds.SimpleNamespace(Data=eval(str(types.Data), namespace("lakefs_hl._files.bodies")))
 #: Classes that users do not construct: calls return them.
-RETURNED = {"HookRun", "KeptTransaction", "Listing"}
+RETURNED = {"HookRun", "KeptTransaction", "Listing", "Plan"}
 
 
 def calls(module: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, Type
 from weakref import WeakValueDictionary
 
 from lakefs_hl._build import connection, identity, sdk, session
+from lakefs_hl.config.cache import cache_directory
 from lakefs_hl.config.options import ClientOptions, options_from, per_call_options
 from lakefs_hl.config.settings import Settings, with_max_concurrency
 from lakefs_hl.config.sources import SettingSource
@@ -25,9 +26,12 @@ from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.forks import watch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lakefs_sdk.client import LakeFSClient
 
     from lakefs_hl.ops.effects import Op
+    from lakefs_hl.ops.paging import NextPage
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -154,6 +158,16 @@ class ClientFields:
             if is_explained(exc):
                 cut_traceback(exc)
             raise
+
+    def _pages_here(self, next_page: NextPage[T], after: str = "") -> Iterator[T]:
+        """Iterate over the rows of a listing on this thread, in either colour: for transfers, which are blocking."""
+        return self._blocking.pages(next_page, after, None, lambda row: row)
+
+    def _cache_directory(self) -> Path:
+        """Return the directory for what transfers keep between calls, and create it on first use."""
+        endpoint = self._settings.endpoint
+        shared = "mem://" if endpoint.startswith("mem://") else endpoint  # lakes in memory share one, as each is gone soon
+        return cache_directory(shared, self._settings.credentials)
 
     @property
     def endpoint(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+
 from lakefs_hl.config.credentials import Anonymous, AwsRole, Token
 from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.config.options import ClientOptions
@@ -40,7 +42,7 @@ def policy_of(options: ClientOptions) -> Policy:
 def session_of(settings: Settings, policy: Policy) -> Session:
     """Return the session that all calls of a client share."""
     endpoint = "" if settings.in_process else settings.endpoint
-    return Session(_authenticator(settings), policy, endpoint=endpoint, new_key=new_key)
+    return Session(_authenticator(settings), policy, endpoint=endpoint, new_key=new_key, clock=time.monotonic)
 
 
 def new_key() -> str:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import tempfile
 import threading
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 #: What `upload` takes.
-Data: TypeAlias = "bodies.Data | AsyncIterable[Buffer] | AsyncIterable[str]"
+Data: TypeAlias = (
+    "bodies.Data | AsyncIterable[Buffer] | AsyncIterable[str] | "
+    "Callable[[], AsyncIterable[Buffer] | AsyncIterable[str] | Awaitable[Any]]"
+)
 #: Largest body in memory that is copied or encoded on the loop, in bytes. More would delay its other tasks.
 ON_LOOP: Final = 1 << 20
 #: Number of blocks of an asynchronous body after which the loop's other tasks run.
@@ -44,7 +47,11 @@ async def replayable(data: Data) -> AsyncIterator[bytes | FileSlice]:
         with bodies.replayable(data) as body:  # type: ignore[arg-type]  # a short one is not asynchronous
             yield body
         return
-    blocks = _blocks(data)
+    if bodies.is_factory(data):
+        async with _made_by(data) as made, replayable(made) as body:
+            yield body
+        return
+    blocks = blocks_of(data)
     if blocks is not None:
         with tempfile.SpooledTemporaryFile(SPOOL) as spool:
             await _spool(blocks, spool)
@@ -52,6 +59,21 @@ async def replayable(data: Data) -> AsyncIterator[bytes | FileSlice]:
         return
     async with _in_another_thread(data) as body:
         yield body
+
+
+@asynccontextmanager
+async def _made_by(factory: Callable[[], Any]) -> AsyncIterator[Any]:
+    """Yield what a callable makes, and close it in the end: nothing else refers to it. It is called on the loop."""
+    made = factory()
+    if inspect.isawaitable(made):
+        made = await made
+    try:
+        bodies.check_made(made)
+        yield made
+    finally:
+        close = getattr(made, "aclose", None) or getattr(made, "close", None)
+        if close is not None and inspect.isawaitable(closing := close()):
+            await closing
 
 
 @asynccontextmanager
@@ -74,9 +96,14 @@ async def _in_another_thread(data: Any) -> AsyncIterator[bytes | FileSlice]:
 
 async def save_in_thread(plan: saving.Saving) -> int:
     """Download an object to a file in a thread. A cancelled download ends after the current range."""
+    return await run_in_thread(saving.save, plan)
+
+
+async def run_in_thread(function: Callable[..., R], *args: Any) -> R:
+    """Run a function in a thread. Its last argument is asked whether the caller was cancelled."""
     stop = threading.Event()
     try:
-        return await start(saving.save, plan, stop.is_set)
+        return await start(function, *args, stop.is_set)
     except BaseException:
         stop.set()
         raise
@@ -91,7 +118,7 @@ def _is_short(data: object) -> bool:
     return isinstance(data, bytes | bytearray | str) and len(data) <= ON_LOOP
 
 
-def _blocks(data: Any) -> AsyncIterator[bytes] | None:
+def blocks_of(data: Any) -> AsyncIterator[bytes] | None:
     """Return the blocks of an asynchronous stream or iterable. None if it is neither."""
     if inspect.iscoroutinefunction(getattr(data, "read", None)):
         return _read(data)

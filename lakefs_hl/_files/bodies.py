@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 #: What `upload` takes.
-Data: TypeAlias = "Buffer | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[Buffer] | Iterable[str]"
+Data: TypeAlias = (
+    "Buffer | str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[Buffer] | Iterable[str] | "
+    "Callable[[], Iterable[Buffer] | Iterable[str]]"
+)
 
 #: Largest body that is kept in memory, in bytes. A larger one goes to a temporary file.
 SPOOL: Final = 8 << 20
@@ -53,7 +56,8 @@ def replayable(data: Data, stopped: Callable[[], bool] = _return_false) -> Itera
 
     A `str` is encoded as UTF-8. Of a buffer of numbers, the memory in C order is sent. A path names a local file. A
     file object is read from its position to its end, and its position is then at the end. An iterable yields blocks of
-    bytes or of text. If the upload fails, a regular file and a `BytesIO` are back at their old position.
+    bytes or of text. A callable is called, and what it returns is read and closed. If the upload fails, a regular file
+    and a `BytesIO` are back at their old position.
 
     Args:
         data: The data.
@@ -86,10 +90,44 @@ def replayable(data: Data, stopped: Callable[[], bool] = _return_false) -> Itera
     elif hasattr(data, "read"):
         with _replay_file(data, stopped) as body:
             yield body
+    elif is_factory(data):
+        with _made_by(data) as made, replayable(made, stopped) as body:
+            yield body
     else:
         content = _buffer_bytes(data)
         with nullcontext(content) if content is not None else _spool_blocks(_iterate(data, stopped)) as body:
             yield body
+
+
+def is_factory(data: object) -> TypeGuard[Callable[[], Any]]:
+    """Return whether the data is a callable that makes it, and nothing that can be read itself."""
+    return callable(data) and not isinstance(data, Iterable | AsyncIterable) and not hasattr(data, "read")
+
+
+def check_made(made: object) -> None:
+    """Refuse what a callable returned if it is another callable.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if is_factory(made):
+        msg = f"the callable that was passed as data returned another one, {made!r:.80}; it must return the data"
+        raise TypeError(msg)
+
+
+@contextmanager
+def _made_by(factory: Callable[[], Any]) -> Iterator[Any]:
+    """Yield what a callable makes, and close it in the end: nothing else refers to it."""
+    made = factory()
+    if hasattr(made, "__await__"):
+        getattr(made, "close", _return_false)()  # else the interpreter warns of a coroutine that was never awaited
+        msg = f"{factory!r:.80} is asynchronous: its data can be uploaded with lakefs_hl.aio only"
+        raise TypeError(msg)
+    try:
+        check_made(made)
+        yield made
+    finally:
+        getattr(made, "close", _return_false)()
 
 
 def encode(text: str) -> bytes:
@@ -160,7 +198,7 @@ def source_of(data: object) -> str:
     return f"read() of {type(data).__name__}{f' {name!r}' if isinstance(name, str | bytes | int) else ''}"
 
 
-def body_of(spool: tempfile.SpooledTemporaryFile[bytes]) -> bytes | FileSlice:
+def body_of(spool: tempfile.SpooledTemporaryFile[bytes] | IO[bytes]) -> bytes | FileSlice:
     """Return the content of a spool as a body: bytes up to the size of the spool, else a slice of its file."""
     spool.flush()
     size = spool.seek(0, os.SEEK_END)

@@ -18,6 +18,9 @@ class FileClient(Protocol):
     @property
     def _in_process(self) -> bool: ...
 
+    @property
+    def endpoint(self) -> str: ...
+
     def _run_here(self, call: Callable[Concatenate[Session, P], Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call on this thread."""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-import tempfile
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from lakefs_hl._files import unclosed
-from lakefs_hl._files.bodies import SPOOL, body_of
 from lakefs_hl._files.place import Place
+from lakefs_hl._files.spool import Spool
 from lakefs_hl._handles.calls import new_op_id
 from lakefs_hl.ops import objects, upload
 from lakefs_hl.spec.errors import ObjectExistsException
@@ -29,12 +28,18 @@ if TYPE_CHECKING:
     from lakefs_hl.spec.models import ObjectStats
 
 
+#: Bytes of text that are gathered before they go to the spool.
+_CHUNK: Final = 1 << 16
+
+
 class ObjectWriter(io.BufferedIOBase):
     """A binary file for writing. Collects what is written, in memory up to 8 MiB and then in a temporary file.
 
     `close()` publishes the content, and only a `close()` in your code: one that comes from the garbage collector, of
     this file or of a wrapper around it, publishes nothing and warns.
     """
+
+    __slots__ = ("_spool",)  # what every write uses is found faster there than in the dictionary, which it has too
 
     def __init__(
         self,
@@ -49,7 +54,7 @@ class ObjectWriter(io.BufferedIOBase):
     ) -> None:
         super().__init__()
         self._publish: Callable[[Session, bytes | FileSlice], Op[ObjectStats]] | None = None
-        self._spool = tempfile.SpooledTemporaryFile(SPOOL)  # noqa: SIM115 - lives as long as the writer
+        self._spool = Spool()
         self._entered: tuple[BaseException | None] | None = None
         self._spared = False
         self._watch = unclosed.watch(self)
@@ -95,15 +100,27 @@ class ObjectWriter(io.BufferedIOBase):
 
     def write(self, data: Buffer, /) -> int:
         """Write bytes and return their number."""
-        self._check_open()
-        if isinstance(data, str):
-            msg = f"{self.name} is open for bytes, not str; open it with mode 'w' to write text"
-            raise TypeError(msg)
+        # Called a million times for a million lines: nothing is checked here that a failure would not tell anyway.
+        spool = self._spool
         try:
-            return self._spool.write(memoryview(data).cast("B"))
+            count = spool.put(data)
+            spool.room = room = spool.room - count
+            if room < 0:
+                spool.make_room()
         except OSError:
             self.discard()  # the disk is full, say: half of it must not be published by a later close()
             raise
+        except (TypeError, ValueError, BufferError):
+            return self._write_odd(data)
+        return count
+
+    def _write_odd(self, data: object) -> int:
+        """Write data that the spool refuses, or raise an error that says why."""
+        self._check_open()
+        if isinstance(data, str):
+            msg = f"{self.name} is open for bytes, not str; open it with mode 'w' to write text"
+            raise TypeError(msg) from None
+        return self._spool.write(memoryview(cast("Buffer", data)).cast("B"))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Move the position within what was written."""
@@ -149,9 +166,9 @@ class ObjectWriter(io.BufferedIOBase):
                 self._lose()
             publish, self._publish = self._publish, None
             if publish is not None:
-                self._place._client._run_here(publish, body_of(self._spool))
+                self._place._client._run_here(publish, self._spool.body())
         finally:
-            self._spool.close()
+            self._spool.release()
             super().close()
 
     def __enter__(self) -> Self:
@@ -180,8 +197,8 @@ class ObjectWriter(io.BufferedIOBase):
                 self._lose()  # an error if warnings are errors
             finally:
                 # Not closed: in a cycle, wrappers around this file are finalised in any order, and flush into it.
-                self._spool.close()
-                self._spool = cast("Any", io.BytesIO())
+                self._spool.release()
+                self._spool = Spool()
 
     def _dealloc_warn(self, source: object, /) -> None:
         """Note a finaliser of a TextIOWrapper or BufferedWriter around this file, which calls `close()` next.
@@ -216,27 +233,86 @@ class ObjectWriter(io.BufferedIOBase):
 class TextWriter(io.TextIOWrapper):
     """A text file for writing. `write` takes `str` and also `bytes`."""
 
+    __slots__ = ("_put",)  # what every write uses is found faster there than in the dictionary, which it has too
+
+    # The text goes through another TextIOWrapper, straight into the spool. Its type is exact: every write to a subclass
+    # looks `closed` up in Python (CHECK_CLOSED in Modules/_io/textio.c), which takes longer than the write.
+
     def __init__(self, writer: ObjectWriter, encoding: str, errors: str | None, newline: str | None) -> None:
         super().__init__(writer, encoding, errors, newline)
+        self._text = io.TextIOWrapper(cast("Any", writer._spool), encoding, errors, newline)
+        self._text._CHUNK_SIZE = _CHUNK  # type: ignore[attr-defined]  # set by CPython's own tests too
+        self._put = self._text.write
         self._writer = writer
         self._detached = False
 
     def write(self, text: str | Buffer, /) -> int:
         """Write text, or bytes as they are, and return the number of characters or bytes."""
-        if isinstance(text, str):
-            return super().write(text)
+        try:
+            return self._put(text)  # type: ignore[arg-type]  # anything but text is a TypeError
+        except TypeError:
+            if isinstance(text, str):
+                raise
+        except BaseException:
+            self._discard_broken()
+            raise
         self.flush()
         return self._writer.write(text)
 
+    def flush(self) -> None:
+        """Encode what was written. Nothing is published before `close()`."""
+        try:
+            self._text.flush()
+        except BaseException:
+            self._discard_broken()
+            raise
+
+    def seek(self, cookie: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move the position within what was written."""
+        self.flush()
+        return self._text.seek(cookie, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        self.flush()
+        return self._text.tell()
+
+    def truncate(self, pos: int | None = None, /) -> int:
+        """Truncate what was written, and return its size in bytes."""
+        self.flush()
+        return self._text.truncate(pos)
+
+    def reconfigure(self, **options: Any) -> None:
+        """Change the encoding, errors, newline and buffering of what is written from now on."""
+        super().reconfigure(**options)
+        self._text.reconfigure(**options)
+
     def detach(self) -> ObjectWriter:  # type: ignore[override]
         """Return the binary file, which the caller has to close from now on."""
-        super().detach()
+        super().detach()  # flushes
+        self._text.detach()
         self._detached = True
         return self._writer
 
     def discard(self) -> None:
         """Close the file and publish nothing."""
         self._writer.discard()
+
+    def close(self) -> None:
+        """Publish what was written, once. A second call does nothing, even if the first one failed."""
+        if self.closed:
+            return
+        try:
+            self._text.flush()
+        except BaseException:
+            self._writer.discard()  # the end of the text is missing
+            raise
+        self._writer.close()
+
+    def _discard_broken(self) -> None:
+        """Discard a file whose spool has lost something: the disk is full, say, or the write was interrupted."""
+        if self._writer._spool.broken:
+            self._writer.discard()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Publish, unless an exception propagates."""

@@ -46,7 +46,11 @@ class DeleteReport(NamedTuple):
 
     @classmethod
     def _of(cls, uri: str, paths: ObjectPaths, failed: list[ObjectError], on_error: str) -> DeleteReport:
-        report = cls(paths.count, (*paths.prefixes, *failed))
+        return cls._from(uri, paths.count, [*paths.prefixes, *failed], on_error)
+
+    @classmethod
+    def _from(cls, uri: str, requested: int, failed: list[ObjectError], on_error: str) -> DeleteReport:
+        report = cls(requested, tuple(failed))
         if report.failed and on_error == "raise":
             first = report.failed[0]
             failure = PartialFailureError(

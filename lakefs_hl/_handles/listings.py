@@ -51,6 +51,9 @@ class Ahead(Generic[T]):
 
     __slots__ = ("ended", "failure", "idle", "rows", "started")
 
+    #: The message of a source that was interrupted.
+    INTERRUPTED = "the listing was interrupted while rows were fetched and cannot be continued; list again"
+
     def __init__(self) -> None:
         self.rows: deque[T] = deque()
         self.started: bool = False
@@ -60,9 +63,8 @@ class Ahead(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         """Note what ended the source. A listing that just ended there would look complete. Called by the driver."""
-        interrupted = "the listing was interrupted while rows were fetched and cannot be continued; list again"
         # A copy: the frames of the original refer to the listing, which would keep it alive.
-        self.failure = copy_exception(error) if isinstance(error, Exception) else RuntimeError(interrupted)
+        self.failure = copy_exception(error) if isinstance(error, Exception) else RuntimeError(self.INTERRUPTED)
         self.idle = False
 
     def raise_failure(self) -> None:

@@ -72,8 +72,14 @@ def path_or_prefix(value: object, place: Positioned, argument: str = "path", *, 
     return arguments.path(value, place, argument)
 
 
-def prefix(value: object, place: Handle, argument: str = "prefix") -> str:
+def prefix(value: object, place: Handle, argument: str = "prefix", *, at: Handle | None = None) -> str:
     """Return a prefix, given as text, as the URI at `place` or as a common prefix.
+
+    Args:
+        value: The prefix.
+        place: The reference that a URI has to name.
+        argument: Name of the parameter.
+        at: A handle of the same repository with the client of the call. Defaults to `place`.
 
     Raises:
         TypeError: It is none of these.
@@ -86,7 +92,7 @@ def prefix(value: object, place: Handle, argument: str = "prefix") -> str:
         )
         raise TypeError(msg)
     if isinstance(value, Item) and value.is_dir():
-        return path_or_prefix(value, place, argument)
+        return path_or_prefix(value, place, argument, at=at)
     return arguments.path(value, place, argument)
 
 

@@ -1,5 +1,5 @@
 # Generated from lakefs_hl/aio/entry.py by tools/unasync.py: change that, not this.
-"""The functions of the package: `init`, `ref`, `repository`, `repositories`. They import what they need when called."""
+"""The functions of the package: `copy`, `init`, `ref` and so on. They import what they need when called."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
+    from typing import Literal
 
+    from lakefs_hl._handles.transfers import TransferReport
     from lakefs_hl._sync.client import Client
     from lakefs_hl._sync.listing import Listing
+    from lakefs_hl._sync.objects import CommonPrefix, ObjectInfo, ReadIOBase
     from lakefs_hl._sync.refs import Reference
     from lakefs_hl._sync.repos import Repository
-    from lakefs_hl.types import Request, Response, Retry
+    from lakefs_hl.types import ProgressLike, Request, Response, Retry
 
 
 def init(
@@ -124,5 +127,61 @@ def repositories(
     return list_repositories(prefix, after, max_amount, search=search, client=client)
 
 
-for _function in (init, ref, repository, repositories):
+def copy(
+    src_uri: str | ObjectInfo | CommonPrefix | ReadIOBase,
+    dst_uri: str | ObjectInfo | CommonPrefix | ReadIOBase,
+    *,
+    src_client: Client | None = None,
+    dst_client: Client | None = None,
+    max_workers: int | None = None,
+    on_error: Literal["raise", "return"] = "raise",
+    progress: ProgressLike | None = None,
+) -> TransferReport:
+    """Copy an object or a prefix to a branch of any repository or lake.
+
+    Within a repository the server copies. Otherwise the content goes through this machine, with its content type and
+    its metadata, and its checksum is verified when it is read and when it is written.
+
+    Args:
+        src_uri: URI of an object, such as `lakefs://repository/main/a.csv`, or of a prefix, which ends with `/`; a
+            prefix stands for what is under it. Or an `ObjectInfo`, a `CommonPrefix` or a reference, which is all of it.
+        dst_uri: The same of the destination. An object that is copied to a prefix keeps its name.
+        src_client: Client of the source. Defaults to that of the handle, and for a URI to the default client.
+        dst_client: Client of the destination, likewise.
+        max_workers: Maximum number of concurrent requests. Defaults to what the server takes.
+        on_error: Whether failures of objects of a prefix are raised after all were tried, or only returned.
+        progress: What to tell each object: an object with `on_event`, a callable, a class like `tqdm.tqdm`. True shows
+            a bar, False none. Defaults to a bar if a terminal or a notebook watches.
+
+    Returns:
+        The number of objects and bytes, and the objects that failed.
+
+    Raises:
+        ObjectNotFoundException: The source does not exist.
+        IsADirectoryError: The source is a prefix without a slash at its end.
+        PartialFailureError: Some objects of a prefix failed; they are in its `report`.
+        NotFoundException: A repository, the source reference or the destination branch does not exist.
+        ValueError: The source and the destination are the same or overlap, or one is not such a URI.
+
+    Examples:
+        >>> branch = lakefs.repository("example").branch("main")
+        >>> _ = branch.upload(b"1,2", "data/a.csv")
+        >>> lakefs.copy("lakefs://example/main/data/", "lakefs://example/main/backup/").transferred
+        1
+    """
+    from lakefs_hl._files import copies
+    from lakefs_hl._handles.copies import locate
+    from lakefs_hl._handles.handle import own_client
+    from lakefs_hl._sync import fileio, lazy
+    from lakefs_hl._sync.client import Client
+    from lakefs_hl._sync.objects import ReadIOBase
+
+    source = locate(src_uri, "src_uri", ReadIOBase, own_client(src_client, Client, "src_client"))
+    target = locate(dst_uri, "dst_uri", ReadIOBase, own_client(dst_client, Client, "dst_client"))
+    plan = copies.plan(source, target, max_workers, on_error)
+    with lazy.watch(progress, "Copying", plan.source.uri, plan.target.uri) as watcher:
+        return fileio.copy(plan, watcher)
+
+
+for _function in (copy, init, ref, repository, repositories):
     _function.__module__ = "lakefs_hl"

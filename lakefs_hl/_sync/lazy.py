@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from lakefs_hl._handles import deletions, listings
+from lakefs_hl._handles import deletions, listings, prefixes
 from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.deletions import ObjectPaths
 from lakefs_hl._handles.lookups import RecordHandle
-from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix
+from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix, ObjectPath
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from lakefs_hl._handles.listings import Ahead
+    from lakefs_hl._progress import Progress
     from lakefs_hl._sync.client import Client
     from lakefs_hl._sync.listing import Listing
     from lakefs_hl._sync.objects import ReadIOBase
@@ -24,6 +25,8 @@ R = TypeVar("R")
 _Item: TypeAlias = ObjectOrPrefix
 #: What `delete_objects` takes.
 Paths: TypeAlias = _Item | Iterable[_Item]
+#: What `stat_many` takes.
+ReadPaths: TypeAlias = ObjectPath | Iterable[ObjectPath]
 
 
 class LazyObject(ObjectFields):
@@ -55,6 +58,18 @@ def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[ObjectPaths,
     """Delete the objects of an iterable as it is read."""
     paths = ObjectPaths(items, "object_paths", at)
     return paths, client._run(deletions.delete, at, paths)
+
+
+def look_up_all(client: Client, at: Any, items: Any, limit: int | None) -> list[ObjectStats | None]:
+    """Look up the objects of an iterable of paths."""
+    return client._run(prefixes.stat_many, at, prefixes.each_path(items, at), limit)
+
+
+def watch(progress: object, title: str, source: str, destination: str = "") -> Progress:
+    """Return the progress of a call. The room is loaded when it is used."""
+    from lakefs_hl._progress import progress_of
+
+    return progress_of(progress, title=title, source=source, destination=destination)
 
 
 def walk(source: Any, ahead: Ahead[Any]) -> Generator[Any, None, None]:

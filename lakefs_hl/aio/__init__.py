@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
     from lakefs_hl._handles.changes import Change as Change
     from lakefs_hl._handles.deletions import DeleteReport as DeleteReport
+    from lakefs_hl._handles.prefixes import Usage as Usage
     from lakefs_hl._handles.transactions import CollectReport as CollectReport
+    from lakefs_hl._handles.transfers import GetResult as GetResult
+    from lakefs_hl._handles.transfers import TransferReport as TransferReport
     from lakefs_hl.aio.branches import Branch as Branch
     from lakefs_hl.aio.client import Client as Client
+    from lakefs_hl.aio.entry import copy as copy
     from lakefs_hl.aio.entry import init as init
     from lakefs_hl.aio.entry import ref as ref
     from lakefs_hl.aio.entry import repositories as repositories
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from lakefs_hl.aio.objects import CommonPrefix as CommonPrefix
     from lakefs_hl.aio.objects import ObjectInfo as ObjectInfo
     from lakefs_hl.aio.objects import ReadIOBase as ReadIOBase
+    from lakefs_hl.aio.plans import Plan as Plan
     from lakefs_hl.aio.pull_requests import PullRequest as PullRequest
     from lakefs_hl.aio.refs import Commit as Commit
     from lakefs_hl.aio.refs import Reference as Reference
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from lakefs_hl.aio.server import (
         ServerStorageConfiguration as ServerStorageConfiguration,
     )
+    from lakefs_hl.aio.streams import ObjectStream as ObjectStream
     from lakefs_hl.aio.transactions import BranchTransaction as BranchTransaction
     from lakefs_hl.aio.transactions import KeptTransaction as KeptTransaction
     from lakefs_hl.aio.writes import WriteIOBase as WriteIOBase
@@ -55,12 +61,15 @@ __all__ = [
     "Commit",
     "CommonPrefix",
     "DeleteReport",
+    "GetResult",
     "HookRun",
     "ImportManager",
     "ImportResult",
     "KeptTransaction",
     "Listing",
     "ObjectInfo",
+    "ObjectStream",
+    "Plan",
     "PullRequest",
     "ReadIOBase",
     "Reference",
@@ -69,7 +78,10 @@ __all__ = [
     "ServerConfiguration",
     "ServerStorageConfiguration",
     "Tag",
+    "TransferReport",
+    "Usage",
     "WriteIOBase",
+    "copy",
     "init",
     "ref",
     "repositories",
@@ -84,12 +96,15 @@ _HOMES: Final = {
     "Commit": "lakefs_hl.aio.refs",
     "CommonPrefix": "lakefs_hl.aio.objects",
     "DeleteReport": "lakefs_hl._handles.deletions",
+    "GetResult": "lakefs_hl._handles.transfers",
     "HookRun": "lakefs_hl.aio.runs",
     "ImportManager": "lakefs_hl.aio.imports",
     "ImportResult": "lakefs_hl.aio.imports",
     "KeptTransaction": "lakefs_hl.aio.transactions",
     "Listing": "lakefs_hl.aio.listing",
     "ObjectInfo": "lakefs_hl.aio.objects",
+    "ObjectStream": "lakefs_hl.aio.streams",
+    "Plan": "lakefs_hl.aio.plans",
     "PullRequest": "lakefs_hl.aio.pull_requests",
     "ReadIOBase": "lakefs_hl.aio.objects",
     "Reference": "lakefs_hl.aio.refs",
@@ -98,7 +113,10 @@ _HOMES: Final = {
     "ServerConfiguration": "lakefs_hl.aio.server",
     "ServerStorageConfiguration": "lakefs_hl.aio.server",
     "Tag": "lakefs_hl.aio.refs",
+    "TransferReport": "lakefs_hl._handles.transfers",
+    "Usage": "lakefs_hl._handles.prefixes",
     "WriteIOBase": "lakefs_hl.aio.writes",
+    "copy": "lakefs_hl.aio.entry",
     "init": "lakefs_hl.aio.entry",
     "ref": "lakefs_hl.aio.entry",
     "repositories": "lakefs_hl.aio.entry",

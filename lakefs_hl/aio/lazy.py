@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from lakefs_hl._handles import deletions, listings
+from lakefs_hl._handles import deletions, listings, prefixes
 from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.deletions import ObjectPaths
 from lakefs_hl._handles.lookups import RecordHandle
-from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix
+from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix, ObjectPath
 from lakefs_hl.spec.models import ObjectError
 from lakefs_hl.transport.aio import start
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from lakefs_hl._handles.listings import Ahead
+    from lakefs_hl._progress import Progress
     from lakefs_hl.aio.client import Client
     from lakefs_hl.aio.listing import Listing
     from lakefs_hl.aio.objects import ReadIOBase
@@ -26,6 +27,8 @@ R = TypeVar("R")
 _Item: TypeAlias = ObjectOrPrefix
 #: What `delete_objects` takes.
 Paths: TypeAlias = _Item | Iterable[_Item] | AsyncIterable[_Item]
+#: What `stat_many` takes.
+ReadPaths: TypeAlias = ObjectPath | Iterable[ObjectPath] | AsyncIterable[ObjectPath]
 
 
 class LazyObject(ObjectFields):
@@ -69,6 +72,20 @@ async def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[Object
         failed += await client._run(deletions.delete, at, batch, known=known)
         known = True
     return paths, failed
+
+
+async def look_up_all(client: Client, at: Any, items: Any, limit: int | None) -> list[ObjectStats | None]:
+    """Look up the objects of an iterable of paths, synchronous or asynchronous."""
+    if isinstance(items, AsyncIterable):
+        items = [item async for item in items]
+    return await client._run(prefixes.stat_many, at, prefixes.each_path(items, at), limit)
+
+
+def watch(progress: object, title: str, source: str, destination: str = "") -> Progress:
+    """Return the progress of a call. The room is loaded when it is used."""
+    from lakefs_hl._progress import progress_of
+
+    return progress_of(progress, title=title, source=source, destination=destination)
 
 
 class Walk:

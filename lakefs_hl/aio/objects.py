@@ -14,6 +14,8 @@ from lakefs_hl.aio.client import Client
 from lakefs_hl.aio.lazy import LazyObject
 from lakefs_hl.aio.listing import Listing
 from lakefs_hl.aio.of_default import OfDefault, client_of
+from lakefs_hl.aio.prefixes import PrefixReads
+from lakefs_hl.aio.transfers import TransferReads
 
 if TYPE_CHECKING:
     # blocking: import io
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from lakefs_hl.spec.models import ObjectStats
 
 
-class ReadIOBase(Handle):
+class ReadIOBase(PrefixReads, TransferReads):
     """Read operations of a branch, a tag, a commit or an open transaction.
 
     The path of an object is given as text, as its URI, as an `ObjectInfo` of the same repository, which stands for its
@@ -221,6 +223,9 @@ class ReadIOBase(Handle):
             buffering=buffering,
         )
         return fileio.open_object(plan)
+
+    def _object(self, record: ObjectStats) -> ObjectInfo:
+        return wrap(ObjectInfo, self, record)
 
     def _entry(self, record: ObjectStats) -> ObjectInfo | CommonPrefix:
         if record.path_type == "object":

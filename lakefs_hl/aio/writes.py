@@ -11,6 +11,8 @@ from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, wrap
 from lakefs_hl.aio import fileio, lazy
 from lakefs_hl.aio.imports import ImportManager
 from lakefs_hl.aio.objects import ObjectInfo, ReadIOBase
+from lakefs_hl.aio.prefixes import PrefixWrites
+from lakefs_hl.aio.transfers import TransferWrites
 from lakefs_hl.spec import arguments
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class WriteIOBase(ReadIOBase):
+class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
     """Read and write operations of a branch or an open transaction.
 
     Every reader of the branch sees staged changes. A commit makes them part of the history.
@@ -42,7 +44,8 @@ class WriteIOBase(ReadIOBase):
             data: Bytes; a `str` (stored as UTF-8; one that names a local file gives a warning); the path of a local
                 file (`pathlib.Path`); a file object, which is read from its position and left open; an array of numbers
                 or another buffer (its memory in C order, in the byte order of its items, which is usually that of the
-                machine); or an iterable of bytes, of buffers or of `str` (each stored as UTF-8).
+                machine); an iterable of bytes, of buffers or of `str` (each stored as UTF-8); or a callable that
+                returns an iterable or a file object, which is closed when it was read.
             path: Destination path, at most 1,024 bytes of UTF-8.
             content_type: Media type. Defaults to the type of the path's suffix, such as `text/csv`; to
                 `application/octet-stream` if it has none that is known.

@@ -1,41 +1,22 @@
 """The command `lakefs-hl`. The only room that prints.
 
-Exit codes: 0 for success; 1 if the command ran and found a problem; 2 if it could not run: bad arguments, no such lake,
-a port that is in use.
+`serve`, `fsck` and `configure` need no extra (`cli.lakes`). All other commands use click, from the extra `cli`, and
+the public names of the package.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Final
 
-from lakefs_hl import local
-from lakefs_hl._version import __version__
-from lakefs_hl.cli import check, configuring, serving
+from lakefs_hl.cli import lakes
 from lakefs_hl.cli.text import printable as printable
-from lakefs_hl.spec.errors import LakeFSException
 
-_EPILOG = """exit codes:
-  0  success
-  1  the command ran and found a problem
-  2  the command could not run: bad arguments, no such lake, a port that is in use"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="lakefs-hl",
-        description="An embedded lake with the API of lakeFS.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument("--version", action="version", version=f"lakefs-hl {__version__}")
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serving.add(commands)
-    check.add(commands)
-    configuring.add(commands)
-    return made
+#: Exit code of a command whose output has no reader any more: as of a program that SIGPIPE ended.
+CLOSED_PIPE: Final = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,15 +25,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Command-line arguments. Defaults to those of the process.
     """
-    options = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if options.lake.startswith("local:"):  # as in Client(); otherwise it would be a directory of that name
-            options.lake = str(local.folder_of(options.lake))
-        code: int = options.run(options)
-    except (LakeFSException, OSError) as exc:
-        print(f"lakefs-hl {options.command}: {printable(str(exc))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
-        return 2
+        code = _run(given)
+    except KeyboardInterrupt:  # while modules were loaded: the commands have handlers of their own
+        code = 130
+    if code == CLOSED_PIPE and arguments is None:
+        _abandon_output()
     return code
+
+
+def _run(given: list[str]) -> int:
+    if given and given[0] in lakes.COMMANDS:
+        return lakes.main(given)
+    try:
+        from lakefs_hl.cli import root
+    except ModuleNotFoundError as exc:
+        if exc.name != "click":
+            raise
+        if not given or given[0].startswith("-"):
+            return lakes.main(given)
+        print(f"lakefs-hl {printable(given[0])}: needs click: pip install 'lakefs-hl[cli]'", file=sys.stderr)
+        return 2
+    return root.run(given, _program())
+
+
+def _program() -> str:
+    """Return the name of the program for usage lines: `lakectl hl` if lakectl runs it as a plugin."""
+    return "lakectl hl" if PurePath(sys.argv[0]).stem == "lakectl-hl" else "lakefs-hl"
+
+
+def _abandon_output() -> None:
+    """Let the interpreter flush what is left in its buffers to nowhere, instead of failing at its exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())

@@ -16,11 +16,11 @@ _EPILOG = """exit codes:
   2  the check could not run: bad arguments, no such lake, no permission to read it"""
 
 
-def add(commands: Any) -> None:
+def add(commands: Any, help_: str) -> None:
     """Add the command."""
     made = commands.add_parser(
         "fsck",
-        help="check a lake",
+        help=help_,
         description="Check every reference, commit, node, staged entry and object of a lake. No file is changed, and "
         "the lake may be in use.",
         epilog=_EPILOG,

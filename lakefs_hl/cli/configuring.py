@@ -10,11 +10,11 @@ from typing import Any
 from lakefs_hl.local.engine import Engine
 
 
-def add(commands: Any) -> None:
+def add(commands: Any, help_: str) -> None:
     """Add the command."""
     made = commands.add_parser(
         "configure",
-        help="change or print the settings of a lake",
+        help=help_,
         description="Change the settings of a lake, for everybody who uses it from now on, and print them all.",
     )
     made.add_argument("lake", metavar="LAKE", help="directory of the lake")

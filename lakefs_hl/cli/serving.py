@@ -17,11 +17,11 @@ from lakefs_hl.spec.secret import reveal
 _GIB: Final = 1 << 30
 
 
-def add(commands: Any) -> None:
+def add(commands: Any, help_: str) -> None:
     """Add the command."""
     made = commands.add_parser(
         "serve",
-        help="serve a lake over the REST API of lakeFS",
+        help=help_,
         description=(
             "Serve a lake over the REST API of lakeFS. A lake that does not exist is created. The key pair is "
             "generated at the first start, or taken from LAKEFS_HL_SERVE_ACCESS_KEY_ID and "

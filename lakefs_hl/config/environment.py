@@ -1,9 +1,10 @@
-"""The environment: variables by name, with secrets hidden, and the key pair of a served lake."""
+"""The environment: variables by name, with secrets hidden; the key pair of a served lake; lakectl's file by option."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from lakefs_hl.config.credentials import key_pair
@@ -52,3 +53,21 @@ def serve_keys(variables: Mapping[str, str] | None = None) -> KeyPair | None:
     """
     environment = Environment(variables)
     return key_pair("environment", *((name, environment.get(name)) for name in SERVE_KEYS))
+
+
+@contextmanager
+def config_file(path: str | None) -> Iterator[None]:
+    """Let the clients that are made in the `with` block read this file of lakectl. None changes nothing."""
+    name = "LAKECTL_CONFIG_FILE"
+    if path is None:
+        yield
+        return
+    before = os.environ.get(name)
+    os.environ[name] = path
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -91,12 +91,15 @@ def connect(uri: str, committer: str, *, create: bool = True) -> InProcess:
         end = engine.close
     else:
         raise InvalidConfigError(f"{uri!r} names no lake: write local:PATH, mem:// or mem://NAME")
-    app = App(engine)
+    app = App(engine, in_process=True)
 
     def call(request: Request) -> Response:
         return app(request, committer)
 
-    transport = InProcess(call)
+    def batch(requests: Sequence[Request]) -> Generator[tuple[int, Response | Exception], None, None]:
+        return app.batch(requests, committer)
+
+    transport = InProcess(call, batch=batch)
     ending = weakref.finalize(transport, _collected, end)
     ending.atexit = False  # it would come before handlers that were registered earlier, and their calls would fail
     with _lock:

@@ -329,7 +329,7 @@ def move(session: Session, repository: str, branch: str, path: str, to_path: str
         copied = yield from _find_copy(session, repository, branch, path, to_path, exc)
     try:
         now = yield from stat(session, repository, branch, path)
-        unchanged = _is_copy(copied, now)
+        unchanged = is_copy(copied, now)
         if unchanged:
             yield from delete(session, repository, branch, path)
     except errors.ObjectNotFoundException:
@@ -359,13 +359,13 @@ def _find_copy(
     except errors.LakeFSException as exc:
         failed.add_note(f"looking for the copy failed too, so the source was not deleted: {exc}")
         raise failed from failed.__cause__
-    if source is None or copied is None or not _is_copy(copied, source):
+    if source is None or copied is None or not is_copy(copied, source):
         failed.add_note("the copy was not found, so the source was not deleted")
         raise failed from failed.__cause__
     return copied
 
 
-def _is_copy(copied: models.ObjectStats, source: models.ObjectStats) -> bool:
+def is_copy(copied: models.ObjectStats, source: models.ObjectStats) -> bool:
     """Return whether two objects have the same content, type and metadata, as far as the record of the copy tells."""
     if (copied.checksum, copied.size_bytes) != (source.checksum, source.size_bytes):
         return False
@@ -422,7 +422,7 @@ def lower_keys(metadata: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: Two keys differ only in case.
     """
-    lower = {key.lower(): value for key, value in metadata.items()}
+    lower = {key.lower(): value for key, value in metadata.items()} if metadata else {}
     if len(lower) != len(metadata):
         msg = f"metadata keys are stored in lower case, and two of these become equal: {sorted(metadata)}"
         raise ValueError(msg)

@@ -16,16 +16,23 @@ from lakefs_hl.spec.wire import FileSlice, Response
 MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 
+def decision(session: Session, pre_signed: bool | None) -> bool | None:
+    """Return what `should_presign` does, without an op for each object. None if the server is to be asked."""
+    if pre_signed is not None:
+        return pre_signed
+    if session.storage_refused:
+        return False
+    return None if session.storage is None else session.storage.pre_sign_support
+
+
 def should_presign(session: Session, pre_signed: bool | None) -> Op[bool]:
     """Return whether to access the store directly: as requested, else if the server can pre-sign.
 
     Credentials for objects only may not read the server's configuration. They can do without: the way through the
     server is always open.
     """
-    if pre_signed is not None:
-        return pre_signed
-    if session.storage_refused:
-        return False
+    if (found := decision(session, pre_signed)) is not None:
+        return found
     try:
         storage = yield from server.storage(session)
     except errors.ForbiddenException:

@@ -57,6 +57,13 @@ def pin(session: Session, repository: str, ref: str, *, about: str = "") -> Op[s
     return found.id
 
 
+def pin_expression(session: Session, repository: str, ref: str, *, about: str = "") -> Op[str]:
+    """Return the commit of an expression such as `main~2` or `main@`. Any other reference is returned as it is."""
+    if any(mark in ref for mark in "~^@"):
+        return (yield from pin(session, repository, ref, about=about))
+    return ref
+
+
 def write_to(session: Session, repository: str, branch: str, about: str, op: Op[T]) -> Op[T]:
     """Run a write to a branch. If `branch` is a commit, a tag or an expression, raise an exception that says so.
 

@@ -23,6 +23,7 @@ import msgspec
 from lakefs_hl.ops.auth import Authenticator
 from lakefs_hl.ops.effects import Op, Send, sleep
 from lakefs_hl.ops.failure import Outcome, body_of, check, failure, is_cut, is_html, kind_of_response
+from lakefs_hl.ops.pace import AdaptiveWidth
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY
 from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE
@@ -133,6 +134,7 @@ class Session:
         keys_arrive: Whether the server sent back the key of a request. None before the first response to one.
         date: The server's clock in its last response, as an HTTP date; "" while unknown.
         new_key: Returns a new, unique idempotency key.
+        width: How many ops of a bulk call run at a time.
     """
 
     date: str
@@ -149,6 +151,7 @@ class Session:
         "remote",
         "storage",
         "storage_refused",
+        "width",
     )
 
     def __init__(
@@ -158,6 +161,7 @@ class Session:
         *,
         endpoint: str = "",
         new_key: Callable[[], str] | None = None,
+        clock: Callable[[], float] = float,
     ) -> None:
         self.authenticator: Authenticator = authenticator
         self.policy: Policy = policy or Policy()
@@ -170,6 +174,7 @@ class Session:
         self.keys_arrive: bool | None = None
         self.date = ""
         self.new_key: Callable[[], str] | None = new_key
+        self.width: AdaptiveWidth = AdaptiveWidth(clock)
 
     @property
     def repeats(self) -> bool:
@@ -190,7 +195,8 @@ class Session:
     def copy(self, policy: Policy) -> Session:
         """Return a session with another policy that shares the budget."""
         other = Session(self.authenticator, policy, endpoint=self.endpoint, new_key=self.new_key)
-        other.budget, other.storage, other.storage_refused = self.budget, self.storage, self.storage_refused
+        other.budget, other.width = self.budget, self.width
+        other.storage, other.storage_refused = self.storage, self.storage_refused
         other.exactly_once, other.keys_arrive, other.date = self.exactly_once, self.keys_arrive, self.date
         return other
 
@@ -450,11 +456,14 @@ class _Attempts:
         """
         busy = isinstance(outcome, Response) and outcome.status in BUSY
         hint = (retry_after(outcome) if isinstance(outcome, Response) else None) or 0.0
+        is_timeout = isinstance(outcome, TransportError) and outcome.kind == "timeout"
+        if busy or is_timeout:
+            self.session.width.slow()
         if not self._is_retryable(outcome) or len(self.attempts) >= self.limit:
             self.give_up(outcome)
         if hint > self.session.policy.hint_cap or hint >= self.left:
             self.give_up(outcome)
-        cost = _TIMEOUT_COST if isinstance(outcome, TransportError) and outcome.kind == "timeout" else RETRY_COST
+        cost = _TIMEOUT_COST if is_timeout else RETRY_COST
         if not self.session.budget.spend(cost):
             self.give_up(outcome, exhausted=True)
         self.spent += cost

@@ -27,10 +27,11 @@ def copy_to(
     repository: str,
     ref: str,
     path: str,
-    write: Callable[[memoryview], None],
+    write: Callable[[memoryview], object],
     *,
     start: int | None = None,
     end: int | None = None,
+    etag: str | None = None,
     verify: bool = True,
     pre_signed: bool | None = None,
     restart: Callable[[], None] | None = None,
@@ -45,6 +46,7 @@ def copy_to(
         write: Called with the bytes of each range, which are valid during the call.
         start: Offset of the first byte. Negative values count from the end.
         end: Offset after the last byte.
+        etag: ETag of the version to read. Defaults to the current one.
         verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
         pre_signed: Whether to use pre-signed URLs. None lets the server's capabilities decide.
         restart: Drops what was written. With it, a whole object that does not match is read again, twice.
@@ -53,11 +55,11 @@ def copy_to(
         IntegrityError: The content did not match its checksum.
         ObjectChangedError: The object was replaced meanwhile.
     """
-    first, etag = start or 0, None
+    first = start or 0
     if first < 0 or (end or 0) < 0:
         record = yield from objects.stat(session, repository, ref, path)
         first, end, _ = slice(start, end).indices(record.size_bytes or 0)
-        etag = record.checksum or None
+        etag = etag or record.checksum or None
     if end is not None and end <= first:
         yield from objects.stat(session, repository, ref, path)  # nothing to read, but of an object that exists
         return 0
@@ -80,7 +82,7 @@ def _copy(
     repository: str,
     ref: str,
     path: str,
-    write: Callable[[memoryview], None],
+    write: Callable[[memoryview], object],
     at: int,
     end: int | None,
     etag: str | None,

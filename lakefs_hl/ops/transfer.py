@@ -40,18 +40,20 @@ class Part(msgspec.Struct, frozen=True):
         size: Size of the object in bytes.
         etag: ETag of the version of the object; pass it to the next read.
         link: A pre-signed URL that may serve the next read too. Never printed.
+        md5: MD5 of the whole object, if it was asked for and one response had all of it.
     """
 
     filled: int
     size: int
     etag: str
     link: str | None = None
+    md5: str | None = None
 
     def __repr__(self) -> str:
         return f"Part(filled={self.filled}, size={self.size}, etag={self.etag!r})"
 
 
-class _Source(msgspec.Struct, frozen=True):
+class _Source(msgspec.Struct, frozen=True, gc=False):
     """Where an object is read from: the server, or its store through a pre-signed URL."""
 
     repository: str
@@ -87,11 +89,24 @@ def download(
     end: int | None = None,
     verify: bool = True,
     pre_signed: bool | None = None,
+    etag: str | None = None,
 ) -> Op[bytes]:
     """Return the content of an object, or its bytes from `start` to before `end`; negative ones count from its end.
 
+    Args:
+        session: The client's session.
+        repository: Repository ID.
+        ref: Reference.
+        path: Path of the object.
+        start: Offset of the first byte.
+        end: Offset after the last byte.
+        verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+        pre_signed: Whether to read from the store directly. By default the server is asked once whether it can.
+        etag: ETag of the version to read. Defaults to the current one.
+
     Raises:
         IntegrityError: Three times, the content did not have the object's length or checksum.
+        ObjectChangedError: The object has another version than `etag` now.
     """
     first = start or 0
     if first < 0 or (end or 0) < 0:
@@ -100,8 +115,10 @@ def download(
     if end is not None and end <= first:
         yield from objects.stat(session, repository, ref, path)  # nothing to read, but the object must exist
         return b""
-    source = _Source(repository, ref, path)
-    signed = yield from presign.should_presign(session, pre_signed)
+    source = _Source(repository, ref, path, checksum=etag or None)
+    signed = presign.decision(session, pre_signed)
+    if signed is None:
+        signed = yield from presign.should_presign(session, pre_signed)
     for left in range(EXTRA_TRANSFERS, -1, -1):
         if signed and (left == EXTRA_TRANSFERS or source.link is None):
             source = yield from _sign(session, source)
@@ -126,6 +143,7 @@ def _fetch(session: Session, source: _Source, start: int, end: int | None, *, ve
             return b""
         raise
     etag, content = _etag(source, response), body_of(response)
+    _check_version(source, etag)
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) != len(content):
         return f"received {len(content)} of {length} bytes"
@@ -142,9 +160,14 @@ def _fetch(session: Session, source: _Source, start: int, end: int | None, *, ve
 
 def _checksum_error(response: Response, checksum: str) -> str | None:
     """Return what is wrong with a whole content, as far as its checksum shows it. None if nothing is."""
-    if response.md5 is None or not presign.MD5.fullmatch(checksum) or presign.is_encrypted(response):
+    if (
+        response.md5 is None
+        or response.md5 == checksum
+        or not presign.MD5.fullmatch(checksum)
+        or presign.is_encrypted(response)
+    ):
         return None
-    return None if response.md5 == checksum else f"the content has MD5 {response.md5}, the object has {checksum}"
+    return f"the content has MD5 {response.md5}, the object has {checksum}"
 
 
 def read_into(
@@ -158,6 +181,7 @@ def read_into(
     etag: str | None = None,
     pre_signed: bool | None = None,
     link: str | None = None,
+    digest: bool = False,
 ) -> Op[Part]:
     """Fill a sink from byte `start` of an object, as far as the object goes. An interrupted response is resumed.
 
@@ -171,6 +195,7 @@ def read_into(
         etag: ETag of the version to read. Defaults to the current one.
         pre_signed: Whether to read from the store directly. By default the server is asked once whether it can.
         link: A pre-signed URL of an earlier part; used with `etag`.
+        digest: Whether to hash a whole object, read from its start.
 
     Raises:
         ObjectChangedError: The object has another version now. Discard the content of the sink.
@@ -181,10 +206,11 @@ def read_into(
         source = msgspec.structs.replace(source, link=link) if known else (yield from _sign(session, source))
     length, filled, breaks, mark = presign.length(sink), 0, 0, 0
     while True:
-        part, source = yield from _read_part(session, source, start + filled, _rest_of(sink, filled))
+        part, source = yield from _read_part(session, source, start + filled, _rest_of(sink, filled), digest=digest)
         filled += part.filled
         if part.error is None or filled == length:  # the connection may fail after the last byte
-            return Part(filled, part.size, source.checksum or "", source.link)
+            whole = part.md5 if not start and filled == part.filled == part.size else None
+            return Part(filled, part.size, source.checksum or "", source.link, whole)
         breaks, mark = (1, filled) if filled - mark >= PROGRESS_BYTES else (breaks + 1, mark)
         if breaks > MAX_RESUMES or not session.budget.spend(RETRY_COST):
             raise part.error
@@ -199,16 +225,17 @@ class _PartResult(msgspec.Struct, frozen=True):
     filled: int
     size: int
     error: errors.LakeFSException | None = None
+    md5: str | None = None
 
 
 def _read_part(
-    session: Session, source: _Source, start: int, sink: memoryview | FileSlice
+    session: Session, source: _Source, start: int, sink: memoryview | FileSlice, *, digest: bool = False
 ) -> Op[tuple[_PartResult, _Source]]:
     """Read one range. If the response is interrupted, return how much was received."""
     length = presign.length(sink)
     if not length:
         return (yield from _read_past_end(session, source, None))
-    request = source.request({"range": f"bytes={start}-{start + length - 1}"}, sink, digest=False)
+    request = source.request({"range": f"bytes={start}-{start + length - 1}"}, sink, digest=digest)
     try:
         response, source = yield from _request_content(session, source, request)
     except errors.TransportException as exc:
@@ -230,7 +257,7 @@ def _read_part(
     if response.filled < expected:
         error = errors.TransportException(f"{source.about}: received {response.filled} of {expected} bytes")
         return _PartResult(response.filled, size, error), source
-    return _PartResult(expected, size), source
+    return _PartResult(expected, size, None, response.md5), source
 
 
 def _read_past_end(session: Session, source: _Source, start: int | None) -> Op[tuple[_PartResult, _Source]]:
@@ -293,7 +320,7 @@ def _rest_of(sink: memoryview | FileSlice, filled: int) -> memoryview | FileSlic
     if not filled:
         return sink
     if isinstance(sink, FileSlice):
-        return FileSlice(sink.fd, sink.offset + filled, sink.length - filled)
+        return FileSlice(sink.fd, sink.offset + filled, sink.length - filled, sink.check, sink.on_move)
     return sink.cast("B")[filled:]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -19,7 +20,7 @@ from lakefs_hl.ops.failure import body_of
 from lakefs_hl.ops.requests import json_request
 from lakefs_hl.ops.retry import Session, ask, call, check_page, read
 from lakefs_hl.spec import endpoints, errors, media, models
-from lakefs_hl.spec.headers import OBJECT_OP_ID, OCTET_STREAM, USER_METADATA
+from lakefs_hl.spec.headers import INTERNAL_KEY, INTERNAL_METADATA, OBJECT_OP_ID, OCTET_STREAM, USER_METADATA
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 
@@ -32,7 +33,7 @@ _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?|")
 
 
-class _Upload(msgspec.Struct, frozen=True):
+class _Upload(msgspec.Struct, frozen=True, gc=False):
     """An object to write."""
 
     repository: str
@@ -101,7 +102,10 @@ def upload(
         lower[OBJECT_OP_ID] = op_id
     kind = media.guess_type(path) if content_type is None else content_type or OCTET_STREAM
     new = _Upload(repository, branch, path, body, kind, lower, create_only)
-    run = _upload_to_store if (yield from presign.should_presign(session, pre_signed)) else _upload_to_server
+    signed = presign.decision(session, pre_signed)
+    if signed is None:
+        signed = yield from presign.should_presign(session, pre_signed)
+    run = _upload_to_store if signed else _upload_to_server
     try:
         return (yield from run(session, new))
     except (errors.NotFoundException, errors.BadRequestException) as exc:
@@ -114,7 +118,11 @@ def _upload_to_server(session: Session, upload: _Upload) -> Op[models.ObjectStat
         msg = f"{upload.about}: the server would parse content type {upload.content_type!r} as a form; pass another one"
         raise ValueError(msg)
     described = _as_headers(upload.metadata)
-    headers = {"content-type": upload.content_type, **upload.condition, **(described or {})}
+    headers = {"content-type": upload.content_type}
+    if upload.create_only:
+        headers |= upload.condition
+    if described:
+        headers |= described
     request = Request(
         endpoints.UPLOAD_OBJECT,
         (upload.repository, upload.branch),
@@ -133,7 +141,7 @@ def _upload_to_server(session: Session, upload: _Upload) -> Op[models.ObjectStat
             break
         record = read(session, models.ObjectStats, request, response)
         md5 = _md5(upload.body, response)
-        if md5 is None or not presign.MD5.fullmatch(record.checksum) or md5 == record.checksum:
+        if md5 is None or md5 == record.checksum or not presign.MD5.fullmatch(record.checksum):
             break
         if not left:
             msg = f"{upload.about}: sent content with MD5 {md5}, and the server stored content with {record.checksum}"
@@ -262,6 +270,21 @@ def _md5(body: bytes | FileSlice, response: Response | None) -> str | None:
 
 def _as_headers(metadata: Mapping[str, str]) -> dict[str, str] | None:
     """Return user metadata as headers. None if headers cannot carry it unchanged."""
-    if all(_TOKEN.fullmatch(key) and _VALUE.fullmatch(value) for key, value in metadata.items()):
-        return {f"{USER_METADATA}{key}": value for key, value in metadata.items()}
-    return None
+    found = dict[str, str]()
+    for key, value in metadata.items():
+        name = _header_of(key)
+        if name is None or not (value.isascii() and value.isprintable() and value.strip(" ") == value):
+            return None
+        found[name] = value
+    return found
+
+
+@lru_cache(256)
+def _header_of(key: str) -> str | None:
+    """Return the header of a metadata key. None if there is none: not all characters are allowed in one.
+
+    Keys of lakeFS's own tools, such as `::lakefs::client-mtime`, have a prefix of their own.
+    """
+    internal = key.startswith(INTERNAL_KEY)
+    name = key[len(INTERNAL_KEY) :] if internal else key
+    return f"{INTERNAL_METADATA if internal else USER_METADATA}{name}" if _TOKEN.fullmatch(name) else None

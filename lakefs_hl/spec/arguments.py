@@ -248,6 +248,21 @@ def reference_uri(value: object, argument: str) -> tuple[str, str]:
     raise ValueError(msg)
 
 
+def object_uri(value: object, argument: str) -> tuple[str, str, str]:
+    """Return the repository, the reference and the path of a URI. The path may be empty.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is not the URI of a reference or of something at one.
+    """
+    found = name(value, argument)
+    repository, reference, at = _split_uri(found) if found.startswith(SCHEME) else ("", "", "")
+    if not repository or not reference:
+        msg = f"{argument} must be a URI such as lakefs://repository/reference/path, not {found!r}"
+        raise ValueError(msg)
+    return repository, reference, at
+
+
 def path(value: object, place: Place, argument: str = "path") -> str:
     """Return the path of an object given by its path or its URI.
 

@@ -12,6 +12,10 @@ OCTET_STREAM: Final = "application/octet-stream"
 USER_METADATA: Final = "x-lakefs-meta-"
 #: Prefix of request headers with metadata that lakeFS's own tools set.
 INTERNAL_METADATA: Final = "x-lakefs-internal-"
+#: Prefix of the metadata keys that these headers set.
+INTERNAL_KEY: Final = "::lakefs::"
+#: Metadata key of the modification time of a local file, in Unix seconds, as lakectl writes it.
+CLIENT_MTIME: Final = "::lakefs::client-mtime"
 #: Request header. The server executes a request with a key once, and repeats its response to a retry.
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 #: Response header of our own server: request headers that it honours beyond lakeFS's.
@@ -25,3 +29,5 @@ READ_ONLY: Final = "x-lakefs-hl-read-only"
 COMMIT_OP_ID: Final = "lakefs_hl.op_id"
 #: Key of the op_id in an object's metadata. It has no underscores: some proxies drop headers with underscores.
 OBJECT_OP_ID: Final = "lakefs-hl-op-id"
+#: Key of the tags in an object's metadata, as ASCII JSON.
+OBJECT_TAGS: Final = "lakefs-hl-tags"

@@ -29,8 +29,16 @@ _REFUSING: Final = (
     "lakefs_hl.spec.arguments",
     "lakefs_hl.spec.routes",
     "lakefs_hl._handles.",
+    "lakefs_hl._bulk.",
     "lakefs_hl._build.",
+    "lakefs_hl._folders.choice",
+    "lakefs_hl._folders.patterns",
     "lakefs_hl.config.",
+    # Tracebacks that were cut end in these.
+    "lakefs_hl.aio.client",
+    "lakefs_hl.aio.fileio",
+    "lakefs_hl._sync.client",
+    "lakefs_hl._sync.fileio",
 )
 
 

@@ -91,12 +91,15 @@ class FileSlice(msgspec.Struct, frozen=True, gc=False):
         length: Number of bytes.
         check: Raises if the file has changed since it was measured. The reader of a body calls it after reading the
             last byte and before passing that byte on, so that a torn body is never sent completely.
+        on_move: Called with the offset in the file up to which bytes were read or written, for progress. Bytes that
+            move again, by a retry, are reported again.
     """
 
     fd: int
     offset: int
     length: int
     check: Callable[[], None] | None = None
+    on_move: Callable[[int], None] | None = None
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,8 @@ A transport promises:
 - `send` ends within the seconds of the request, and of `within`. Once `scope` is cancelled, it ends soon and raises
   `Cancelled`, and nothing is written to the sink after that.
 - It is thread-safe, fork-safe, and usable again after `close`.
+- If it handles many requests at a time better than one after the other, it has `send_many`, for requests that are under
+  way at the same time. Each gets what `send` would give it, or raise; a write among them is as durable, and as alone.
 - If it has a network, its `address` is scheme, host and port of the endpoint, for logs and spans.
 
 A driver promises, for each effect of `ops.effects`:
@@ -22,6 +24,7 @@ A driver promises, for each effect of `ops.effects`:
 - `Gather`: `gather(...)`, which a driver may do in its own way. It reads ops as slots become free, calls `on_result` on
   the calling thread or loop, returns results in the order of the ops, and ends all ops when one fails, when `on_result`
   raises, or when the iterable does: running ops get an interruption and are waited for. Then the first error is raised.
+- Where a transport has `send_many`, a Gather sends by it what its ops ask for at the same time.
 - An interruption is thrown into the op, whose further effects are limited to `deadlines.UNWINDING_SECONDS` together. An
   op cannot hide it.
 - `run` and `pages` hold the deadline of the whole call, over all effects.
@@ -42,7 +45,8 @@ other effects stay.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.scope import Scope
@@ -74,3 +78,15 @@ class Transport(Protocol):
     def close(self) -> None:
         """Close what can be opened again; a later `send` does so."""
         ...
+
+
+#: What became of a request: its response, or what `send` would have raised.
+Outcome: TypeAlias = "Response | Exception"
+
+
+class SendMany(Protocol):
+    """The method `send_many` of a transport that has one."""
+
+    def __call__(
+        self, requests: Sequence[Request], scope: Scope | None = None, within: float | None = None, /
+    ) -> list[Outcome]: ...

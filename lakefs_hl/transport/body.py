@@ -23,6 +23,8 @@ from lakefs_hl.transport.limits import Limits
 Hash: TypeAlias = "hashlib._Hash"
 #: Bytes that move at once.
 BLOCK: Final = 1 << 20
+#: Bytes that are copied at once inside of the system.
+COPIED: Final = 8 << 20
 #: Window bits that make zlib read each coding; deflate is zlib's format by the standard, and raw in practice.
 _WINDOWS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 
@@ -114,6 +116,8 @@ def _read_slice(body: FileSlice, position: int, size: int) -> bytes:
         body.check()
     if not block:
         raise _too_short(body, position)
+    if body.on_move is not None:
+        body.on_move(body.offset + position)
     return block
 
 
@@ -155,11 +159,46 @@ def fill(sink: memoryview | FileSlice, body: bytes | FileSlice) -> int:
             sink[:length] = body
             return length
         return _read_into(sink[:length], body)
-    filled = 0
-    for block in blocks(body):
+    filled = _copy_start(sink, body) if isinstance(body, FileSlice) else 0
+    for block in blocks(_rest_of(body, filled)):
         write_at(sink.fd, block, sink.offset + filled)
         filled += len(block)
+        _tell(sink, filled)
     return filled
+
+
+def _tell(sink: memoryview | FileSlice, filled: int) -> None:
+    """Report how much of a sink is filled."""
+    if isinstance(sink, FileSlice) and sink.on_move is not None:
+        sink.on_move(sink.offset + filled)
+
+
+def _copy_start(sink: FileSlice, body: FileSlice) -> int:
+    """Copy a large body inside of the system, which may only share it, but for its last block; return how much.
+
+    0 where the system does not copy so: what is wrong then, reading and writing tell.
+    """
+    copy = getattr(os, "copy_file_range", None)
+    end, filled = body.length - BLOCK, 0
+    if copy is None or end < BLOCK:
+        return 0
+    try:
+        while filled < end:
+            size = min(COPIED, end - filled)
+            count = copy(body.fd, sink.fd, size, body.offset + filled, sink.offset + filled)
+            if not count:
+                break
+            filled += count
+            _tell(sink, filled)
+    except OSError:
+        return filled
+    return filled
+
+
+def _rest_of(body: bytes | FileSlice, start: int) -> bytes | FileSlice:
+    if not start or isinstance(body, bytes):
+        return body
+    return FileSlice(body.fd, body.offset + start, body.length - start, body.check, body.on_move)
 
 
 def _read_into(sink: memoryview, body: FileSlice) -> int:
@@ -169,6 +208,8 @@ def _read_into(sink: memoryview, body: FileSlice) -> int:
         if not count:
             raise _too_short(body, filled)
         filled += count
+    if body.check is not None:
+        body.check()
     return filled
 
 
@@ -314,6 +355,7 @@ class SinkBody:
         if isinstance(self._sink, FileSlice):
             write_at(self._sink.fd, into, self._sink.offset + self.received)
         self.received += count
+        _tell(self._sink, self.received)
 
     def feed(self, block: bytes | memoryview) -> None:
         view = memoryview(block)
@@ -326,6 +368,7 @@ class SinkBody:
         if self._reads is not None:
             self._reads.update(view)
         self.received += len(view)
+        _tell(self._sink, self.received)
 
     def finish(self) -> None:
         self._response.filled = self.received

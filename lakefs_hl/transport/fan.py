@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from lakefs_hl.ops.effects import Gather, Op
+from lakefs_hl.ops.pace import Pace
 from lakefs_hl.transport.deadlines import UNWINDING_SECONDS
 from lakefs_hl.transport.scope import Scope
 from lakefs_hl.transport.workers import Workers
@@ -24,16 +25,17 @@ class Fan:
         self._effect = effect
         self._pool = pool
         self._drive = drive
-        self._limit = max(1, min(effect.limit, width))
+        self._width = width
         self._done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
         self._running: dict[int, Scope] = {}
 
     def run(self) -> list[Any] | None:
         """Run on the calling thread; only the ops run on workers."""
         kept: dict[int, Any] = {}
+        effect = self._effect
         try:
-            for index, op in enumerate(self._effect.ops):
-                while len(self._running) >= self._limit:
+            for index, op in enumerate(effect.ops):
+                while len(self._running) >= current_width(effect.limit, self._width):
                     self._take(kept)
                 scope = self._running[index] = Scope()
                 self._pool.post(self._work, index, op, scope)
@@ -64,6 +66,8 @@ class Fan:
         del self._running[index]
         if error is not None:
             raise error
+        if isinstance(self._effect.limit, Pace):
+            self._effect.limit.count_end(self._width)
         if self._effect.on_result is not None:
             self._effect.on_result(index, result)
         else:
@@ -83,6 +87,11 @@ class Fan:
     def _cancel(self) -> None:
         for scope in self._running.values():
             scope.cancel()
+
+
+def current_width(limit: int | Pace, most: int) -> int:
+    """Return the number of ops that a Gather runs now, of at most `most` that its driver can run."""
+    return limit.width(most) if isinstance(limit, Pace) else max(1, min(limit, most))
 
 
 class Ahead(Generic[T]):

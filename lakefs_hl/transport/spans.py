@@ -10,6 +10,7 @@ no result.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -62,19 +63,22 @@ def call_span(tracer: Tracer, op: Op[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def request_span(tracer: Tracer, address: str, request: Request) -> Iterator[Span]:
+def request_span(tracer: Tracer, address: str, request: Request, seconds: float = 0.0) -> Iterator[Span]:
     """Make an exchange within a span that is named after its operation.
 
     Args:
         tracer: Starts the span.
         address: Scheme, host and port of the endpoint; "" in process.
         request: The request.
+        seconds: How long ago the exchange began.
     """
     from opentelemetry.trace import SpanKind
 
     remote = bool(address or request.url)
     kind, attributes = SpanKind.CLIENT if remote else SpanKind.INTERNAL, _attributes(address, request, remote=remote)
-    with _open_span(tracer, request.endpoint.operation, kind=kind, attributes=attributes) as span:
+    began = time.time_ns() - int(seconds * 1e9) if seconds else None
+    options = {"kind": kind, "attributes": attributes, "start_time": began}
+    with _open_span(tracer, request.endpoint.operation, **options) as span:
         try:
             yield span
         except TransportError as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -40,6 +41,12 @@ class Stream:
         return self.blocks.pop(0) if self.blocks else b""
 
 
+async def later() -> Any:
+    """Return the data when it is awaited."""
+    await asyncio.sleep(0)
+    return parts(b"content")
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -52,6 +59,11 @@ class Stream:
         lambda: parts(b"con", bytearray(b"te"), memoryview(b"nt")),
         lambda: Stream(b"con", b"tent"),
         lambda: Stream("con", "tent", ""),
+        lambda: lambda: parts(b"con", b"tent"),
+        lambda: lambda: [b"con", b"tent"],
+        lambda: lambda: Stream(b"con", b"tent"),
+        lambda: partial(parts, "con", "tent"),
+        lambda: later,
     ],
 )
 def test_data_of_every_kind_is_a_body(data: Any) -> None:
@@ -95,3 +107,37 @@ def test_an_exception_of_the_caller_passes_through() -> None:
 
     with pytest.raises(RuntimeError, match="stop"):
         asyncio.run(main())
+
+
+def test_what_a_callable_returns_is_closed() -> None:
+    closed = list[str]()
+
+    async def blocks() -> AsyncIterator[bytes]:
+        try:
+            yield b"a"
+            yield b"b"
+        finally:
+            closed.append("async")
+
+    class Plain:
+        def __iter__(self) -> Any:
+            return iter([b"a", b"b"])
+
+        def close(self) -> None:
+            closed.append("plain")
+
+    assert body_of(blocks) == body_of(Plain) == b"ab"
+    assert closed == ["async", "plain"]
+
+    async def wrong() -> AsyncIterator[Any]:
+        try:
+            yield b"a"
+            yield "b"
+        finally:
+            closed.append("wrong")
+
+    with pytest.raises(TypeError, match="both bytes and str"):
+        body_of(wrong)
+    assert closed == ["async", "plain", "wrong"]
+    with pytest.raises(TypeError, match="returned another one"):
+        body_of(lambda: lambda: b"content")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import array
 import io
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,64 @@ def test_a_text_that_names_a_file_warns(tmp_path: Path) -> None:
     path.touch()
     with pytest.warns(UserWarning, match=r"there is a file of that name.*pathlib\.Path"):
         bodies.warn_of_file_name(str(path))
+
+
+class Closable:
+    """An iterable that notes when it is closed."""
+
+    def __init__(self, *blocks: Any) -> None:
+        self.blocks = blocks
+        self.closed = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.blocks)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_what_a_callable_returns_is_read_and_closed(tmp_path: Path) -> None:
+    made = Closable(b"con", b"tent")
+    with bodies.replayable(lambda: made) as body:
+        assert (whole(body), made.closed) == (b"content", False)
+    assert made.closed
+    (tmp_path / "file").write_bytes(b"content")
+    opened = list[Any]()
+
+    def make() -> Any:
+        opened.append((tmp_path / "file").open("rb"))
+        return opened[-1]
+
+    with bodies.replayable(make) as body:
+        assert isinstance(body, FileSlice)
+        assert whole(body) == b"content"
+    assert opened[0].closed
+    with bodies.replayable(partial(bytes, 3)) as body:  # type: ignore[arg-type]
+        assert body == bytes(3)
+
+
+def test_what_a_callable_returns_is_closed_after_a_failure() -> None:
+    made = Closable(b"a", "b")
+    with pytest.raises(TypeError, match="both bytes and str"), bodies.replayable(lambda: made):
+        pass
+    assert made.closed
+
+
+def test_a_callable_is_refused_that_returns_no_data() -> None:
+    def nested() -> Any:
+        return nested
+
+    with pytest.raises(TypeError, match="the callable that was passed as data returned another one"):
+        with bodies.replayable(nested):
+            pass
+    with pytest.raises(TypeError, match="not int"), bodies.replayable(lambda: 5):  # type: ignore[arg-type,return-value]
+        pass
+    with pytest.raises(ZeroDivisionError), bodies.replayable(lambda: [b"%d" % (1 // 0)]):
+        pass
+
+    async def later() -> bytes:
+        return b"content"
+
+    with pytest.raises(TypeError, match=r"is asynchronous: its data can be uploaded with lakefs_hl\.aio only"):
+        with bodies.replayable(later):  # type: ignore[arg-type]
+            pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakefs_hl.config.environment import serve_keys
+from lakefs_hl.config.environment import Environment, config_file, serve_keys
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.secret import KeyPair
 
@@ -15,3 +15,17 @@ def test_the_keys_of_a_served_lake() -> None:
     assert serve_keys(dict(zip(names, ("k", "s"), strict=True))) == KeyPair("k", "s")
     with pytest.raises(InvalidConfigError, match=names[1]):
         serve_keys({names[0]: "k"})
+
+
+@pytest.mark.parametrize("before", [None, "before.yaml"])
+def test_a_configuration_file_is_named_for_a_while(monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    if before is None:
+        monkeypatch.delenv("LAKECTL_CONFIG_FILE", raising=False)
+    else:
+        monkeypatch.setenv("LAKECTL_CONFIG_FILE", before)
+    with config_file(None):
+        assert Environment().get("LAKECTL_CONFIG_FILE") == before
+    with pytest.raises(ZeroDivisionError), config_file("now.yaml"):
+        assert Environment().get("LAKECTL_CONFIG_FILE") == "now.yaml"
+        _ = 1 / 0
+    assert Environment().get("LAKECTL_CONFIG_FILE") == before

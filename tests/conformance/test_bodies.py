@@ -438,6 +438,18 @@ def test_streams_around_the_spools_limit(branch: Any, size: int) -> None:
     assert stored(branch, parts) == content
 
 
+def test_a_callable_makes_the_data_anew(branch: Any, tmp_path: Path) -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"con"
+        yield b"tent"
+
+    assert stored(branch, blocks) == stored(branch, blocks) == b"content"
+    (tmp_path / "file").write_bytes(b"content")
+    assert stored(branch, lambda: (tmp_path / "file").open("rb")) == b"content"
+    with pytest.raises(TypeError, match="returned another one"):
+        branch.upload(lambda: blocks, "a")
+
+
 # -- awaitable only ----------------------------------------------------------------------------------------------------
 
 

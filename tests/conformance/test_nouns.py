@@ -26,6 +26,7 @@ from lakefs_hl._handles.objects import ObjectFields, PrefixFields
 from lakefs_hl._handles.pull_requests import PullRequestFields
 from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl._handles.runs import HookRunFields, RunFields
+from lakefs_hl._sync.prefixes import PrefixReads, PrefixWrites
 from lakefs_hl.ops import branches
 from lakefs_hl.spec import models
 from lakefs_hl.types import ErrorKind
@@ -35,11 +36,11 @@ Test = TypeVar("Test", bound=Callable[..., None])
 TRIED: set[str] = set()
 NOUNS: dict[str, list[type]] = {
     "repository": [RepositoryHandle, lakefs_hl.Repository],
-    "read": [Handle, lakefs_hl.ReadIOBase],
+    "read": [Handle, lakefs_hl.ReadIOBase, PrefixReads],
     "reference": [lakefs_hl.Reference],
     "commit": [CommitFields, lakefs_hl.Commit],
     "tag": [lakefs_hl.Tag],
-    "write": [lakefs_hl.WriteIOBase],
+    "write": [lakefs_hl.WriteIOBase, PrefixWrites],
     "branch": [lakefs_hl.Branch],
     "object": [ObjectFields, lakefs_hl.ObjectInfo],
     "prefix": [PrefixFields, lakefs_hl.CommonPrefix],
@@ -285,6 +286,86 @@ def test_read_open(main: Any) -> None:
             pass
 
 
+@pytest.fixture
+def tree(main: Any) -> Any:
+    """A branch with a tree, one object of which is not committed."""
+    for path in ("a.csv", "d/1/x.csv", "d/1/y.txt", "d/2/x.csv", "d/[x]", "d2/x.csv"):
+        main.upload(path.encode(), path, content_type="text/x-test", metadata={"at": path})
+    main.commit_changes("tree")
+    main.upload(b"d/3/x.csv", "d/3/x.csv")
+    return main
+
+
+def test_read_glob(tree: Any) -> None:
+    assert paths(tree.glob("d/*/x.csv")) == ["d/1/x.csv", "d/2/x.csv", "d/3/x.csv"]
+    assert paths(tree.glob("**/*.csv")) == ["a.csv", "d/1/x.csv", "d/2/x.csv", "d/3/x.csv", "d2/x.csv"]
+    assert paths(tree.glob("d/**")) == ["d/1/x.csv", "d/1/y.txt", "d/2/x.csv", "d/3/x.csv", "d/[x]"]
+    assert paths(tree.glob("d/[[]x]")) == ["d/[x]"]
+    assert paths(tree.glob("d/[12]/?.*", max_amount=2)) == ["d/1/x.csv", "d/1/y.txt"]
+    assert paths(tree.glob("*.csv")) == ["a.csv"]
+    assert paths(tree.glob("d/1/x.csv")) == ["d/1/x.csv"]
+    assert paths(tree.glob("d/1/none")) == paths(tree.glob("none/*")) == []
+    (found,) = tree.glob(f"{tree.uri}d/1/*.csv")
+    assert (found.size_bytes, found.metadata) == (9, {"at": "d/1/x.csv"})
+
+
+def test_read_is_dir(repo: Any, tree: Any) -> None:
+    assert [tree.is_dir(path) for path in ("d", "d/", "d/1", "", "a.csv", "d/1/x", "none")] == [True] * 4 + [False] * 3
+    with pytest.raises(exceptions.NotFoundException):
+        repo.branch("none").is_dir("d")
+
+
+def test_read_is_file(repo: Any, tree: Any) -> None:
+    assert [tree.is_file(path) for path in ("a.csv", "d/1/x.csv", "d", "d/", "")] == [True, True, False, False, False]
+    with pytest.raises(exceptions.NotFoundException):
+        repo.branch("none").is_file("a.csv")
+
+
+def test_read_usage(repo: Any, tree: Any) -> None:
+    assert tree.usage() == lakefs_hl.Usage(54, 7)
+    assert tree.usage("d/").to_dict() == {"total_bytes": 41, "object_count": 5}
+    assert tree.usage("none/") == (0, 0)
+    assert tree.usage("d/", by="directory") == {"d/": (5, 1), "d/1/": (18, 2), "d/2/": (9, 1), "d/3/": (9, 1)}
+    assert tree.usage(by="directory") == {"": (5, 1), "d/": (41, 5), "d2/": (8, 1)}
+    assert tree.usage(by="extension") == {"": (5, 1), ".csv": (40, 5), ".txt": (9, 1)}
+    assert repo.ref("main@").usage() == (45, 6)  # what is committed
+
+
+def test_read_iter_usage(repo: Any, tree: Any) -> None:
+    assert list(tree.iter_usage(every=3)) == [(23, 3), (46, 6), (54, 7)]
+    assert list(tree.iter_usage("d/")) == [lakefs_hl.Usage(41, 5)]
+    assert list(tree.iter_usage("none/")) == [(0, 0)]
+    with pytest.raises(exceptions.NotFoundException):
+        list(repo.branch("none").iter_usage())
+
+
+def test_read_stream(repo: Any, main: Any) -> None:
+    content = bytes(range(256)) * 3000
+    main.upload(content, "a")
+    main.upload(b"", "empty")
+    assert [len(chunk) for chunk in main.stream("a", chunk_size=300_000)] == [300_000, 300_000, 168_000]
+    assert b"".join(main.stream("a", chunk_size=65_537)) == content
+    assert list(main.stream("a", start=-3)) == [content[-3:]]
+    assert b"".join(main.stream("a", start=5, end=-5, chunk_size=400_000)) == content[5:-5]
+    assert list(main.stream("empty")) == list(main.stream("a", start=7, end=7)) == []
+    with pytest.raises(exceptions.ObjectNotFoundException, match="none"):
+        list(main.stream("none"))
+    with pytest.raises(exceptions.NotFoundException):
+        list(repo.branch("none").stream("a"))
+
+
+def test_read_stat_many(repo: Any, tree: Any) -> None:
+    found = tree.stat_many(["d/1/x.csv", "none", "a.csv", "a.csv"])
+    assert [item and item.path for item in found] == ["d/1/x.csv", None, "a.csv", "a.csv"]
+    assert tree.stat_many([]) == []
+    for at in range(60):
+        tree.upload(b"1", f"many/{at:02}")
+    asked = [f"many/{at:02}" for at in range(0, 120, 2)]
+    assert [item is not None for item in tree.stat_many(iter(asked), max_workers=2)] == [True] * 30 + [False] * 30
+    with pytest.raises(exceptions.NotFoundException):
+        repo.branch("none").stat_many(["a"])
+
+
 # ---------------------------------------------------------------------------------------------------------- references
 
 
@@ -467,6 +548,55 @@ def test_write_move_object(main: Any) -> None:
         main.move_object("missing", "d")
     with pytest.raises(ValueError, match="the two paths are the same"):
         main.move_object("b/c", "b/c")
+
+
+def test_write_remove(repo: Any, tree: Any) -> None:
+    assert tree.remove("a.csv") == (1, ())
+    with pytest.raises(IsADirectoryError, match="recursive=True"):
+        tree.remove("d")
+    assert tree.remove("d", recursive=True).requested == 5
+    assert paths(tree.list_objects(recursive=True)) == ["d2/x.csv"]
+    for recursive in (False, True):
+        with pytest.raises(exceptions.ObjectNotFoundException, match="'d'"):
+            tree.remove("d", recursive=recursive)
+    with pytest.raises(exceptions.NotFoundException):
+        repo.branch("none").remove("d")
+    deleted = list[Any]()
+    tree.remove("d2/", recursive=True, progress=deleted.append)
+    assert [(event.kind, event.path) for event in deleted] == [("delete", "d2/x.csv")]
+
+
+def test_write_copy_prefix(repo: Any, tree: Any) -> None:
+    events = list[Any]()
+    report = tree.copy_prefix("d/", "e/f/", progress=events.append)
+    assert (report.transferred, report.bytes, report.failed) == (5, 41, ())
+    assert {event.path for event in events if event.kind == "complete"} == {
+        *("1/x.csv", "1/y.txt", "2/x.csv", "3/x.csv", "[x]")
+    }
+    copy = tree.stat_object("e/f/1/x.csv")
+    assert (copy.content_type, copy.metadata) == ("text/x-test", {"at": "d/1/x.csv"})
+    dev = repo.branch("dev").create("main")
+    assert dev.copy_prefix("d/", "d/", from_reference=tree, max_workers=1).transferred == 5
+    assert dev.copy_prefix("d/", "d/old/", from_reference="main@").transferred == 4
+    assert dev.download("d/3/x.csv") == b"d/3/x.csv"
+    with pytest.raises(ValueError, match="overlap"):
+        dev.copy_prefix("d/", "d/e/")
+    with pytest.raises(exceptions.ObjectNotFoundException, match="none/"):
+        dev.copy_prefix("none/", "x/")
+    with pytest.raises(exceptions.NotFoundException):
+        repo.branch("none").copy_prefix("d/", "x/", from_reference=tree)
+
+
+def test_write_move_prefix(tree: Any) -> None:
+    report = tree.move_prefix("d/", "e/")
+    assert (report.transferred, report.bytes, report.ok) == (5, 41, True)
+    assert paths(tree.list_objects(prefix="d/", recursive=True)) == []
+    assert paths(tree.list_objects(prefix="e/", recursive=True)) == [
+        *("e/1/x.csv", "e/1/y.txt", "e/2/x.csv", "e/3/x.csv", "e/[x]")
+    ]
+    assert tree.stat_object("e/1/x.csv").metadata == {"at": "d/1/x.csv"}
+    with pytest.raises(exceptions.ObjectNotFoundException):
+        tree.move_prefix("d/", "e/")
 
 
 def test_write_set_object_metadata(main: Any) -> None:

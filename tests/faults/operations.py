@@ -91,6 +91,14 @@ class Place:
         return self.name in {branch.id for branch in self.repo.list_branches(prefix=self.name)}
 
 
+def _folder_with_new(at: Place) -> Path:
+    """Return a local directory with one file."""
+    folder = at.ground.folder / f"{at.name}-{secrets.token_hex(8)}"
+    folder.mkdir()
+    (folder / "new").write_bytes(NEW)
+    return folder
+
+
 def _repo(world: World, at: Place) -> Any:
     return world.repository(at.repo.id)
 
@@ -106,6 +114,7 @@ class Operation:
         ranged: Whether it asks for a range of bytes.
         unchecked: Whether there is no checksum that could tell of a flipped bit.
         calls: How many calls of the client `act` makes with requests of `sends`. Each has attempts of its own.
+        rare: Whether only `tests/long` tries it, because its requests are those of another call.
         repeats: Whether it is to succeed although its first try was lost; False where doing it twice could do harm.
     """
 
@@ -116,6 +125,7 @@ class Operation:
     ranged: ClassVar[bool] = False
     unchecked: ClassVar[bool] = False
     calls: ClassVar[int] = 1
+    rare: ClassVar[bool] = False
     repeats: ClassVar[bool] = True
 
     def prepare(self, at: Place) -> None:
@@ -167,6 +177,34 @@ class Listing(Read):
 
     def right(self, at: Place, result: Any) -> bool:
         return bool(result == ["a", "large", "small"])
+
+
+class Glob(Listing):
+    name, rare = "glob", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return [each.path for each in _repo(world, at).branch("main").glob("**")]
+
+
+class Usage(Read):
+    name, sends, rare = "usage", ("listObjects",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch("main").usage()
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == (len(NEW) + len(SMALL) + len(LARGE), 3))
+
+
+class StatMany(Read):
+    name, sends, calls, rare = "look up many", ("statObject",), 3, True
+
+    def act(self, world: World, at: Place) -> Any:
+        found = _repo(world, at).branch("main").stat_many(["small", "none", "a"])
+        return [each and each.checksum for each in found]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [hashlib.md5(SMALL).hexdigest(), None, hashlib.md5(NEW).hexdigest()])
 
 
 class Log(Read):
@@ -293,6 +331,33 @@ class DownloadToFile(OpenAndRead):
         return target.read_bytes()
 
 
+class DownloadDirectory(OpenAndRead):
+    name = "download a directory"
+
+    def act(self, world: World, at: Place) -> Any:
+        folder = at.ground.folder / f"{at.name}-{secrets.token_hex(8)}"
+        branch = _repo(world, at).branch(at.name)
+        branch.download_dir("", folder, include="large", resume=False, progress=False)
+        assert [path.name for path in folder.iterdir()] == ["large"]
+        return (folder / "large").read_bytes()
+
+
+class DownloadMany(Download):
+    name, rare = "download many", True
+
+    def act(self, world: World, at: Place) -> Any:
+        branch = _repo(world, at).branch(at.name)
+        (found,) = branch.download_many(["small"], on_error="raise", progress=False)
+        return found.content
+
+
+class Stream(OpenAndRead):
+    name, rare = "stream", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return b"".join(_repo(world, at).branch(at.name).stream("large", chunk_size=100_000))
+
+
 class DownloadObject(Download):
     name = "download an object that was looked up"
 
@@ -331,6 +396,13 @@ class DeleteObjects(DeleteObject):
 
     def act(self, world: World, at: Place) -> Any:
         _repo(world, at).branch(at.name).delete_objects(["a", "small"])
+
+
+class Remove(DeleteObject):
+    name, sends, rare = "remove", ("deleteObjects",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).remove("a", recursive=True)
 
 
 class DeleteBranch(OnABranch):
@@ -474,6 +546,24 @@ class UploadFile(Upload):
         return bool(result == hashlib.md5(SMALL).hexdigest())
 
 
+class UploadMany(Upload):
+    name, rare = "upload many", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).upload_many([("new", NEW)], progress=False).transferred
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == 1)
+
+
+class UploadDirectory(UploadMany):
+    name = "upload a directory"
+
+    def act(self, world: World, at: Place) -> Any:
+        folder = _folder_with_new(at)
+        return _repo(world, at).branch(at.name).upload_dir(folder, resume=False, progress=False).transferred
+
+
 class OpenAndWrite(Upload):
     name = "open and write"
 
@@ -496,6 +586,44 @@ class Copy(OnABranch):
 
     def right(self, at: Place, result: Any) -> bool:
         return bool(result == hashlib.md5(SMALL).hexdigest())
+
+
+class CopyPrefix(Copy):
+    name, rare = "copy a prefix", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).copy_prefix("small", "new", from_reference="main").bytes
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == len(SMALL))
+
+
+class CopyAcross(Copy):
+    name, sends, data = "copy to another repository", ("uploadObject",), True
+
+    def _own(self, at: Place) -> lakefs_hl.Repository:
+        return lakefs_hl.repository(f"{at.repo.id}-{at.name}", client=at.ground.client)
+
+    def prepare(self, at: Place) -> None:
+        self._own(at).create()
+
+    def act(self, world: World, at: Place) -> Any:
+        uri, client = f"lakefs://{at.repo.id}/main/small", world.client
+        target = f"{self._own(at).branch('main').uri}new"
+        return world.settle(world.module.copy(uri, target, src_client=client, dst_client=client)).bytes
+
+    def applied(self, at: Place) -> int:
+        branch = self._own(at).branch("main")
+        return int(branch.exists("new") and branch.download("new") == SMALL)
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == len(SMALL))
+
+    def meddle(self, at: Place) -> None:
+        self._own(at).branch("main").upload(OTHER, "theirs")
+
+    def kept(self, at: Place) -> bool:
+        return self._own(at).branch("main").download("theirs") == OTHER
 
 
 class Move(OnABranch):
@@ -526,6 +654,26 @@ class CopyTo(Copy):
 
     def act(self, world: World, at: Place) -> Any:
         return _repo(world, at).branch("main").stat_object("small").copy_to(at.name, "new").checksum
+
+
+class MovePrefix(Move):
+    name, rare = "move a prefix: its copies", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).move_prefix("small", "new").bytes
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == len(SMALL)) and not at.branch.exists("small")
+
+
+class MovePrefixEnd(MovePrefix):
+    name, kind, sends, rare = "move a prefix: its deletion", "B", ("deleteObjects",), False
+
+    def meddle(self, at: Place) -> None:
+        at.branch.upload(OTHER, "small")
+
+    def kept(self, at: Place) -> bool:
+        return at.content("small") == OTHER
 
 
 class Reset(OnABranch):
@@ -769,6 +917,14 @@ class Transaction(Logged):
         return at.content("new") == NEW
 
 
+class UploadCommit(Transaction):
+    name, sends = "upload a directory as a commit: its merge", ("mergeIntoBranch",)
+
+    def act(self, world: World, at: Place) -> Any:
+        branch = _repo(world, at).branch(at.name)
+        branch.upload_dir(_folder_with_new(at), commit_message=f"by {at.name}", resume=False, progress=False)
+
+
 class TransactionStart(Transaction):
     name, sends = "transaction: its branch", ("createBranch",)
 
@@ -792,14 +948,45 @@ class TransactionEnd(Transaction):
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     kind()
     for kind in (
-        *(Stat, Listing, Log, Head, BranchExists, TagExists, Runs, Diff, Download, Range, OpenAndRead, DownloadToFile),
-        *(DownloadObject,),
-        *(DeleteObject, DeleteObjects, DeleteBranch, DeleteTag, DeleteRepository),
+        *(
+            Stat,
+            Listing,
+            Glob,
+            Usage,
+            StatMany,
+            Log,
+            Head,
+            BranchExists,
+            TagExists,
+            Runs,
+            Diff,
+            Download,
+            Range,
+            OpenAndRead,
+            DownloadToFile,
+        ),
+        *(DownloadObject, DownloadDirectory, DownloadMany, Stream),
+        *(DeleteObject, DeleteObjects, Remove, DeleteBranch, DeleteTag, DeleteRepository),
         *(SetObjectMetadata, SetRepositoryMetadata, DeleteRepositoryMetadata, HardReset),
-        *(Upload, UploadFile, OpenAndWrite, Copy, CopyTo, Move, MoveEnd, Reset),
+        *(
+            Upload,
+            UploadFile,
+            UploadMany,
+            UploadDirectory,
+            OpenAndWrite,
+            Copy,
+            CopyPrefix,
+            CopyAcross,
+            CopyTo,
+            Move,
+            MoveEnd,
+            MovePrefix,
+            MovePrefixEnd,
+            Reset,
+        ),
         *(CreateBranch, CreateTag, CreateRepository, UploadNew, OpenNew),
         *(Commit, CommitOrSkip, CommitEmpty, Merge, MergeLookUp, Squash, Revert, CherryPick, Import),
         *(CreatePullRequest, UpdatePullRequest, MergePullRequest),
-        *(TransactionStart, TransactionUpload, TransactionCommit, TransactionMerge, TransactionEnd),
+        *(UploadCommit, TransactionStart, TransactionUpload, TransactionCommit, TransactionMerge, TransactionEnd),
     )
 )

@@ -37,7 +37,9 @@ ROW = re.compile(r"\b(?:endpoints|administration)\.([A-Z][A-Z_]+)\b")
 ROWS = tuple(dict.fromkeys(kind.row for kind in KINDS))
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is left over:RuntimeWarning")
-every_call = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+every_call = pytest.mark.parametrize(
+    "operation", [each for each in OPERATIONS if not each.rare], ids=lambda operation: operation.name
+)
 both_colours = pytest.mark.parametrize("colour", COLOURS)
 
 

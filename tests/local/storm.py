@@ -18,6 +18,8 @@ from typing import Final
 import lakefs_hl
 from lakefs_hl.exceptions import NotFoundException
 from lakefs_hl.local.engine import Engine, commits
+from lakefs_hl.ops.effects import gather_each
+from lakefs_hl.ops.upload import upload
 
 #: A guard against hanging, not a measure.
 STUCK: Final = 30.0
@@ -70,6 +72,10 @@ class Storm:
             case "reader":
                 self.engine.objects.stat("repo", "main", "seed")
                 self.engine.objects.list("repo", "other", amount=20)
+            case "batch":
+                paths = [f"n/{number}/{index}" for index in range(20)]
+                ops = (upload(self.client._session, "repo", "main", one, b"x" * 2500 * len(one)) for one in paths)
+                self.client._blocking.run(gather_each(ops, 8, lambda index, _: self.acknowledged.add(paths[index])))
             case "large object":
                 self.put(f"b/{number}", bytes([number % 251]) * 40_000)
             case "commit" | "large commit":

@@ -24,6 +24,7 @@ ROLES: Final = (
     "import",
     "transaction",
     "large object",
+    "batch",
 )
 #: How many run at a time.
 WIDTH: Final = 5

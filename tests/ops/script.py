@@ -182,7 +182,12 @@ class Play:
                 self.effects.append("call")
                 return effect.function()
             case Gather():
-                return [self._drive(op) for op in effect.ops]
+                results = list[Any]()
+                for index, op in enumerate(effect.ops):
+                    results.append(self._drive(op))
+                    if effect.on_result is not None:
+                        effect.on_result(index, results[-1])
+                return results if effect.on_result is None else None
 
     def _exchange(self, request: Request) -> Response:
         self.sent.append(request)

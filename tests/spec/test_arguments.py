@@ -319,3 +319,23 @@ def test_a_text_that_names_a_file_warns(tmp_path: pathlib.Path, monkeypatch: pyt
     deep.touch()
     with pytest.warns(UserWarning, match="is uploaded, and there is a file of that name"):
         warn_of_file_name(str(deep))
+
+
+@pytest.mark.parametrize(
+    ("uri", "parts"),
+    [
+        ("lakefs://example/main/a/b", ("example", "main", "a/b")),
+        ("lakefs://example/main/a/", ("example", "main", "a/")),
+        ("lakefs://example/main/", ("example", "main", "")),
+        ("lakefs://example/main", ("example", "main", "")),
+        ("lakefs://example/main//a", ("example", "main", "/a")),
+    ],
+)
+def test_the_uri_of_something_at_a_reference(uri: str, parts: tuple[str, str, str]) -> None:
+    assert arguments.object_uri(uri, "uri") == parts
+
+
+@pytest.mark.parametrize("uri", ["a/b", "lakefs://example", "lakefs:///main/a", "lakefs://example//a", "s3://b/k"])
+def test_what_is_not_at_a_reference(uri: str) -> None:
+    with pytest.raises(ValueError, match="uri must be a URI such as lakefs://repository/reference/path, not"):
+        arguments.object_uri(uri, "uri")

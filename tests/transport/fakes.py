@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport.base import Outcome
 from lakefs_hl.transport.scope import Scope
 
 Answer: TypeAlias = Callable[[Request, Scope | None, float | None], Response]
@@ -35,3 +37,31 @@ class Fake:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class FakeMany(Fake):
+    """One that takes many requests at a time, and answers them one after the other.
+
+    Attributes:
+        waves: How many came together, each time.
+    """
+
+    def __init__(self, answer: Answer = done, fan_out: int = 1) -> None:
+        super().__init__(answer, fan_out)
+        self.waves = list[int]()
+
+    def send_many(
+        self, requests: Sequence[Request], scope: Scope | None = None, within: float | None = None
+    ) -> list[Outcome]:
+        self.waves.append(len(requests))
+        found = list[Outcome]()
+        for request in requests:
+            try:
+                found.append(self.answer(request, scope, within))
+            except Exception as exc:
+                found.append(exc)
+        return found
+
+
+#: The ways in which a Gather is run, by the transport that it takes. The last two run its ops at the same time.
+SERIAL, THREADS, WAVES = partial(Fake, fan_out=1), partial(Fake, fan_out=8), FakeMany

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pytest
 
@@ -34,9 +34,13 @@ from lakefs_hl.transport.blocking import Blocking
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.inproc import InProcess
 from lakefs_hl.transport.scope import Scope
-from tests.transport.fakes import DELETE, STAT, Fake, done, same
+from lakefs_hl.transport.waves import width_of
+from tests.transport.fakes import DELETE, SERIAL, STAT, THREADS, WAVES, Fake, done, same
 
 T = TypeVar("T")
+Way: TypeAlias = Callable[..., Fake]
+ways = pytest.mark.parametrize("way", [SERIAL, THREADS, WAVES], ids=["serial", "threads", "waves"])
+at_once = pytest.mark.parametrize("way", [THREADS, WAVES], ids=["threads", "waves"])
 NEVER = 60.0  # a wait that only an interruption ends
 
 
@@ -68,7 +72,7 @@ class BlockingColour:
 
         class Counting(Blocking):
             def gather(self, effect: Gather, scope: Scope | None, until: float) -> list[Any] | None:
-                gathered.append(effect.limit)
+                gathered.append(width_of(effect.limit))
                 return super().gather(effect, scope, until)
 
         return Counting(transport)
@@ -108,7 +112,7 @@ class AioColour:
 
         class Counting(Aio):
             async def gather(self, effect: Gather, until: float) -> list[Any] | None:
-                gathered.append(effect.limit)
+                gathered.append(width_of(effect.limit))
                 return await super().gather(effect, until)
 
         return Counting(transport)
@@ -209,7 +213,8 @@ def test_only_a_blocking_driver_calls_a_function_on_the_calling_thread(colour: C
     assert (called_on == threading.get_ident()) is (colour.interruption is Cancelled)
 
 
-def test_now_and_call_are_performed_while_an_op_unwinds(colour: Colour) -> None:
+@at_once
+def test_now_and_call_are_performed_while_an_op_unwinds(colour: Colour, way: Way) -> None:
     found = list[Any]()
 
     def waits() -> Op[None]:
@@ -223,23 +228,24 @@ def test_now_and_call_are_performed_while_an_op_unwinds(colour: Colour) -> None:
         raise KeyError("first")
 
     with pytest.raises(KeyError, match="first"):
-        colour.run(gather([waits(), fails()], 2), Fake())
+        colour.run(gather([waits(), fails()], 2), way())
     assert found == ["called", True]
 
 
 # ------------------------------------------------------------------------------------------------------------ Gather
 
 
-def test_a_driver_may_gather_in_its_own_way(colour: Colour) -> None:
+@ways
+def test_a_driver_may_gather_in_its_own_way(colour: Colour, way: Way) -> None:
     def middle() -> Op[list[int]]:
         return (yield from gather((leaf(one) for one in range(2)), 2))
 
-    assert colour.run(gather((middle() for _ in range(3)), 7), Fake()) == [[0, 1]] * 3
+    assert colour.run(gather((middle() for _ in range(3)), 7), way()) == [[0, 1]] * 3
     assert sorted(colour.gathered) == [2, 2, 2, 7]
 
 
-@pytest.mark.parametrize("fan_out", [1, 8], ids=["in process", "remote"])
-def test_gather_reads_its_ops_as_slots_become_free(colour: Colour, fan_out: int) -> None:
+@ways
+def test_gather_reads_its_ops_as_slots_become_free(colour: Colour, way: Way) -> None:
     lock, live, peak, made = threading.Lock(), 0, 0, 0
 
     def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
@@ -279,23 +285,24 @@ def test_gather_reads_its_ops_as_slots_become_free(colour: Colour, fan_out: int)
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        colour.run(gather_each(stream(), 4, each), Fake(answer, fan_out))
+        colour.run(gather_each(stream(), 4, each), way(answer))
     assert peak <= 4
     assert made <= 56
     assert live == 0
     assert begun == ended
 
 
-@pytest.mark.parametrize("fan_out", [1, 8], ids=["in process", "remote"])
-def test_gather_nests_and_keeps_the_order(colour: Colour, fan_out: int) -> None:
+@ways
+def test_gather_nests_and_keeps_the_order(colour: Colour, way: Way) -> None:
     def middle(index: int) -> Op[list[int]]:
         return (yield from gather((leaf(index * 10 + one) for one in range(5)), 5))
 
-    found = colour.run(gather((middle(index) for index in range(20)), 8), Fake(fan_out=fan_out))
+    found = colour.run(gather((middle(index) for index in range(20)), 8), way())
     assert found == [[index * 10 + one for one in range(5)] for index in range(20)]
 
 
-def test_b5_62_the_first_failure_ends_all_and_is_raised(colour: Colour) -> None:
+@at_once
+def test_b5_62_the_first_failure_ends_all_and_is_raised(colour: Colour, way: Way) -> None:
     ended = list[type]()
 
     def fails() -> Op[None]:
@@ -310,11 +317,12 @@ def test_b5_62_the_first_failure_ends_all_and_is_raised(colour: Colour) -> None:
             raise
 
     with pytest.raises(KeyError, match="mine"):
-        colour.run(gather([waits(), waits(), fails(), waits()], 8), Fake())
+        colour.run(gather([waits(), waits(), fails(), waits()], 8), way())
     assert ended == [colour.interruption] * 3
 
 
-def test_a_users_iterable_may_raise(colour: Colour) -> None:
+@ways
+def test_a_users_iterable_may_raise(colour: Colour, way: Way) -> None:
     begun, ended = set[int](), set[int]()
 
     def counted(index: int) -> Op[None]:
@@ -330,14 +338,15 @@ def test_a_users_iterable_may_raise(colour: Colour) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        colour.run(gather(stream(), 2), Fake())
+        colour.run(gather(stream(), 2), way())
     assert ended == begun >= {0, 1, 2}  # every op that began has ended
 
 
-def test_results_are_passed_on_by_the_calling_thread(colour: Colour) -> None:
+@ways
+def test_results_are_passed_on_by_the_calling_thread(colour: Colour, way: Way) -> None:
     threads = set[int]()
     op = gather_each((leaf(index) for index in range(20)), 4, lambda index, result: threads.add(threading.get_ident()))
-    colour.run(op, Fake())
+    colour.run(op, way())
     assert threads == {threading.get_ident()}
 
 

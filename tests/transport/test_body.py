@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import os
+import random
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -235,3 +238,40 @@ def test_the_whole_of_a_slice_is_checked_after_it_was_read() -> None:
         with pytest.raises(EOFError, match="5 of 9 bytes"):
             body.whole(FileSlice(file.fileno(), 5, 9))
     assert body.whole(b"bytes") == b"bytes"
+
+
+@pytest.mark.parametrize("size", [10, BLOCK, 2 * BLOCK, 5 * BLOCK + 3])
+@pytest.mark.parametrize("how", ["inside of the system", "by reading and writing", "partly"])
+def test_a_file_is_filled_from_another(
+    file: IO[bytes], size: int, how: str, rng: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, calls = os.copy_file_range, list[int]()
+
+    def copies(*args: int) -> int:
+        calls.append(args[2])
+        if how == "by reading and writing" or len(calls) > 1:
+            raise OSError(errno.EXDEV, "cross-device link")
+        return copy(args[0], args[1], min(args[2], 1000), *args[3:])
+
+    if how != "inside of the system":
+        monkeypatch.setattr(os, "copy_file_range", copies)
+    content, checked = rng.randbytes(size), list[int]()
+    with tempfile.TemporaryFile() as target:
+        file.seek(0)
+        file.write(b"before" + content + b"after")
+        file.flush()
+        source = FileSlice(file.fileno(), 6, size, lambda: checked.append(len(target.read())))
+        assert body.fill(FileSlice(target.fileno(), 3, size), source) == size
+        target.seek(3)
+        assert target.read() == content
+    assert len(checked) == 1
+    assert checked[0] < size + 3  # before the last byte is written
+
+
+def test_a_sink_in_memory_is_filled_from_a_file_that_is_checked(file: IO[bytes]) -> None:
+    file.seek(0)
+    file.write(bytes(100))
+    file.flush()
+    checked = list[int]()
+    assert body.fill(memoryview(bytearray(100)), FileSlice(file.fileno(), 0, 100, lambda: checked.append(1))) == 100
+    assert checked == [1]

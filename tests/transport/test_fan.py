@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lakefs_hl.ops.effects import Cancelled, Gather, Op
+from lakefs_hl.ops.pace import AdaptiveWidth, Pace
 from lakefs_hl.transport.fan import Ahead, Fan
 from lakefs_hl.transport.scope import Scope
 from lakefs_hl.transport.workers import Workers
@@ -60,6 +61,36 @@ def test_no_more_run_than_the_limit(pool: Workers) -> None:
 
     Fan(Gather((value_of(number) for number in range(50)), 2, None), pool, counted, 4).run()
     assert most[0] <= 2
+
+
+def test_a_pace_is_read_while_ops_run_and_told_of_each_that_ended(pool: Workers) -> None:
+    running, most, lock = [0], [0], threading.Lock()
+
+    class Growing(Pace):
+        """Runs one op more than have ended."""
+
+        ended = 0
+
+        def width(self, most: int) -> int:
+            return min(self.ended + 1, most)
+
+        def count_end(self, most: int) -> None:
+            self.ended += 1
+
+    def counted(op: Op[Any], scope: Scope | None) -> Any:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            assert running[0] <= pace.ended + 1
+        found = drive(op, scope)
+        with lock:
+            running[0] -= 1
+        return found
+
+    pace = Growing(AdaptiveWidth(float), 100)
+    assert Fan(Gather(map(value_of, range(50)), pace, None), pool, counted, 4).run() == list(range(50))
+    assert pace.ended == 50
+    assert most[0] <= 4
 
 
 def test_the_first_failure_cancels_the_others_and_is_raised(pool: Workers) -> None:

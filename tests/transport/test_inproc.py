@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import IO
 
 import pytest
@@ -15,6 +15,7 @@ from lakefs_hl.ops.effects import Cancelled
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 from lakefs_hl.transport import inproc
+from lakefs_hl.transport.base import Outcome
 from lakefs_hl.transport.body import fill
 from lakefs_hl.transport.inproc import InProcess
 from lakefs_hl.transport.scope import Scope
@@ -147,3 +148,91 @@ def test_close_calls_the_close_of_the_app() -> None:
     InProcess(lambda request: Response(200), lambda: called.append(1)).close()
     InProcess(lambda request: Response(200)).close()
     assert called == [1]
+
+
+# ---------------------------------------------------------------------------------------------------- many at a time
+
+
+def test_many_requests_get_their_responses_whatever_the_order() -> None:
+    def batch(requests: Sequence[Request]) -> Generator[tuple[int, Outcome], None, None]:
+        yield 2, Response(202)
+        yield 0, Response(200, body=b"first")
+        yield 1, KeyError("mine")
+
+    transport = InProcess(lambda request: Response(500), batch=batch)
+    first, second, third = transport.send_many([read(), read(), read()])
+    assert isinstance(first, Response)
+    assert isinstance(third, Response)
+    assert (first.status, first.body, third.status) == (200, b"first", 202)
+    assert isinstance(second, KeyError)
+    assert first.seconds > 0
+
+
+def test_each_body_is_moved_and_released_before_the_next_response() -> None:
+    events, buffers = list[str](), [bytearray(3), bytearray(3)]
+
+    def batch(requests: Sequence[Request]) -> Generator[tuple[int, Outcome], None, None]:
+        for number in range(2):
+            events.append(f"answered {number}")
+            yield number, Response(200, body=b"%03d" % number, done=lambda: events.append("released"))
+        events.append("over")
+
+    transport = InProcess(lambda request: Response(500), batch=batch)
+    found = transport.send_many([read(memoryview(buffer)) for buffer in buffers])
+    assert events == ["answered 0", "released", "answered 1", "released", "over"]
+    assert buffers == [b"000", b"001"]
+    assert [one.filled for one in found if isinstance(one, Response)] == [3, 3]
+
+
+def test_a_body_that_does_not_fit_is_an_error_of_its_request_only() -> None:
+    def batch(requests: Sequence[Request]) -> Generator[tuple[int, Outcome], None, None]:
+        for number in range(2):
+            yield number, Response(200, body=b"12345")
+
+    transport = InProcess(lambda request: Response(500), batch=batch)
+    bad, good = transport.send_many([read(memoryview(bytearray(2))), read(memoryview(bytearray(9)))])
+    assert isinstance(bad, TransportError)
+    assert isinstance(good, Response)
+
+
+def test_without_a_batch_each_is_sent_by_itself() -> None:
+    def app(request: Request) -> Response:
+        if request.digest:
+            raise KeyError("mine")
+        return Response(204)
+
+    good, bad = InProcess(app).send_many([read(), read(digest=True)])
+    assert isinstance(good, Response)
+    assert isinstance(bad, KeyError)
+
+
+def test_a_pre_signed_url_among_many_is_refused_alone() -> None:
+    transport = InProcess(lambda request: Response(204), batch=lambda requests: (_ for _ in ()))
+    good, bad = transport.send_many([read(), Request(endpoints.PRESIGNED_GET, url="http://h/b?secret")])
+    assert isinstance(good, Response)
+    assert isinstance(bad, TransportError)
+
+
+def test_what_is_cancelled_is_not_begun() -> None:
+    scope = Scope()
+    scope.cancel()
+    with pytest.raises(Cancelled):
+        InProcess(lambda request: Response(204)).send_many([read()], scope)
+
+
+def test_answers_are_closed_when_moving_a_body_is_interrupted() -> None:
+    closed = list[bool]()
+
+    def batch(requests: Sequence[Request]) -> Generator[tuple[int, Outcome], None, None]:
+        try:
+            yield 0, Response(200, done=_interrupt)
+        finally:
+            closed.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        InProcess(lambda request: Response(500), batch=batch).send_many([read()])
+    assert closed == [True]
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt

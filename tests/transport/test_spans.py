@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from lakefs_hl.spec.wire import Request, Response, TransportError
 from lakefs_hl.transport import spans
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.blocking import Blocking
-from tests.transport.fakes import STAT, Fake
+from tests.transport.fakes import STAT, Fake, FakeMany
 from tests.transport.peers import answer, answering
 
 pytest.importorskip("opentelemetry.sdk.trace", reason="opentelemetry-sdk, of the extra `test`, is not installed")
@@ -157,13 +157,16 @@ def many() -> Op[list[Response]]:
     return gather((send(STAT) for _ in range(4)), 4)
 
 
+@pytest.mark.parametrize("way", [Fake, FakeMany], ids=["threads", "waves"])
 @pytest.mark.parametrize("colour", ["blocking", "awaitable"])
-def test_requests_on_worker_threads_are_children_of_their_call(exporter: InMemorySpanExporter, colour: str) -> None:
+def test_requests_on_worker_threads_are_children_of_their_call(
+    exporter: InMemorySpanExporter, colour: str, way: Callable[[], Fake]
+) -> None:
     with trace.get_tracer("user").start_as_current_span("user"):
         if colour == "blocking":
-            Blocking(Fake()).run(many())
+            Blocking(way()).run(many())
         else:
-            asyncio.run(Aio(Fake()).run(many()))
+            asyncio.run(Aio(way()).run(many()))
     *requests, call, user = exporter.get_finished_spans()
     assert [one.name for one in requests] == ["statObject"] * 4
     assert {parent_of(one) for one in requests} == {call.context.span_id}

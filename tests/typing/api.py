@@ -59,6 +59,24 @@ def a_commit_cannot_be_written(repository: lakefs.Repository) -> None:
     repository.branch("main").upload(b"", "a")
 
 
+def prefixes(branch: lakefs.Branch, commit: lakefs.Commit) -> None:
+    assert_type(branch.glob("**"), lakefs.Listing[lakefs.ObjectInfo])
+    assert_type(branch.usage(), lakefs.Usage)
+    assert_type(branch.usage("d/", by="extension"), dict[str, lakefs.Usage])
+    assert_type(list(commit.iter_usage()), list[lakefs.Usage])
+    assert_type(next(commit.stream("a")), bytes)
+    with commit.stream("a", chunk_size=5) as chunks:
+        assert_type(list(chunks), list[bytes])
+    assert_type(branch.stat_many(["a"]), list[lakefs.ObjectInfo | None])
+    assert_type(branch.copy_prefix("a/", "b/", from_reference=commit), lakefs.TransferReport)
+    assert_type(branch.remove("a", recursive=True, progress=print), lakefs.DeleteReport)
+    assert_type(lakefs.copy("lakefs://x/main/a", branch), lakefs.TransferReport)
+    branch.usage(by="size")  # type: ignore[call-overload]
+    commit.remove("a")  # type: ignore[attr-defined]
+    branch.upload(lambda: [b"a"], "a")
+    branch.upload(lambda: open("a", "rb"), "a")  # noqa: SIM115
+
+
 def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(lakefs.repository("x"), lakefs.Repository)
     assert_type(lakefs.ref("lakefs://x/main"), lakefs.Reference)
@@ -196,6 +214,11 @@ async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Refe
     assert_type(aio.repositories(), aio.Listing[aio.Repository])
     assert_type(aio.ref("lakefs://x/main"), aio.Reference)
     assert_type(await branch.move_object("a", "b"), aio.ObjectInfo)
+    assert_type(branch.glob("**"), aio.Listing[aio.ObjectInfo])
+    assert_type(await branch.usage(by="directory"), dict[str, lakefs.Usage])
+    assert_type([chunk async for chunk in branch.stream("a")], list[bytes])
+    assert_type(await branch.stat_many(branch.list_objects()), list[aio.ObjectInfo | None])  # type: ignore[arg-type]
+    assert_type(await aio.copy(branch, "lakefs://x/main/"), lakefs.TransferReport)
     assert_type(await repository.get_or_create(), aio.Repository)
     assert_type(repository.branch("main"), aio.Branch)
     assert_type(repository.commit("abc123"), aio.Reference)

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import headers, models
-from lakefs_hl.spec.errors import ServerException
+from lakefs_hl.spec.errors import BadRequestException, ServerException
 from lakefs_hl.spec.wire import Request, Response
 
 #: (engine, request, who asks) -> answer. "" asks only where the API needs no name.
@@ -77,6 +77,17 @@ def refusal(error: ServerException, *, head: bool = False) -> Response:
     if head:
         return Response(status, reason=REASONS.get(status, ""))
     return refuse(status, str(error))
+
+
+def refused(request: Request, error: ServerException | UnicodeEncodeError) -> Response:
+    """The answer to a request that a handler refused."""
+    head = request.endpoint.method == "HEAD"
+    if isinstance(error, ServerException):
+        return refusal(error, head=head)
+    # half a surrogate pair: a name that no URL and no file could hold
+    return refusal(
+        BadRequestException(f"{request.endpoint.operation}: a name or value is not valid Unicode"), head=head
+    )
 
 
 def empty_page() -> Response:

@@ -6,12 +6,14 @@ over HTTP the server turns it into a status.
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from lakefs_hl.local.api import (
     actions,
+    batches,
     branches,
     commits,
     downloads,
@@ -26,11 +28,11 @@ from lakefs_hl.local.api import (
     staging,
     tags,
 )
-from lakefs_hl.local.api.answers import Handler, refusal, refuse
-from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.api.answers import Handler, refuse, refused
+from lakefs_hl.local.engine import Engine, lasting
 from lakefs_hl.local.keys import Keys
 from lakefs_hl.spec.endpoints import GET_CURRENT_USER, IMPORT_START, LOGIN
-from lakefs_hl.spec.errors import BadRequestException, ServerException
+from lakefs_hl.spec.errors import ServerException
 from lakefs_hl.spec.wire import Request, Response
 
 HANDLERS: Final[dict[str, Handler]] = {
@@ -55,6 +57,7 @@ class App:
 
     Args:
         engine: The lake.
+        in_process: Whether those who ask end with this machine; see `engine/lasting.py`.
         import_roots: Directories below which an import may read, none of them for no imports. None, in process, is the
             whole file system: the caller is its own user.
         keys: The keys of those who ask over HTTP; those of the lake if it is not given.
@@ -69,11 +72,13 @@ class App:
         self,
         engine: Engine,
         *,
+        in_process: bool = False,
         import_roots: tuple[Path, ...] | None = None,
         keys: Keys | None = None,
         signing: presign.Settings | None = None,
     ) -> None:
         self.engine = engine
+        self._in_process = in_process
         self.import_roots = import_roots
         self.keys: Keys = keys or Keys(engine.folder)
         self.presign: presign.Presign | None = None if signing is None else presign.Presign(self.keys, signing)
@@ -103,9 +108,27 @@ class App:
         if handler is None:
             return refuse(501, "Not Implemented")
         try:
-            return handler(self.engine, request, principal)
-        except ServerException as exc:
-            return refusal(exc, head=endpoint.method == "HEAD")
-        except UnicodeEncodeError:  # half a surrogate pair: a name that no URL and no file could hold
-            invalid = BadRequestException(f"{endpoint.operation}: a name or value is not valid Unicode")
-            return refusal(invalid, head=endpoint.method == "HEAD")
+            if not (self._in_process and batches.is_short(request)):
+                return handler(self.engine, request, principal)
+            waits = lasting.local.set(True)
+            try:
+                return handler(self.engine, request, principal)
+            finally:
+                lasting.local.reset(waits)
+        except (ServerException, UnicodeEncodeError) as exc:
+            return refused(request, exc)
+
+    def batch(
+        self, requests: Sequence[Request], principal: str
+    ) -> Generator[tuple[int, Response | Exception], None, None]:
+        """Answers many requests that are made at the same time, in any order; see `batches.py`.
+
+        Args:
+            requests: What is asked.
+            principal: Who asks, already authenticated.
+
+        Yields:
+            The number of a request, and its answer or what `__call__` would raise. The body of an answer is moved, and
+            `done` called, before the next is asked for.
+        """
+        return batches.answer(self.engine, lambda request: self(request, principal), requests)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from lakefs_hl.local.api import checks, ranges
 from lakefs_hl.local.api.answers import Handler, refuse
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.objects import Content
+from lakefs_hl.local.engine.snapshot import Snapshot
+from lakefs_hl.local.engine.views import View
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.headers import OCTET_STREAM
 from lakefs_hl.spec.wire import Request, Response
@@ -51,8 +53,15 @@ def describe(stats: models.ObjectStats) -> dict[str, str]:
     }
 
 
-def get_object(engine: Engine, request: Request, who: str) -> Response:
-    """An object's bytes."""
+class Seen(NamedTuple):
+    """A reference that was looked up, in a snapshot that is open."""
+
+    snapshot: Snapshot
+    view: View
+
+
+def get_object(engine: Engine, request: Request, who: str, seen: Seen | None = None) -> Response:
+    """An object's bytes; of a reference that has been looked up before, if there is one."""
     repository, ref = request.params
     if "presign" in request.query:
         checks.no_presign(request)
@@ -60,7 +69,10 @@ def get_object(engine: Engine, request: Request, who: str) -> Response:
     wanted = request.headers.get("range")
     if wanted is not None:
         ranges.check(wanted)
-    stats, content = engine.objects.read(repository, ref, path)
+    if seen is None:
+        stats, content = engine.objects.read(repository, ref, path, prove=request.digest)
+    else:
+        stats, content = engine.objects.read_in(*seen, path, prove=request.digest)
     return send(request, describe(stats), stats.size_bytes or 0, content)
 
 
@@ -77,8 +89,9 @@ def send(request: Request, headers: dict[str, str], size: int, content: Content)
     if request.headers.get("if-none-match") == headers["etag"]:
         content.release()
         return Response(304, reason="Not Modified")
+    proved = headers["etag"].strip('"') if content.is_proved else None
     if wanted is None:
-        return Response(200, headers, content.body, reason="OK", done=content.release)
+        return Response(200, headers, content.body, md5=proved, reason="OK", done=content.release)
     try:
         start, end = ranges.parse(wanted, size)
     except ranges.RangeNotSatisfiable as exc:
@@ -89,7 +102,11 @@ def send(request: Request, headers: dict[str, str], size: int, content: Content)
         response.headers = {**headers, **response.headers}
         return response
     headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
-    return Response(206, headers, ranges.cut(content.body, start, end), reason="Partial Content", done=content.release)
+    if (start, end) == (0, size):
+        body = content.body
+    else:
+        body, proved = ranges.cut(content.body, start, end), None
+    return Response(206, headers, body, md5=proved, reason="Partial Content", done=content.release)
 
 
 def head_object(engine: Engine, request: Request, who: str) -> Response:

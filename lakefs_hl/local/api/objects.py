@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +11,7 @@ from lakefs_hl.local.api import checks, forms
 from lakefs_hl.local.api.answers import JSON, Handler, created, done, ok
 from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.local.engine.objects import Sign
+from lakefs_hl.local.engine.objects import BlobRef, Sign
 from lakefs_hl.spec import endpoints, models
 from lakefs_hl.spec.errors import (
     BadRequestException,
@@ -18,9 +19,10 @@ from lakefs_hl.spec.errors import (
     ObjectExistsException,
     UnsupportedOperationException,
 )
-from lakefs_hl.spec.headers import INTERNAL_METADATA, OCTET_STREAM, USER_METADATA
+from lakefs_hl.spec.headers import INTERNAL_KEY, INTERNAL_METADATA, OCTET_STREAM, USER_METADATA
 from lakefs_hl.spec.limits import MAX_DELETE
-from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.spec.models import ObjectStats
+from lakefs_hl.spec.wire import FileSlice, Request, Response
 
 
 def stat_object(engine: Engine, request: Request, who: str, sign: Sign | None = None) -> Response:
@@ -59,48 +61,81 @@ def list_objects(engine: Engine, request: Request, who: str, sign: Sign | None =
     return Response(200, JSON, models.encode(page), reason="OK")
 
 
-def _uploaded(stats: models.ObjectStats) -> Response:
+def uploaded(stats: models.ObjectStats) -> Response:
     """With the MD5 of the body, which has been computed where it was stored: a transport in process need not."""
     response = created(stats)
     response.md5 = stats.checksum
     return response
 
 
-@effect(_uploaded)
-def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectStats | Response:
-    """Puts an object: the body itself, or the part `content` of a form."""
-    repository, branch = request.params
+class Upload(msgspec.Struct, frozen=True, gc=False):
+    """An upload as it was asked for.
+
+    Attributes:
+        path: Where to.
+        body: The content, or the part of a form that is it.
+        content_type: Its type.
+        metadata: User metadata.
+        create_only: Whether an object that is there is an error.
+        force: Whether a read-only repository takes it.
+        is_form: Whether it came as a form.
+    """
+
+    path: str
+    body: bytes | FileSlice
+    content_type: str
+    metadata: dict[str, str]
+    create_only: bool
+    force: bool
+    is_form: bool
+
+
+def read_upload(request: Request) -> Upload:
+    """Reads what an upload asks for."""
     query, headers = request.query, request.headers
     path = checks.path(query)
+    kind = headers.get("content-type")
+    if kind and len(headers) == len(query) == 1 and not forms.is_form(kind):  # as nearly all are
+        return Upload(path, request.body, kind, {}, False, False, False)
     create_only = checks.create_only(request)
-    content_type = OCTET_STREAM
+    content_type = kind or OCTET_STREAM
     metadata: dict[str, str] = {}
     for name, value in headers.items():
-        if name == "content-type":
-            content_type = value or OCTET_STREAM
-        elif name.startswith("x-lakefs-"):
-            if name.startswith(USER_METADATA):
-                metadata[name[len(USER_METADATA) :]] = value
-            elif name.startswith(INTERNAL_METADATA):
-                metadata["::lakefs::" + name[len(INTERNAL_METADATA) :]] = value
+        if name.startswith(USER_METADATA):
+            metadata[name[len(USER_METADATA) :]] = value
+        elif name.startswith(INTERNAL_METADATA):
+            metadata[INTERNAL_KEY + name[len(INTERNAL_METADATA) :]] = value
     body = request.body
     is_form = forms.is_form(content_type)
     if is_form:
         body, content_type = forms.content(body, content_type)
+    force = len(query) > 1 and checks.flag(query, "force")
+    return Upload(path, body, content_type or OCTET_STREAM, metadata, create_only, force, is_form)
+
+
+@effect(uploaded)
+def upload_object(engine: Engine, request: Request, who: str) -> models.ObjectStats | Response:
+    """Puts an object: the body itself, or the part `content` of a form."""
+    return put(engine, request.params, read_upload(request))
+
+
+def put(engine: Engine, where: Sequence[str], upload: Upload, kept: BlobRef | None = None) -> ObjectStats | Response:
+    """Puts what an upload asks for, whose content may be kept already."""
+    repository, branch = where
     try:
         stats = engine.objects.put(
             repository,
             branch,
-            path,
-            body,
-            content_type=content_type or OCTET_STREAM,
-            metadata=metadata,
-            create_only=create_only,
-            force=checks.flag(query, "force"),
+            upload.path,
+            kept or upload.body,
+            content_type=upload.content_type,
+            metadata=upload.metadata,
+            create_only=upload.create_only,
+            force=upload.force,
         )
     except ObjectExistsException:
         raise ObjectExistsException("path already exists") from None
-    return created(stats) if is_form else stats  # of a form, the MD5 is not that of the body
+    return created(stats) if upload.is_form else stats  # of a form, the MD5 is not that of the body
 
 
 def upload_preflight(engine: Engine, request: Request, who: str) -> Response:

@@ -11,44 +11,30 @@ import fcntl
 import hashlib
 import io
 import os
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Final
 
-from lakefs_hl.local.disk import fs
+import msgspec
+
+from lakefs_hl.local.disk import filing, fs
+from lakefs_hl.local.disk.copying import PARALLEL, Check, md5
+from lakefs_hl.local.disk.copying import Span as Span
+from lakefs_hl.local.disk.copying import blocks as blocks
 from lakefs_hl.local.disk.database import Database, Reader, Writer
 from lakefs_hl.local.disk.errors import Damaged, DiskError, ReadOnly, scarcity
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
-from lakefs_hl.local.disk.tables import blobs
+from lakefs_hl.local.disk.tables import blobs, checksums
 
 #: Largest blob that lies in the database, bytes.
 INLINE: Final = 16 << 10
 #: What a folder or a file system answers that takes no writes.
 _UNWRITABLE: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-#: From this size on, sha256 and md5 are computed on threads of their own, bytes.
-PARALLEL: Final = 4 << 20
 #: A temporary file of nobody is removed when it is older than this, seconds.
 ABANDONED: Final = 3600.0
 
 
-class Span(Protocol):
-    """`length` bytes at `offset` of an open file."""
-
-    @property
-    def fd(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def length(self) -> int: ...
-    @property
-    def check(self) -> Callable[[], None] | None:
-        """Raises if the file is no longer what was measured; called before its last bytes are used."""
-
-
-class BlobRef(NamedTuple):
+class BlobRef(msgspec.Struct, frozen=True, gc=False):
     """What is known of a blob once it is kept.
 
     Attributes:
@@ -56,12 +42,14 @@ class BlobRef(NamedTuple):
         md5: 16 bytes.
         size: Bytes.
         data: Its content if it goes into the database; None if its file is in place.
+        xxh3: 16 bytes if its file is in place.
     """
 
     sha256: bytes
     md5: bytes
     size: int
     data: bytes | None
+    xxh3: bytes = b""
 
 
 class Held:
@@ -102,16 +90,20 @@ class Blobs:
 
     Args:
         database: Where small ones lie; its folder has the files of the large ones.
+
+    Attributes:
+        database: The same.
+        objects: The folder of the large ones.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._objects = os.path.join(database.folder, OBJECTS)
-        self._temporary = os.path.join(self._objects, TEMPORARY)
+        self.database: Database = database
+        self.objects: str = os.path.join(database.folder, OBJECTS)
+        self._temporary = os.path.join(self.objects, TEMPORARY)
         self._synced: set[str] = set()  # folders whose names are durable
         try:
             if not os.path.isdir(self._temporary):  # some ways of copying leave empty folders out
-                fs.make_folder(self._objects, "lake")
+                fs.make_folder(self.objects, "lake")
                 fs.make_folder(self._temporary, "lake")
             self.sweep()
         except OSError as error:
@@ -127,51 +119,81 @@ class Blobs:
             ReadOnly: The file could not be synced, or the folder cannot be written.
             OSError: The body could not be read.
         """
-        length = len(body) if isinstance(body, bytes) else body.length
-        if length <= INLINE:
-            data = body if isinstance(body, bytes) else b"".join(blocks(body))
-            return BlobRef(hashlib.sha256(data).digest(), _md5(data).digest(), length, data)
-        sha256, md5 = self._database.apart(lambda: self._keep(body, length))
-        return BlobRef(sha256, md5, length, None)
-
-    def _keep(self, body: bytes | Span, length: int) -> tuple[bytes, bytes]:
-        """Makes a file of a body; gives sha256 and md5. No signal comes here: what is opened is closed."""
-        self._database.must_write()
-        if self._database.failed:
-            self._database.run(lambda _writer: None)  # verifies the lake
-        try:
-            return self._put_file(body, length)
-        except fs.SyncFailed as error:
-            self._database.trust.fail(str(error))
-            folder = self._database.folder
-            raise ReadOnly(f"{folder}: {error}; nothing was kept, and the lake is read-only for now") from error
-        except (fs.WriteFailed, FileExistsError, FileNotFoundError) as error:
-            folder = self._database.folder
-            if error.errno in _UNWRITABLE:
-                raise ReadOnly(f"{folder}: the lake cannot be written: {error}; nothing was kept") from error
-            message = f"{folder}: {error.strerror}: {length} bytes could not be written; nothing was kept"
-            raise scarcity(error.errno, message) or DiskError(message) from error
-
-    def _put_file(self, body: bytes | Span, length: int) -> tuple[bytes, bytes]:
-        """Copies a body to the disk and puts it in its place; gives sha256 and md5."""
-        fd, path = self.temporary()
-        try:
+        if _length(body) <= INLINE:
+            return _small(body)
+        (found,) = self.put_many([body])
+        if isinstance(found, Exception):
             try:
-                sha256, md5 = _copy(body, length, fd, self._database)
-                if self._database.sync:
-                    fs.fsync(fd, "blob")
+                raise found
             finally:
-                fs.close(fd)
-            self._place(path, sha256)
-        except BaseException:
-            fs.unlink(path, "blob")
-            raise
-        return sha256, md5
+                del found  # its traceback names this frame
+        return found
+
+    def put_many(self, bodies: Sequence[bytes | Span]) -> list[BlobRef | Exception]:
+        """Keeps bodies as `put` does, with the syncs of all large ones together; gives what became of each."""
+        found: list[BlobRef | Exception] = []
+        large: list[int] = []
+        for index, body in enumerate(bodies):
+            if _length(body) > INLINE:
+                large.append(index)
+                found.append(BlobRef(b"", b"", 0, None))  # until it is kept
+                continue
+            try:
+                found.append(_small(body))
+            except Exception as error:  # noqa: BLE001 - the outcome of this body
+                found.append(error)
+        if large:
+            for index, kept in zip(large, self._keep([bodies[index] for index in large]), strict=True):
+                if isinstance(kept, Exception):
+                    found[index] = kept
+                else:
+                    found[index] = BlobRef(kept.sha256, kept.md5, _length(bodies[index]), None, kept.xxh3)
+        return found
+
+    def _keep(self, bodies: list[bytes | Span]) -> list[filing.Kept]:
+        """Makes files of bodies, where no signal comes: what is opened is closed."""
+
+        def work() -> list[filing.Kept]:
+            self.database.must_write()
+            if self.database.failed:
+                self.database.run(lambda _writer: None)  # verifies the lake
+            return filing.keep(self, bodies)
+
+        kept = self.database.apart(work)
+        return [
+            self._told(one, body) if isinstance(one, Exception) else one for one, body in zip(kept, bodies, strict=True)
+        ]
+
+    def _told(self, error: Exception, body: bytes | Span) -> Exception:
+        """Why a body was not kept, in our words if it is the lake's doing; a failed sync ends writing."""
+        folder = self.database.folder
+        found: DiskError
+        if isinstance(error, fs.SyncFailed):
+            self.database.trust.fail(str(error))
+            found = ReadOnly(f"{folder}: {error}; nothing was kept, and the lake is read-only for now")
+        elif not isinstance(error, (fs.WriteFailed, FileExistsError, FileNotFoundError)):
+            return error
+        elif error.errno in _UNWRITABLE:
+            found = ReadOnly(f"{folder}: the lake cannot be written: {error}; nothing was kept")
+        else:
+            message = f"{folder}: {error.strerror}: {_length(body)} bytes could not be written; nothing was kept"
+            found = scarcity(error.errno, message) or DiskError(message)
+        found.__cause__ = error
+        return found
 
     def record(self, writer: Writer, blob: BlobRef) -> None:
-        """Puts a small blob into the database; a large one is in its place already."""
+        """Puts a small blob into the database; a large one is in its place already, and its checksums go there."""
         if blob.data is not None:
             blobs.put(writer, blob.sha256, blob.data)
+        elif blob.xxh3:
+            checksums.put(writer, blob.sha256, checksums.Row(blob.md5, blob.xxh3))
+
+    def record_many(self, writer: Writer, kept: Sequence[BlobRef]) -> None:
+        """As `record`, for many."""
+        blobs.put_many(writer, sorted((one.sha256, one.data) for one in kept if one.data is not None))
+        for one in kept:
+            if one.data is None:
+                self.record(writer, one)
 
     def open(self, reader: Reader, sha256: bytes, size: int) -> Held:
         """Opens a blob for reading; a file stays readable until released, whatever happens to the lake.
@@ -208,10 +230,33 @@ class Blobs:
             raise _missing(sha256, size, found)
         return held
 
+    def check(self, reader: Reader, sha256: bytes, md5: bytes | str, held: Held) -> Check | None:
+        """Begins to hold an open file against its fast checksum.
+
+        Args:
+            reader: The transaction in which the name was found.
+            sha256: Its name.
+            md5: What its content is said to have.
+            held: The file.
+
+        Returns:
+            What to wait for. None if that proves nothing, or cannot be done: whoever wants to know hashes the content.
+        """
+        if held.data is not None or held.length < PARALLEL:
+            return None
+        row = checksums.find(reader, sha256)
+        if row is None or row.md5 != md5:
+            return None
+        words = f"blob {sha256.hex()} is not what its checksum says; run `lakefs-hl fsck`, and restore it from a copy"
+        try:
+            return Check(held.fd, held.length, row.xxh3, words)
+        except RuntimeError:  # no thread can be started
+            return None
+
     def path(self, sha256: bytes) -> str:
         """Where the file of a large blob lies."""
         name = sha256.hex()
-        return os.path.join(self._objects, name[:2], name)
+        return os.path.join(self.objects, name[:2], name)
 
     def temporary(self) -> tuple[int, str]:
         """A new file on the lake's disk, locked until it is closed: so that leftovers of the dead can be told."""
@@ -250,8 +295,8 @@ class Blobs:
             fs.close(fd)
         return True
 
-    def _place(self, path: str, sha256: bytes) -> None:
-        """Renames a synced file to its name, and makes the name durable."""
+    def rename(self, path: str, sha256: bytes) -> str:
+        """Gives a synced file its name; gives the folder, whose names are not durable yet."""
         target = self.path(sha256)
         folder = os.path.dirname(target)
         try:
@@ -260,94 +305,26 @@ class Blobs:
             self._synced.discard(folder)
             fs.make_folder(folder, "blob")
             fs.rename(path, target, "blob")
-        if self._database.sync:
-            if folder not in self._synced:  # whoever made it, and whether or not they have come so far
-                there = [os.path.join(self._objects, name) for name in os.listdir(self._objects)]
-                fs.fsync_folder(self._objects, "blob.parent")
-                self._synced.update(there)
-            fs.fsync_folder(folder, "blob")
+        return folder
+
+    def sync_folder(self, folder: str) -> None:
+        """Makes the names in a folder durable, and its own."""
+        if folder not in self._synced:  # whoever made it, and whether or not they have come so far
+            there = [os.path.join(self.objects, name) for name in os.listdir(self.objects)]
+            fs.fsync_folder(self.objects, "blob.parent")
+            self._synced.update(there)
+        fs.fsync_folder(folder, "blob")
 
 
-def _md5(data: bytes = b"") -> hashlib._Hash:
-    return hashlib.md5(data, usedforsecurity=False)
+def _length(body: bytes | Span) -> int:
+    return len(body) if isinstance(body, bytes) else body.length
+
+
+def _small(body: bytes | Span) -> BlobRef:
+    data = body if isinstance(body, bytes) else b"".join(blocks(body))
+    return BlobRef(hashlib.sha256(data).digest(), md5(data).digest(), len(data), data)
 
 
 def _missing(sha256: bytes, size: int, found: int | None) -> Damaged:
     what = "is missing" if found is None else f"has {found} bytes"
     return Damaged(f"blob {sha256.hex()} of {size} bytes {what}; run `lakefs-hl fsck`, and restore it from a copy")
-
-
-def blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
-    """The body in pieces.
-
-    Raises:
-        EOFError: The file is shorter than it was said to be.
-    """
-    if isinstance(body, bytes):
-        view = memoryview(body)
-        for start in range(0, len(view), fs.BLOCK):
-            yield view[start : start + fs.BLOCK]
-        return
-    at, end = body.offset, body.offset + body.length
-    while at < end:
-        piece = fs.read(body.fd, at, min(fs.BLOCK, end - at))
-        at += len(piece)
-        if body.check is not None and (not piece or at >= end):
-            body.check()
-        if not piece:
-            raise EOFError(f"the body ended after {at - body.offset} of {body.length} bytes: did the file change?")
-        yield piece
-
-
-def _copy(body: bytes | Span, length: int, fd: int, database: Database) -> tuple[bytes, bytes]:
-    """Writes the body to a file; gives sha256 and md5 of what was written."""
-    hashes = (hashlib.sha256(), _md5())
-    lines: list[_Line] = []
-    try:
-        if length >= PARALLEL:
-            with suppress(RuntimeError):  # no thread can be started: from Python 3.12 on, at the interpreter's exit
-                lines.extend(_Line(one) for one in hashes)
-        for piece in blocks(body):
-            if database.closing:
-                raise DiskError(f"{database.folder}: this lake is being closed; nothing was kept")
-            for line in lines:
-                line.put(piece)
-            for one in hashes[len(lines) :]:
-                one.update(piece)
-            fs.write(fd, piece, "blob")
-    finally:
-        for line in lines:
-            line.end()
-        for line in lines:
-            line.join()
-    return hashes[0].digest(), hashes[1].digest()
-
-
-class _Line(threading.Thread):
-    """Hashes pieces on a thread of its own, a few behind the writer at most.
-
-    A `queue.Queue` takes its lock in Python code: an interrupt of the writer there would stop both for ever.
-    """
-
-    def __init__(self, hash_: hashlib._Hash) -> None:
-        super().__init__(name="lake-hash", daemon=True)
-        self._pieces: queue.SimpleQueue[bytes | memoryview | None] = queue.SimpleQueue()
-        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(4):
-            self._room.put(None)
-        self._hash = hash_
-        self.start()
-
-    def put(self, piece: bytes | memoryview) -> None:
-        """Hash a piece; waits while there are too many."""
-        self._room.get()
-        self._pieces.put(piece)
-
-    def end(self) -> None:
-        """End the thread when it has hashed all pieces."""
-        self._pieces.put(None)
-
-    def run(self) -> None:
-        while (piece := self._pieces.get()) is not None:
-            self._hash.update(piece)
-            self._room.put(None)

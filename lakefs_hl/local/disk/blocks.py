@@ -18,10 +18,11 @@ import apsw
 from lakefs_hl.local.disk.rows import Reader, Writer, system_error, translate
 
 if TYPE_CHECKING:
+    from lakefs_hl.local.disk.batch import Batch
     from lakefs_hl.local.disk.database import Database
 
 
-class _Lease:
+class Lease:
     """A reader lent to a thread, for a block and those inside it.
 
     Only blocks hold it, and the thread's weak reference finds it: when an interrupt loses the last block on its way in
@@ -36,9 +37,10 @@ class _Lease:
 
 
 class Local(threading.local):
-    """What a thread is reading, if it is."""
+    """What a thread is reading, if it is, and the batch that it runs, if it does."""
 
-    lease: Callable[[], _Lease | None] = staticmethod(lambda: None)
+    lease: Callable[[], Lease | None] = staticmethod(lambda: None)
+    batch: Batch | None = None
 
     def reading(self) -> bool:
         """Whether the thread is inside a read."""
@@ -54,7 +56,7 @@ class Reading:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._epoch = 0
-        self._lease: _Lease | None = None
+        self._lease: Lease | None = None
 
     def __enter__(self) -> Reader:
         database = self._database
@@ -70,7 +72,7 @@ class Reading:
         del lease
         database.settle()
         try:
-            lease = _Lease(database.readers.take())
+            lease = Lease(database.readers.take())
             local.lease = weakref.ref(lease)
             self._lease = lease
         except apsw.Error as error:

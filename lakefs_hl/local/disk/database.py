@@ -68,10 +68,7 @@ class Database:
     epoch: int = 0
     quiet: bool = False  # whether nothing was open at the fork that is under way
     turn_for_fork: bool = False
-    local: Local
     _torn = False  # forked in the middle of something
-    readers: Readers
-    log: Log
 
     def __init__(
         self, folder: str, *, sync: bool = True, vfs: str | None = None, timeout: float = 30.0, create: bool = False
@@ -86,11 +83,7 @@ class Database:
         self._vfs = vfs
         self._closed = False
         self._file: tuple[int, int] | None = None
-        try:
-            self._lock = FileLock(folder)
-        except OSError as error:
-            message = f"{folder}: the lock cannot be opened: {error}"
-            raise scarcity(error.errno, message) or DiskError(message) from error
+        self._lock = _open_lock(folder)
         self._reset()
         forks.watch(self)
         try:
@@ -108,11 +101,11 @@ class Database:
         """Everything that belongs to one process."""
         self.pid = os.getpid()
         self.epoch += 1
-        self.local = Local()
+        self.local: Local = Local()
         self._deputy = Deputy()
-        self.readers = Readers(lambda: self._connect(readonly=True))
+        self.readers: Readers = Readers(lambda: self._connect(readonly=True))
         self._turn = Turn()
-        self.log = Log(lambda: self._connect(readonly=False), self.trust)
+        self.log: Log = Log(lambda: self._connect(readonly=False), self.trust)
         self._group = Group(self)
         self._durable: bool | None = True  # what the writer's connection is set to, if that is known
         self._writer: Writer | None = None
@@ -278,8 +271,8 @@ class Database:
         """
         return Writing(self, durable, patience)
 
-    def begin(self, *, durable: bool = True, patience: float | None = None) -> Writer:
-        """Takes the locks and begins; `end` must follow."""
+    def begin(self, *, durable: bool | Callable[[], bool] = True, patience: float | None = None) -> Writer:
+        """Takes the locks and begins; `end` must follow. With them taken, `durable` may be asked for."""
         self._must_not_nest()
         patience = self.timeout if patience is None else patience
         deadline = time.monotonic() + patience
@@ -294,10 +287,7 @@ class Database:
                     self.trust.renew(self._make_writer())
             writer = self._writer or self._make_writer()
             fs.reach("db.begin")
-            if self._durable != durable and self.sync:
-                self._durable = None
-                writer.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
-                self._durable = durable
+            self._set_durable(writer, durable if isinstance(durable, bool) else durable())
             writer.execute("BEGIN IMMEDIATE")
             self._before = writer._connection.total_changes()
         except BaseException as error:
@@ -308,6 +298,13 @@ class Database:
                 raise
             raise ours from error
         return writer
+
+    def _set_durable(self, writer: Writer, durable: bool) -> None:
+        writer.durable = durable
+        if self._durable != durable and self.sync:
+            self._durable = None
+            writer.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
+            self._durable = durable
 
     def end(self, error: BaseException | None) -> None:
         """Commits, or rolls back if there was an error; lets go of the locks; tidies the log."""
@@ -386,8 +383,7 @@ class Database:
         try:
             self._writer.execute("ROLLBACK")
         except apsw.Error:  # whatever is wrong with the connection goes with it
-            connection, self._writer = self._writer._connection, None
-            _shut(connection)
+            self._drop_writer(self._writer)
 
     def leave(self) -> None:
         """Lets go of whatever of the locks is ours, also half-way into taking them.
@@ -415,15 +411,22 @@ class Database:
         The cursor would hold its moment, and the next transaction could not begin once another process has written.
         """
         if self._writer is not None and self._writer._connection.txn_state() != apsw.SQLITE_TXN_NONE:
-            connection, self._writer, self._durable = self._writer._connection, None, True
-            _shut(connection)
+            self._drop_writer(self._writer)
 
-    def submit(self, work: Callable[[Writer], T]) -> T:
+    def _drop_writer(self, writer: Writer) -> None:
+        """Closes the writer's connection, and writes nothing back."""
+        self._writer, self._durable = None, True
+        _shut(writer._connection)
+
+    def submit(self, work: Callable[[Writer], T], *, durable: bool = True) -> T:
         """Runs `work` in a write transaction shared with whoever else is waiting; returns when it is on the disk.
+
+        Inside of a batch (`batch.py`) it runs at once, and is on the disk when the batch is.
 
         Args:
             work: Runs on this thread or another, inside a savepoint: if it raises, only it is undone. It may be run
                 again if the thread that ran it was interrupted, so it must do nothing but write.
+            durable: False for what need not be on the disk before the next durable write is.
 
         Raises:
             LockTimeout: Other writers kept the lake too long.
@@ -432,9 +435,19 @@ class Database:
         """
         if self.pid != os.getpid():
             self.after_fork()
+        batch = self.local.batch
+        if batch is not None and self._turn.mine():
+            return batch.part(work)
         self._must_not_nest()
-        group = self._group
-        return self._deputy.ask(lambda: group.submit(work)) if deputy.needed() else group.submit(work)
+        return self.apart(lambda: self._group.submit(work, durable=durable))
+
+
+def _open_lock(folder: str) -> FileLock:
+    try:
+        return FileLock(folder)
+    except OSError as error:
+        message = f"{folder}: the lock cannot be opened: {error}"
+        raise scarcity(error.errno, message) or DiskError(message) from error
 
 
 def _shut(connection: apsw.Connection, *, keep_log: bool = True) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,6 +98,34 @@ def overwrite(fd: int, data: bytes, offset: int, what: str) -> None:
             view, offset = view[done:], offset + done
 
 
+def copy_range(source: int, offset: int, fd: int, at: int, length: int, what: str) -> int:
+    """Copies up to `length` bytes between files inside of the system, which may only share them.
+
+    Returns:
+        How many; 0 at the source's end, and where the system does not copy so: what is wrong then, `read` and `write`
+        tell.
+    """
+    copy = getattr(os, "copy_file_range", None)
+    if copy is None:
+        return 0
+    reach(f"{what}.write")
+    try:
+        return int(copy(source, fd, length, offset, at))
+    except OSError:
+        return 0
+
+
+def read_into(fd: int, buffer: memoryview, offset: int) -> int:
+    """Fills a buffer from an offset; returns how many bytes there were, fewer only at the file's end."""
+    found = 0
+    while found < len(buffer):
+        count = os.preadv(fd, [buffer[found:]], offset + found)
+        if not count:
+            break
+        found += count
+    return found
+
+
 def read(fd: int, offset: int, length: int) -> bytes:
     """Reads up to `length` bytes at an offset; fewer only at the file's end."""
     data = os.pread(fd, length, offset)
@@ -150,6 +179,38 @@ def fsync_folder(path: str, what: str) -> None:
         raise _sync_error(error, f"{path}: fsync of the folder failed") from error
     finally:
         os.close(fd)
+
+
+def can_sync_all() -> bool:
+    """Whether a sync of a whole file system can be relied on: Linux tells of its errors from 5.8 on."""
+    if not sys.platform.startswith("linux"):
+        return False
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return found is not None and (int(found[1]), int(found[2])) >= (5, 8)
+
+
+def open_folder(path: str) -> int:
+    """Opens a folder, to sync its file system; it is told of the errors of writes that begin after this."""
+    with _changing(path):
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def sync_all(folder: int, what: str) -> None:
+    """Makes all files and names of an open folder's file system durable.
+
+    Raises:
+        SyncFailed: Some bytes may be lost: of whichever file of the file system.
+        WriteFailed: Something was scarce: memory, room.
+    """
+    import ctypes  # who never keeps many files at once needs none of it
+
+    try:
+        reach(f"{what}.sync_all")
+        if ctypes.CDLL(None, use_errno=True).syncfs(folder):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    except OSError as error:
+        raise _sync_error(error, f"{what}: sync of the file system failed") from error
 
 
 def _sync_error(error: OSError, what: str) -> OSError:

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: Jobs of one transaction at most.
 BATCH: Final = 512
+#: Errors after which a transaction is not to be gone on with.
+FATAL: Final = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError)
 
 
 class Ways(Protocol):
@@ -32,7 +34,7 @@ class Ways(Protocol):
 
     @property
     def writing(self) -> bool: ...
-    def begin(self, *, durable: bool = True) -> Writer: ...
+    def begin(self, *, durable: bool | Callable[[], bool] = True) -> Writer: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
     def leave(self) -> None: ...
@@ -43,10 +45,11 @@ class Ways(Protocol):
 class _Job(Generic[T]):
     """One piece of work on its way through a batch."""
 
-    __slots__ = ("done", "error", "given_up", "leads", "result", "wake", "work")
+    __slots__ = ("done", "durable", "error", "given_up", "leads", "result", "wake", "work")
 
-    def __init__(self, work: Callable[[Writer], T]) -> None:
+    def __init__(self, work: Callable[[Writer], T], durable: bool) -> None:
         self.work: Callable[[Writer], T] | None = work
+        self.durable = durable
         self.wake = threading.Lock()
         self.wake.acquire()
         self.done = False
@@ -89,18 +92,19 @@ class Group:
         self._queue: deque[_Job[Any]] = deque()
         self._leading = False
 
-    def submit(self, work: Callable[[Writer], T]) -> T:
+    def submit(self, work: Callable[[Writer], T], *, durable: bool = True) -> T:
         """Runs `work` in a write transaction shared with whoever else is waiting; returns when it is on the disk.
 
         Args:
             work: Runs on this thread or another, inside a savepoint: if it raises, only it is undone. It may be run
                 again if the thread that ran it was interrupted, so it must do nothing but write.
+            durable: False for what need not be on the disk before the next durable write is.
 
         Raises:
             LockTimeout: Other writers kept the lake too long.
             ReadOnly: A sync has failed before, or now.
         """
-        job = _Job(work)
+        job = _Job(work, durable)
         try:
             self._stand_in_line(job)
             while not job.done:
@@ -168,8 +172,7 @@ class Group:
         committing = committed = False
         failed: Exception | None = None
         try:
-            writer = ways.begin()
-            self._take(batch)
+            writer = ways.begin(durable=lambda: self._take(batch))
             for job in batch:
                 self._attempt(writer, job, alone=len(batch) == 1)
             committing = True
@@ -194,7 +197,7 @@ class Group:
         """Marks the jobs as done; after an interruption before the commit none is, and they stand in line again."""
         if failed is not None:
             for job in batch:
-                job.settle(failed if job is own else _copy(failed))
+                job.settle(failed if job is own else again(failed))
         elif committed:
             for job in batch:
                 job.settle(None)
@@ -202,10 +205,12 @@ class Group:
             for job in batch:
                 job.forget()
 
-    def _take(self, batch: list[_Job[Any]]) -> None:
+    def _take(self, batch: list[_Job[Any]]) -> bool:
+        """Takes the jobs of a transaction, once it is our turn; says whether one of them is to be durable."""
         with self._guard:
             while self._queue and len(batch) < BATCH:
                 batch.append(self._queue.popleft())
+        return any(job.durable for job in batch)
 
     def _attempt(self, writer: Writer, job: _Job[Any], *, alone: bool) -> None:
         """One job: its changes stay, or none of them and the error is kept for its caller."""
@@ -217,7 +222,7 @@ class Group:
         try:
             job.result = work(writer)
         except Exception as error:
-            if isinstance(error, (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError)):
+            if isinstance(error, FATAL):
                 raise self._ways.note(error) from error
             job.result = None
             job.error = translate(error, self._ways.path) if isinstance(error, apsw.Error) else error
@@ -231,7 +236,8 @@ class Group:
             writer.execute("RELEASE job")
 
 
-def _copy(error: Exception) -> Exception:
+def again(error: Exception) -> Exception:
+    """The same error once more: each who is told gets one of their own, since raising one changes it."""
     fresh = type(error)(*error.args)
     fresh.__dict__.update(error.__dict__)
     fresh.__cause__ = error

@@ -57,17 +57,20 @@ class Writer(Reader):
 
     Attributes:
         drawn: Rows of the table `sequence` as this writer wrote them last, also if that was undone (`sequence.draw`).
+        durable: Whether the transaction is on the disk when it is over, or with the next one that is.
     """
 
-    __slots__ = ("drawn", "executemany")
+    __slots__ = ("drawn", "durable", "executemany")
 
     drawn: dict[str, tuple[int, int]]
+    durable: bool
     executemany: Callable[..., apsw.Cursor]
 
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)
         self.drawn = {}
         self.executemany = connection.executemany
+        self.durable = True
 
     @property
     def changes(self) -> int:

@@ -14,9 +14,9 @@ from typing import Final
 #: Stored as SQLite's `user_version`.
 VERSION: Final = 2
 #: Stored in `meta` as `minor`.
-MINOR: Final = 1
+MINOR: Final = 2
 #: Tables that came after the first release of `VERSION`, each with the `MINOR` that it came with.
-ADDED: Final = {"upload": 1}
+ADDED: Final = {"upload": 1, "checksum": 2}
 #: Marks the file as a lake for whoever looks at it (`application_id`): "lkhl".
 APPLICATION: Final = 0x6C6B686C
 
@@ -62,6 +62,8 @@ CREATE TABLE idempotency(
 -- What was put at an address and may still be linked; the oldest first by rowid.
 CREATE TABLE upload(address TEXT PRIMARY KEY, made INTEGER NOT NULL, value BLOB NOT NULL,
     sum INTEGER NOT NULL DEFAULT 0);
+-- Of blobs that are files: what clients compare, and what is fast to compute.
+CREATE TABLE checksum(hash BLOB PRIMARY KEY, md5 BLOB NOT NULL, xxh3 BLOB NOT NULL, sum INTEGER NOT NULL DEFAULT 0);
 """
 
 #: The statement that makes each table: SQLite keeps it as it is.
@@ -81,6 +83,7 @@ SUMMED: Final = {
     "pull_request": ("repository", "id", "value"),
     "idempotency": ("user", "key", "made", "value"),
     "upload": ("address", "made", "value"),
+    "checksum": ("hash", "md5", "xxh3"),
 }
 #: Which of their columns name a row.
 KEYS: Final = {
@@ -95,4 +98,5 @@ KEYS: Final = {
     "pull_request": ("repository", "id"),
     "idempotency": ("user", "key"),
     "upload": ("address",),
+    "checksum": ("hash",),
 }

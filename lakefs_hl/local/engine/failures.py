@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -46,10 +44,22 @@ def _lacking(error: BaseException) -> int | None:
     return cause.errno if isinstance(cause, OSError) and cause.errno in _RESOURCES else None
 
 
-@contextmanager
-def public() -> Iterator[None]:
+class _Public:
+    """Makes errors of the rooms below those of the public tree. It has no state, so that one serves all."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, BELOW):
+            raise translated(error) from error
+
+
+_PUBLIC: Final = _Public()
+
+
+def public() -> _Public:
     """Errors of the rooms below become those of the public tree."""
-    try:
-        yield
-    except BELOW as error:
-        raise translated(error) from error
+    return _PUBLIC

@@ -7,10 +7,12 @@ block: the main thread, where an interrupt may land between any two lines, need 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from lakefs_hl.local.disk import batch
 from lakefs_hl.local.disk.blobs import Blobs
 from lakefs_hl.local.disk.database import Database
 from lakefs_hl.local.disk.nodes import NodeStore
@@ -18,7 +20,7 @@ from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.tables import nodes as node_rows
 from lakefs_hl.local.disk.tables import repositories
 from lakefs_hl.local.disk.tables.repositories import Row
-from lakefs_hl.local.engine import idempotency, records
+from lakefs_hl.local.engine import idempotency, lasting, records
 from lakefs_hl.local.engine.failures import BELOW, translated
 from lakefs_hl.local.engine.purge import Purge
 from lakefs_hl.local.engine.records import CommitRecord
@@ -121,28 +123,53 @@ class Lake:
         except BELOW as error:
             raise translated(error) from error
 
-    def submit(self, work: Callable[[Writer], T]) -> T:
+    def submit(self, work: Callable[[Writer], T], *, durable: bool = True) -> T:
         """Runs a short piece of writing together with others'; it may run twice, so it only writes."""
         try:
-            return self.database.submit(work)
+            return self.database.submit(work, durable=durable)
         except BELOW as error:
             raise translated(error) from error
 
-    def effect(self, repository: str | None, work: Callable[[Transaction], T]) -> T:
+    def batch(self, jobs: Sequence[Callable[[], T]], *, durable: bool = True) -> list[T | Exception]:
+        """Runs many jobs, whose effects share a transaction, and gives the outcome of each; see `disk/batch.py`.
+
+        Args:
+            jobs: Each calls a method of the engine that has one effect (`effect`). It may be run twice.
+            durable: False if all of them write to branches that promise nothing yet; one that does not is run anew.
+        """
+        outcomes = batch.run(self.database, jobs, durable=durable)
+        for index, found in enumerate(outcomes):
+            if isinstance(found, BELOW):
+                outcomes[index] = error = translated(found)
+                error.__cause__ = found
+        if not durable:
+            late = [index for index, found in enumerate(outcomes) if isinstance(found, lasting.MustLast)]
+            for index, found in zip(late, self.batch([jobs[index] for index in late]), strict=True):
+                outcomes[index] = found
+        return outcomes
+
+    def effect(self, repository: str | None, work: Callable[[Transaction], T], *, branch: str = "") -> T:
         """Runs the writing that is an operation's effect: as `submit`, and once only under an idempotency key.
 
         Args:
             repository: Name of the repository that is changed, if it is one.
             work: Gives what the operation will return, exactly: the answer is written in the same transaction.
+            branch: The branch that is staged to, if that is all; `work` calls `lasting.must_last` with it.
 
         Raises:
             NotFoundException: There is no such repository.
             RepeatedRequest: The request was executed before.
         """
         keyed = idempotency.current()
-        if keyed is None:
-            return self.submit(lambda writer: work(Transaction(self, writer, repository, None)))
-        return self.submit(lambda writer: keyed.note(writer, work(Transaction(self, writer, repository, keyed))))
+
+        def run(writer: Writer) -> T:
+            found = work(Transaction(self, writer, repository, keyed))
+            return found if keyed is None else keyed.note(writer, found)
+
+        if lasting.may_wait(branch) and lasting.local.get():
+            with suppress(lasting.MustLast):
+                return self.submit(run, durable=False)
+        return self.submit(run)
 
     def tree(self, nodes: Nodes) -> Tree:
         """Trees over some nodes."""

@@ -9,16 +9,20 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from lakefs_hl.local.disk.blobs import INLINE, Held
+from lakefs_hl.local.disk.blobs import INLINE as INLINE
+from lakefs_hl.local.disk.blobs import BlobRef as BlobRef
+from lakefs_hl.local.disk.blobs import Held
+from lakefs_hl.local.disk.copying import Check
 from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import contents, places, records, views
 from lakefs_hl.local.engine.clock import seconds
-from lakefs_hl.local.engine.failures import public
+from lakefs_hl.local.engine.failures import BELOW, public, translated
 from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.names import after_key, delimiter_key, path_key, prefix_key
 from lakefs_hl.local.engine.places import LOCAL, Roots
 from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.snapshot import Repo, Snapshot, Transaction
+from lakefs_hl.local.engine.views import View
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
 from lakefs_hl.spec.errors import (
@@ -36,6 +40,8 @@ from lakefs_hl.spec.wire import FileSlice
 
 Keys: TypeAlias = "list[bytes]"
 Refusals: TypeAlias = "list[models.ObjectError]"
+Kept: TypeAlias = "list[BlobRef | Exception]"
+Written: TypeAlias = "list[ObjectStats]"
 
 
 class Content(NamedTuple):
@@ -44,10 +50,12 @@ class Content(NamedTuple):
     Attributes:
         body: All of the object.
         release: Called once when nobody reads it any more.
+        is_proved: Whether the lake itself finds out that the content is what its MD5 says, before its end is read.
     """
 
     body: bytes | FileSlice
     release: Callable[[], None]
+    is_proved: bool = False
 
 
 class Place(NamedTuple):
@@ -56,6 +64,17 @@ class Place(NamedTuple):
     address: bytes | str
     size: int
     stamp: int | None
+
+
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """An object that is to be put, with its entry as it is and as it is written."""
+
+    path: str
+    key: bytes
+    entry: Entry
+    value: bytes
+    content_type: str
+    blob: BlobRef
 
 
 #: Gives an address to read an object at in place of its physical one, and when it ends in Unix seconds.
@@ -76,7 +95,7 @@ class Objects:
             NotFoundException: There is no such object, reference or repository.
         """
         with self._lake.read(repository) as snapshot:
-            repo, entry = snapshot.repo, _entry(snapshot, ref, path_key(path))
+            repo, entry = snapshot.repo, _entry(snapshot, views.view(snapshot, ref), path_key(path))
         found = stats(repo, path, entry)
         return found if sign is None else _signed(found, entry, sign)
 
@@ -92,8 +111,8 @@ class Objects:
         with self._lake.read() as snapshot:
             return _content(self._lake.blobs.open(snapshot.reader, place.address, place.size))
 
-    def read(self, repository: str, ref: str, path: str) -> tuple[ObjectStats, Content]:
-        """What is known of an object, and its bytes.
+    def read(self, repository: str, ref: str, path: str, *, prove: bool = False) -> tuple[ObjectStats, Content]:
+        """What is known of an object, and its bytes; with `prove` many bytes are checked while they are read.
 
         Raises:
             NotFoundException: There is no such object, reference or repository.
@@ -101,11 +120,23 @@ class Objects:
             IntegrityError: It was imported, and its file has changed since.
         """
         with self._lake.read(repository) as snapshot:
-            repo, entry = snapshot.repo, _entry(snapshot, ref, path_key(path))
-            if isinstance(entry.address, bytes):
-                held = self._lake.blobs.open(snapshot.reader, entry.address, entry.size)
-                return stats(repo, path, entry), _content(held)
-        return stats(repo, path, entry), _foreign(entry, self._lake.import_roots)
+            return self.read_in(snapshot, views.view(snapshot, ref), path, prove=prove)
+
+    def read_in(self, snapshot: Snapshot, seen: View, path: str, *, prove: bool) -> tuple[ObjectStats, Content]:
+        """What is known of an object, and its bytes, of a reference that was looked up before.
+
+        Args:
+            snapshot: Of the repository.
+            seen: What the reference shows in it.
+            path: The object's.
+            prove: Whether many bytes are checked while they are read.
+        """
+        repo, entry = snapshot.repo, _entry(snapshot, seen, path_key(path))
+        if not isinstance(entry.address, bytes):
+            return stats(repo, path, entry), _foreign(entry, self._lake.import_roots)
+        held = self._lake.blobs.open(snapshot.reader, entry.address, entry.size)
+        check = self._lake.blobs.check(snapshot.reader, entry.address, entry.etag, held) if prove else None
+        return stats(repo, path, entry), _content(held) if check is None else _proved(held, check)
 
     def list(
         self,
@@ -146,14 +177,14 @@ class Objects:
         repository: str,
         branch: str,
         path: str,
-        body: bytes | FileSlice,
+        body: bytes | FileSlice | BlobRef,
         *,
         content_type: str = OCTET_STREAM,
         metadata: dict[str, str] | None = None,
         create_only: bool = False,
         force: bool = False,
     ) -> ObjectStats:
-        """Writes an object; it is on the disk when this returns.
+        """Writes an object, whose content may be kept already; it is on the disk when this returns.
 
         Raises:
             NotFoundException: There is no such branch or repository.
@@ -161,10 +192,13 @@ class Objects:
             ForbiddenException: The branch is protected, or the repository read-only.
         """
         key = path_key(path)
-        if create_only or (len(body) if isinstance(body, bytes) else body.length) > INLINE:
-            self._check_first(repository, branch, key, create_only, force)
-        with public():
-            blob = self._lake.blobs.put(body)
+        if isinstance(body, BlobRef):
+            blob = body
+        else:
+            if create_only or (len(body) if isinstance(body, bytes) else body.length) > INLINE:
+                self.check_first(repository, branch, path, create_only=create_only, force=force)
+            with public():
+                blob = self._lake.blobs.put(body)
         entry = records.make_entry(blob.sha256, blob.size, blob.md5, seconds(), content_type, metadata)
         try:
             return self._writes.put(
@@ -180,8 +214,13 @@ class Objects:
         except NotFoundException as error:
             raise _missing(error, branch) from None
 
-    def _check_first(self, repository: str, branch: str, key: bytes, create_only: bool, force: bool) -> None:
+    def keep(self, bodies: Sequence[bytes | FileSlice]) -> Kept:
+        """Keeps the contents of objects that are to be put; gives what became of each."""
+        return [translated(found) if isinstance(found, BELOW) else found for found in self._lake.blobs.put_many(bodies)]
+
+    def check_first(self, repository: str, branch: str, path: str, *, create_only: bool, force: bool) -> None:
         """Refuses before a large body is stored for nothing."""
+        key = path_key(path)
         with self._lake.read(repository) as snapshot:
             try:
                 head = self._writes.check(snapshot, branch, force)
@@ -189,6 +228,41 @@ class Objects:
                 raise _missing(error, branch) from None
             if create_only and self._writes.find(snapshot, head, key) is not None:
                 raise ObjectExistsException("path already exists")
+
+    def draft(self, path: str, kept: BlobRef | Exception, content_type: str, metadata: dict[str, str]) -> Draft:
+        """An object that is to be put with others, of content that was kept, or raises why that was not."""
+        if isinstance(kept, Exception):
+            raise kept
+        blob = kept
+        entry = records.make_entry(blob.sha256, blob.size, blob.md5, seconds(), content_type, metadata)
+        return Draft(path, path_key(path), entry, records.write_entry(entry), content_type, blob)
+
+    def put_many(self, repository: str, branch: str, drafts: Sequence[Draft], *, force: bool = False) -> Written:
+        """Writes objects as `put` does, none of them only if it is new: all, or none if the branch takes none."""
+
+        def work(transaction: Transaction) -> Repo:
+            try:
+                head = self._writes.check(transaction, branch, force)
+            except NotFoundException as error:
+                raise _missing(error, branch) from None
+            self._lake.blobs.record_many(transaction.writer, [draft.blob for draft in drafts])
+            staging.put_many(transaction.writer, head.token, [(draft.key, draft.value) for draft in drafts])
+            return transaction.repo
+
+        at = f"{self._lake.effect(repository, work, branch=branch).record.namespace}/data/"
+        return [
+            ObjectStats(
+                draft.path,
+                "object",
+                at + draft.blob.sha256.hex(),
+                draft.blob.md5.hex(),
+                draft.entry.mtime,
+                draft.blob.size,
+                draft.content_type,
+                draft.entry.metadata or {},
+            )
+            for draft in drafts
+        ]
 
     def may_write(self, repository: str, branch: str, path: str) -> None:
         """Says that an object may be put; as in lakeFS, whether the branch is protected is asked by the write."""
@@ -227,13 +301,13 @@ class Objects:
 
         def work(transaction: Transaction) -> ObjectStats:
             transaction.head(branch)  # what is missing here is told first
-            found = _entry(transaction, source.src_ref or branch, from_key)
+            found = _entry(transaction, views.view(transaction, source.src_ref or branch), from_key)
             head = self._writes.check(transaction, branch, source.force)
             entry = msgspec.structs.replace(found, mtime=seconds())
             staging.put(transaction.writer, head.token, key, records.write_entry(entry))
             return stats(transaction.repo, path, entry)
 
-        return self._lake.effect(repository, work)
+        return self._lake.effect(repository, work, branch=branch)
 
     def set_metadata(self, repository: str, branch: str, path: str, metadata: dict[str, str]) -> None:
         """Replaces an object's user metadata.
@@ -251,7 +325,7 @@ class Objects:
             entry = msgspec.structs.replace(records.read_entry(value), metadata=metadata or None)
             staging.put(transaction.writer, head.token, key, records.write_entry(entry))
 
-        self._lake.effect(repository, work)
+        self._lake.effect(repository, work, branch=branch)
 
     def stage(self, repository: str, branch: str, path: str, stage: models.ObjectStage) -> ObjectStats:
         """Registers an object by its address; where nothing was put, nobody looks whether it is there."""
@@ -272,8 +346,8 @@ class Objects:
         )
 
 
-def _entry(snapshot: Snapshot, ref: str, key: bytes) -> Entry:
-    value = views.lookup(snapshot, views.view(snapshot, ref), key)
+def _entry(snapshot: Snapshot, seen: View, key: bytes) -> Entry:
+    value = views.lookup(snapshot, seen, key)
     if value is None:
         raise NotFoundException("not found")
     return records.read_entry(value)
@@ -316,6 +390,18 @@ def _row(path: str, entry: Entry, at: str, nothing: dict[str, str] | None = None
 def _signed(row: ObjectStats, entry: Entry, sign: Sign) -> ObjectStats:
     url, expires = sign(row.path, entry)
     return msgspec.structs.replace(row, physical_address=url, physical_address_expiry=expires)
+
+
+def _proved(held: Held, check: Check) -> Content:
+    def hold() -> None:
+        with public():
+            check.hold()
+
+    def release() -> None:
+        check.end()
+        held.release()
+
+    return Content(FileSlice(held.fd, 0, held.length, hold), release, is_proved=True)
 
 
 def _content(held: Held) -> Content:

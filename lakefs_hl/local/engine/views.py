@@ -35,6 +35,12 @@ def view(snapshot: Snapshot, ref: str) -> View:
     return View(snapshot.root(found.commit), found.branch.tokens if found.branch else [])
 
 
+def for_many(snapshot: Snapshot, ref: str) -> View:
+    """What a reference shows to many look-ups in one snapshot: without staging tokens under which there is nothing."""
+    seen = view(snapshot, ref)
+    return View(seen.root, [token for token in seen.tokens if staging.count(snapshot.reader, (token,), 1)])
+
+
 def of_head(snapshot: Snapshot, head: Head) -> View:
     """What a branch shows."""
     return View(snapshot.root(head.head), head.tokens)

@@ -9,6 +9,7 @@ from lakefs_hl.local.disk.blobs import BlobRef
 from lakefs_hl.local.disk.tables import staging
 from lakefs_hl.local.engine import records, tokens, views
 from lakefs_hl.local.engine.lake import Lake
+from lakefs_hl.local.engine.lasting import must_last
 from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.settings import protected
 from lakefs_hl.local.engine.snapshot import Head, Repo, Snapshot, Transaction
@@ -34,6 +35,8 @@ class Writes:
         if protected(snapshot, branch):
             raise ForbiddenException("cannot write to protected branch")
         snapshot.must_be_writable(force)
+        if isinstance(snapshot, Transaction):
+            must_last(snapshot, head)
         return head
 
     def put(
@@ -64,7 +67,7 @@ class Writes:
             staging.put(transaction.writer, head.token, key, value)
             return told(transaction.repo)
 
-        return self._lake.effect(repository, work)
+        return self._lake.effect(repository, work, branch=branch)
 
     def delete(self, repository: str, branch: str, keys: Sequence[bytes], force: bool | None, told: T) -> T:
         """Stages deletions; of what is not committed no trace stays. Gives what is `told`."""
@@ -85,7 +88,7 @@ class Writes:
                     staging.put(transaction.writer, token, key, None)
             return told
 
-        return self._lake.effect(repository, work)
+        return self._lake.effect(repository, work, branch=branch)
 
     def find(self, snapshot: Snapshot, head: Head, key: bytes) -> bytes | None:
         """The entry of a path as readers of the branch see it."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+import tempfile
 
 import pytest
+from pytest_mock import MockerFixture
 
 from lakefs_hl.local.api import App
+from lakefs_hl.local.disk.copying import PARALLEL
 from lakefs_hl.spec import endpoints
-from tests.local.api.support import ask, content, put, record
+from lakefs_hl.spec.errors import LakeCorruptError
+from lakefs_hl.spec.wire import FileSlice, Request, Response
+from lakefs_hl.transport import inproc
+from lakefs_hl.transport.inproc import InProcess
+from tests.local.api.support import WHO, ask, content, put, record
 
 
 def test_downloads_carry_what_lakefs_sends(app: App) -> None:
@@ -77,3 +85,62 @@ def test_head_refusals_have_no_body(app: App) -> None:
     for query in ({"path": "absent"}, {}):
         response = ask(app, endpoints.HEAD_OBJECT, query=query)
         assert (response.status, response.body, dict(response.headers)) == (404 if query else 400, b"", {})
+
+
+# ---------------------------------------------------------------------------------------- what the lake itself checks
+
+
+def large(app: App, path: str = "large") -> bytes:
+    body = bytes(range(256)) * (PARALLEL // 256 + 1)
+    put(app, path, body)
+    return body
+
+
+def get(app: App, sink: FileSlice | None = None, **headers: str) -> Response:
+    """Reads the object through a transport, which compares MD5s."""
+    request = Request(endpoints.GET_OBJECT, ("repo", "main"), {"path": "large"}, headers, sink=sink, digest=True)
+    return InProcess(lambda asked: app(asked, WHO)).send(request)
+
+
+@pytest.mark.parametrize("wanted", ["", "bytes=0-{last}"])
+def test_a_large_file_is_held_against_its_own_checksum(app: App, mocker: MockerFixture, wanted: str) -> None:
+    body = large(app)
+    hashing = mocker.spy(inproc, "md5_of")
+    headers = {"range": wanted.format(last=len(body) - 1)} if wanted else {}
+    with tempfile.TemporaryFile() as target:
+        response = get(app, FileSlice(target.fileno(), 0, len(body)), **headers)
+        assert target.read() == body
+    assert response.md5 == hashlib.md5(body).hexdigest()
+    assert hashing.call_count == 0
+
+
+def test_part_of_a_file_is_hashed_by_who_reads_it(app: App) -> None:
+    body = large(app)
+    response = get(app, range="bytes=1-")
+    assert response.md5 == hashlib.md5(body[1:]).hexdigest()
+
+
+def test_a_damaged_file_is_told_before_its_end_is_read(app: App) -> None:
+    body = large(app)
+    blobs = app.engine.lake.blobs
+    with open(blobs.path(hashlib.sha256(body).digest()), "r+b") as file:
+        file.seek(1000)
+        file.write(b"!")
+    with tempfile.TemporaryFile() as target:
+        with pytest.raises(LakeCorruptError, match="is not what its checksum says"):
+            get(app, FileSlice(target.fileno(), 0, len(body)))
+        assert len(target.read()) < len(body)
+
+
+def test_an_md5_that_is_not_that_of_the_file_proves_nothing(app: App) -> None:
+    body = large(app, "other")
+    address = record(ask(app, endpoints.STAT_OBJECT, query={"path": "other"}))["physical_address"]
+    stage = {"physical_address": address, "checksum": "0" * 32, "size_bytes": len(body)}
+    assert ask(app, endpoints.STAGE_OBJECT, query={"path": "large"}, body=stage).status == 201
+    assert get(app).md5 == hashlib.md5(body).hexdigest()
+
+
+def test_a_file_of_an_earlier_release_is_hashed_by_who_reads_it(app: App) -> None:
+    body = large(app)
+    app.engine.lake.submit(lambda writer: writer.execute("DELETE FROM checksum").get)
+    assert get(app).md5 == hashlib.md5(body).hexdigest()

@@ -123,6 +123,13 @@ class Disk:
         self._change(self._safe, [one for one in self._since if os.path.dirname(one[0]) == path])
         self._since = kept
 
+    def _sync_all(self, path: str) -> None:
+        for file in self._now.values():
+            if file is not None:
+                file.sync()
+        self._change(self._safe, self._since)
+        self._since = []
+
     def _change(self, names: dict[str, _File | None], changes: list[tuple[str, _File | None, bool]]) -> None:
         for path, file, appears in changes:
             if appears:
@@ -245,11 +252,19 @@ def _watch_files(patch: pytest.MonkeyPatch, recorder: Recorder) -> None:
         note("write", paths[fd], os.lseek(fd, 0, os.SEEK_CUR) - len(data), bytes(data))
 
     wrap("make_folder", lambda new, path, _what: note("mkdir", path) if new else None)
+
+    def copied(count: int, _source: int, _offset: int, fd: int, at: int, _length: int, _what: str) -> None:
+        if count:
+            note("write", paths[fd], at, os.pread(fd, count, at))
+
     wrap("create", created)
+    wrap("copy_range", copied)
+    wrap("overwrite", lambda _none, fd, data, at, _what: note("write", paths[fd], at, bytes(data)))
     wrap("write", written)
     wrap("fsync", lambda _none, fd, _what: note("sync", paths[fd]))
     wrap("rename", lambda _none, source, target, _what: recorder.moved(source, target))
     wrap("fsync_folder", lambda _none, path, _what: note("sync_folder", path))
+    wrap("sync_all", lambda _none, fd, _what: note("sync_all", recorder.folder))
     wrap("unlink", lambda _none, path, _what: note("unlink", path))
 
 

@@ -16,7 +16,8 @@ import pytest
 
 from lakefs_hl.local.disk import blobs as module
 from lakefs_hl.local.disk import fs
-from lakefs_hl.local.disk.blobs import INLINE, PARALLEL, BlobRef, Blobs, Held
+from lakefs_hl.local.disk.blobs import INLINE, BlobRef, Blobs, Held
+from lakefs_hl.local.disk.copying import PARALLEL
 from lakefs_hl.local.disk.database import Database
 from lakefs_hl.local.disk.errors import Damaged, NoSpace, ReadOnly
 
@@ -26,6 +27,7 @@ class Slice(NamedTuple):
     offset: int
     length: int
     check: Callable[[], None] | None = None
+    on_move: Callable[[int], None] | None = None
 
 
 def keep(database: Database, blobs: Blobs, body: bytes | Slice) -> BlobRef:
@@ -60,7 +62,7 @@ def test_what_is_put_comes_back_and_is_named_by_its_hashes(
     if kind == "file":
         assert os.lseek(fd, 0, os.SEEK_CUR) == 0  # never moved
         os.close(fd)
-    assert blob[:3] == (hashlib.sha256(data).digest(), hashlib.md5(data).digest(), size)
+    assert (blob.sha256, blob.md5, blob.size) == (hashlib.sha256(data).digest(), hashlib.md5(data).digest(), size)
     assert (blob.data is None) == (size > INLINE)
     assert os.path.exists(blobs.path(blob.sha256)) == (size > INLINE)
     with database.read() as reader:

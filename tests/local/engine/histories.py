@@ -171,12 +171,12 @@ def numbered(small: int) -> Iterator[None]:
         numbers += noted
         return result
 
-    def numbered_effect(lake: Lake, repository: str | None, work: Any) -> Any:
+    def numbered_effect(lake: Lake, repository: str | None, work: Any, **options: Any) -> Any:
         numbers = _under_way.numbers
         if numbers is None:
-            return effect(lake, repository, work)
+            return effect(lake, repository, work, **options)
         noted: list[int] = []
-        result = effect(lake, repository, drawing(work, noted))
+        result = effect(lake, repository, drawing(work, noted), **options)
         numbers += noted
         return result
 

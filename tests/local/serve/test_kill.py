@@ -30,6 +30,7 @@ from tests.data.lakes.make import HERE, content
 from tests.local.serve.clients import Connection, Crowd
 from tests.local.serve.ledger import REPOSITORY, Ledger
 from tests.local.serve.mortal import Launcher, Life, Order, launching
+from tests.local.test_batches import AT_BATCH
 
 #: Kills at random moments.
 KILLS = 20
@@ -288,9 +289,11 @@ def points_in_source() -> set[str]:
                         "create": 1,
                         "write": 2,
                         "overwrite": 3,
+                        "copy_range": 5,
                         "fsync": 1,
                         "rename": 2,
                         "fsync_folder": 1,
+                        "sync_all": 1,
                         "unlink": 1,
                         "write_durably": 2,
                     }[name]
@@ -301,6 +304,6 @@ def points_in_source() -> set[str]:
 
 
 def test_every_failpoint_has_its_row() -> None:
-    rows = [*AT_WORK, *AT_FIRST, *AT_MIGRATION]
+    rows = [*AT_WORK, *AT_FIRST, *AT_MIGRATION, *AT_BATCH]
     assert len(set(rows)) == len(rows)
     assert points_in_source() == set(rows)

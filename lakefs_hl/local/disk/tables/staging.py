@@ -110,6 +110,11 @@ def put(writer: Writer, token: int, path: bytes, value: bytes | None) -> None:
     writer.execute(_PUT, (token, path, seal(token, path, value)))
 
 
+def put_many(writer: Writer, token: int, changes: Iterable[tuple[bytes, bytes]]) -> None:
+    """Stages values; of two for one path the later."""
+    writer.executemany(_PUT, [(token, path, seal(token, path, value)) for path, value in changes])
+
+
 def delete(writer: Writer, token: int, path: bytes) -> None:
     """Removes a row."""
     writer.execute("DELETE FROM staging WHERE token = ? AND path = ?", (token, path))

@@ -1,0 +1,80 @@
+"""Whether a local file and an object are equal, and which of two different ones is newer.
+
+Content decides, never a time: equal are those with the same size and MD5. An ETag that is no MD5, as that of an object
+in several parts, proves nothing; then files of the same size and time count as equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Final, Literal, TypeAlias
+
+from lakefs_hl._folders.found import Found
+from lakefs_hl.ops.presign import MD5
+from lakefs_hl.spec.headers import CLIENT_MTIME
+from lakefs_hl.spec.models import ObjectStats
+
+#: What comparing a file with an object has shown: "unknown" asks for the MD5 of the file.
+Verdict: TypeAlias = Literal["equal", "different", "unknown"]
+_BLOCK: Final = 1 << 20
+_NANO: Final = 1_000_000_000
+
+
+def compare(found: Found, record: ObjectStats, md5: str | None) -> Verdict:
+    """Compare a file with an object.
+
+    Args:
+        found: The file.
+        record: The object.
+        md5: MD5 of the file, if it is known.
+    """
+    if found.size != (record.size_bytes or 0):
+        return "different"
+    if MD5.fullmatch(record.checksum):
+        return "unknown" if md5 is None else "equal" if md5 == record.checksum else "different"
+    return "equal" if seconds_of(found) == modified_seconds(record) else "different"
+
+
+def seconds_of(found: Found) -> int:
+    """Return the time of change of a file, in Unix seconds."""
+    return found.mtime_ns // _NANO
+
+
+def is_newer(found: Found, modified: int) -> bool:
+    """Return whether a local file was changed after an object.
+
+    Objects have whole seconds, and a file that was downloaded has exactly that time. So a file of the same second with
+    a fraction was written here: it counts as newer, because a local file has no other version.
+
+    Args:
+        found: The file.
+        modified: Time of change of the object, in Unix seconds.
+    """
+    return found.mtime_ns > modified * _NANO
+
+
+def modified_seconds(record: ObjectStats) -> int:
+    """Return the time of change of an object, in Unix seconds: that of the file that it was uploaded from, if known."""
+    told = (record.metadata or {}).get(CLIENT_MTIME, "")
+    return int(told) if told.isdecimal() and len(told) < 12 else record.mtime
+
+
+def mtime_ns(record: ObjectStats) -> int:
+    """Return the time of change that a file gets which an object is written to, in nanoseconds."""
+    return modified_seconds(record) * _NANO
+
+
+def mtime_metadata(found: Found) -> dict[str, str]:
+    """Return the metadata that tells the time of change of the file, as lakectl writes it."""
+    return {CLIENT_MTIME: str(seconds_of(found))}
+
+
+def md5_of_file(fd: int) -> str:
+    """Return the MD5 of an open file, from its beginning. Its position is at the beginning afterwards."""
+    hashed = hashlib.md5(usedforsecurity=False)
+    os.lseek(fd, 0, os.SEEK_SET)
+    while block := os.read(fd, _BLOCK):
+        hashed.update(block)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return hashed.hexdigest()
