@@ -6,6 +6,7 @@ It exits with 0 if everything acknowledged is there and nobody is stuck.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import random
 import signal
@@ -181,6 +182,7 @@ class Storm:
             if thread.name == "lake-import":
                 thread.join(STUCK)
         database._deputy.retire(STUCK)  # behind what was abandoned
+        gc.collect()  # as before a fork: an interrupt may leave a reader in a cycle of frames and errors
         if database.readers.lent():
             self.odd.append(f"{len(database.readers.lent())} readers are lent")
         if database._turn.owner or database._group._leading or database._group._queue:
