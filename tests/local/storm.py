@@ -225,7 +225,8 @@ def run(folder: Path, role: str, seed: str, seconds: float, soon: float) -> int:
 
 
 if __name__ == "__main__":
-    faulthandler.dump_traceback_later(float(sys.argv[4]) + 50, exit=True)
+    # What was acknowledged in a long storm takes long to look up.
+    faulthandler.dump_traceback_later(float(sys.argv[4]) * 1.4 + 50, exit=True)
     code = run(Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4]), float(sys.argv[5]))
     sys.stdout.flush()
     os._exit(code)

@@ -51,7 +51,7 @@ def rage(folder: Path, roles: Sequence[str], seed: str, seconds: float, soon: fl
         )
         for role in roles
     }
-    told = {role: process.communicate(timeout=seconds + 60)[0] for role, process in started.items()}
+    told = {role: process.communicate(timeout=seconds * 1.4 + 60)[0] for role, process in started.items()}
     for role, process in started.items():
         assert process.returncode == 0, f"{role}, seed {seed}:\n{told[role]}"
         assert "signals " in told[role]
