@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many workers again as there are processors: a third of the tests' time is spent waiting for deadlines."""
+    """Half as many workers again as there are processors: two workers wait for half of their time, for deadlines."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return available + (available + 1) // 2
 

@@ -24,7 +24,7 @@ TOLD: Final = 1 << 20
 
 
 class Run:
-    """Counts what becomes of objects, and tells it to the caller's progress. Used on the thread of the transfer.
+    """Counts the outcomes of objects and reports them to the caller's progress. Used on the thread of the transfer.
 
     Args:
         caller: Who waits for the transfer.

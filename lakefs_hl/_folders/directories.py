@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -47,7 +48,7 @@ class ClosedDirectoryError(OSError):
     """A directory that nothing is read from or written to."""
 
 
-class Directory:
+class Directory(ABC):
     """A directory that is open: what can be done with the names in it, which have no slash. Errors have whole paths.
 
     Attributes:
@@ -59,9 +60,9 @@ class Directory:
     def __init__(self, path: str) -> None:
         self.path = path
 
+    @abstractmethod
     def open(self, name: str, flags: int, mode: int = 0o600) -> int:
         """Open a file and return its descriptor. A link is an error."""
-        raise NotImplementedError
 
     def open_unnamed(self, mode: int = 0o666) -> int:
         """Create a file without a name, and return its descriptor. An error where the system has no such files."""
@@ -69,39 +70,39 @@ class Directory:
 
     def link_unnamed(self, fd: int, name: str) -> None:
         """Name a file that has none. An existing name is an error."""
-        raise NotImplementedError
+        raise OSError(errno.EOPNOTSUPP, "there are no files without a name", self._join(name))
 
+    @abstractmethod
     def lstat(self, name: str) -> os.stat_result:
         """Return the attributes of a name, those of a link itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def entries(self) -> Iterator[os.DirEntry[str]]:
         """Yield what is in the directory, in no order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def child(self, name: str, *, make: bool) -> Directory:
         """Open a directory in this one, and create it if needed. A link is an error."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rename(self, name: str, to: str) -> None:
         """Put a file in the place of another one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unlink(self, name: str) -> None:
         """Remove a file or a link."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rmdir(self, name: str) -> None:
         """Remove an empty directory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def identity(self) -> tuple[int, int]:
         """Return the device and the inode of the directory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_removed(self) -> bool:
         """Return whether the directory was removed after it was opened."""
-        raise NotImplementedError
 
     def chmod(self, fd: int, mode: int) -> None:
         """Set the permissions of an open file, where files have any."""
@@ -112,9 +113,9 @@ class Directory:
         """Set the time of change of an open file."""
         os.utime(fd, ns=(mtime_ns, mtime_ns))
 
+    @abstractmethod
     def sync(self) -> None:
         """Wait until the names in the directory are on the disk."""
-        raise NotImplementedError
 
     def _join(self, name: str) -> str:
         return f"{self.path}{os.sep}{name}" if self.path else name

@@ -37,7 +37,7 @@ class ChunkPage(msgspec.Struct, frozen=True):
 
 
 class Chunks:
-    """The chunks of an object, range after range. Ranges are read one after the other.
+    """The chunks of an object, range after range. Ranges are read in order.
 
     Args:
         repository: Repository ID.

@@ -13,8 +13,8 @@ A transport promises:
 - `send` ends within the seconds of the request, and of `within`. Once `scope` is cancelled, it ends soon and raises
   `Cancelled`, and nothing is written to the sink after that.
 - It is thread-safe, fork-safe, and usable again after `close`.
-- If it handles many requests at a time better than one after the other, it has `send_many`, for requests that are under
-  way at the same time. Each gets what `send` would give it, or raise; a write among them is as durable, and as alone.
+- If many requests at a time are cheaper than each by itself, it has `send_many`, for requests that are under way at the
+  same time. Each gets what `send` would give it, or raise; a write among them is as durable, and as alone.
 - If it has a network, its `address` is scheme, host and port of the endpoint, for logs and spans.
 
 A driver promises, for each effect of `ops.effects`:

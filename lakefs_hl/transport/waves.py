@@ -158,7 +158,7 @@ class Waves:
             self._advance(index, seconds, None)
 
     def _end(self) -> None:
-        """End all ops: they unwind for a while, one after the other. A second interrupt ends the rest at once."""
+        """End all ops: each in turn unwinds for a while. A second interrupt ends the rest at once."""
         until = time.monotonic() + UNWINDING_SECONDS
         try:
             for op in self._live.values():

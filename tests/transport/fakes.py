@@ -40,7 +40,7 @@ class Fake:
 
 
 class FakeMany(Fake):
-    """One that takes many requests at a time, and answers them one after the other.
+    """One that takes many requests at a time, and answers them in turn.
 
     Attributes:
         waves: How many came together, each time.

@@ -94,7 +94,7 @@ class App:
 
         Args:
             request: What is asked.
-            principal: Who asks, already authenticated; None for nobody.
+            principal: The caller, already authenticated; None for nobody.
 
         Returns:
             The answer, refusals included. Whoever moves its body calls `done`, if there is one.
@@ -125,7 +125,7 @@ class App:
 
         Args:
             requests: What is asked.
-            principal: Who asks, already authenticated.
+            principal: The caller, already authenticated.
 
         Yields:
             The number of a request, and its answer or what `__call__` would raise. The body of an answer is moved, and
