@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -20,7 +21,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -245,10 +248,9 @@ def commit_50_000_of_a_folder(folder: Path) -> Race:
     return make_commits(folder, 50_000, memory=False)
 
 
-@row("download of 20,000 files of 120 B", "git checkout", 1.3)
-def checkout(folder: Path) -> Race:
-    bodies, lakes, number = bodies_of(20_000), Lakes(folder), iter(range(1000))
-    branch = lakes.branch()
+def make_checkout(folder: Path, lakes: Lakes) -> Any:
+    """Commit 20,000 files to a new lake, whose branch is returned, and to `git` in the directory."""
+    bodies, branch = bodies_of(20_000), lakes.branch()
     branch.upload_many(((path_of(index), body) for index, body in enumerate(bodies)), progress=False)
     branch.commit("all")
     source = Path(tempfile.mkdtemp(dir=MEMORY))
@@ -257,6 +259,17 @@ def checkout(folder: Path) -> Race:
     git("add", "-A", folder=folder / "git", tree=source)
     git("commit", "-q", "-m", "all", folder=folder / "git", tree=source)
     shutil.rmtree(source)
+    (folder / "git" / "index").unlink()
+    return branch
+
+
+CHECKOUT = ("checkout", "-q", "-f", "HEAD", "--", ".")
+
+
+@row("download of 20,000 files of 120 B", "git checkout", 1.3)
+def checkout(folder: Path) -> Race:
+    lakes, number = Lakes(folder), iter(range(1000))
+    branch = make_checkout(folder, lakes)
 
     def ours() -> float:
         target = folder / f"out{next(number)}"
@@ -265,10 +278,30 @@ def checkout(folder: Path) -> Race:
     def rival() -> float:
         target = folder / f"out{next(number)}"
         target.mkdir()
-        (folder / "git" / "index").unlink()
-        return timed(lambda: git("checkout", "-q", "-f", "HEAD", "--", ".", folder=folder / "git", tree=target))
+        (folder / "git" / "index").unlink(missing_ok=True)
+        return timed(lambda: git(*CHECKOUT, folder=folder / "git", tree=target))
 
     return Race(ours, rival, 20_000, lakes.close)
+
+
+def count_syscalls(folder: Path | None) -> Iterator[str]:
+    """Yield the system calls of a download and of a checkout of 20,000 files, per file."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        work, lakes = Path(name), Lakes(Path(name))
+        make_checkout(work, lakes)
+        lakes.close()
+        (work / "tree").mkdir()
+        client = f"client=lakefs.Client('local:{work}/lake1')"
+        script = f"lakefs.repository('bench', {client}).branch('main').download_dir('', '{work}/out', progress=False)"
+        ours = [sys.executable, "-c", f"import lakefs_hl as lakefs; {script}"]
+        rival = ["git", f"--git-dir={work}/git", f"--work-tree={work}/tree", *CHECKOUT]
+        for side, command in (("ours", ours), ("git", rival)):
+            log = work / "strace"
+            subprocess.run(["strace", "-f", "-c", "-o", str(log), *command], check=True)
+            rows = [line.split() for line in log.read_text().splitlines()]
+            counts = [(int(row[3]) / 20_000, row[-1]) for row in rows if row[3:] and row[3].isdigit()]
+            found = sorted((each for each in counts if each[1] != "total"), reverse=True)
+            yield f"{side}: " + ", ".join(f"{call} {count:.2f}" for count, call in found if count >= 0.01)
 
 
 def make_large(folder: Path) -> Path:
@@ -346,6 +379,154 @@ def again(folder: Path) -> Race:
     )
 
 
+# -- a server ----------------------------------------------------------------------------------------------------------
+
+KIB = 1024
+MANY = 5000
+#: Numbers of threads that the rival is tried with. It runs with the one that is fastest.
+THREADS = (8, 16, 32, 64, 128)
+
+
+class Unavailable(Exception):
+    """What a row needs is not there; the message says what to do."""
+
+
+class Official:
+    """The official client `lakefs`, in a loop over threads, as one uses it for many objects."""
+
+    def __init__(self, endpoint: str, key: str, secret: str, repository: str) -> None:
+        try:
+            official: Any = importlib.import_module("lakefs")
+        except ImportError:
+            msg = "pip install lakefs"
+            raise Unavailable(msg) from None
+        client = official.client.Client(host=endpoint, username=key, password=secret)
+        # without it, more than 10 threads close and open a connection for each request
+        manager = client.sdk_client.objects_api.api_client.rest_client.pool_manager
+        manager.connection_pool_kw["maxsize"] = max(THREADS)
+        self._branch: Any = official.Repository(repository, client=client).branch("main")
+        self.threads = THREADS[0]
+
+    def each(self, work: Callable[[Any, int], object], count: int) -> float:
+        """Call a function with the branch and each of `count` numbers, on threads."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            return timed(lambda: list(pool.map(partial(work, self._branch), range(count))))
+
+    def choose_threads(self, work: Callable[[Any, int], object]) -> None:
+        """Find the number of threads that is fastest."""
+        seconds = dict[int, float]()
+        for self.threads in THREADS:
+            seconds[self.threads] = min(self.each(work, MANY // 5) for _ in range(2))
+        self.threads = min(seconds, key=seconds.__getitem__)
+        print(f"  the rival is fastest with {self.threads} threads", file=sys.stderr, flush=True)
+
+
+def make_server(
+    folder: Path,
+    ours: Callable[[Any, Path, list[bytes]], object],
+    rival: Callable[[Any, Path, int, bytes], object],
+    *,
+    loads: bool = False,
+) -> Race:
+    """Small objects and a lakeFS server: ours in one call, and a loop of the official client.
+
+    Args:
+        folder: An empty directory.
+        ours: Called with a branch, a directory of files and their contents.
+        rival: Called with a branch of the official client, the directory, and the number and content of one object.
+        loads: Whether the objects are read, and so are written before.
+    """
+    names = ("ENDPOINT", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+    endpoint, key, secret = (os.environ.get(f"LAKEFS_HL_TEST_{name}", "") for name in names)
+    if not (endpoint and key and secret):
+        msg = f"set LAKEFS_HL_TEST_{', '.join(names)} to a lakeFS server and its keys"
+        raise Unavailable(msg)
+    bodies, number = [os.urandom(KIB // 2).hex().encode() for _ in range(MANY)], iter(range(1000))
+    source = Path(tempfile.mkdtemp(dir=MEMORY))
+    make_files(source, bodies)
+    client = lakefs.Client(endpoint, key, secret)
+    repo = lakefs.repository(f"bench-{os.urandom(6).hex()}", client=client).create()
+    official = Official(endpoint, key, secret, repo.id)
+    if loads:
+        repo.branch("main").upload_dir(source, progress=False)
+
+    def one(target: Path, branch: Any, index: int) -> object:
+        return rival(branch, target, index, bodies[index])
+
+    def place() -> Path:
+        return folder / f"out{next(number)}" if loads else source
+
+    def end() -> None:
+        repo.delete(force=True)
+        client.close()
+        shutil.rmtree(source)
+
+    ours(repo.branch("main"), place(), bodies)  # both connect before
+    official.choose_threads(partial(one, place()))
+    return Race(
+        lambda: timed(partial(ours, repo.branch("main"), place(), bodies)),
+        lambda: official.each(partial(one, place()), MANY),
+        MANY,
+        end,
+    )
+
+
+def put_official(branch: Any, path: str, body: bytes) -> None:
+    # told what to do: it would ask for the repository before each object
+    branch.object(path).upload(data=body, mode="wb", pre_sign=False)
+
+
+def get_official(branch: Any, path: str) -> bytes:
+    found: bytes = branch.object(path).reader(mode="rb", pre_sign=False).read()
+    return found
+
+
+def save_official(branch: Any, target: Path, index: int, _: bytes) -> None:
+    file = target / path_of(index)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(get_official(branch, path_of(index)))
+
+
+@row("server: 5,000 of 1 KiB, from memory", "official lakefs", 1 / 1.2)
+def server_upload_many(folder: Path) -> Race:
+    return make_server(
+        folder,
+        lambda branch, _, bodies: branch.upload_many(
+            ((path_of(index), body) for index, body in enumerate(bodies)), progress=False
+        ),
+        lambda branch, _, index, body: put_official(branch, path_of(index), body),
+    )
+
+
+@row("server: 5,000 files of 1 KiB, of a folder", "official lakefs", 1 / 1.2)
+def server_upload_dir(folder: Path) -> Race:
+    return make_server(
+        folder,
+        lambda branch, source, _: branch.upload_dir(source, progress=False),
+        lambda branch, source, index, _: put_official(branch, path_of(index), (source / path_of(index)).read_bytes()),
+    )
+
+
+@row("server: 5,000 of 1 KiB to memory", "official lakefs", 1 / 1.2)
+def server_download_many(folder: Path) -> Race:
+    return make_server(
+        folder,
+        lambda branch, _, bodies: branch.download_many(map(path_of, range(len(bodies))), progress=False),
+        lambda branch, _, index, __: get_official(branch, path_of(index)),
+        loads=True,
+    )
+
+
+@row("server: 5,000 of 1 KiB to a folder", "official lakefs", 1 / 1.2)
+def server_download_dir(folder: Path) -> Race:
+    return make_server(
+        folder,
+        lambda branch, target, _: branch.download_dir("", target, progress=False),
+        save_official,
+        loads=True,
+    )
+
+
 # -- the frame ---------------------------------------------------------------------------------------------------------
 
 
@@ -357,12 +538,23 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="directory to work in (a temporary one)")
     parser.add_argument("--json", action="store_true", help="print the seconds of each row as JSON")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
+    parser.add_argument("--syscalls", action="store_true", help="count system calls per downloaded file (strace)")
     chosen = parser.parse_args()
+    if chosen.syscalls:
+        for line in count_syscalls(chosen.folder):
+            print(line)
+        return
     rows = [each for each in ROWS if not chosen.only or any(is_named(each, text) for text in chosen.only)]
     if chosen.list:
         print("\n".join(each.name for each in rows))
         return
-    found = {each.name: measure(each, chosen.runs, chosen.folder) for each in rows}
+    found = dict[str, tuple[list[tuple[float, float]], int]]()
+    for each in rows:
+        try:
+            found[each.name] = measure(each, chosen.runs, chosen.folder)
+        except Unavailable as exc:
+            print(f"  left out: {exc}", file=sys.stderr, flush=True)
+    rows = [each for each in rows if each.name in found]
     if chosen.json:
         seconds = {name: statistics.median(ours for ours, _ in pairs) for name, (pairs, _) in found.items()}
         rivals = {name: statistics.median(rival for _, rival in pairs) for name, (pairs, _) in found.items()}

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from lakefs_hl.config.endpoint import is_loopback
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
 from lakefs_hl.spec.secret import hide, reveal
+from lakefs_hl.spec.sigv4 import ALGORITHM, Scope, parameters, signature, stamp
 
 if TYPE_CHECKING:
     from lakefs_hl.config.credentials import AwsRole
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 #: Timeout of a request to the machine's metadata service, which most machines do not have.
 METADATA_TIMEOUT_SECONDS: Final = 1
 _VERSION: Final = "2011-06-15"
-_ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 
 class Keys(NamedTuple):
@@ -166,47 +164,24 @@ def sign(found: Found, keys: Keys, headers: Mapping[str, str], now: float, ttl: 
     Returns:
         The identity token: base64 of the JSON that lakeFS needs to send the request itself.
     """
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    scope = f"{stamp[:8]}/{found.region}/sts/aws4_request"
+    scope = Scope(stamp(now), found.region, "sts")
     signed = {"host": found.host} | {name.lower(): " ".join(reveal(value).split()) for name, value in headers.items()}
-    query = {
-        "Action": "GetCallerIdentity",
-        "Version": _VERSION,
-        "X-Amz-Algorithm": _ALGORITHM,
-        "X-Amz-Credential": f"{keys.access_key}/{scope}",
-        "X-Amz-Date": stamp,
-        "X-Amz-Expires": str(ttl),
-        "X-Amz-SignedHeaders": ";".join(sorted(signed)),
-    }
+    query = {"Action": "GetCallerIdentity", "Version": _VERSION, **parameters(keys.access_key, scope, ttl, signed)}
     if keys.token:
         query["X-Amz-Security-Token"] = keys.token  # a Secret
-    canonical = "\n".join(
-        (
-            "POST",
-            "/",
-            "&".join(f"{quote(name, safe='-_.~')}={quote(query[name], safe='-_.~')}" for name in sorted(query)),
-            *(f"{name}:{signed[name]}" for name in sorted(signed)),
-            "",
-            query["X-Amz-SignedHeaders"],
-            hashlib.sha256(b"").hexdigest(),
-        )
-    )
-    text = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
-    key = ("AWS4" + reveal(keys.secret_key)).encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
+    made = signature(keys.secret_key, scope, "POST", "/", query, signed, hashlib.sha256(b"").hexdigest())
     identity = {
         "method": "POST",
         "host": found.host,
         "region": found.region,
         "action": query["Action"],
-        "date": stamp,
+        "date": scope.stamp,
         "expiration_duration": query["X-Amz-Expires"],
         "access_key_id": keys.access_key,
-        "signature": hmac.digest(key, text.encode(), "sha256").hex(),
+        "signature": made,
         "signed_headers": sorted(signed),
         "version": _VERSION,
-        "algorithm": _ALGORITHM,
+        "algorithm": ALGORITHM,
         "security_token": None if keys.token is None else reveal(keys.token),
     }
     return base64.b64encode(json.dumps(identity).encode()).decode()

@@ -5,6 +5,7 @@ Hypothesis keeps no database and is not derandomised: each run tries new cases, 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import ipaddress
 import os
@@ -27,6 +28,7 @@ settings.load_profile("house")
 # is named by LAKEFS_HL_TEST_ENDPOINT and its two keys, and these stay.
 _LEAKS = ("LAKECTL_", "LAKEFS_", "AWS_")
 _WANTED = "LAKEFS_HL_TEST_"
+_SEED = "lakefs_hl_seed"
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
 _outer_environ = dict(os.environ)
@@ -44,15 +46,49 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.hypothesis_seed is None:
-        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+        given = getattr(config, "workerinput", {}).get(_SEED)  # a worker has the seed that is printed
+        config.option.hypothesis_seed = given or str(secrets.randbelow(2**32))
     if not config.pluginmanager.hasplugin("lakefs_hl"):
         config.pluginmanager.register(importlib.import_module("lakefs_hl.pytest_plugin"), "lakefs_hl")
 
 
+@pytest.hookimpl(optionalhook=True)  # `-p no:xdist` runs everything in this process
+def pytest_configure_node(node: Any) -> None:
+    """Give a worker the seed, before it collects."""
+    node.workerinput[_SEED] = node.config.option.hypothesis_seed
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many workers again as there are processors: two workers wait for half of their time, for deadlines."""
+    """Half as many workers again as there are processors: with twice as many, tests of deadlines were late."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return available + (available + 1) // 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker all cases of a function at once.
+
+    22,000 tests, one by one, cost half a minute of messages and counting. What the cases of a function look up once,
+    such as the source of the package, is then looked up by one worker too.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False  # the functions of a module one after another, which share fixtures
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFunction(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            scope = str(super()._split_scope(nodeid))
+            return scope.partition("[")[0] if scope == nodeid else scope  # a group stays whole
+
+    return ByFunction(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves, half a million objects, out of later garbage collections. Many tests ask for one."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -29,11 +29,12 @@ LARGER: dict[str, int] = {}
 # ("" is the package's own __init__). A module that stands nowhere may import nothing of ours, and nobody may import it.
 ROOMS: dict[str, set[str]] = {
     "_version": set(),
+    "_html": set(),
     "spec": set(),
     "ops": {"spec"},
     "transport": {"spec", "ops.effects", "ops.pace", "ops.paging"},
     "config": {"spec"},
-    "aws": {"spec.errors", "spec.secret", "config"},
+    "aws": {"spec.errors", "spec.secret", "spec.sigv4", "config"},
     "_handles": {"spec", "ops", "types"},
     "_files": {"spec", "ops", "_handles", "transport.blocking", "transport.aio"},
     "_progress": {"spec", "_handles", "config.display"},
@@ -60,10 +61,36 @@ ROOMS: dict[str, set[str]] = {
         "_build",
         "transport.blocking",
         "transport.forks",
+        "transport.spans",
         "types",
+        "facades._sync",
+        "facades.graph",
+        "facades.previews",
+        "facades.tables",
+        "filesystem",
+        "integrations",
     },
     "exceptions": {"spec.errors"},
-    "types": {"spec", "ops", "_handles", "_files", "_bulk.plan", "config"},
+    "types": {
+        "spec",
+        "integrations.polars",
+        "ops",
+        "_handles",
+        "_files",
+        "_bulk.plan",
+        "config",
+        "facades.dataset_records",
+        "facades.approvals",
+        "facades.catalog",
+        "facades.graph",
+        "facades.hits",
+        "facades.items",
+        "facades.previews",
+        "facades.records",
+        "facades.results",
+        "facades.schemas",
+        "facades.tables",
+    },
     "aio": {
         "spec",
         "ops",
@@ -73,12 +100,21 @@ ROOMS: dict[str, set[str]] = {
         "_progress",
         "_build",
         "_sync.default",
+        "facades.aio",
+        "facades.graph",
+        "facades.previews",
+        "facades.tables",
+        "filesystem",
+        "integrations",
         "transport.aio",
         "transport.blocking",
+        "transport.spans",
         "types",
     },
-    "facades": {"", "aio", "exceptions", "types"},
+    "facades": {"", "aio", "exceptions", "types", "compression", "_progress"},
+    "compression": {"exceptions", "types", "_progress"},
     "filesystem": {"", "aio", "exceptions", "types"},
+    "integrations": {"", "aio", "exceptions", "types", "filesystem", "facades.arguments"},
     "local.disk": set(),
     "local.tree": set(),
     "local.engine": {"spec", "local.tree", "local.disk", "local.keys"},
@@ -86,15 +122,20 @@ ROOMS: dict[str, set[str]] = {
     "local.api": {"spec", "local.engine", "local.keys"},
     "local.serve": {"spec", "local.api", "local.disk.fs"},
     "local": {"spec", "local", "transport.inproc"},
-    "cli": {"", "spec", "local", "config", "exceptions", "_handles.amounts"},
+    "cli": {"", "spec", "local", "config", "exceptions", "types", "_handles.amounts"},
+    "torch": {"", "exceptions", "types"},
     "__main__": {"cli"},
-    "pytest_plugin": {"", "exceptions"},
-    "": {"spec", "_handles", "_sync", "aio", "exceptions", "types", "_version"},
+    "pytest_plugin": {"", "exceptions", "_testing", "filesystem", "spec.secret"},
+    "_testing": {"", "aio", "config", "exceptions", "local", "pytest_plugin", "spec"},
+    "notebook": {"", "cli"},
+    "": {"spec", "_handles", "_sync", "aio", "facades", "compression", "exceptions", "notebook", "types", "_version"},
 }
-OPEN_TO_ALL = {"_version"}
-# The two exceptions, both by name: `_build.lake` imports the embedded lake, for an endpoint local: or mem:, and
-# `_handles.facades` the facade that a method such as `branch.files(...)` returns. Facades stand on public names only.
-BY_NAME = {("_build.lake", "local"), ("_handles.facades", "facades")}
+# HTML of what a cell of a notebook may end with, which most rooms define, stands on nothing.
+OPEN_TO_ALL = {"_version", "_html"}
+# The exceptions, all by name: `_build.lake` imports the embedded lake, for an endpoint local: or mem:,
+# `_handles.facades` the facade that a method such as `branch.files(...)` returns, and `_handles.libraries` what
+# references hand to libraries of others. Facades and integrations stand on public names only.
+BY_NAME = {("_build.lake", "local"), ("_handles.facades", "facades"), ("_handles.libraries", "integrations")}
 
 # Room -> modules of others that it may never load. A trailing name is the exception to it.
 FORBIDDEN: dict[str, set[str]] = {
@@ -114,23 +155,34 @@ ALLOWED = {
     ("ops.retry", "threading"),  # the short lock of the retry budget
     ("spec.arguments", "os"),  # os.PathLike: takes paths, and opens none
 }
-# A library of others -> the only rooms that may load it.
+# A library of others -> the only rooms, or modules, that may load it.
 ONLY_IN: dict[str, set[str]] = {
-    "apsw": {"local.disk", "_folders"},
+    "apsw": {"local.disk", "_folders", "facades.index", "facades.jobs", "facades.snapshot_index"},
     "boto3": {"aws"},
-    "botocore": {"aws"},
+    "botocore": {"aws", "integrations.options"},
     "click": {"cli"},
+    "jsonschema": {"facades"},
+    "fsspec": {"facades", "filesystem"},
     "lakefs_sdk": {"_build"},
-    "pandas": {"_handles"},
+    "pandas": {"_handles", "facades"},
+    "pyarrow": {"facades", "integrations"},
+    "polars": {"integrations"},
+    "duckdb": {"integrations"},
     "opentelemetry": {"transport"},
     "pycurl": {"transport"},
+    "torch": {"torch"},
     "tqdm": {"_progress"},
     "urllib3": {"transport"},
     "uvicorn": {"local.serve"},
     "yaml": {"config", "local.serve"},
 }
 BAD_NAMES = {"common", "helper", "helpers", "manager", "misc", "util", "utils"}
-PUBLIC_MODULES = {"aio", "exceptions", "types"}  # names of __all__ that are submodules because they mean the submodule
+PUBLIC_MODULES = {
+    "aio",
+    "compression",
+    "exceptions",
+    "types",
+}  # names of __all__ that are submodules because they mean the submodule
 
 
 @dataclass
@@ -283,7 +335,7 @@ def foreign(modules: Modules) -> Iterator[str]:
                 continue
             if top in FORBIDDEN.get(module.room, ()) and (module.name, top) not in ALLOWED:
                 yield f"{module.name}:{line}: {module.room} may not load {top}"
-            if top in ONLY_IN and module.room not in ONLY_IN[top]:
+            if top in ONLY_IN and not {module.room, module.name} & ONLY_IN[top]:
                 yield f"{module.name}:{line}: only {', '.join(sorted(ONLY_IN[top]))} may load {top}"
 
 

@@ -13,11 +13,13 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 import lakefs_hl
 from lakefs_hl import Client, aio, exceptions
@@ -29,6 +31,7 @@ from lakefs_hl.ops import objects
 from lakefs_hl.ops.effects import gather, send
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
+from tests import serving
 from tests.threads import assert_ended
 from tests.transport.peers import CERTIFICATES, Asked, Peer, answer, answering, peer
 
@@ -972,6 +975,91 @@ def test_a_lake_can_be_used_after_close() -> None:
     assert lakefs_hl.repository("example", client=client).exists()
 
 
+def test_a_client_is_entered_again_and_again(mocker: MockerFixture) -> None:
+    client = Client("mem://")
+    close = mocker.spy(client, "_close_here")
+    branch = lakefs_hl.repository("example", client=client).create().branch("main")
+    with client as outer, client as inner:
+        assert outer is inner is client
+        with client:
+            branch.upload(b"1", "a")
+        assert not close.called  # an inner block leaves the connections to the outer one
+        assert branch.download("a") == b"1"
+    assert close.call_count == 1
+    with pytest.raises(RuntimeError, match="of the block"), client:
+        msg = "of the block"
+        raise RuntimeError(msg)
+    assert close.call_count == 2
+    assert branch.download("a") == b"1"
+    client.close()
+    assert close.call_count == 3
+
+
+def test_threads_enter_one_client_at_a_time_of_their_own(tmp_path: Path) -> None:
+    with serving.running(tmp_path / "lake") as served:
+        client = Client(served.url, served.key, served.secret)
+        branch = lakefs_hl.repository("example", client=client).create().branch("main")
+
+        def work(number: int) -> bytes:
+            for _ in range(5):
+                with client:
+                    branch.upload(str(number).encode(), f"{number}")
+            with client, client:
+                return branch.download(f"{number}")
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(work, range(16))) == [str(number).encode() for number in range(16)]
+        assert client._entered == 0
+        assert branch.exists("3")
+        client.close()
+
+
+def test_a_client_entered_by_a_task_is_open_for_the_others() -> None:
+    async def main() -> list[bytes]:
+        client = aio.Client("mem://")
+        branch = (await aio.repository("example", client=client).create()).branch("main")
+
+        async def work(number: int) -> bytes:
+            async with client, client:
+                await branch.upload(str(number).encode(), f"{number}")
+                return await branch.download(f"{number}")
+
+        return await asyncio.gather(*map(work, range(8)))
+
+    assert asyncio.run(main()) == [str(number).encode() for number in range(8)]
+
+
+def test_a_client_has_a_host_and_a_port() -> None:
+    keys: dict[str, Any] = {"username": "key", "password": "secret"}
+    assert Client("localhost", port=50051, **keys).endpoint == "http://localhost:50051"
+    assert Client(host="lakefs.example", port=8443, **keys).endpoint == "https://lakefs.example:8443"
+    client = Client(endpoint="https://lakefs.example/lakefs", port=8443, **keys)
+    assert client.endpoint == "https://lakefs.example:8443/lakefs"
+    assert pickle.loads(pickle.dumps(client))._options.host == client.endpoint
+    assert client == Client(client.endpoint, **keys)
+    for given, words in (
+        ({"host": "http://localhost:8000", "port": 8001}, "has another port"),
+        ({"port": 8001}, "give host= too"),
+        ({"host": "localhost", "port": 65_536}, "from 1 to 65535"),
+        ({"host": "localhost", "port": 0}, ">= 1"),
+    ):
+        with pytest.raises(exceptions.InvalidConfigError, match=words):
+            Client(**given, **keys)
+    with pytest.raises(TypeError, match="port must be an integer"):
+        Client("localhost", port="80", **keys)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("port", [8000, 8001])
+def test_a_login_in_a_host_with_a_port_is_not_shown(port: int) -> None:
+    with pytest.raises(exceptions.InvalidConfigError) as caught:
+        Client(f"me:{SECRET}@localhost:8000", port=port)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    frame = caught.value.__traceback__
+    while frame is not None:
+        assert SECRET not in repr(frame.tb_frame.f_locals)
+        frame = frame.tb_next
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_b6_64_a_lake_works_after_a_fork(tmp_path: Path) -> None:
     client = Client(f"local:{tmp_path}/lake")
@@ -992,10 +1080,10 @@ def test_the_cache_directory_is_one_for_all_lakes_in_memory(tmp_path: Path, monk
     monkeypatch.setenv("LAKEFS_HL_CACHE_DIR", str(tmp_path / "cache"))
     with lakefs_hl.Client("mem://") as one, lakefs_hl.Client("mem://") as other:
         assert one.endpoint != other.endpoint
-        assert one._cache_directory() == other._cache_directory()
+        assert one.cache_directory == other.cache_directory
     with lakefs_hl.Client(f"local:{tmp_path / 'lake'}") as third:
-        assert third._cache_directory() != one._cache_directory()
-        assert third._cache_directory().stat().st_mode & 0o777 == 0o700
+        assert third.cache_directory != one.cache_directory
+        assert third.cache_directory.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_listing_can_be_read_on_this_thread() -> None:
@@ -1005,3 +1093,13 @@ def test_a_listing_can_be_read_on_this_thread() -> None:
         page = partial(objects.list_page, client._session, "listed", "main")
         found = [record.path for record in client._pages_here(page, "0099")]
     assert found == [f"{number:04}" for number in range(100, 2500)]
+
+
+def test_a_gateway_without_tls_warns() -> None:
+    words = "gateway_endpoint=http://s3.lake.example: links .* unencrypted"
+    with pytest.warns(exceptions.InsecureTransportWarning, match=words) as caught:
+        Client("https://lake.example", KEY, SECRET, gateway_endpoint="http://s3.lake.example")
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Client("https://lake.example", KEY, SECRET, gateway_endpoint="http://localhost:8001")

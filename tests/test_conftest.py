@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -48,3 +50,13 @@ def test_no_variable_of_the_machine_reaches_a_test() -> None:
 def test_random_numbers_depend_on_seed_and_test(rng: random.Random, request: pytest.FixtureRequest) -> None:
     seed = request.config.option.hypothesis_seed
     assert rng.random() == random.Random(f"{seed}:{request.node.nodeid}").random()
+
+
+def test_workers_have_the_seed_that_is_printed(request: pytest.FixtureRequest) -> None:
+    given = getattr(request.config, "workerinput", None)
+    if given is None:  # not in a worker: run this test in one
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", request.node.nodeid]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=request.config.rootpath)
+        assert done.returncode == 0, done.stdout + done.stderr
+    else:
+        assert request.config.option.hypothesis_seed == given["lakefs_hl_seed"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import builtins
+import contextlib
 import doctest
 import importlib
 import importlib.metadata
@@ -20,6 +21,8 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
+import urllib.request
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -30,7 +33,8 @@ import pytest
 import yaml
 
 import lakefs_hl
-from lakefs_hl import aio, exceptions, types
+from lakefs_hl import aio, compression, exceptions, types
+from tests import serving
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -190,6 +194,29 @@ def test_the_blocks_of_a_page_run_with_all_packages(page: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_is_well_formed(page: Path) -> None:
+    """No table has two rows for one thing, and what begins a block stands after an empty line."""
+    seen, before, is_code = set[str](), "", False
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        is_code ^= line.lstrip().startswith("```")
+        if not is_code and page.name != "seeds.md":
+            first = re.split(r"(?<!\\)\|", line)[1].strip(" -") if line.startswith("|") else ""
+            seen = seen if line.startswith("|") else set()
+            assert not first or first not in seen, f"line {number}: another row for {first}"
+            seen.add(first)
+            is_start = re.match(":::|#{1,6} ", line) is not None
+            assert not is_start or not before.strip() or before.startswith("<"), f"line {number}: no line before it"
+        before = line
+
+
+def test_the_index_of_the_reference_has_every_public_name() -> None:
+    text = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
+    names = {name for name in lakefs_hl.__all__ if not name.startswith("_")}
+    missing = {name for name in names if f"`{name}`" not in text and f"`lakefs_hl.{name}`" not in text}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_blocks_that_are_not_python_are_parsed(page: Path) -> None:
     for block in blocks(page.read_text(encoding="utf-8")):
         where = f"{name_of(page)}:{block.line}"
@@ -215,15 +242,42 @@ def test_the_home_page_shows_what_its_code_prints(tmp_path: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if "design" not in page.parts}
-    listed = set(re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+    listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
     assert pages == listed
 
 
-@pytest.mark.parametrize(("contents", "under"), [("index.md", "guides"), ("reference/index.md", "reference")])
-def test_every_guide_and_every_reference_page_is_in_a_table_of_contents(contents: str, under: str) -> None:
+@pytest.mark.parametrize(
+    ("contents", "under"),
+    [("index.md", "guides"), ("reference/index.md", "reference"), ("cookbook/index.md", "cookbook")],
+)
+def test_every_page_is_in_a_table_of_contents(contents: str, under: str) -> None:
     text = (DOCS / contents).read_text(encoding="utf-8")
-    linked = {Path(link).name for link in re.findall(r"\(([\w/]+\.md)", text)}
+    linked = {Path(link).name for link in re.findall(r"\(([\w/-]+\.md)", text)}
     assert {page.name for page in (DOCS / under).glob("*.md")} - {"index.md"} <= linked
+
+
+def test_the_cookbook_is_in_alphabetical_order() -> None:
+    listed = re.findall(r"cookbook/([\w-]+\.md)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    linked = re.findall(
+        r"^\| \[.*?\]\(([\w-]+\.md)", (DOCS / "cookbook/index.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    titles = [(DOCS / "cookbook" / name).read_text(encoding="utf-8").splitlines()[0].casefold() for name in linked]
+    assert listed == ["index.md", *linked]
+    assert titles == sorted(titles)
+
+
+def test_every_extra_is_in_the_quickstart_and_every_message_names_one() -> None:
+    """A message that says `pip install 'lakefs-hl[…]'` names the package as it is named, and extras that exist."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].keys()
+    table = re.findall(r"^\| (`.*?) \|", (DOCS / "quickstart.md").read_text(encoding="utf-8"), re.MULTILINE)
+    for_users = extras - {"dev", "docs", "ecosystem", "lint", "test"}
+    assert for_users == {name for cell in table for name in re.findall(r"`(\w+)`", cell)} & extras
+    for source in [*PAGES, *(ROOT / "lakefs_hl").rglob("*.py")]:
+        for package, named in re.findall(
+            r"pip install ['\"](lakefs\w*[-_]hl)\[([\w,-]+)\]", source.read_text(encoding="utf-8")
+        ):
+            assert (package, set(named.split(",")) - extras) == ("lakefs-hl", set()), source
 
 
 # ---------------------------------------------------------------------------------------------------------- docstrings
@@ -251,10 +305,14 @@ def written_in(module: ModuleType | None) -> frozenset[str]:
     return frozenset(node.name for node in tree.body if isinstance(node, kinds))
 
 
+#: Modules that need packages which no extra of the tests has. The tests of those libraries run their examples.
+ELSEWHERE = {"lakefs_hl.torch", "lakefs_hl.filesystem.upath"}
+
+
 def modules() -> Iterator[ModuleType]:
     yield lakefs_hl
     for info in pkgutil.walk_packages(lakefs_hl.__path__, "lakefs_hl."):
-        if not info.name.endswith("__main__"):
+        if not info.name.endswith("__main__") and info.name not in ELSEWHERE:
             yield importlib.import_module(info.name)
 
 
@@ -269,7 +327,9 @@ def examples() -> list[doctest.DocTest]:
 
 
 EXAMPLES = examples()
-AWAITED = [example for example in EXAMPLES if example.name.startswith("lakefs_hl.aio.")]
+#: Where examples are awaited, and where their twins are.
+AWAITED_IN, BLOCKING_IN = ("lakefs_hl.aio.", "lakefs_hl.facades.aio."), ("lakefs_hl._sync.", "lakefs_hl.facades._sync.")
+AWAITED = [example for example in EXAMPLES if example.name.startswith(AWAITED_IN)]
 BLOCKING = [example for example in EXAMPLES if example not in AWAITED]
 
 
@@ -283,9 +343,13 @@ def test_the_examples_of_a_docstring_run(
     client = lakefs_hl.init("mem://")
     repo = lakefs_hl.repository("example").create()
     branch = repo.branch("main")
-    globs = {"lakefs": lakefs_hl, "client": client, "repo": repo, "branch": branch}
+    globs = {"lakefs": lakefs_hl, "client": client, "repo": repo, "branch": branch, "urllib": urllib}
     example.globs = {**example.globs, **globs, "getfixture": request.getfixturevalue}
-    check(example)
+    with served(example, tmp_path) as keys:
+        if keys:
+            example.globs["served"] = lakefs_hl.Client(*keys)
+            lakefs_hl.repository("example", client=example.globs["served"]).create()
+        check(example)
     client.close()
 
 
@@ -303,9 +367,23 @@ def test_the_awaited_examples_of_a_docstring_run(
         repo = aio.repository("example")
         runner.run(repo.create())
         globs = {"lakefs": aio, "client": client, "repo": repo, "branch": repo.branch("main")}
-        example.globs = {**example.globs, **globs}
-        check(example)
+        example.globs = {**example.globs, **globs, "urllib": urllib}
+        with served(example, tmp_path) as keys:
+            if keys:
+                example.globs["served"] = aio.Client(*keys)
+                runner.run(aio.repository("example", client=example.globs["served"]).create())
+            check(example)
         runner.run(client.close())
+
+
+@contextlib.contextmanager
+def served(example: doctest.DocTest, tmp_path: Path) -> Iterator[tuple[str, str, str] | None]:
+    """A served lake with links for an example that uses `served`: its address and key pair."""
+    if "served" not in (example.docstring or ""):
+        yield None
+        return
+    with serving.running(tmp_path / "lake", arguments=["--presign"]) as found:
+        yield found.url, found.key, found.secret
 
 
 def compile_awaiting(source: str, name: str, mode: str, flags: int, dont_inherit: bool) -> CodeType:
@@ -315,9 +393,13 @@ def compile_awaiting(source: str, name: str, mode: str, flags: int, dont_inherit
 
 def exec_awaiting(runner: asyncio.Runner, code: CodeType, globs: dict[str, Any]) -> None:
     """Runs a statement of an example; the value of an expression that awaits is printed, as for one that does not."""
-    done = eval(code, globs)
-    if inspect.iscoroutine(done):
-        runner.run(done)
+
+    async def run() -> None:  # also what does not await may need the loop
+        done = eval(code, globs)
+        if inspect.iscoroutine(done):
+            await done
+
+    runner.run(run())
 
 
 def check(example: doctest.DocTest) -> None:
@@ -330,8 +412,8 @@ def check(example: doctest.DocTest) -> None:
 
 def test_every_example_of_the_faces_is_found_in_both_colours() -> None:
     """A finder that goes by `__module__` would drop them in silence."""
-    awaited = {example.name.removeprefix("lakefs_hl.aio.") for example in AWAITED}
-    blocking = {example.name.removeprefix("lakefs_hl._sync.") for example in BLOCKING if "._sync." in example.name}
+    awaited = {example.name.replace(".aio.", ".") for example in AWAITED}
+    blocking = {example.name.replace("._sync.", ".") for example in BLOCKING if example.name.startswith(BLOCKING_IN)}
     assert awaited == blocking
     assert len(awaited) >= 11
 
@@ -355,12 +437,15 @@ def resolve(name: str) -> Any:
     return getattr(importlib.import_module(module), last)
 
 
-@pytest.mark.parametrize("package", [lakefs_hl, aio, exceptions, types], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "package", [lakefs_hl, aio, compression, exceptions, types], ids=lambda module: module.__name__
+)
 def test_every_public_name_is_in_the_reference(package: ModuleType) -> None:
     documented = set(directives())
     names = {f"{package.__name__}.{name}" for name in package.__all__} - {
         "lakefs_hl.__version__",
         "lakefs_hl.aio",
+        "lakefs_hl.compression",
         "lakefs_hl.exceptions",
         "lakefs_hl.types",
     }
@@ -369,11 +454,25 @@ def test_every_public_name_is_in_the_reference(package: ModuleType) -> None:
 
 
 def test_the_reference_names_public_names_only() -> None:
-    public = {"lakefs_hl", "lakefs_hl.aio", "lakefs_hl.exceptions", "lakefs_hl.types"}
+    public = {"lakefs_hl", "lakefs_hl.aio", "lakefs_hl.compression", "lakefs_hl.exceptions", "lakefs_hl.types"}
+    public |= {"lakefs_hl.filesystem", "lakefs_hl.torch"}  # they need fsspec and PyTorch, so that their names are read
     for name, page in directives().items():
         module, _, last = name.rpartition(".")
         assert module in public, f"{page}: {name} is not a public name"
-        assert last in importlib.import_module(module).__all__, f"{page}: {name} is not public"
+        assert last in names_of(module), f"{page}: {name} is not public"
+
+
+@cache
+def names_of(module: str) -> list[str]:
+    """`__all__` of a module, from its source."""
+    found = importlib.util.find_spec(module)
+    assert found is not None
+    assert found.origin is not None
+    for node in ast.parse(Path(found.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    msg = f"{module} has no __all__"
+    raise ValueError(msg)
 
 
 def test_the_table_of_errors_is_that_of_the_code() -> None:
@@ -397,11 +496,17 @@ def test_every_kind_is_in_the_table_of_kinds() -> None:
 
 #: Classes whose calls the page of results lists, and those whose fields it lists.
 HANDLES = ["Repository", "Reference", "Branch", "Tag", "ObjectInfo", "CommonPrefix", "Listing", "BranchTransaction"]
+HANDLES += ["Admin", "CredentialsAdmin", "GCRulesAdmin", "Partition", "PresignedUpload", "TransactionHandle"]
 HANDLES += [
     "PullRequest",
     "Run",
     "HookRun",
     "KeptTransaction",
+    "Files",
+    "ObjectHandle",
+    "Dataset",
+    "SnapshotCache",
+    "Datasets",
     "ImportManager",
     "ObjectStream",
     "Plan",
@@ -410,17 +515,34 @@ HANDLES += [
     "ServerStorageConfiguration",
 ]
 FIELDS = ["ObjectInfo", "Commit", "PullRequest", "Run", "HookRun", "KeptTransaction", "BranchTransaction"]
+FIELDS += ["Partition", "TransactionHandle"]
+FUNCTIONS = (
+    "admin",
+    "copy",
+    "dataset",
+    "datasets",
+    "files",
+    "health_check",
+    "import_external",
+    "init",
+    "ref",
+    "repositories",
+    "repository",
+    "search",
+    "snapshot_cache",
+    "transfer",
+)
 RESULTS = DOCS / "reference" / "records.md"
 
 
 def returned(function: Any) -> str:
     """The annotation of what a function returns, without the modules of its types."""
-    found = re.sub(r"\b(models|config|io)\.", "", str(inspect.signature(function).return_annotation))
+    found = re.sub(r"\b(builtins|models|config|io|lakefs)\.", "", str(inspect.signature(function).return_annotation))
     return "a handle of the same class" if found == "Self" else found
 
 
 def test_the_page_of_results_names_every_call_with_what_it_returns() -> None:
-    members = {name: getattr(lakefs_hl, name) for name in ("copy", "init", "ref", "repository", "repositories")}
+    members = {name: getattr(lakefs_hl, name) for name in FUNCTIONS}
     for kind in HANDLES:
         for name, member in inspect.getmembers(getattr(lakefs_hl, kind), inspect.isfunction):
             if not name.startswith("_") and name != "open":  # a table of modes says what open() returns

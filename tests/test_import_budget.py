@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+
+import lakefs_hl
 
 HEAVY = (
     "urllib3",
@@ -61,6 +64,16 @@ def test_nothing_heavy_is_loaded_by_the_import(module: str) -> None:
     assert set(loaded(f"import {module}")) <= allowed
 
 
+def test_the_plugin_of_pytest_loads_itself_only() -> None:
+    """It is loaded in every run of pytest on the user's machine, also in those that do not use it."""
+    code = "import sys, pytest\nbefore = set(sys.modules)\nimport lakefs_hl.pytest_plugin\n"
+    assert set(run(f"{code}print(*set(sys.modules) - before)").split()) <= {
+        "lakefs_hl",
+        "lakefs_hl._version",
+        "lakefs_hl.pytest_plugin",
+    }
+
+
 def test_a_lake_in_process_needs_no_http_stack() -> None:
     code = "import lakefs_hl\nlakefs_hl.Client('mem://').close()"
     assert not {"urllib3", "lakefs_sdk", "pydantic", "boto3", "uvicorn"} & set(loaded(code))
@@ -68,6 +81,13 @@ def test_a_lake_in_process_needs_no_http_stack() -> None:
 
 def test_listing_the_public_names_loads_nothing() -> None:
     assert loaded("import lakefs_hl\nassert 'repository' in dir(lakefs_hl)") == []
+
+
+@pytest.mark.parametrize("module", [lakefs_hl, lakefs_hl.aio, lakefs_hl.types])
+def test_what_an_editor_completes_are_the_public_names(module: Any) -> None:
+    assert module.__all__[0] in dir(module)
+    getattr(module, module.__all__[0])
+    assert [name for name in dir(module) if name not in module.__all__ and not name.startswith("__")] == []
 
 
 def test_the_import_is_within_its_budget() -> None:

@@ -27,17 +27,32 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
+from lakefs_hl._handles.links import UploadOptions
 from lakefs_hl.aio.default import of
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.blocking import Blocking
+from tests.bucket_store import buckets
 from tests.worlds import Settled, Settler
 
 #: Plain records: whoever makes one by hand makes what they say.
-RECORDS = {"Change", "CollectReport", "DeleteReport", "GetResult", "ImportResult", "TransferReport", "Usage"}
+RECORDS = {
+    *("Bisection", "BlameEntry", "BucketCredentials", "Change", "CollectReport", "DeleteReport", "ExpiryReport"),
+    *("GCRules", "GetResult", "ImportResult", "ObjectVersion", "PersistentCredentials", "RepositoryInfo", "Review"),
+    *("SignedURL", "TemporaryToken", "TransferReport", "Usage"),
+}
 #: Classes that users do not construct: calls return them.
-LISTED = {"HookRun", "KeptTransaction", "Listing", "ObjectStream", "Plan"}
+LISTED = {
+    *("Datasets", "Files", "HookRun", "KeptTransaction", "Listing", "ObjectHandle", "ObjectStream", "Partition"),
+    *("GCRulesAdmin", "Plan", "PresignedUpload", "SnapshotCache", "TableDiff"),
+}
+#: How old a transaction is: the two calls that are compared are made at two times.
+AGE = re.compile(r"[\d:]+(?= old>)|[\d,]+(?= s ago)")
 COLOURS = {"blocking": lakefs_hl, "aio": aio}
+#: Takes a function and whatever that takes.
+PASSES_ON = "background"
+#: Methods of the blocking colour only, which hand their arguments to other libraries: tests/integrations tries them.
+OF_LIBRARIES = {"arrow_dataset", "duckdb"}
 
 
 class Str(str):
@@ -103,9 +118,9 @@ def path(value: str, *, optional: bool = False) -> Kind:
     return kind._replace(equal=[*kind.equal, *same], wrong=[*kind.wrong, *wrong, prefix])
 
 
-def path_or_prefix(value: str) -> Kind:
+def path_or_prefix(value: str, *, optional: bool = False) -> Kind:
     """A path that may be that of a common prefix."""
-    kind, prefix = path(value), lakefs_hl.CommonPrefix("example", "main", value)
+    kind, prefix = path(value, optional=optional), lakefs_hl.CommonPrefix("example", "main", value)
     return kind._replace(equal=[*kind.equal, prefix], wrong=[each for each in kind.wrong if each != prefix])
 
 
@@ -122,6 +137,44 @@ def reference(value: str, *, optional: bool = False) -> Kind:
     same = [module.Reference("example", value) for module in COLOURS.values()]
     wrong = [lakefs_hl.ObjectInfo("example", "main", value), lakefs_hl.Repository("example")]
     return kind._replace(equal=[*kind.equal, *same], wrong=[*kind.wrong, *wrong])
+
+
+def store(value: str) -> Kind:
+    """The URL of a store, or a reference."""
+    words = {"name": "must be a URL with a scheme", "lakefs://example": "is lakefs://repository/reference/prefix"}
+    return Kind(value, [make(value) for make in SUBCLASSES], [object(), b"bytes", 3.5, 5, None, ["a"]], words)
+
+
+def file_path(value: str) -> Kind:
+    """A path of a file: also a path object that is not one of the machine."""
+    kind = text(value)
+    return kind._replace(equal=[*kind.equal, PurePosixPath(value)], wrong=[*kind.wrong, Path(value)])
+
+
+def names(value: str, *, optional: bool = False) -> Kind:
+    """Names, or one."""
+    equal = [(value,), {value}, [value], np.array([value]), *(make(value) for make in SUBCLASSES)]
+    wrong = [object(), 5, b"a", [1], [value, b"a"], pd.DataFrame({value: [value]})]
+    return Kind(value, equal, wrong if optional else [*wrong, None])
+
+
+def file_paths(value: str, *, optional: bool = False) -> Kind:
+    """Paths of files, as an iterable: a single one has another result."""
+    equal = [(value,), {value}, np.array([value]), *([make(value)] for make in SUBCLASSES), [PurePosixPath(value)]]
+    wrong = [object(), 5, b"a", [1], [value, b"a"], np.array(value), pd.DataFrame({value: [value]})]
+    return Kind([value], equal, wrong if optional else [*wrong, None])
+
+
+def switched_off() -> Kind:
+    """What cannot be switched on here."""
+    return Kind(False, [0, np.bool_(False), np.int64(0)], [object(), b"", 3.5, "true", 2, np.array([True, False])])
+
+
+def encoding(value: str) -> Kind:
+    """The name of an encoding."""
+    return text(value, optional=True)._replace(
+        wrong=[object(), b"gzip", 3.5, 5, ["gzip"]], words={"lzma": "encoding must be one of 'gzip', 'br', 'zstd'"}
+    )
 
 
 def choice(value: str, other: str, said: str, *, optional: bool = False) -> Kind:
@@ -204,11 +257,18 @@ KINDS: dict[str, Kind] = {
     "access_key_id": text("key", optional=True),
     "access_token": text("token", optional=True),
     "after": text("a"),
+    "all": flag(),
     "allow_empty": flag(),
+    "approve": flag(),
+    "approver": text("ada"),
     "allowed_storage_hosts": strings("minio"),
     "aws_role": flag(optional=True),
     "branch": text("main", optional=True),
+    "bad": reference("main"),
+    "blame.path": path("b")._replace(wrong=[object(), b"bytes", 3.5, 5, ["a"], True, None]),
     "branch_id": reference("main"),
+    "__init__.branch_id": reference(f"tx-main-{'0' * 32}"),
+    "branches": data(None, [object(), 5, "text", [("main", 1)], {5: 1}, {"main": "1"}]),
     "buffering": integer(2),
     "ca_cert": text("/nowhere/ca.pem", optional=True),
     "client": data(None, [object(), "mem://", 5, OTHER_COLOUR]),
@@ -216,7 +276,9 @@ KINDS: dict[str, Kind] = {
     "commit_id": reference("main~1"),
     "commit_message": text("message"),
     "sync_from.commit_message": text("message", optional=True),
+    "upload.commit_message": text("message", optional=True),
     "upload_dir.commit_message": text("message", optional=True),
+    "expire.commit_message": text("message", optional=True),
     "upload_many.commit_message": text("message", optional=True),
     "commit_metadata": mapping(optional=True),
     "continue_": flag(),
@@ -225,10 +287,12 @@ KINDS: dict[str, Kind] = {
     "connect_timeout": number(5),
     "content_type": text("text/csv", optional=True),
     "create": flag(),
+    "create_repositories": flag(optional=True),
     "data": data(b"data", [object(), 3.5, 5, None, np.float64(1), np.array([object()])]),
     "date": moment(),
     "deadline": number(60),
     "default_branch_id": text("trunk"),
+    "default_days": integer(7)._replace(words={0: "default_days must be at least 1, not 0"}),
     "delete": flag(),
     "delete_on_error": flag(),
     "delimiter": text("1"),
@@ -245,9 +309,16 @@ KINDS: dict[str, Kind] = {
     "end": integer(2, optional=True),
     "endpoint": text("http://127.0.0.1:1", optional=True),
     "errors": text("replace", optional=True),
+    "etag": text("e" * 32, optional=True),
     "every": integer(1),
     "exclude": data(None, [object(), 5, b"a", [1]]),
     "exist_ok": flag(),
+    "expires_in_seconds": integer(60)._replace(
+        words={
+            0: "expires_in_seconds=0: must be 1 to 604800, which is a week",
+            604801: "must be 1 to 604800",
+        }
+    ),
     "file": data(None, [object(), b"name", 3.5, 5, True, io.StringIO(), ["a"]]),
     "save.file": local("plan"),
     "filter": data(None, [object(), 5, "a"]),
@@ -259,19 +330,39 @@ KINDS: dict[str, Kind] = {
     "copy_prefix.from_reference": reference("dev", optional=True),
     "move_object.to_path": path("c"),
     "from_reference": reference("dev"),
+    "gateway_endpoint": text("http://127.0.0.1:3", optional=True),
+    "good": reference("main~1"),
+    "offline": flag(optional=True),
+    "cache_size": integer(5, optional=True)._replace(wrong=[object(), b"1", 3.5]),
+    "cache_dir": local("cache")._replace(wrong=[object(), b"a", 3.5, 5, ["a"]]),
+    "remove.snapshot": local("cache/snapshots/a"),
+    "max_size": integer(100, optional=True)._replace(wrong=[object(), b"1", 3.5]),
+    "local_files_only": flag(),
     "hidden": flag(),
     "host": text("http://127.0.0.1:1", optional=True),
+    "id": text("20260131T120000Z-0a1b2c3d"),
+    "id_or_name": text("none"),
     "if_none_match": flag(),
     "ignore_file_names": data((), [object(), 5, b"a", [1], None]),
     "include": data(None, [object(), 5, b"a", [1]]),
     "include_samples": flag(),
     "items": data([("a", b"1")], [object(), 5, None, "a", b"a", [1], ["ab"], [("a",)], [(5, b"1")]]),
+    "upload_many_concurrent.items": data(
+        [{"bucket": "example", "key": "a", "data": b"1"}],
+        [object(), 5, None, "a", b"a", [1], [("a", b"1")]],
+    ),
+    "download_many_concurrent.items": data(
+        [{"bucket": "example", "key": "b"}], [object(), 5, None, "a", b"a", [1], ["a"], {"key": "a"}]
+    ),
     "jwt_token": text("token", optional=True),
     "keys": strings("k"),
     "kind": choice("skip", "perhaps", "kind must be 'upload', 'download', 'skip' or 'delete', not 'perhaps'"),
     "local_dir": local("local"),
     "local_path": local("local/a"),
     "max_amount": integer(1, optional=True),
+    "graph.max_amount": integer(1),
+    "refs": data("main", [object(), 5]),
+    "max_bytes": integer(10, optional=True),
     "max_concurrency": integer(3, optional=True),
     "max_workers": integer(1, optional=True),
     "message": text("message", optional=True),
@@ -279,12 +370,21 @@ KINDS: dict[str, Kind] = {
     "metadata": mapping(optional=True),
     "set_metadata.metadata": mapping(),
     "set_object_metadata.metadata": mapping(),
+    "method": choice("PUT", "DELETE", "method must be 'GET' or 'PUT', not 'DELETE'"),
     "mode": choice("rb", "a", "mode must be 'r', 'rb' to read"),
     "n": integer(1),
     "newline": text("\n", optional=True),
+    "notes": text("why"),
+    "now": moment(),
+    "create_snapshot.name": reference("s1", optional=True),
+    "restore_snapshot.name": reference("v1"),
+    "create.name": text("new", optional=True),
     "object_paths": strings("a/1"),
     "object_store_uri": text("local:///data/"),
     "objects": strings("a/1"),
+    "offset": Kind(
+        2, [Int(2), np.int64(2)], [object(), b"2", 3.5, [2]], {"2": "offset must be the next_offset of a page"}
+    ),
     "older_than": Kind(
         timedelta(hours=1),
         [Seconds(hours=1), pd.Timedelta(hours=1)],
@@ -303,12 +403,15 @@ KINDS: dict[str, Kind] = {
     "is_dir.path": path_or_prefix("b"),
     "is_file.path": path_or_prefix("b"),
     "remove.path": path_or_prefix("b"),
+    "partition.by": choice("objects", "size", "by must be 'bytes' or 'objects', not 'size'"),
     "paths": strings("a/1"),
     "pattern": text("a/*"),
     "exists.path": path("b", optional=True),
     "reset.path": text("b", optional=True),
+    "policy": data("{}", [object(), 5, None, [1]]),
     "poll_interval": duration("poll_interval"),
     "pickle_secrets": flag(),
+    "port": integer(3, optional=True),
     "pre_signed": flag(optional=True),
     "prefix": text("a"),
     "prefixes": strings("a/"),
@@ -319,18 +422,40 @@ KINDS: dict[str, Kind] = {
     "read_only": flag(),
     "record": data(None, [object(), "id", {}]),
     "recursive": flag(),
+    "create_snapshot.ref": reference("dev", optional=True),
+    "restore_snapshot.branch": reference("dev", optional=True),
+    "apply_lifecycle.branch": reference("dev", optional=True),
+    "restore.version": reference("main~1"),
     "reference_id": reference("main"),
+    "repository": text("example"),
     "repository_id": text("example"),
+    "require_approvals": integer(1),
+    "repository.repository_id": text("example", optional=True),
+    "owner": text("ada", optional=True),
+    "org": text("physics", optional=True),
+    "cluster": text("north", optional=True),
+    "public_access": flag(),
+    "provider": choice("gcp", "ftp", "provider must be 'aws'"),
+    "provider_bucket_name": choice("bucket", "a/b", "must be the name of a bucket"),
+    "credentials": data({}, [object(), 5, "text", [("k", "v")], None]),
+    "import_external.name": text("new", optional=True),
+    "import_external.commit_message": text("message", optional=True),
     "resume": flag(),
     "retries": integer(2),
     "__init__.retries": integer(2, optional=True),
     "with_options.retries": integer(2, optional=True),
     "init.retries": integer(2, optional=True),
+    "rules": data([], [object(), 5, None, "text", {"id": "r"}, [5]]),
+    "reverse": flag(),
+    "reviewer_id": text("ada"),
     "run_id": text("r1"),
+    "scope": text("alice", optional=True),
     "search": text("exa"),
     "secret_access_key": text("secret", optional=True),
     "shallow": flag(),
     "since": moment(),
+    "size_bytes": integer(1, optional=True),
+    "sort": choice("id", "size", "sort must be 'name', 'created', 'updated' or 'id', not 'size'"),
     "source_branch_id": reference("main"),
     "source_ref": reference("dev", optional=True),
     "create.source_ref": reference("dev"),
@@ -342,13 +467,127 @@ KINDS: dict[str, Kind] = {
     "start": integer(1, optional=True),
     "stream.start": integer(1),
     "status": choice("closed", "merged", "status must be 'open', 'closed' or 'all', not 'merged'"),
+    "approval_requests.status": choice(
+        "pending", "open", "status must be 'pending', 'approved' or 'rejected', not 'open'", optional=True
+    ),
     "update.status": choice("closed", "merged", "status must be 'open' or 'closed', not 'merged'", optional=True),
+    "suffix": text("1"),
     "stop_at": reference("main~1", optional=True),
     "storage_namespace": text("local://elsewhere", optional=True),
     "strategy": choice("dest-wins", "ours", "strategy must be 'dest-wins' or 'source-wins', not 'ours'", optional=True),
+    "expire.suffix": text("1", optional=True),
+    "table_diff.delimiter": text(";", optional=True)._replace(words={";;": "delimiter must be one ASCII character"}),
+    "table_diff.format": choice("tsv", "xml", "format must be 'parquet', 'csv', 'tsv' or 'arrow'", optional=True),
+    "table_diff.ignore": names("line 1"),
+    "table_diff.keys": names("line 1", optional=True),
+    "table_diff.max_rows": integer(1, optional=True),
+    "table_diff.memory": Kind(
+        1 << 28,
+        [Int(1 << 28), np.int64(1 << 28)],
+        [object(), b"1", 3.5, "1", None],
+        {1000: "memory must be at least 16777216, not 1000"},
+    ),
+    "table_diff.other": reference("dev"),
+    "table_diff.other_path": path_or_prefix("a/2", optional=True),
+    "table_diff.path": path_or_prefix("a/1"),
+    "table_diff.tolerance": number(1)._replace(words={-1: "tolerance must be a number from 0, not -1"}),
+    "tags": mapping(optional=True),
+    "set_tags.tags": mapping(),
     "tag": reference("v2", optional=True),
+    "delegate.ttl": duration("ttl")._replace(words={0: "ttl=0: must be at least a second"}),
+    "ttl": duration("ttl")._replace(words={0: "ttl=0: must be 1 to 43200 seconds"}),
     "tag_id": reference("v1"),
+    "test": data(lambda commit: None, [object(), 5, None, "text"]),
     "timeout": number(30),
+    "block_size": integer(2),
+    "checksum": choice("crc32c", "md5", "checksum must be 'crc32c' or None, not 'md5'", optional=True),
+    "dst": store("lakefs://example/dev/new"),
+    "job": data(None, [object(), b"a", 3.5, 5, ["a"]]),
+    "reencode": text("gzip", optional=True)._replace(
+        wrong=[object(), b"gzip", 3.5, 5, ["gzip"]], words={"lzma": "encoding must be one of 'gzip', 'br', 'zstd'"}
+    ),
+    "query": text("first")._replace(words={"": "query must not be empty", "a" * 4097: "at most 4,096"}),
+    "library": choice("fsspec", "excel", "library must be 'pandas', 'fsspec'"),
+    "spark_conf.mode": choice("lakefsfs", "s3", "mode must be 's3a' or 'lakefsfs', not 's3'"),
+    "spark_conf.repositories": names("example", optional=True),
+    "limit": integer(5)._replace(words={0: "limit must be at least 1, not 0"}),
+    "kinds": strings("path")._replace(
+        words={("tag",): "kinds must be 'repository', 'path'", (): "kinds must not be empty"}
+    ),
+    "repositories": strings("example")._replace(
+        wrong=[object(), 5, b"a", [1], ["example", b"a"], np.array("example"), pd.DataFrame({"example": ["example"]})]
+    ),
+    "src": store("lakefs://example/main/a"),
+    "storage_options": data(None, [object(), 5, "text", [("k", "v")]]),
+    "transfer.paths": strings("1")._replace(
+        wrong=[object(), 5, b"a", [1], ["1", b"a"], np.array("1"), pd.DataFrame({"1": ["1"]})]
+    ),
+    "transfer.update": flag(),
+    "basename.path": file_path("a/b"),
+    "abspath.path": file_path("a/b"),
+    "cache_control": text("no-cache", optional=True),
+    "compress": encoding("gzip"),
+    "compression": encoding("gzip"),
+    "compression_level": integer(5, optional=True),
+    "content": data(b"1", [object(), 3.5, 5]),
+    "put_json.content": data([1], [object(), b"1", {1, 2}]),
+    "delete.paths": file_paths("a/1"),
+    "dest": store("mem://new"),
+    "dirname.path": file_path("a/b"),
+    "exists.paths": file_paths("a/1"),
+    "files": data([("a", b"1")], [object(), 5, None, "a", b"a", [1], ["ab"], [("a",)], [(5, b"1")]]),
+    "files.endpoint": text("http://127.0.0.1:1", optional=True),
+    "flat": flag(),
+    "flat.prefix": text("a"),
+    "get.paths": file_paths("a/1"),
+    "get_json.paths": file_paths("a/none"),
+    "green": switched_off(),
+    "head.paths": file_paths("a/1"),
+    "join.paths": Kind(None, [], []),  # any number, by position
+    "move.dest": file_path("c"),
+    "move.src": file_path("b"),
+    "moves.paths": file_paths("b"),
+    "num_threads": integer(1, optional=True),
+    "put.path": file_path("b"),
+    "put_json.path": file_path("b"),
+    "put_jsons.files": data([("a", 1)], [object(), 5, None, "a", b"a", [1], ["ab"], [("a",)], [(5, 1)]]),
+    "ranges": data(None, [object(), 5, "a", b"a", [1]]),
+    "raw": flag(),
+    "reader.mode": choice("r", "a", "mode must be 'r', 'rb' to read"),
+    "secrets": data(None, [object(), 5, "text", [("k", "v")]]),
+    "size.paths": file_paths("a/1"),
+    "subtree_size.prefix": text("a")._replace(wrong=[object(), b"bytes", 3.5, 5, [1], True, None]),
+    "touch.paths": file_paths("a/1"),
+    "transfer_from.paths": file_paths("1", optional=True),
+    "transfer_from.src": store("mem://old"),
+    "transfer_from.update": flag(),
+    "transfer_to.paths": file_paths("1", optional=True),
+    "transfer_to.update": flag(),
+    "console_session_required": flag(),
+    "destination_directory": local("local"),
+    "history_id": integer(1),
+    "include_metadata": flag(),
+    "mint.metadata": data({"k": "v"}, []),  # what is wrong with it, is a problem of it
+    "payload": data({"k": "v"}, []),
+    "reason": text("why")._replace(words={" ": "reason must say why"}),
+    "__init__.ref": text("main", optional=True),
+    "dataset.ref": text("main", optional=True)._replace(words={"a/b": "must be the name of a branch"}),
+    "revert_to.version": text("v1")._replace(words={"a/b": "version must be letters"}),
+    "schema": data({"type": "object"}, [object(), 5, "a", b"a", ["a"]]),
+    "source_directory": local("local"),
+    "upload_all.commit_message": text("message", optional=True),
+    "uri_or_id": text("example")._replace(words={"": "uri_or_id must be a name", "a/b": "or a URI"}),
+    "version.name": text("v2", optional=True)._replace(words={"a/b": "name must be letters"}),
+    "url": store("lakefs://example/main/a"),
+    "use_https": switched_off(),
+    "writer.mode": choice("wb", "a", "mode must be"),
+    **{
+        f"{call}.progress": data(False, [object(), 3.5, 5, ["a"]])
+        for call in (
+            *("delete", "exists", "files", "get", "get_json", "head", "moves", "put_jsons", "puts", "size", "touch"),
+            *("transfer_from", "transfer_to"),
+        )
+    },
     "transport": Kind(answer, [], [object(), "mem://", 5, coroutine]),
     "title": text("title"),
     "update.title": text("title", optional=True),
@@ -378,7 +617,13 @@ KINDS: dict[str, Kind] = {
     "upload_file.path": path_or_prefix("b")._replace(wrong=[object(), b"b", 5, ["a"]]),
     "url_presign_ttl_seconds": integer(60, optional=True),
     "username": text("key", optional=True),
+    "verdicts": Kind(
+        {"k": True},
+        [{Str("k"): True}, {"k": np.bool_(True)}, MappingProxyType({"k": True})],
+        [object(), 5, "text", [("k", True)], {1: True}, {b"k": True}, {"k": "yes"}, {"k": 1}],
+    ),
     "verify": flag(),
+    "via": choice("server", "mail", "via must be 'auto', 'server' or 'gateway', not 'mail'"),
     "verify_ssl": flag(),
 }
 SECRETS = {"username", "password", "access_token", "access_key_id", "secret_access_key", "jwt_token", "proxy"}
@@ -390,7 +635,19 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     "open.metadata": {"mode": "w"},
     "open.buffering": {"mode": "rb"},
     "commit_metadata": {"commit_message": "message"},
+    "create_snapshot.message": {"name": "s1"},
+    "create_snapshot.ref": {"name": "s1"},
+    "max_bytes": {"method": "PUT"},
+    "finish.etag": {"size_bytes": 1},
+    "finish.size_bytes": {"etag": "e" * 32},
+    "repository.create": {"repository_id": "example"},
+    **{  # else its name is drawn
+        f"import_external.{name}": {"name": "new"}
+        for name in ("provider", "provider_bucket_name", "prefix", "storage_namespace", "metadata", "max_workers")
+    },
+    "import_external.commit_message": {"name": "new"},
     "host": {"username": "key", "password": "secret"},
+    "port": {"host": "localhost", "username": "key", "password": "secret"},
     "endpoint": {"username": "key", "password": "secret"},
     "username": {"host": "http://127.0.0.1:1", "password": "secret"},
     "access_key_id": {"host": "http://127.0.0.1:1", "password": "secret"},
@@ -399,9 +656,26 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     "access_token": {"host": "http://127.0.0.1:1"},
     "jwt_token": {"host": "http://127.0.0.1:1"},
     "aws_role": {"host": "http://127.0.0.1:1"},
+    "files.endpoint": {"client": None},
+    "files.url": {"client": None},
+    "put_json.raw": {"content": b"1"},
+    "put_jsons.raw": {"files": [("a", b"1")]},
+    "compression_level": {"compress": "gzip"},
+    **{
+        f"table_diff.{name}": {"format": "csv", "keys": "line 1"}
+        for name in ("delimiter", "ignore", "max_rows", "memory", "other", "other_path", "path", "tolerance")
+    },
+    "table_diff.ignore": {"format": "csv"},
+    "table_diff.keys": {"format": "csv"},
     "token_ttl_seconds": ROLE,
     "url_presign_ttl_seconds": ROLE,
     "token_request_headers": ROLE,
+    **{
+        f"transfer.{name}": {"dst": "mem://arguments"}
+        for name in ("src", "paths", "job", "reencode", "block_size", "update", "on_error")
+    },
+    "transfer.dst": {"max_workers": 1},
+    "transfer.checksum": {"max_workers": 1},
     # one request at a time: how many more are sent when the first one fails is a matter of chance
     **{
         f"{call}.{parameter}": {"max_workers": 1}
@@ -457,8 +731,10 @@ def lake() -> Iterator[lakefs_hl.Client]:
         lakefs_hl.Branch("example", "dev", client).create("main").upload(b"", "c")
         lakefs_hl.Tag("example", "v1", client).create("main")
         lakefs_hl.repository("example", client=client).set_metadata({"k": "v"})
+        lakefs_hl.files("mem://").put("old", b"1")
         lakefs_hl.Branch("example", "clean", client).create("main").transaction("left behind").__enter__()
-        yield client
+        with buckets({"bucket/a/1": b"1"}):
+            yield client
 
 
 @pytest.fixture(scope="module", params=list(COLOURS))
@@ -503,7 +779,7 @@ def walk(module: ModuleType) -> Iterator[tuple[Case, Any]]:
     # a transaction that is not open refuses a call before it looks at its arguments
     for name in sorted(module.__all__, key=lambda name: name == "BranchTransaction"):
         public = getattr(module, name)
-        if inspect.isfunction(public):
+        if inspect.isfunction(public) and name != PASSES_ON:
             found = [("", name, public)]
         elif isinstance(public, type) and name not in RECORDS:
             found = [
@@ -517,7 +793,7 @@ def walk(module: ModuleType) -> Iterator[tuple[Case, Any]]:
             if id(function) in seen and call != "__init__":
                 continue
             seen.add(id(function))
-            if owner in LISTED and call == "__init__":
+            if (owner in LISTED and call == "__init__") or call in OF_LIBRARIES:
                 continue
             for parameter in inspect.signature(function).parameters.values():
                 if parameter.name != "self":
@@ -553,6 +829,15 @@ def target(world: World, case: Case) -> Any:
         "ImportManager": lambda: module.ImportManager("example", "main", client),
         "BranchTransaction": lambda: module.BranchTransaction("example", "main", client),
         "Plan": lambda: world.settle(module.Branch("example", "main", client)).upload_dir("local", dry_run=True),
+        "PresignedUpload": lambda: module.PresignedUpload(
+            module.Branch("example", "main", client), UploadOptions("b", "text/csv", {}, False), None, ("local://a", {})
+        ),
+        "SnapshotCache": lambda: module.snapshot_cache("cache"),
+        "Admin": lambda: module.Admin(client),
+        "CredentialsAdmin": lambda: module.Admin(client).credentials,
+        "GCRulesAdmin": lambda: module.Admin(client).gc_rules("example"),
+        "Files": lambda: module.Branch("example", "main", client).files(progress=False),
+        "ObjectHandle": lambda: module.Branch("example", "main", client).object("b"),
         "KeptTransaction": lambda: next(world.settle(module.Repository("example", client).transactions())),
     }
     default = lambda: getattr(module, case.owner)("example", "main", client)
@@ -562,9 +847,7 @@ def target(world: World, case: Case) -> Any:
 def context(world: World, case: Case, function: Any) -> dict[str, Any]:
     """The other arguments of a call."""
     found = CONTEXTS.get(f"{case.call}.{case.parameter}", CONTEXTS.get(case.parameter))
-    if case.owner == "Client" or case.call == "init":
-        if case.call == "with_options":
-            return {}
+    if (case.owner, case.call) in (("Client", "__init__"), ("", "init")):
         return dict(PAIR if found is None else found)
     given = dict(found or {})
     for parameter in inspect.signature(function).parameters.values():
@@ -582,6 +865,8 @@ def context(world: World, case: Case, function: Any) -> dict[str, Any]:
 def observe(world: World, case: Case, function: Any, value: Any) -> Any:
     """All that a call says and does, as text."""
     world.watch.requests.clear()
+    for directory in [path for path in Path("cache").rglob("*") if path.is_dir()]:  # snapshots are read-only
+        directory.chmod(0o755)
     for name in ("local", "cache"):  # else a call would continue the one before
         shutil.rmtree(name, ignore_errors=True)
     Path("local").mkdir()
@@ -649,7 +934,7 @@ def _described(world: World, result: Any) -> str:
         return repr(bare._replace(seconds=0.0))
     if isinstance(bare, list):
         return str([_described(world, item) for item in bare])
-    return f"{bare!r} {getattr(bare, '_record', '')}"
+    return AGE.sub("AGE", f"{bare!r} {getattr(bare, '_record', '')}")
 
 
 def _sent(request: Request) -> str:
@@ -660,7 +945,8 @@ def _sent(request: Request) -> str:
     body = request.body if isinstance(request.body, bytes) else b"a file"
     headers = {name: value for name, value in request.headers.items() if name != "idempotency-key"}
     words = (request.endpoint.operation, request.params, dict(request.query), headers, body, request.digest)
-    return re.sub(r"[0-9a-f]{32}\b|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", str(words))
+    drawn = r"[0-9a-f]{32}\b|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\bLKHL[A-Z2-7]{16}\b|\b[A-Za-z0-9]{40}\b"
+    return re.sub(drawn, "ID", str(words))
 
 
 def function_of(world: World, case: Case) -> Any:
@@ -689,6 +975,8 @@ def test_subclasses_and_scalars_are_as_good_as_plain_values(world: World, case: 
     kind = case.kind()
     if not kind.equal:
         return
+    if case.parameter == "update" or case.call == "search":
+        observe(world, case, function, kind.plain)  # what this transfers is equal from then on, or is in the index
     expected = observe(world, case, function, kind.plain)
     assert "TypeError" not in str(expected)
     for value in kind.equal:

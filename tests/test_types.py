@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 
 import lakefs_hl
-from lakefs_hl import aio, types
+from lakefs_hl import aio, filesystem, types
 from lakefs_hl.spec import models
 
-PUBLIC = {id(getattr(module, name)) for module in (lakefs_hl, aio, types) for name in module.__all__}
-#: Packages of others whose types a call returns: `Client.sdk_client` and `Listing.to_pandas`.
-FOREIGN = {"lakefs_sdk", "pandas"}
+PUBLIC = {id(getattr(module, name)) for module in (lakefs_hl, aio, types, filesystem) for name in module.__all__}
+#: Packages of others whose types a call takes or returns: `Client.sdk_client`, `Listing.to_pandas`, `TableDiff.added`
+#: and `Reference.duckdb`, whose connection is of a compiled module.
+FOREIGN = {"lakefs_sdk", "pandas", "pyarrow", "_duckdb"}
 
 
 @cache
@@ -43,7 +44,20 @@ def namespace(module: str) -> dict[str, Any]:
 ALIASES = {**namespace("lakefs_hl._files.bodies"), **namespace("lakefs_hl._files.asynchronous")}
 ALIASES["bodies"] = kinds.SimpleNamespace(Data=eval(str(types.Data), namespace("lakefs_hl._files.bodies")))
 #: Classes that users do not construct: calls return them.
-RETURNED = {"HookRun", "KeptTransaction", "Listing", "Plan"}
+RETURNED = {
+    "Bisection",
+    "CommitGraph",
+    "Datasets",
+    "Files",
+    "HookRun",
+    "KeptTransaction",
+    "Listing",
+    "ObjectHandle",
+    "Plan",
+    "PresignedUpload",
+    "Preview",
+    "TableDiff",
+}
 
 
 def calls(module: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -146,7 +146,9 @@ class Settler:
             value = self.run(value)
         if hasattr(value, "__anext__") and not hasattr(value, "readline"):
             return self._all(value)
-        if type(value).__module__.startswith("lakefs_hl.aio") or isinstance(value, AsyncFile | Opening):
+        if type(value).__module__.startswith(("lakefs_hl.aio", "lakefs_hl.facades.aio")) or isinstance(
+            value, AsyncFile | Opening
+        ):
             return Settled(value, self)
         return value
 
@@ -184,6 +186,12 @@ class Settled:
 
     def __iter__(self) -> Iterator[Any]:
         return self._settle._all(aiter(self._target))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._settle(self._target[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._target
 
     def __eq__(self, other: object) -> bool:
         return bool(self._target == bare(other))

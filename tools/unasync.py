@@ -1,4 +1,6 @@
-"""Write the blocking faces, lakefs_hl/_sync/, from the awaitable ones, lakefs_hl/aio/. The tables below configure it.
+"""Write the blocking faces and facades from the awaitable ones. The tables below configure it.
+
+`lakefs_hl/_sync/` is written from `lakefs_hl/aio/`, and `lakefs_hl/facades/_sync/` from `lakefs_hl/facades/aio/`.
 
     python tools/unasync.py            # write
     python tools/unasync.py --check    # exit 1 with a diff if the committed files differ
@@ -17,9 +19,11 @@ import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-AIO, SYNC = ROOT / "lakefs_hl/aio", ROOT / "lakefs_hl/_sync"
-#: Written by hand in both colours, because the colours differ.
-BY_HAND = {"__init__", "default", "fileio", "lazy"}
+#: (source, what is generated, modules that are written by hand in both because the colours differ)
+PAIRS = [
+    ("lakefs_hl/aio", "lakefs_hl/_sync", {"__init__", "default", "fileio", "lazy", "libraries", "mapping"}),
+    ("lakefs_hl/facades/aio", "lakefs_hl/facades/_sync", {"__init__", "background", "mapping", "threads"}),
+]
 #: (text in aio, text in _sync), replaced anywhere in this order, before the names. A newline would lose indentation.
 TEXTS = [
     # files: the blocking `open` returns an `io` object, or our writer
@@ -27,12 +31,18 @@ TEXTS = [
     ("fileio.Opening[bytes]", "io.BufferedReader"),
     ("fileio.Writing[str]", "fileio.TextWriter"),
     ("fileio.Writing[bytes]", "fileio.ObjectWriter"),
-    ("# blocking: import", "import"),
+    ("# blocking: ", ""),
+    # references are mappings, which nothing could await
+    ("(ReadIOBase, PinReads, CachedReads)", "(ReadIOBase, PinReads, CachedReads, MappingReads)"),
+    ("class Files(FileTransfers)", "class Files(FileTransfers, FilesMapping)"),
+    ("class ObjectHandle:", "class ObjectHandle(ObjectMapping):"),
+    ("class Branch(Reference, WriteIOBase)", "class Branch(Reference, WriteIOBase, MappingWrites)"),
     # drivers
     ("lakefs_hl.transport.aio import Aio", "lakefs_hl.transport.blocking import Blocking"),
     ("_Driver = Aio", "_Driver = Blocking"),
     ('"async with"', '"with"'),
     # modules and public names
+    ("from lakefs_hl.facades.aio", "from lakefs_hl.facades._sync"),
     ("from lakefs_hl.aio", "from lakefs_hl._sync"),
     ('"lakefs_hl.aio', '"lakefs_hl'),
     # words of docstrings
@@ -93,10 +103,10 @@ def _example(match: re.Match[str]) -> str:
     return "".join(space + prompt + line for (space, prompt, _), line in zip(parts, code, strict=True))
 
 
-def blocking_text(name: str, used: set[str]) -> str:
-    """Return the text of the blocking module, and add the rows it used to `used`."""
-    text = (AIO / name).read_text(encoding="utf-8")
-    compile(text, str(AIO / name), "exec", dont_inherit=True)  # a SyntaxError names the file and the line
+def blocking_text(source: str, target: str, used: set[str]) -> str:
+    """Return the text of the blocking module `target`, and add the rows it used to `used`. Both relative to ROOT."""
+    text = (ROOT / source).read_text(encoding="utf-8")
+    compile(text, source, "exec", dont_inherit=True)  # a SyntaxError names the file and the line
     used |= {row for row in NAMES if row in text}
     for ours, theirs in TEXTS:
         used |= {ours} if ours in text else set()
@@ -104,29 +114,35 @@ def blocking_text(name: str, used: set[str]) -> str:
     text = without_waiting(text)
     if left := [match[0].strip() for match in LEFT.finditer(text)]:
         advice = "reword the source, or add rows to TEXTS or NAMES in tools/unasync.py"
-        sys.exit(f"aio/{name}: asynchronous words are left over in {left}: {advice}")
-    text = f"# Generated from lakefs_hl/aio/{name} by tools/unasync.py: change that, not this.\n{text}"
+        sys.exit(f"{source}: asynchronous words are left over in {left}: {advice}")
+    text = f"# Generated from {source} by tools/unasync.py: change that, not this.\n{text}"
     for command in (["check", "--select", "I,F401", "--fix-only", "--quiet"], ["format"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(SYNC / name), "-"]
+        ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(ROOT / target), "-"]
         text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
     return text
 
 
+def modules(directory: str, by_hand: set[str]) -> list[str]:
+    """Return the names of the files of a directory that are not written by hand."""
+    return sorted(path.name for path in (ROOT / directory).glob("*.py") if path.stem not in by_hand)
+
+
 if __name__ == "__main__":
     used: set[str] = set()
-    wanted = {
-        path.name: blocking_text(path.name, used) for path in sorted(AIO.glob("*.py")) if path.stem not in BY_HAND
-    }
+    wanted, found = dict[str, str](), dict[str, str]()
+    for source, target, by_hand in PAIRS:
+        for name in modules(source, by_hand):
+            wanted[f"{target}/{name}"] = blocking_text(f"{source}/{name}", f"{target}/{name}", used)
+        for name in modules(target, by_hand):
+            found[f"{target}/{name}"] = (ROOT / target / name).read_text(encoding="utf-8")
     if unused := {row for row, _ in TEXTS}.union(NAMES) - used:
         sys.exit(f"TEXTS and NAMES have rows that match nothing; remove them: {sorted(unused)}")
-    found = {path.name: path.read_text(encoding="utf-8") for path in SYNC.glob("*.py") if path.stem not in BY_HAND}
     if "--check" in sys.argv:
         for name in sorted(wanted | found):
             committed, generated = (texts.get(name, "").splitlines(True) for texts in (found, wanted))
-            diff = difflib.unified_diff(committed, generated, f"_sync/{name}", f"from aio/{name}")
-            sys.stdout.writelines(diff)
+            sys.stdout.writelines(difflib.unified_diff(committed, generated, name, f"generated for {name}"))
         sys.exit(wanted != found)
     for name in found.keys() - wanted.keys():
-        (SYNC / name).unlink()
+        (ROOT / name).unlink()
     for name, text in wanted.items():
-        (SYNC / name).write_text(text, encoding="utf-8")
+        (ROOT / name).write_text(text, encoding="utf-8")

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, Type
 from weakref import WeakValueDictionary
 
 from lakefs_hl._build import connection, identity, sdk, session
+from lakefs_hl._build.delegation import Delegation, delegated_options, with_source, with_token
+from lakefs_hl._build.lake import open_directories
 from lakefs_hl.config.cache import cache_directory
 from lakefs_hl.config.options import ClientOptions, options_from, per_call_options
 from lakefs_hl.config.settings import Settings, with_max_concurrency
 from lakefs_hl.config.sources import SettingSource
 from lakefs_hl.ops import retry
 from lakefs_hl.ops.retry import Budget, Session
+from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.secret import reveal
 from lakefs_hl.spec.tracebacks import EXPLAINED, cut_traceback, is_explained
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
 
     from lakefs_hl.ops.effects import Op
+    from lakefs_hl.ops.keys import Token
     from lakefs_hl.ops.paging import NextPage
 
 T = TypeVar("T")
@@ -55,6 +59,8 @@ class ClientFields:
     _creates = True
     #: Whether the lake is one in memory that does not exist yet.
     _new = False
+    #: What is known of the token of a client that `delegate` returned.
+    _delegation: Delegation | None = None
 
     def _make(self, given: dict[str, Any]) -> None:
         """Configure and open the client from the arguments of its constructor."""
@@ -68,6 +74,7 @@ class ClientFields:
         self._options = options
         self._sdk: LakeFSClient | None = None
         self._family: WeakValueDictionary[int, ClientFields] = WeakValueDictionary()
+        self._entered = 0
         watch(self)
         return self
 
@@ -76,7 +83,11 @@ class ClientFields:
         options, settings, self._new = connection.settle(options, without_secret=self._left_out)
         if warns:
             connection.warn_of_exposed_secrets(settings, options)
-        self._assemble(options, settings, session.session_of(settings, session.policy_of(options)))
+        opened = session.session_of(settings, session.policy_of(options))
+        if self._delegation is not None:
+            settings = with_source(settings, self._delegation)
+            opened.authenticator.advice = self._delegation.advice
+        self._assemble(options, settings, session.with_names(opened, options))
 
     def _open(self) -> None:
         """Open the transport. Sends no request."""
@@ -102,6 +113,7 @@ class ClientFields:
         self._begin(other._options)
         self._left_out, self._creates, self._preview = other._left_out, other._creates, other._preview
         self._new, self._origin, self._family = other._new, other, other._family
+        self._delegation = other._delegation
         if other._is_settled:
             self._wake("_settings")
         if other._is_open:
@@ -163,16 +175,56 @@ class ClientFields:
         """Iterate over the rows of a listing on this thread, in either colour: for transfers, which are blocking."""
         return self._blocking.pages(next_page, after, None, lambda row: row)
 
-    def _cache_directory(self) -> Path:
-        """Return the directory for what transfers keep between calls, and create it on first use."""
+    @property
+    def cache_directory(self) -> Path:
+        """Directory for what this package keeps between processes for this endpoint and caller. Sends no request.
+
+        Callers are distinguished by their access key ID, or by the user that their token names.
+
+        It is created on first use, with mode 0700, in the directory that `LAKEFS_HL_CACHE_DIR` names, by default
+        `~/.cache/lakefs_hl`. What is in it can be rebuilt. All lakes in memory share one.
+
+        Raises:
+            InvalidConfigError: It cannot be created, belongs to another user, or others may write to it.
+        """
         endpoint = self._settings.endpoint
         shared = "mem://" if endpoint.startswith("mem://") else endpoint  # lakes in memory share one, as each is gone soon
         return cache_directory(shared, self._settings.credentials)
+
+    @staticmethod
+    def _lakes_here() -> list[str]:
+        """Return the directories of the lakes that this process has open: no transfer may open their files."""
+        return open_directories()
 
     @property
     def endpoint(self) -> str:
         """Endpoint: the URL of the server, or `local:` and the path of an embedded lake."""
         return self._settings.endpoint
+
+    @property
+    def scope(self) -> str:
+        """What names of repositories begin with on the server, before a dash. "" for nothing; see `scoped`."""
+        return self._options.scope or ""
+
+    @property
+    def offline(self) -> bool:
+        """Whether calls that would send a request to a server are refused. An embedded lake is never offline."""
+        return bool(self._settings.offline) and not self._in_process
+
+    @property
+    def cache_size(self) -> int | None:
+        """Size of the cache of snapshots in bytes, if it was set."""
+        return self._settings.cache_size
+
+    @property
+    def _place(self) -> str:
+        """Endpoint and scope: where the name of a repository means the same."""
+        scope = self._options.scope
+        return f"{self._settings.endpoint} with the scope {scope!r}" if scope else self._settings.endpoint
+
+    def _full_name(self, repository: str) -> str:
+        """Return the name that a repository has at the endpoint."""
+        return self._session.scope + repository
 
     @property
     def sdk_client(self) -> LakeFSClient:
@@ -203,18 +255,49 @@ class ClientFields:
     def _with(self, options: Mapping[str, Any]) -> Self:
         """Return a copy with other options, given as the arguments of `with_options`."""
         found = per_call_options(**options)
-        changed = self._options.replace(**found)
-        copied = self._session.copy(session.policy_of(changed))
+        return self._copy(self._options.replace(**found), width=found.get("max_concurrency"))
+
+    def _with_scope(self, prefix: object) -> Self:
+        """Return a copy with a scope, within the scope of this client if it has one."""
+        scope = self._options.scope
+        inner = self._options.replace(scope=arguments.name(prefix, "prefix"))
+        return self._copy(inner.replace(scope=f"{scope}-{inner.scope}") if scope else inner)
+
+    def _copy(self, changed: ClientOptions, *, width: int | None = None) -> Self:
+        copied = session.with_names(self._session.copy(session.policy_of(changed)), changed)
         copy = object.__new__(type(self))._begin(changed)
         copy._left_out, copy._creates, copy._family = self._left_out, self._creates, self._family
+        copy._delegation = self._delegation
         self._family[id(copy)] = copy
-        if "max_concurrency" in found and not self._in_process:
-            copy._assemble(changed, with_max_concurrency(self._settings, found["max_concurrency"]), copied)
+        if width is not None and not self._in_process:
+            copy._assemble(changed, with_max_concurrency(self._settings, width), copied)
             copy._open()
         else:
             copy._assemble(changed, self._settings, copied)
             copy._connect(self._transport)
         return copy
+
+    def _with_token(self, found: Token | None) -> Self:
+        """Return a client with a token in place of the credentials. None, in process, returns a copy of this client."""
+        if found is None:
+            return self._copy(self._options)
+        made = object.__new__(type(self))._begin(NO_OPTIONS)
+        made._delegation = Delegation(found.expires)
+        made._settle(delegated_options(self._options, self.endpoint, found.token), warns=False)
+        made._open()
+        return made
+
+    def _enter(self) -> Self:
+        """Enter a `with` block. Blocks may be nested, and those of several threads may overlap."""
+        with self._lock:
+            self._entered += 1
+        return self
+
+    def _leave(self) -> bool:
+        """Leave a `with` block, and return whether it is the last one."""
+        with self._lock:
+            self._entered -= 1
+            return self._entered == 0
 
     def _copies(self) -> Iterator[ClientFields]:
         """Yield the copies of this client that are open."""
@@ -263,7 +346,10 @@ class ClientFields:
     def __reduce__(self) -> tuple[Any, ...]:
         # The options, without secrets unless `pickle_secrets`; the rest is looked up where it is used.
         endpoint = self.endpoint if self._is_settled else None
-        return restore, (type(self), *identity.pickle_options(self._options, endpoint, without_secret=self._left_out))
+        kept, left_out = identity.pickle_options(self._options, endpoint, without_secret=self._left_out)
+        if self._delegation is not None:
+            return restore_delegated, (type(self), with_token(kept, self._options), self._delegation.expires)
+        return restore, (type(self), kept, left_out)
 
     def __copy__(self) -> Self:
         return self
@@ -286,6 +372,13 @@ def restore(kind: type[ClientFields], given: dict[str, Any], left_out: bool) -> 
     """Unpickle a client. Reads nothing, opens nothing, never raises. Pickles name this function: it stays where it is."""
     client = object.__new__(kind)._begin(ClientOptions(**given))
     client._left_out, client._creates = left_out, False
+    return client
+
+
+def restore_delegated(kind: type[ClientFields], given: dict[str, Any], expires: float | None) -> ClientFields:
+    """Unpickle a client that `delegate` returned, as `restore` does."""
+    client = restore(kind, given, left_out=False)
+    client._delegation = Delegation(expires)
     return client
 
 

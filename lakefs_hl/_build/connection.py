@@ -15,9 +15,10 @@ from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import Settings, resolve
 from lakefs_hl.spec.errors import InsecureConfigWarning, InsecureTransportWarning
 from lakefs_hl.transport.base import Transport
+from lakefs_hl.transport.offline import Offline
 
 #: Concurrent requests to a server, unless something else was configured.
-MAX_CONCURRENCY = 32
+MAX_CONCURRENCY = 64
 
 
 def settle(options: ClientOptions, *, without_secret: bool) -> tuple[ClientOptions, Settings, bool]:
@@ -57,6 +58,8 @@ def open_transport(settings: Settings, options: ClientOptions, *, new: bool, cre
     Raises:
         LakeError: The embedded lake cannot be opened, or does not exist.
     """
+    if settings.offline and not settings.in_process:
+        return Offline(settings.offline)
     if options.transport is not None:
         from lakefs_hl.transport.function import FunctionTransport
 
@@ -74,6 +77,7 @@ def open_transport(settings: Settings, options: ClientOptions, *, new: bool, cre
         no_proxy=settings.no_proxy,
         allowed_storage_hosts=tuple(options.allowed_storage_hosts),
         user_agent=f"lakefs-hl/{__version__}",
+        most=settings.most_in_process,
     )
 
 
@@ -89,6 +93,13 @@ def warn_of_exposed_secrets(settings: Settings, options: ClientOptions) -> None:
     text = ""
     if parts.scheme == "http" and not is_loopback(host):
         text = f"{settings.endpoint}: credentials and data go over the network unencrypted; use https://"
+    gateway = settings.gateway_endpoint or ""
+    if gateway.startswith("http://") and not is_loopback(urlsplit(gateway).hostname or ""):
+        warnings.warn(
+            f"gateway_endpoint={gateway}: links that are signed for it go over the network unencrypted; use https://",
+            InsecureTransportWarning,
+            stacklevel=level,
+        )
     if parts.scheme == "https" and not options.verify_ssl:
         text = (
             f"verify_ssl=False: any server that claims to be {host} gets the credentials; trust its CA with ca_cert= "

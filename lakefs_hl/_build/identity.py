@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
+from lakefs_hl._html import escape
 from typing import Any
 
+from lakefs_hl import _html
 from lakefs_hl.config.options import OPTIONS, ClientOptions
 from lakefs_hl.config.settings import Settings
 from lakefs_hl.spec.secret import reveal
@@ -29,18 +30,16 @@ def describe(options: ClientOptions, settings: Settings | None) -> str:
     caller = ""
     if not settings.in_process:
         caller = f" as {next(one.value for one in settings.sources if one.setting == 'credentials')}"
-    return f"<Client {settings.endpoint}{caller}>"
+    scope = f", scope {options.scope!r}" if options.scope else ""
+    return f"<Client {settings.endpoint}{caller}{scope}>"
 
 
 def describe_html(options: ClientOptions, settings: Settings | None) -> str:
     """Return a client for notebooks: a table of its settings with their sources, secrets masked."""
     if settings is None:
-        return escape(describe(options, settings))
-    rows = "".join(
-        f"<tr><td>{escape(one.setting)}</td><td><code>{escape(one.value)}</code></td><td>{escape(one.source)}</td></tr>"
-        for one in settings.sources
-    )
-    return f"<b>Client</b><table>{rows}</table>"
+        return f"<code>{escape(describe(options, settings))}</code>"
+    rows = [(one.setting, one.value, one.source) for one in settings.sources]
+    return _html.listing("Client", "", ("setting", "value", "source"), rows)
 
 
 # -- pickling ----------------------------------------------------------------------------------------------------------

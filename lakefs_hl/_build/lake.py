@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import uuid
 from typing import Any, Final, cast
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from lakefs_hl.config.settings import Settings
 from lakefs_hl.spec.errors import LakeError
@@ -18,6 +18,15 @@ from lakefs_hl.transport.base import Transport
 PRIVATE: Final = "mem://~"
 #: Name -> private lake, for as long as a client uses it.
 lakes: Final[WeakValueDictionary[str, Any]] = WeakValueDictionary()
+
+
+#: Transports of the lakes that this process has open.
+_opened: Final[WeakSet[Any]] = WeakSet()
+
+
+def open_directories() -> list[str]:
+    """Return the directories of the lakes that this process has open."""
+    return sorted({transport.directory for transport in _opened})
 
 
 def private_name() -> str:
@@ -50,7 +59,9 @@ def open_lake(settings: Settings, *, new: bool, create: bool) -> Transport:
             raise
         msg = f"{endpoint}: an embedded lake needs the file locks of POSIX systems; use a lakeFS server"
         raise LakeError(msg) from None
-    if not endpoint.startswith(PRIVATE):
-        return cast("Transport", local.connect(endpoint, settings.committer, create=create))
-    made = lakes[endpoint] = local.connect("mem://", settings.committer, create=create)
+    if endpoint.startswith(PRIVATE):
+        made = lakes[endpoint] = local.connect("mem://", settings.committer, create=create)
+    else:
+        made = local.connect(endpoint, settings.committer, create=create)
+    _opened.add(made)
     return cast("Transport", made)

@@ -9,9 +9,10 @@ from lakefs_hl._version import __version__
 from lakefs_hl.spec.secret import KeyPair
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import Settings
-from lakefs_hl.spec.errors import InvalidConfigError, UnsupportedOperationException
+from lakefs_hl.spec.errors import InvalidConfigError, OfflineException, UnsupportedOperationException
 from lakefs_hl.spec.hosts import proxy_fault
 from lakefs_hl.spec.secret import reveal
+from lakefs_hl.transport.offline import advice
 
 if TYPE_CHECKING:
     from lakefs_sdk.client import LakeFSClient
@@ -22,10 +23,13 @@ def check_has_server(settings: Settings, options: ClientOptions) -> None:
 
     Raises:
         UnsupportedOperationException: The lake is embedded, or the transport is a function.
+        OfflineException: The client is offline.
     """
     if settings.in_process:
         msg = f"{settings.endpoint} is embedded, and the generated SDK needs a server: start `lakefs-hl serve` for it"
         raise UnsupportedOperationException(msg)
+    if settings.offline:
+        raise OfflineException(f"the generated SDK needs a server: {advice(settings.offline)}")
     if options.transport is not None:
         msg = "the generated SDK needs a server, and this client was made with transport="
         raise UnsupportedOperationException(msg)

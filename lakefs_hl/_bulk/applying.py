@@ -20,7 +20,7 @@ def apply(plan: PlanFields, place: Any, on_error: object, progress: Any) -> Call
         ValueError: The plan is of another lake.
     """
     task = plan._task
-    endpoint = place._client.endpoint
+    endpoint = place._client._place
     if endpoint != task.endpoint:
         msg = f"the plan is of {task.endpoint}, and the client is connected to {endpoint}; give load() that client"
         raise ValueError(msg)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+from typing import Final
+
+_URL: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def local_path(value: object, argument: str) -> str:
@@ -10,7 +14,7 @@ def local_path(value: object, argument: str) -> str:
 
     Raises:
         TypeError: It is neither text nor a path object of this machine.
-        ValueError: It is empty, or no file can have it.
+        ValueError: It is empty, a URL, or no file can have it.
     """
     if not isinstance(value, str | os.PathLike):
         msg = f"{argument} must be a local path, not {type(value).__name__}: {value!r:.80}"
@@ -26,5 +30,8 @@ def local_path(value: object, argument: str) -> str:
         raise ValueError(msg)
     if "\0" in found:
         msg = f"{argument} must not contain a NUL character, and is {found!r:.80}"
+        raise ValueError(msg)
+    if _URL.match(found):  # else a directory named "file:" would be made
+        msg = f"{argument} must be a local path, and {found!r:.80} is a URL: give the path alone, as in '/data/a.csv'"
         raise ValueError(msg)
     return str.__str__(found)

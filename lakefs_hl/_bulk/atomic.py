@@ -1,4 +1,4 @@
-"""A transfer as one commit: a transaction around it, which is kept if the transfer fails, and can be resumed."""
+"""A transfer as one commit: a transaction around it. If the transfer fails, it is kept for what can resume it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,6 @@ def refuse_commit_message(place: object, message: str | None) -> None:
         raise ValueError(msg)
 
 
-def _forget(tx_id: str | None) -> None:
-    """Remember nothing."""
-
-
 class Atomic:
     """A transaction whose `with` block transfers objects.
 
@@ -43,7 +39,8 @@ class Atomic:
         place: The branch that gets the commit.
         message: Message of the commit.
         metadata: Metadata of the commit.
-        remember: Called with the ID of the transaction before its branch exists, and with None once it is gone.
+        remember: Called with the ID of the transaction before its branch exists, and with None once it is gone. Without
+            it nothing could resume the transaction, so a failure deletes its branch.
         kept: ID of the transaction to resume. It is not resumed if the destination has other objects under the prefix
             since: those are not on its branch, so the transfer would not compare with them.
         prefix: Prefix of the objects that the transfer compares with.
@@ -59,7 +56,7 @@ class Atomic:
         place: BulkPlace,
         message: str,
         metadata: Mapping[str, str],
-        remember: Callable[[str | None], None] = _forget,
+        remember: Callable[[str | None], None] | None = None,
         kept: str | None = None,
         prefix: str = "",
     ) -> None:
@@ -86,19 +83,23 @@ class Atomic:
         if self._kept is not None and self._resume(self._kept):
             return self
         tx = self._tx = self._plan(None)
-        self._remember(tx.plan.tx_id)  # before the branch exists: there is no moment at which it could be lost
+        self._note(tx.plan.tx_id)  # before the branch exists: there is no moment at which it could be lost
         try:
             self._place._client._run_here(calls.begin, tx)
         except Exception:
             if not tx.kept:
-                self._remember(None)
+                self._note(None)
             raise
         except BaseException:  # even if the branch was created: nothing is on it, so it is deleted
             self._settle()
             if not tx.kept:
-                self._remember(None)
+                self._note(None)
             raise
         return self
+
+    def _note(self, tx_id: str | None) -> None:
+        if self._remember is not None:
+            self._remember(tx_id)
 
     def _plan(self, tx_id: str | None) -> Tx:
         return calls.plan(
@@ -108,7 +109,7 @@ class Atomic:
             None,
             None,
             "skip",
-            delete_on_error=False,
+            delete_on_error=self._remember is None,
             retries=0,
             tx_id=tx_id,
         )
@@ -119,17 +120,17 @@ class Atomic:
         try:
             self._place._client._run_here(calls.resume, tx)
         except TransactionStartError:  # its branch was deleted
-            self._remember(None)
+            self._note(None)
             return False
         if tx.state == "OPEN" and self._is_behind(tx):
             self._place._client._run_here(kept_ops.discard, self._place._repository_id, tx.plan.branch)
-            self._remember(None)
+            self._note(None)
             return False
         if tx.state == "OPEN":
             self.resumed = True
             return True
         self.commit_id = tx.merge_commit
-        self._remember(None)
+        self._note(None)
         return False
 
     def _is_behind(self, tx: Tx) -> bool:
@@ -165,10 +166,10 @@ class Atomic:
             raise
         finally:
             if tx.settled and (tx.state == "COMMITTED" or not tx.kept):
-                self._remember(None)
+                self._note(None)
 
     def _hint(self) -> str:
-        return ": the same call goes on from there" if self._tx.kept and self._remember is not _forget else ""
+        return ": the same call goes on from there" if self._tx.kept and self._remember is not None else ""
 
     def _settle(self) -> None:
         """Bring an interrupted transaction to its end."""

@@ -14,6 +14,7 @@ from lakefs_hl._folders.found import Found
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.spec.headers import CLIENT_MTIME
 from lakefs_hl.spec.models import ObjectStats
+from lakefs_hl.spec.multipart import SHORTEST_PART, PartHashes, is_one_part
 
 #: What comparing a file with an object has shown: "unknown" asks for the MD5 of the file.
 Verdict: TypeAlias = Literal["equal", "different", "unknown"]
@@ -32,12 +33,14 @@ def compare(found: Found, record: ObjectStats, md5: str | None) -> Verdict:
     if found.size != (record.size_bytes or 0):
         return "different"
     if MD5.fullmatch(record.checksum):
-        return "unknown" if md5 is None else "equal" if md5 == record.checksum else "different"
+        if md5 is None:
+            return "unknown"
+        return "equal" if record.checksum == md5 or is_one_part(record.checksum, md5) else "different"
     return "equal" if seconds_of(found) == modified_seconds(record) else "different"
 
 
 def seconds_of(found: Found) -> int:
-    """Return the time of change of a file, in Unix seconds."""
+    """Return the modification time of a file, in Unix seconds."""
     return found.mtime_ns // _NANO
 
 
@@ -49,25 +52,46 @@ def is_newer(found: Found, modified: int) -> bool:
 
     Args:
         found: The file.
-        modified: Time of change of the object, in Unix seconds.
+        modified: Modification time of the object, in Unix seconds.
     """
     return found.mtime_ns > modified * _NANO
 
 
 def modified_seconds(record: ObjectStats) -> int:
-    """Return the time of change of an object, in Unix seconds: that of the file that it was uploaded from, if known."""
+    """Return the modification time of an object, in Unix seconds: of the file that it was uploaded from, if known."""
     told = (record.metadata or {}).get(CLIENT_MTIME, "")
     return int(told) if told.isdecimal() and len(told) < 12 else record.mtime
 
 
 def mtime_ns(record: ObjectStats) -> int:
-    """Return the time of change that a file gets which an object is written to, in nanoseconds."""
+    """Return the modification time that a file gets which an object is written to, in nanoseconds."""
     return modified_seconds(record) * _NANO
 
 
 def mtime_metadata(found: Found) -> dict[str, str]:
-    """Return the metadata that tells the time of change of the file, as lakectl writes it."""
+    """Return the metadata that tells the modification time of the file, as lakectl writes it."""
     return {CLIENT_MTIME: str(seconds_of(found))}
+
+
+def is_upload_in_parts(fd: int, checksum: str, md5: str) -> bool:
+    """Return whether a checksum is that of an open file that was uploaded in parts.
+
+    Args:
+        fd: The file. It is read from its beginning, and its position is at the beginning afterwards.
+        checksum: What the server has.
+        md5: MD5 of the file.
+    """
+    if checksum == md5 or not MD5.fullmatch(checksum):
+        return False
+    size = os.fstat(fd).st_size
+    if is_one_part(checksum, md5) or size <= SHORTEST_PART:
+        return is_one_part(checksum, md5)
+    hashes = PartHashes(size)
+    os.lseek(fd, 0, os.SEEK_SET)
+    while block := os.read(fd, _BLOCK):
+        hashes.update(memoryview(block))
+    os.lseek(fd, 0, os.SEEK_SET)
+    return hashes.match(checksum, md5)
 
 
 def md5_of_file(fd: int) -> str:

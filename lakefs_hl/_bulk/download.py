@@ -10,17 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from lakefs_hl._bulk import comparing
-from lakefs_hl._bulk.comparing import compare
 from lakefs_hl._bulk.local import stat_file
 from lakefs_hl._bulk.memory import Memory
-from lakefs_hl._bulk.options import Options, is_chosen
+from lakefs_hl._bulk.options import DirectoryJob, is_chosen
 from lakefs_hl._bulk.run import SMALL, SMALL_IN_PROCESS, Run, pace_of
-from lakefs_hl._bulk.steps import CHECK, SEND, SKIP, Step
+from lakefs_hl._bulk.steps import CHECK, SEND, SKIP, Step, decide
 from lakefs_hl._folders import names, reading
 from lakefs_hl._folders.choice import Paths
 from lakefs_hl._folders.directories import Directories
@@ -35,6 +34,7 @@ from lakefs_hl.ops.prefixes import not_found_error
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec.models import ObjectStats
+from lakefs_hl.spec.multipart import is_one_part
 from lakefs_hl.spec.uri import object_uri
 
 #: Objects whose files are looked at together.
@@ -52,7 +52,7 @@ class Wanted(msgspec.Struct, frozen=True, array_like=True, gc=False):
         local: Path below the directory.
         checksum: Its ETag.
         size: Its size in bytes.
-        modified: Its time of change, in Unix seconds.
+        modified: Its modification time, in Unix seconds.
     """
 
     path: str
@@ -135,7 +135,7 @@ class Partial:
         if not self._verify or not MD5.fullmatch(self._wanted.checksum):
             return None
         found = md5 or comparing.md5_of_file(self.fd)
-        if found == self._wanted.checksum:
+        if found == self._wanted.checksum or comparing.is_upload_in_parts(self.fd, self._wanted.checksum, found):
             return None
         return f"the content has MD5 {found}, the object has {self._wanted.checksum}"
 
@@ -191,32 +191,33 @@ class FileTarget(msgspec.Struct, frozen=True, eq=False, gc=False):
         return Partial(part, wanted, verify=self.verify, watch=self.watch, on_move=self.on_move)
 
 
-class FileFetch(Fetch):
-    """An object to read into a local file."""
+class FileFetch(Fetch, eq=False, gc=False, kw_only=True):
+    """An object to read into a local file. Nothing that it refers to refers to it.
 
-    __slots__ = ("wanted",)
+    Attributes:
+        wanted: The object.
+    """
 
-    def __init__(
-        self, repository: str, ref: str, path: str, wanted: Wanted, target: FileTarget, *, verify: bool = True
-    ) -> None:
-        super().__init__(repository, ref, path, wanted.checksum, wanted.size, target, verify=verify)
-        self.wanted = wanted
+    wanted: Wanted
 
 
-class Job(Protocol):
+def file_fetch(repository: str, ref: str, path: str, target: FileTarget) -> FileFetch:
+    """Return an object to read into a local file."""
+    wanted = target.wanted
+    return FileFetch(
+        repository,
+        ref,
+        path,
+        etag=wanted.checksum,
+        size=wanted.size,
+        target=target,
+        verify=target.verify,
+        wanted=wanted,
+    )
+
+
+class Job(DirectoryJob, Protocol):
     """The download that is run."""
-
-    @property
-    def place(self) -> Any:
-        """The reference."""
-
-    @property
-    def prefix(self) -> str:
-        """The prefix, "" or with a slash at its end."""
-
-    @property
-    def options(self) -> Options:
-        """The options."""
 
     @property
     def on_invalid(self) -> names.OnInvalid:
@@ -343,7 +344,8 @@ class Download:
         looks = looks or self._job.continue_
         while chunk := list(islice(rows, CHUNK)):
             if not looks:
-                yield from ((Step(SEND, row.path, None, None), row) for row in chunk)
+                for row in chunk:
+                    yield Step(SEND, row.path, None, None), row
                 continue
             pairs = [(row, self._stat(row.local)) for row in chunk]
             alike = [found for row, found in pairs if found is not None and found.size == row.size]
@@ -362,13 +364,8 @@ class Download:
         if found is None or not (options.update or self._resumes):
             return Step(SEND, row.path, found, None)
         record = record_of(row)
-        verdict = compare(found, record, md5)
-        if verdict == "equal":
-            return Step(SKIP, row.path, found, record)
         is_older = options.update is True and comparing.is_newer(found, row.modified)
-        if verdict == "unknown":
-            return Step(CHECK, row.path, found, record, NEWER if is_older else "")
-        return Step(SKIP if is_older else SEND, row.path, found, record, NEWER if is_older else "")
+        return decide(row.path, found, record, md5, NEWER if is_older else "")
 
     def settle(self, step: Step) -> Step:
         """Return what is done with a file whose content is not known, after reading it."""
@@ -379,10 +376,13 @@ class Download:
         if found.size <= reading.SMALL:
             content, now = reading.read(files, found)
             md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            in_parts = is_one_part(record.checksum, md5)
         else:
             with reading.Watched(files, found.path) as file:
                 md5, now = comparing.md5_of_file(file.fd), file.found
+                in_parts = comparing.is_upload_in_parts(file.fd, record.checksum, md5)
                 file.check()
+        md5 = record.checksum if in_parts else md5
         self._memory.learn(now, md5, read_at_ns)
         if md5 == record.checksum:
             return msgspec.structs.replace(step, kind=SKIP, reason="")
@@ -400,11 +400,14 @@ class Download:
             return
         is_asked = is_chosen(self._job.options.only)
         choice = self._job.options.choice(self.run.caller.wait)
+        chosen = self._paths() if self._job.on_invalid == "encode" and not choice.takes_all else None
         for found in walk(files, choice, on_error=self._note_error):
             path = found.path
             if self._extra_before is not None and path not in self._extra_before:
                 continue
-            if self._key(path) not in self._kept and is_asked(prefix + path):
+            if self._key(path) in self._kept or not is_asked(prefix + path):
+                continue
+            if chosen is None or chosen.takes(_decode(path)):  # its object may be left out by its own name
                 yield found
 
     def _key(self, local: str) -> str:
@@ -442,7 +445,7 @@ class Download:
                 watch = partial(watch_file, tree, row.local, step.found, self._local(row.local))
             run.start(path, row.size)
             target = FileTarget(tree, row, adopts=adopts, watch=watch, on_move=run.on_move(path, row.size))
-            yield FileFetch(job.place._repository_id, self._ref, path, row, target)
+            yield file_fetch(job.place._repository_id, self._ref, path, target)
         run.leave()
 
     def _note(self, fetch: FileFetch, error: Exception | None) -> None:
@@ -455,6 +458,10 @@ class Download:
     def _local(self, path: str) -> str:
         root = self._files.root if self._files is not None else ""
         return os.path.join(root, *path.split("/"))
+
+    def is_gone(self, path: str) -> bool:
+        """Return whether there is no local file at the path that a deletion has."""
+        return self._stat(path[len(self._job.prefix) :]) is None
 
     def delete(self, files: Iterable[Found]) -> None:
         """Delete local files, and directories that become empty, unless anything failed."""
@@ -470,6 +477,14 @@ class Download:
                 tree.remove_empty(path.rpartition("/")[0])
             except OSError as exc:
                 run.fail(self._job.prefix + path, exc, self._local(path))
+
+
+def _decode(local: str) -> str:
+    """Return the path of the object that a local file has, as far as its name tells: not all files come from a lake."""
+    try:
+        return names.decode(local)
+    except ValueError:
+        return local
 
 
 def can_continue(found: Found | None, row: Wanted) -> bool:

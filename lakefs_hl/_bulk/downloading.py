@@ -13,7 +13,7 @@ import msgspec
 from lakefs_hl._bulk.arguments import local_path
 from lakefs_hl._bulk.caller import Caller
 from lakefs_hl._bulk.download import Download, Wanted
-from lakefs_hl._bulk.local import lake_directory
+from lakefs_hl._bulk.local import lake_directories
 from lakefs_hl._bulk.memory import Memory
 from lakefs_hl._bulk.options import ON_INVALID, Options, check_only, directory_prefix
 from lakefs_hl._bulk.plan import Action, Expected, Task
@@ -64,26 +64,28 @@ class Downloading(NamedTuple):
         """Download the prefix on this thread; or plan it."""
         place, options = self.place, self.options
         ref = place._client._run_here(bulk.pin_unless_branch, place._repository_id, place._id)
-        lake = lake_directory(place._client, self.directory)
+        lakes = lake_directories(place._client, self.directory)
         if options.dry_run:
             with self._memory(journal=False) as memory:
                 run = Run(caller, progress_of(False))
                 files = Directories(self.directory) if os.path.isdir(self.directory) else None
                 if files is not None:
-                    files.closed = lake
+                    files.closed = lakes
                 download = Download(self, ref, files, None, memory, run)
                 with closing(download.wanted):
                     return self._task(ref), tuple(self._plan(download))
         destination, existed = f"{self.directory}{os.sep}", os.path.isdir(self.directory)
         try:
-            return self._download(ref, caller, destination, lake)
+            return self._download(ref, caller, destination, lakes)
         except ObjectNotFoundException:
             if not existed:
                 with suppress(OSError):
                     os.rmdir(self.directory)  # only what this call has made, and only if it is empty
             raise
 
-    def _download(self, ref: str, caller: Caller, destination: str, lake: tuple[int, int] | None) -> TransferReport:
+    def _download(
+        self, ref: str, caller: Caller, destination: str, lakes: frozenset[tuple[int, int]]
+    ) -> TransferReport:
         """Download the prefix into the directory, which is created if needed."""
         options = self.options
         with (
@@ -91,7 +93,7 @@ class Downloading(NamedTuple):
             Tree(self.directory) as tree,
             self._memory(journal=True) as memory,
         ):
-            tree.directories.closed = lake
+            tree.directories.closed = lakes
             return self._transfer(ref, tree, memory, Run(caller, progress, len(self.prefix)))
 
     def _memory(self, *, journal: bool) -> Memory:
@@ -99,7 +101,7 @@ class Downloading(NamedTuple):
         recalled = {**options.to_recall(), "on_invalid": self.on_invalid}
         as_read = msgspec.json.decode(msgspec.json.encode(recalled))
         to = os.path.realpath(self.directory)
-        memory = Memory(client, f"{client.endpoint} {self.uri}", to, None, as_read, journal=journal)
+        memory = Memory(client, f"{client._place} {self.uri}", to, None, as_read, journal=journal)
         if not options.resume:
             memory.start_anew()
         return memory
@@ -137,8 +139,13 @@ class Downloading(NamedTuple):
         download.transfer(self._check(steps, download, self.expected))
         if self.options.delete:
             download.delete(self._check_deletions(download, self.expected))
+        had_failures = bool(download.run.tally.failed_count)
         for action in self.expected.rest():
-            if action.kind != "delete":  # after a failure nothing was deleted; and what is gone need not be
+            if action.kind == "delete" and had_failures:  # then nothing was deleted
+                continue
+            if action.kind == "delete" and download.is_gone(action.path):
+                download.run.skip(action.path)  # it is done
+            else:
                 download.run.fail(action.path, ValueError("it no longer exists as it was planned; make a new plan"))
 
     # -- plans ---------------------------------------------------------------------------------------------------------
@@ -147,7 +154,7 @@ class Downloading(NamedTuple):
         options = self.options
         return Task(
             direction="download",
-            endpoint=self.place._client.endpoint,
+            endpoint=self.place._client._place,
             repository_id=self.place._repository_id,
             reference_id=ref,
             prefix=self.prefix,
@@ -180,7 +187,7 @@ class Downloading(NamedTuple):
         kind: Any = "download" if step.kind in (SEND, CHECK) else step.kind
         reason = step.reason if step.kind == SKIP else ""
         mtime_ns = None if step.found is None else step.found.mtime_ns
-        return Action(kind, self.prefix + row.path, row.size, reason, mtime_ns, row.checksum)
+        return Action(kind, self.prefix + row.path, row.size, reason, mtime_ns, row.checksum, row.modified)
 
     def _check(
         self, steps: Iterator[tuple[Step, Wanted]], download: Download, expected: Expected

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from lakefs_hl._bulk import comparing
 from lakefs_hl._bulk.arguments import local_path
 from lakefs_hl._bulk.caller import Caller
-from lakefs_hl._bulk.download import FileFetch, FileTarget, Wanted, can_continue, watch_file
-from lakefs_hl._bulk.local import lake_directory, stat_file
+from lakefs_hl._bulk.download import FileTarget, Wanted, can_continue, file_fetch, watch_file
+from lakefs_hl._bulk.local import lake_directories, stat_file
 from lakefs_hl._bulk.memory import Memory
 from lakefs_hl._bulk.options import Update, update_of, user_metadata
 from lakefs_hl._bulk.run import SMALL, Run
@@ -24,6 +24,7 @@ from lakefs_hl._folders.directories import Directories
 from lakefs_hl._folders.found import Found
 from lakefs_hl._folders.tree import Tree
 from lakefs_hl._handles import paths
+from lakefs_hl._handles.tagging import with_tags
 from lakefs_hl._progress import progress_of
 from lakefs_hl.ops import bulk, objects
 from lakefs_hl.ops.bulk import Written
@@ -41,13 +42,14 @@ class UploadingFile(NamedTuple):
     path: str
     update: Update
     metadata: Mapping[str, str]
+    verify: bool
     progress: Any
 
     def run(self, caller: Caller) -> ObjectStats:
         """Upload the file on this thread. Returns the record of the object, also of one that stays."""
         place = self.place
         above, name = os.path.split(os.path.realpath(self.local))
-        lake_directory(place._client, above)
+        lake_directories(place._client, above)
         with closing(Directories(above)) as source, self._memory() as memory:
             found = self._find(source, name)
             with progress_of(
@@ -104,7 +106,8 @@ class UploadingFile(NamedTuple):
     def _upload(self, source: Directories, found: Found, memory: Memory, run: Run) -> ObjectStats:
         place, outcome = self.place, list[Written]()
         on_move = run.on_move(self.path, found.size)
-        put = file_put(place, place._id, self.path, source, found, self.metadata, on_move=on_move)
+        at, to = place._id, self.path
+        put = file_put(place, at, to, source, found, self.metadata, on_move=on_move, verify=self.verify)
         run.start(self.path, found.size)
         place._client._run_here(bulk.upload_each, [put], 1, lambda _, written: outcome.append(written))
         (written,) = outcome
@@ -114,20 +117,28 @@ class UploadingFile(NamedTuple):
         if not isinstance(written, ObjectStats):
             raise AssertionError  # noqa: TRY004 - a body that is not only compared is written
         run.complete(self.path, put.file.found.size)
-        if MD5.fullmatch(written.checksum):
+        if self.verify and MD5.fullmatch(written.checksum):
             memory.learn(put.file.found, written.checksum, put.file.read_at_ns)
         return written
 
 
 def upload_file(
-    place: Any, local: Any, path: Any, update: object, metadata: Mapping[str, str] | None, progress: Any
+    place: Any,
+    local: Any,
+    path: Any,
+    update: object,
+    progress: Any,
+    verify: object,
+    metadata: Mapping[str, str] | None,
+    tags: object,
 ) -> Callable[[Caller], ObjectStats]:
     """Check the arguments of `upload_file`, and return what uploads."""
     source = local_path(local, "local_path")
     to = "" if path is None else paths.path_or_prefix(path, place)
     if not to or to.endswith("/"):
         to += os.path.basename(os.path.abspath(source))
-    return UploadingFile(place, source, to, update_of(update), user_metadata(metadata), progress).run
+    checks, found = arguments.flag(verify, "verify"), with_tags(user_metadata(metadata), tags) or {}
+    return UploadingFile(place, source, to, update_of(update), found, checks, progress).run
 
 
 class DownloadingFile(NamedTuple):
@@ -149,7 +160,7 @@ class DownloadingFile(NamedTuple):
             local = os.path.join(local, self.path.rpartition("/")[2])
         record = place._client._run_here(objects.stat, place._repository_id, place._id, self.path)
         above, name = os.path.split(local)
-        lake_directory(place._client, above or os.curdir)
+        lake_directories(place._client, above or os.curdir)
         row = Wanted(self.path, name, record.checksum, record.size_bytes or 0, comparing.modified_seconds(record))
         with (
             Tree(above or os.curdir) as tree,
@@ -178,7 +189,10 @@ class DownloadingFile(NamedTuple):
         if comparing.compare(found, record, md5) == "unknown":
             with reading.Watched(tree.directories, found.path) as file:
                 md5 = comparing.md5_of_file(file.fd)
+                in_parts = comparing.is_upload_in_parts(file.fd, record.checksum, md5)
                 file.check()
+            if in_parts:
+                return True
         if comparing.compare(found, record, md5) == "equal":
             return True
         return self.update is True and comparing.is_newer(found, comparing.modified_seconds(record))
@@ -188,7 +202,7 @@ class DownloadingFile(NamedTuple):
         adopts, on_move = self.continue_ and can_continue(found, row), run.on_move(self.path, row.size)
         watch = partial(watch_file, tree, row.local, found, self.local) if self.update else None
         target = FileTarget(tree, row, adopts=adopts, verify=self.verify, watch=watch, on_move=on_move)
-        fetch = FileFetch(place._repository_id, place._id, self.path, row, target, verify=self.verify)
+        fetch = file_fetch(place._repository_id, place._id, self.path, target)
         run.start(self.path, row.size)
         place._client._run_here(bulk.download_each, [fetch], 1, lambda _, error: outcome.append(error), small=SMALL)
         (error,) = outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,22 +11,24 @@ from typing import Any, Final
 from lakefs_hl._bulk.caller import Caller
 from lakefs_hl._files import bodies
 from lakefs_hl._handles import paths
-from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.handle import Handle, reference_name
 from lakefs_hl._handles.paths import Item
+from lakefs_hl._handles.tagging import with_tags
 from lakefs_hl.ops.bulk import FAILURES, Body, Get, Put
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import IntegrityError
-from lakefs_hl.spec.headers import OBJECT_TAGS
 from lakefs_hl.spec.wire import NOTHING, FileSlice
 
 #: Names of one thing in the dictionaries of other libraries.
 _ALIASES: Final = {"key": "path", "content": "data", "bucket": "repository"}
-_TO_WRITE: Final = ("path", "data", "content_type", "metadata", "tags", "repository")
-_TO_READ: Final = ("path", "start", "end", "repository")
+_TO_WRITE: Final = ("path", "data", "content_type", "metadata", "tags", "repository", "branch")
+_TO_READ: Final = ("path", "start", "end", "repository", "reference")
 
 
 class Held:
     """A slice of an open file whose descriptor is a copy of our own: the caller may close the file meanwhile."""
+
+    size: Final = None
 
     def __init__(self, body: FileSlice) -> None:
         fd = self._fd = os.dup(body.fd)
@@ -62,6 +63,8 @@ def _check_unchanged(fd: int, before: tuple[int, int]) -> None:
 class FromPath:
     """The content of a local file, opened when its turn has come."""
 
+    size: Final = None
+
     def __init__(self, path: os.PathLike[str], is_stopped: Callable[[], bool]) -> None:
         self._body = bodies.replayable(path, is_stopped)
         self._opened = False
@@ -81,6 +84,8 @@ class FromPath:
 
 class Unreadable:
     """Data that cannot be sent: the item fails with the error when its turn has come."""
+
+    size: Final = None
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -112,14 +117,14 @@ def body_of(data: Any, caller: Caller) -> bytes | Body:
         return Unreadable(exc)
 
 
-def put_of(item: Any, place: Handle, caller: Caller, *, one_repository: bool) -> Put:
+def put_of(item: Any, place: Handle, caller: Caller, *, one_branch: bool) -> Put:
     """Return the object of an item of `upload_many`.
 
     Args:
         item: A pair of path and data, or a dictionary.
         place: The branch.
         caller: Who gave it.
-        one_repository: Whether all items must be in the repository of the branch.
+        one_branch: Whether all items must be on this branch.
 
     Raises:
         TypeError: It is neither, or a value has the wrong type.
@@ -132,12 +137,13 @@ def put_of(item: Any, place: Handle, caller: Caller, *, one_repository: bool) ->
     if "data" not in found:
         msg = f"items: a dictionary has 'data' (or 'content'), and one has only {sorted(found)}"
         raise ValueError(msg)
-    at = _place(found.get("repository"), place, "items['repository']")
-    if one_repository and at is not place:
-        msg = f"items['repository'] is {at._repository_id!r}, and a commit or a transaction is of one repository"
+    at = _place(found, "branch", place, "items")
+    if one_branch and at is not place:
+        other = ("repository", at._repository_id) if at._repository_id != place._repository_id else ("branch", at._id)
+        msg = f"items[{other[0]!r}] is {other[1]!r}, and a commit or a transaction is of one {other[0]}"
         raise ValueError(msg)
     kind = arguments.optional_text(found.get("content_type"), "items['content_type']")
-    metadata = _metadata(found.get("metadata"), found.get("tags"))
+    metadata = with_tags(arguments.user_metadata(found.get("metadata")), found.get("tags"), "items['tags']") or NOTHING
     path = paths.object_path(found["path"], at, "items['path']")
     return Put(at._repository_id, at._id, path, body_of(found["data"], caller), kind, metadata)
 
@@ -158,19 +164,24 @@ def get_of(item: Any, place: Handle) -> Get:
     found = _fields(item, _TO_READ, "paths", "paths")
     start = arguments.optional_integer(found.get("start"), "paths['start']")
     end = arguments.optional_integer(found.get("end"), "paths['end']")
-    at = _place(found.get("repository"), place, "paths['repository']")
+    at = _place(found, "reference", place, "paths")
     return Get(at._repository_id, at._id, paths.object_path(found["path"], at, "paths['path']"), start, end)
 
 
-def _place(repository: object, place: Handle, argument: str) -> Handle:
-    """Return the reference of the same name in another repository; `place` itself if that is its repository."""
-    name = place._repository_id if repository is None else arguments.repository_name(repository, argument)
-    if name == place._repository_id:
+def _place(found: Mapping[str, Any], field: str, place: Handle, argument: str) -> Handle:
+    """Return the reference that an item names; the one of the same name if it names a repository only."""
+    repository, reference = found.get("repository"), found.get(field)
+    name = place._repository_id
+    if repository is not None:
+        name = arguments.repository_name(repository, f"{argument}['repository']")
+    if name == place._repository_id and reference is None:
         return place
     at = object.__new__(type(place))  # with the same client
     at.__dict__.update(place.__dict__)
     at._repository_id = name
-    return at
+    if reference is not None:
+        at._id = reference_name(reference, f"{argument}[{field!r}]", at)
+    return place if (name, at._id) == (place._repository_id, place._id) else at
 
 
 def _fields(item: Any, known: tuple[str, ...], argument: str, other: str) -> dict[str, Any]:
@@ -192,12 +203,3 @@ def _fields(item: Any, known: tuple[str, ...], argument: str, other: str) -> dic
         msg = f"{argument}: a dictionary has 'path' (or 'key'), and one has only {sorted(found)}"
         raise ValueError(msg)
     return found
-
-
-def _metadata(metadata: Any, tags: Any) -> Mapping[str, str]:
-    """Return user metadata with tags in one key of it, as ASCII JSON."""
-    found = arguments.user_metadata(metadata) or NOTHING
-    if tags is None:
-        return found
-    values = arguments.metadata(tags, "items['tags']")
-    return {**found, OBJECT_TAGS: json.dumps(values, separators=(",", ":"), sort_keys=True)}

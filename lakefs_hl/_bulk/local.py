@@ -79,27 +79,30 @@ def _has_link(files: Directories, path: str) -> bool:
         return False
 
 
-def lake_directory(client: Any, directory: str) -> tuple[int, int] | None:
-    """Return the device and the inode of the directory of an embedded lake, which no transfer of it enters.
+def lake_directories(client: Any, directory: str) -> frozenset[tuple[int, int]]:
+    """Return the device and the inode of each lake that this process has open, which no transfer enters.
 
-    A deletion there would destroy the lake, and closing a file of its database drops the locks of this process.
+    A deletion there would destroy a lake, and closing a file of its database drops the locks of this process.
 
     Args:
         client: The client of the transfer.
         directory: The local directory of the transfer.
 
     Raises:
-        ValueError: The directory is that of the lake, or in it.
+        ValueError: The directory is that of such a lake, or in it.
     """
-    scheme, _, path = client.endpoint.partition(":")
-    if scheme != "local":
-        return None
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    lake, root = os.path.realpath(path), os.path.realpath(directory)
-    if root == lake or root.startswith(f"{lake}{os.sep}"):
-        msg = f"{directory!r} is the directory of the lake {client.endpoint}, or in it; choose another directory"
-        raise ValueError(msg)
-    return found.st_dev, found.st_ino
+    found, root = set[tuple[int, int]](), os.path.realpath(directory)
+    for path in client._lakes_here():
+        try:
+            seen = os.stat(path)
+        except OSError:  # it was removed
+            continue
+        lake = os.path.realpath(path)
+        if root == lake or root.startswith(f"{lake}{os.sep}"):
+            msg = (
+                f"{directory!r} is the directory of the lake local:{path}, which this process has open, or in it; "
+                "choose another directory"
+            )
+            raise ValueError(msg)
+        found.add((seen.st_dev, seen.st_ino))
+    return frozenset(found)

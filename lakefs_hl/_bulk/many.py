@@ -51,12 +51,12 @@ class Uploading(NamedTuple):
 
     def _upload(self, run: Run, items: Iterator[Any], branch: str) -> None:
         place = self.place
-        one_repository = self.message is not None or is_in_transaction(place)
+        one_branch = self.message is not None or is_in_transaction(place)
 
         def puts() -> Iterator[Put]:
             for item in items:
-                put = put_of(item, place, run.caller, one_repository=one_repository)
-                if put.repository == place._repository_id:
+                put = put_of(item, place, run.caller, one_branch=one_branch)
+                if (put.repository, put.branch) == (place._repository_id, place._id):
                     put.branch = branch
                 run.start(put.path)
                 yield put

@@ -157,7 +157,7 @@ def _warn(exc: OSError) -> None:
 def _directory(client: Any) -> Any:
     """Return the directory of the cache. None, with a warning, if there is none that can be used."""
     try:
-        return client._cache_directory()
+        return client.cache_directory
     except InvalidConfigError as exc:
         callers.warn(f"transfers keep no checksums and no journals, so that nothing is resumed: {exc}", RuntimeWarning)
         return None

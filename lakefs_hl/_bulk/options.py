@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from lakefs_hl._bulk.run import ON_ERROR, max_workers_of
 from lakefs_hl._folders.choice import Choice
@@ -64,6 +64,22 @@ class Options(NamedTuple):
             "only": None if self.only is None else sorted(self.only),
             "follow_symlinks": self.follow_symlinks,
         }
+
+
+class DirectoryJob(Protocol):
+    """A transfer of a directory that is run."""
+
+    @property
+    def place(self) -> Any:
+        """The branch that is written to, or the reference that is read."""
+
+    @property
+    def prefix(self) -> str:
+        """The prefix, "" or with a slash at its end."""
+
+    @property
+    def options(self) -> Options:
+        """The options."""
 
 
 def options_of(

@@ -34,7 +34,8 @@ class BulkClient(Protocol):
     def _pages_here(self, next_page: Any, after: str = "") -> Iterator[Any]:
         """Iterate over the rows of a listing on this thread."""
 
-    def _cache_directory(self) -> Path:
+    @property
+    def cache_directory(self) -> Path:
         """Return the directory of checksums and journals."""
 
 

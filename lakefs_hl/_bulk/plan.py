@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 import msgspec
 
+from lakefs_hl import _html as html
 from lakefs_hl._bulk.arguments import local_path
-from lakefs_hl._handles import html
 from lakefs_hl._handles.amounts import count_text, size_text
 from lakefs_hl._handles.records import public
 from lakefs_hl.spec import arguments
@@ -34,8 +34,9 @@ class Action(NamedTuple):
         path: Path of the object; of a `delete` of a download, the local path.
         size: Size in bytes.
         reason: Why it is skipped, if it differs; else "".
-        mtime_ns: Time of change of the local file when the plan was made, in nanoseconds. None if there was none.
+        mtime_ns: Modification time of the local file when the plan was made, in nanoseconds. None if there was none.
         checksum: Checksum of the object when the plan was made. None if there was none, or it was not looked up.
+        modified: Modification time that the local file of a download gets, in Unix seconds. None for everything else.
     """
 
     kind: ActionKind
@@ -44,6 +45,7 @@ class Action(NamedTuple):
     reason: str = ""
     mtime_ns: int | None = None
     checksum: str | None = None
+    modified: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -220,7 +222,7 @@ class PlanFields:
         beginning = "all" if len(shown) == len(changes) else f"the first {len(shown)}"
         note = f"{beginning} of {count_text(len(changes), 'action')}"
         rows = [[action.kind, action.path, size_text(action.size), action.reason] for action in shown]
-        return title + summary + html.listing("Actions", note, ["kind", "path", "size", "reason"], rows)
+        return title + summary + html.listing("Actions", note, ["kind", "path", "size", "reason"], rows, tint="kind")
 
 
 class Expected:

@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from lakefs_hl._bulk.comparing import compare
 from lakefs_hl._folders.found import Found
 from lakefs_hl.spec.models import ObjectStats
 
@@ -33,3 +34,20 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     found: Found | None
     record: ObjectStats | None
     reason: str = ""
+
+
+def decide(path: str, found: Found, record: ObjectStats, md5: str | None, older: str) -> Step:
+    """Return what is done with a path that both sides have.
+
+    Args:
+        path: The path.
+        found: The local file.
+        record: The object.
+        md5: MD5 of the file, if it is known.
+        older: Why the source is skipped if it differs; "" if it is sent.
+    """
+    verdict = compare(found, record, md5)
+    if verdict == "equal":
+        return Step(SKIP, path, found, record)
+    kind: StepKind = CHECK if verdict == "unknown" else SKIP if older else SEND
+    return Step(kind, path, found, record, older)

@@ -13,13 +13,12 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from lakefs_hl._bulk import comparing
-from lakefs_hl._bulk.comparing import compare
 from lakefs_hl._bulk.local import look
 from lakefs_hl._bulk.memory import Memory
 from lakefs_hl._bulk.merging import merge
-from lakefs_hl._bulk.options import Options, is_chosen
+from lakefs_hl._bulk.options import DirectoryJob, is_chosen
 from lakefs_hl._bulk.run import Run, pace_of
-from lakefs_hl._bulk.steps import CHECK, DELETE, SEND, SKIP, Step
+from lakefs_hl._bulk.steps import CHECK, DELETE, SEND, SKIP, Step, decide
 from lakefs_hl._folders import reading
 from lakefs_hl._folders.choice import Choice, Paths
 from lakefs_hl._folders.directories import Directories
@@ -33,6 +32,7 @@ from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec.headers import CLIENT_MTIME
 from lakefs_hl.spec.models import Diff, ObjectStats
+from lakefs_hl.spec.multipart import is_one_part
 from lakefs_hl.spec.wire import FileSlice
 
 #: Files whose checksums are looked up together.
@@ -48,7 +48,7 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
         found: The file, as it was when it was read.
         expected: MD5 of the object that is there, if the file may have the same content.
         only_compare: Whether it is not sent in any case.
-        metadata: Metadata of the object, which gets the time of change of the content that is read.
+        metadata: Metadata of the object, which gets the modification time of the content that is read.
         on_move: Takes how much of a large file was read to be sent.
         read_at_ns: When it was read.
         is_equal: Whether it has the content of the object that is there.
@@ -65,6 +65,11 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
     is_equal: bool = False
     watched: reading.Watched | None = None
 
+    @property
+    def size(self) -> int | None:
+        """Number of bytes to expect in memory. None if it is a large file, which is sent while it is open."""
+        return self.found.size if self.found.size <= reading.SMALL else None
+
     def open(self) -> bytes | FileSlice | None:
         """Return the content. None if it is that of the object that is there, or is not sent in any case."""
         content = self._read()
@@ -77,12 +82,14 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
         if self.found.size <= reading.SMALL:
             content, self.found = reading.read(self.source, self.found)
             if self.expected is not None:
-                self.is_equal = hashlib.md5(content, usedforsecurity=False).hexdigest() == self.expected
+                md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+                self.is_equal = md5 == self.expected or is_one_part(self.expected, md5)
             return None if self.is_equal or self.only_compare else content
         watched = self.watched = reading.Watched(self.source, self.found.path)
         self.found = watched.found
         if self.expected is not None:
-            self.is_equal = comparing.md5_of_file(watched.fd) == self.expected
+            md5 = comparing.md5_of_file(watched.fd)
+            self.is_equal = md5 == self.expected or comparing.is_upload_in_parts(watched.fd, self.expected, md5)
             watched.check()
         if self.is_equal or self.only_compare:
             return None
@@ -95,7 +102,7 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
 
 
 class FilePut(Put, eq=False, gc=False, kw_only=True):
-    """A local file to write as an object. Its metadata tells the time of change of the content that is sent.
+    """A local file to write as an object. Its metadata tells the modification time of the content that is sent.
 
     It refers to nothing that refers to it, so that it is gone with its last use.
 
@@ -121,6 +128,7 @@ def file_put(
     expected: str = "",
     reason: str = "",
     on_move: Callable[[int], None] | None = None,
+    verify: bool = True,
 ) -> FilePut:
     """Return a local file to write as an object.
 
@@ -134,27 +142,16 @@ def file_put(
         expected: MD5 of the object that is there, if the file may have the same content.
         reason: Why it is not sent in any case; "" if it is.
         on_move: Takes how much of a large file was read to be sent.
+        verify: Whether to compare what was stored with what was sent.
     """
     told = dict(metadata)
     file = FileBody(source, found, expected or None, bool(reason), told, on_move)
     repository = at._repository_id
-    return FilePut(repository, branch, path, file, None, told, file=file, expected=expected, reason=reason)
+    return FilePut(repository, branch, path, file, None, told, verify, file=file, expected=expected, reason=reason)
 
 
-class Job(Protocol):
+class Job(DirectoryJob, Protocol):
     """The upload that is run."""
-
-    @property
-    def place(self) -> Any:
-        """The branch."""
-
-    @property
-    def prefix(self) -> str:
-        """The prefix, "" or with a slash at its end."""
-
-    @property
-    def options(self) -> Options:
-        """The options."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -224,15 +221,11 @@ class Upload:
                 yield self._decide_on(found, record, known.get(found.path))
 
     def _decide_on(self, found: Found, record: ObjectStats, md5: str | None) -> Step:
-        verdict = compare(found, record, md5)
-        if verdict == "equal":
-            return Step(SKIP, found.path, found, record)
         is_older = self._job.options.update is True and comparing.seconds_of(found) < comparing.modified_seconds(record)
-        if is_older and self.drops and (now := self._drop(record)) != record:
+        step = decide(found.path, found, record, md5, NEWER if is_older else "")
+        if step.reason and self.drops and (now := self._drop(record)) != record:
             return Step(SEND, found.path, found, None) if now is None else self._decide_on(found, now, md5)
-        if verdict == "unknown":
-            return Step(CHECK, found.path, found, record, NEWER if is_older else "")
-        return Step(SKIP, found.path, found, record, NEWER) if is_older else Step(SEND, found.path, found, record)
+        return step
 
     def _drop(self, record: ObjectStats) -> ObjectStats | None:
         """Reset what an interrupted run may have sent, and return what was there before it: the file is older again."""
@@ -371,6 +364,12 @@ class Upload:
             run.complete(put.path, found.size)
             if MD5.fullmatch(written.checksum):
                 self._memory.learn(found, written.checksum, put.file.read_at_ns)
+
+    def is_gone(self, path: str) -> bool:
+        """Return whether there is no object at a path."""
+        place = self._job.place
+        found: ObjectStats | None = place._client._run_here(objects.look, place._repository_id, self._branch, path)
+        return found is None
 
     def delete(self) -> None:
         """Delete the objects that the directory does not have, unless anything failed."""

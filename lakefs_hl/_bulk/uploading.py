@@ -12,7 +12,7 @@ import msgspec
 from lakefs_hl._bulk.arguments import local_path
 from lakefs_hl._bulk.atomic import Atomic, refuse_commit_message
 from lakefs_hl._bulk.caller import Caller
-from lakefs_hl._bulk.local import lake_directory
+from lakefs_hl._bulk.local import lake_directories
 from lakefs_hl._bulk.memory import Memory
 from lakefs_hl._bulk.options import Options, check_only, directory_prefix, user_metadata
 from lakefs_hl._bulk.plan import Action, Expected, Task
@@ -62,9 +62,9 @@ class Uploading(NamedTuple):
     def run(self, caller: Caller) -> TransferReport | tuple[Task, tuple[Action, ...]]:
         """Upload the directory on this thread; or plan it."""
         options = self.options
-        lake = lake_directory(self.place._client, self.directory)
+        lakes = lake_directories(self.place._client, self.directory)
         with closing(Directories(self.directory, follow_symlinks=options.follow_symlinks)) as source:
-            source.closed = lake
+            source.closed = lakes
             if options.dry_run:
                 with self._memory(source, journal=False) as memory:
                     run = Run(caller, progress_of(False))
@@ -81,7 +81,7 @@ class Uploading(NamedTuple):
         client, options = self.place._client, self.options
         recalled = {**options.to_recall(), "metadata": dict(self.metadata)}
         as_read = msgspec.json.decode(msgspec.json.encode(recalled))  # tuples as lists, to be compared with those read
-        to = f"{client.endpoint} {self.uri}"
+        to = f"{client._place} {self.uri}"
         memory = Memory(client, os.path.realpath(source.root), to, self.message, as_read, journal=journal)
         if not options.resume:
             memory.start_anew()
@@ -140,7 +140,7 @@ class Uploading(NamedTuple):
         options = self.options
         return Task(
             direction="upload",
-            endpoint=self.place._client.endpoint,
+            endpoint=self.place._client._place,
             repository_id=self.place._repository_id,
             reference_id=self.place._id,
             prefix=self.prefix,
@@ -193,7 +193,10 @@ class Uploading(NamedTuple):
             else:
                 run.fail(now.path, ValueError(f"{why}; make a new plan"))
         for action in expected.rest():
-            run.fail(action.path, ValueError("it no longer exists as it was planned; make a new plan"))
+            if action.kind == "delete" and upload.is_gone(action.path):
+                run.skip(action.path)  # it is done
+            else:
+                run.fail(action.path, ValueError("it no longer exists as it was planned; make a new plan"))
 
 
 def upload_dir(

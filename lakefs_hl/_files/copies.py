@@ -69,7 +69,7 @@ def plan(source: Location, target: Location, max_workers: object, on_error: obje
     found = Plan(
         source, target._replace(path=to), workers(max_workers), arguments.choice(on_error, "on_error", ON_ERROR)
     )
-    if found.source.uri == found.target.uri and _is_one_lake(found):
+    if _is_one_object(found):
         msg = f"{found.about}: the source and the destination are the same"
         raise ValueError(msg)
     return found
@@ -87,7 +87,7 @@ def copy(plan: Plan, watcher: Watcher, stopped: Callable[[], bool] = lambda: Fal
         return _copy_object(plan, watcher, stopped)
     source, target = plan.source, plan.target
     if not _is_one_repository(plan):
-        if _is_one_lake(plan) and source.at._repository_id == target.at._repository_id:
+        if _same_repository(plan):
             copies.check_overlap(target.at._id, source.at._id, source.path, target.path, plan.about)
         return _Streamed(plan, watcher, stopped).copy_prefix()
     copying = Copying(target.at, source.path, target.path, source.at._id, plan.limit, plan.on_error, moves=False)
@@ -104,9 +104,19 @@ def _is_one_repository(plan: Plan) -> bool:
     return bool(source._repository_id == target._repository_id and source._client == target._client)
 
 
-def _is_one_lake(plan: Plan) -> bool:
-    """Return whether both sides are in one lake, maybe for clients with other options or credentials."""
-    return _client(plan.source).endpoint == _client(plan.target).endpoint
+def _same_repository(plan: Plan) -> bool:
+    """Return whether both sides are in one repository, maybe for clients with other options, credentials or scopes."""
+    return _repository(plan.source) == _repository(plan.target)
+
+
+def _is_one_object(plan: Plan) -> bool:
+    source, target = plan.source, plan.target
+    return _same_repository(plan) and (source.at._id, source.path) == (target.at._id, target.path)
+
+
+def _repository(location: Location) -> tuple[str, str]:
+    client = _client(location)
+    return client.endpoint, client._full_name(location.at._repository_id)
 
 
 def _client(location: Location) -> FileClient:

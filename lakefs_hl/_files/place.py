@@ -21,6 +21,9 @@ class FileClient(Protocol):
     @property
     def endpoint(self) -> str: ...
 
+    def _full_name(self, repository: str) -> str:
+        """Return the name that a repository has at the endpoint."""
+
     def _run_here(self, call: Callable[Concatenate[Session, P], Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call on this thread."""
 

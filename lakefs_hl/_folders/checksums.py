@@ -1,8 +1,9 @@
 """The checksums of local files that were read before, so that an unchanged file is not read again.
 
-A file is recognised by its device, inode, size, and times of change. One that changed within two seconds of being read
-may have changed again with the same times, so its checksum is not kept. Each row has a checksum of its own. The cache
-only ever saves work: if it is damaged it is made anew, and if it cannot be used, everything is read.
+A file is recognised by its device, inode, size, and both its times: of the content and of the attributes. One that
+changed within two seconds of being read may have changed again with the same times, so its checksum is not kept. Each
+row has a checksum of its own. The cache only ever saves work: if it is damaged it is made anew, and if it cannot be
+used, everything is read.
 """
 
 from __future__ import annotations
@@ -243,7 +244,7 @@ class Checksums:
 def _is_racy(found: Found, read_at_ns: int) -> bool:
     """Return whether a file may change after it was read and still look the same.
 
-    A time of change that lies ahead is that of another clock, or was set by a program, as times of content often are.
+    A modification time that lies ahead is that of another clock, or was set by a program, as it often is.
     """
     return read_at_ns - found.ctime_ns < _RACY_NS or abs(read_at_ns - found.mtime_ns) < _RACY_NS
 

@@ -33,6 +33,8 @@ _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
 #: Creates a file without a name. Only Linux can do that.
 _TMPFILE: Final[int | None] = getattr(os, "O_TMPFILE", None)
+#: Flags of a file without a name.
+_UNNAMED: Final = os.O_RDWR | (_TMPFILE or 0) | getattr(os, "O_CLOEXEC", 0)
 _OPEN_DIRECTORY: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NOFOLLOW | _CLOEXEC
 #: How a file is opened to be read: at once, also if it turned into a FIFO, and not through a link.
 READ: Final = os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY
@@ -72,6 +74,13 @@ class Directory(ABC):
         """Name a file that has none. An existing name is an error."""
         raise OSError(errno.EOPNOTSUPP, "there are no files without a name", self._join(name))
 
+    def write_new(self, name: str, data: bytes | memoryview, mtime_ns: int | None) -> bool:
+        """Write a new file, which has no name before it is complete. Return False if it cannot be done at once.
+
+        Then nothing was changed: a file has the name, an error occurred, or the system has no such files.
+        """
+        return False
+
     @abstractmethod
     def lstat(self, name: str) -> os.stat_result:
         """Return the attributes of a name, those of a link itself."""
@@ -110,7 +119,7 @@ class Directory(ABC):
             os.fchmod(fd, mode)
 
     def utime(self, name: str, fd: int, mtime_ns: int) -> None:
-        """Set the time of change of an open file."""
+        """Set the modification time of an open file."""
         os.utime(fd, ns=(mtime_ns, mtime_ns))
 
     @abstractmethod
@@ -161,10 +170,28 @@ class Descriptor(Directory):
     def open_unnamed(self, mode: int = 0o666) -> int:
         if _TMPFILE is None:
             return super().open_unnamed(mode)
-        return os.open(".", os.O_RDWR | _TMPFILE | _CLOEXEC, mode, dir_fd=self.fd)
+        return os.open(".", _UNNAMED, mode, dir_fd=self.fd)
 
     def link_unnamed(self, fd: int, name: str) -> None:
         os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=self.fd, follow_symlinks=True)
+
+    def write_new(self, name: str, data: bytes | memoryview, mtime_ns: int | None) -> bool:
+        if _TMPFILE is None:
+            return False
+        at, fd = self.fd, -1
+        try:
+            fd = os.open(".", _UNNAMED, 0o666, dir_fd=at)
+            if os.write(fd, data) != len(data):
+                return False
+            if mtime_ns is not None:
+                os.utime(fd, ns=(mtime_ns, mtime_ns))
+            os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=at, follow_symlinks=True)
+        except OSError:  # done again step by step, which finds out more
+            return False
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        return True
 
     def lstat(self, name: str) -> os.stat_result:
         try:
@@ -312,7 +339,7 @@ class Directories:
     Attributes:
         root: The root, as it was given.
         follow_symlinks: Whether links are followed.
-        closed: Device and inode of a directory that is not entered, by whichever path: that of an embedded lake.
+        closed: Device and inode of directories that are not entered, by whichever path: those of embedded lakes.
 
     Raises:
         OSError: The root does not exist, or is not a directory.
@@ -338,7 +365,7 @@ class Directories:
             if not Path(self.root).is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "this is not a directory", self.root)
             self._top = Plain(os.path.abspath(self.root), self._real_root)
-        self.closed: tuple[int, int] | None = None
+        self.closed: frozenset[tuple[int, int]] = frozenset()
         self._open: dict[str, Directory] = {}
         self._latest: tuple[str, Directory] = ("", self._top)  # mostly that of the next file too
         self._lock = Lock()
@@ -404,8 +431,8 @@ class Directories:
 
     def _child(self, above: Directory, name: str, *, make: bool) -> Directory:
         found = above.child(name, make=make)
-        if self.closed is not None and found.identity() == self.closed:
-            msg = "this is the directory of the lake itself, which no transfer reads or writes"
+        if self.closed and found.identity() in self.closed:
+            msg = "this is the directory of a lake that this process has open, which no transfer reads or writes"
             raise ClosedDirectoryError(errno.EPERM, msg, found.path)
         return found
 

@@ -107,7 +107,7 @@ class Part:
         """Put the file in its place. An existing file is replaced at once; a link is replaced and not followed.
 
         Args:
-            mtime_ns: Time of change that the file gets.
+            mtime_ns: Modification time that the file gets.
             sync: Whether to wait until the file is on the disk.
 
         Raises:

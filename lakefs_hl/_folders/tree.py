@@ -65,12 +65,17 @@ class Tree:
         Args:
             path: Its path, with `/` between its names. Its directories are created.
             data: Its content.
-            mtime_ns: Time of change that it gets.
+            mtime_ns: Modification time that it gets.
 
         Raises:
             ValueError: The path is no safe local path.
             OSError: It cannot be written: an old file is unchanged.
         """
+        found = self._known or self._abilities()
+        if found.unnamed:
+            directory = self.directories.get(self._directory_of(path), make=True)
+            if directory.write_new(path[path.rfind("/") + 1 :], data, mtime_ns):
+                return
         with self.create(path) as part:
             part.write(data)
             part.finish(mtime_ns)

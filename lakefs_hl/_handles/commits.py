@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from lakefs_hl._handles import html
+from lakefs_hl import _html as html
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl._handles.listings import OBJECT, TIME, Columns
 from lakefs_hl.spec import arguments, models

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
-from lakefs_hl._handles import html
+from lakefs_hl import _html as html
 from lakefs_hl._handles.options import Optioned
 from lakefs_hl.ops.refs import COMMIT_ID
 from lakefs_hl.spec import arguments
@@ -53,9 +53,9 @@ class Handle(Optioned):
         return self._id
 
     @property
-    def uri(self) -> str:
-        """URI: `lakefs://repository/reference/`."""
-        return object_uri(self._repository_id, self._id)
+    def uri(self) -> ReferenceURI:
+        """URI: `lakefs://repository/reference/`. `uri(path)` returns the URI of an object, for other libraries."""
+        return ReferenceURI.of(self)
 
     def _key(self) -> tuple[Any, ...]:
         return self._repository_id, self._id, self._given
@@ -80,11 +80,11 @@ class Handle(Optioned):
         return self._kind() == (self._package, "commit")
 
     def _lake(self) -> object:
-        """Return the endpoint, or None for the default client's."""
+        """Return the endpoint with its scope, or None for the default client's."""
         if self._given is None or isinstance(self._given, self._of_default):
             return None
         try:
-            return str(self._given.endpoint)
+            return str(self._given._place)
         except LakeFSException:  # unpickled where it cannot be used
             return object()
 
@@ -96,6 +96,44 @@ class Handle(Optioned):
 
     def _repr_html_(self) -> str:
         return html.describe(type(self).__name__, self.uri)
+
+
+class ReferenceURI(str):  # noqa: SLOT000 - it holds its reference
+    """The URI of a reference, `lakefs://repository/reference/`. A call returns the URI of an object there.
+
+    Examples:
+        >>> lakefs.repository("example").branch("main").uri
+        'lakefs://example/main/'
+        >>> lakefs.repository("example").branch("main").uri("tables/a.parquet")
+        'lakefs://example/main/tables/a.parquet'
+    """
+
+    _at: Handle
+
+    @classmethod
+    def of(cls, at: Handle) -> ReferenceURI:
+        """Return the URI of a reference."""
+        found = cls(object_uri(at._repository_id, at._id))
+        found._at = at
+        return found
+
+    def __call__(self, path: object = "") -> str:
+        """Return the URI of an object or a prefix.
+
+        Args:
+            path: The path or the prefix, as text, as an `ObjectInfo` or `CommonPrefix` of the repository, or as a
+                `PurePosixPath`. "" is the root.
+
+        Raises:
+            TypeError: It is none of these.
+            ValueError: It belongs to another repository or lake, or is a URI at another reference.
+        """
+        from lakefs_hl._handles.paths import path_or_prefix  # which stands on this module
+
+        return object_uri(self._at._repository_id, self._at._id, path_or_prefix(path, self._at))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, (str.__str__(self),)
 
 
 def own_client(value: object, kind: type[C], argument: str = "client") -> C | None:
@@ -183,8 +221,8 @@ def check_place(handle: Handle, argument: str, place: Place, *, shown: object = 
 
 
 def _endpoint(place: Place) -> str | None:
-    """Return the endpoint of a handle's client; None for a default client that cannot be made."""
+    """Return the endpoint of a handle's client, with its scope; None for a default client that cannot be made."""
     client = place._given
     if client is None or isinstance(client, place._of_default):
         client = sys.modules[place._package].DefaultClient
-    return None if client is None else str(client.endpoint)
+    return None if client is None else str(client._place)

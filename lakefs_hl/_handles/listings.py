@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
-from lakefs_hl._handles import html
+from lakefs_hl import _html as html
 from lakefs_hl.spec.tracebacks import copy_exception
 
 if TYPE_CHECKING:
@@ -28,10 +28,12 @@ class Columns(NamedTuple):
     Attributes:
         rows: Plural noun for the rows.
         types: Data type of pandas by field.
+        blanks: What a notebook shows for None, by field. Nothing, if the field is not in it.
     """
 
     rows: str
     types: Mapping[str, str]
+    blanks: Mapping[str, str] = MappingProxyType({})
 
 
 #: Rows without fields.
@@ -104,8 +106,34 @@ class ListingFields:
             note = "no rows"
         else:
             note = f"no rows fetched {'ahead' if self._ahead.started else 'yet'}: head(n) fetches some"
-        found = [[_format_value(value) for value in as_dict(row, self._columns).values()] for row in rows]
-        return html.listing(f"Listing of {self._columns.rows}", note, list(self._columns.types), found)
+        return _table(f"Listing of {self._columns.rows}", note, rows, self._columns)
+
+
+class Rows(list[T]):
+    """Rows of a listing that were read: a list, which a notebook shows as a table. A copy and a pickle are plain."""
+
+    def __init__(self, rows: Iterable[T], columns: Columns) -> None:
+        super().__init__(rows)
+        self._columns = columns
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+    def _repr_html_(self) -> str:
+        shown = self[:SHOWN]
+        note = f"the first {len(shown)} of {len(self):,}" if len(shown) < len(self) else f"{len(self):,}"
+        return _table(self._columns.rows.capitalize(), note, shown, self._columns)
+
+
+def _table(title: str, note: str, rows: Iterable[Any], columns: Columns) -> str:
+    """Return rows as a table. Those of changes have a background by their type."""
+    blanks = columns.blanks
+    found = [
+        [blanks.get(name, "") if value is None else html.cell(value) for name, value in fields.items()]
+        for fields in (as_dict(row, columns) for row in rows)
+    ]
+    tint = "type" if "type" in columns.types else ""
+    return html.listing(title, note, list(columns.types), found, tint=tint)
 
 
 def as_dict(row: object, columns: Columns) -> dict[str, Any]:
@@ -113,14 +141,6 @@ def as_dict(row: object, columns: Columns) -> dict[str, Any]:
     made = getattr(row, "to_dict", None)
     found = made() if made is not None else {name: getattr(row, name) for name in columns.types}
     return {name: found.get(name) for name in columns.types}
-
-
-def _format_value(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def load_pandas() -> Any:

@@ -8,14 +8,19 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
-from lakefs_hl._handles import html, paths
+from lakefs_hl import _html as html
+from lakefs_hl._handles import paths
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._handles.handle import Handle
+from lakefs_hl._handles.keyed import Keyed, attributes
+from lakefs_hl._handles.libraries import token
 from lakefs_hl._handles.listings import INTEGER, OBJECT, TIME, Columns
 from lakefs_hl._handles.paths import Item
+from lakefs_hl._handles.tagging import decode
 from lakefs_hl.ops import objects as ops
 from lakefs_hl.ops import transfer
 from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.prefixes import suffix_page
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.headers import OBJECT_OP_ID
@@ -39,10 +44,25 @@ K = TypeVar("K", bound="ObjectFields")
 P = TypeVar("P", bound="PrefixFields")
 
 
-class ObjectFields(Item):
+class ObjectFields(Keyed, Item):
     """The fields of an object. `_record` is its path until the object was looked up."""
 
     __slots__ = ("_record", "_reference")
+    _attributes = attributes(
+        *OBJECTS.types,
+        "name",
+        "uri",
+        "repository_id",
+        "reference_id",
+        "tags",
+        key="path",
+        size="size_bytes",
+        etag="checksum",
+        last_modified="modified_time",
+        bucket="repository_id",
+        created_at="modified_time",
+        modified_at="modified_time",
+    )
     _record: ObjectStats | str
     _reference: Handle
 
@@ -51,6 +71,12 @@ class ObjectFields(Item):
 
     def _with(self, options: Mapping[str, Any]) -> Self:
         return wrap(type(self), self._reference._with(options), self._record)
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        record, at = self._record, self._reference
+        if isinstance(record, str):  # what is read is known by the version only
+            return type(self).__qualname__, token(at), record
+        return type(self).__qualname__, at.uri, record.path, record.checksum, record.mtime
 
     @property
     def path(self) -> str:
@@ -79,14 +105,39 @@ class ObjectFields(Item):
         return self._reference.id
 
     @property
+    def key(self) -> str:
+        """Path of the object, as `path`."""
+        return self.path
+
+    @property
+    def bucket(self) -> str:
+        """Name of the repository, as `repository_id`."""
+        return self.repository_id
+
+    @property
     def modified_time(self) -> datetime:
         """Time of the last write: an aware datetime in UTC, in whole seconds."""
         return arguments.from_unix_seconds(self._stats().mtime)
 
     @property
+    def modified_at(self) -> datetime:
+        """Time of the last write, as `modified_time`."""
+        return self.modified_time
+
+    @property
+    def created_at(self) -> datetime:
+        """Time of the last write, as `modified_time`: content is never changed, and writing it again creates it."""
+        return self.modified_time
+
+    @property
     def size_bytes(self) -> int:
         """Size in bytes."""
         return self._stats().size_bytes or 0
+
+    @property
+    def size(self) -> int:
+        """Size in bytes, as `size_bytes`."""
+        return self.size_bytes
 
     @property
     def content_type(self) -> str | None:
@@ -99,6 +150,15 @@ class ObjectFields(Item):
         return {key: value for key, value in (self._stats().metadata or {}).items() if key != OBJECT_OP_ID}
 
     @property
+    def tags(self) -> dict[str, str]:
+        """Tags, as `set_tags` stores them. The metadata has them too, as JSON in the key `lakefs-hl-tags`.
+
+        Raises:
+            ValueError: Another program has written something else under that key.
+        """
+        return decode(self._stats().metadata, self.uri)
+
+    @property
     def physical_address(self) -> str:
         """Address of the content in the object store."""
         return self._stats().physical_address
@@ -108,15 +168,21 @@ class ObjectFields(Item):
         """ETag without its quotes. The MD5 of the content if the object was written in one part."""
         return self._stats().checksum
 
+    @property
+    def type(self) -> str:
+        """Return "object"."""
+        return "object"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, with `modified_time` as an aware datetime.
+
+        Single fields are also answered by key, under these names and those of S3 clients: `info["size"]`.
 
         Examples:
             >>> branch.upload(b"1", "a.csv").to_dict()["size_bytes"]
             1
         """
-        named = {"path": self.path, "type": "object"}
-        return named | {name: getattr(self, name) for name in OBJECTS.types if name not in named}
+        return {name: getattr(self, name) for name in OBJECTS.types}
 
     def is_dir(self) -> bool:
         """Return False: this is an object."""
@@ -160,15 +226,21 @@ class ObjectFields(Item):
         return html.describe("ObjectInfo", self.uri, rows)
 
 
-class PrefixFields(Item):
+class PrefixFields(Keyed, Item):
     """The fields of a common prefix."""
 
     __slots__ = ("_path", "_reference")
+    _attributes = attributes(
+        "path", "type", "name", "uri", "repository_id", "reference_id", key="path", bucket="repository_id"
+    )
     _path: str
     _reference: Handle
 
     def _with(self, options: Mapping[str, Any]) -> Self:
         return wrap_prefix(type(self), self._reference._with(options), self._path)
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        return type(self).__qualname__, token(self._reference), self._path
 
     @property
     def path(self) -> str:
@@ -185,9 +257,49 @@ class PrefixFields(Item):
         """URI: `lakefs://repository/reference/prefix`."""
         return self._reference.uri + self._path
 
+    @property
+    def key(self) -> str:
+        """The prefix, as `path`."""
+        return self._path
+
+    @property
+    def repository_id(self) -> str:
+        """Name of the repository."""
+        return self._reference.repository_id
+
+    @property
+    def bucket(self) -> str:
+        """Name of the repository, as `repository_id`."""
+        return self.repository_id
+
+    @property
+    def reference_id(self) -> str:
+        """Reference that the prefix was found at."""
+        return self._reference.id
+
+    @property
+    def size(self) -> int:
+        """0: a prefix has no content of its own. `usage(prefix)` of a reference sums up what is below."""
+        return 0
+
+    @property
+    def created_at(self) -> None:
+        """None: a prefix is not stored."""
+        return
+
+    @property
+    def modified_at(self) -> None:
+        """None: a prefix is not stored."""
+        return
+
+    @property
+    def type(self) -> str:
+        """Return "common_prefix"."""
+        return "common_prefix"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the prefix as `path`, and the type `common_prefix`."""
-        return {"path": self._path, "type": "common_prefix"}
+        return {"path": self._path, "type": self.type}
 
     def is_dir(self) -> bool:
         """Return True: this is a prefix."""
@@ -288,10 +400,12 @@ def listing(
     prefix: object,
     delimiter: object,
     recursive: object,
+    suffix: object = "",
 ) -> Pages[ObjectStats]:
     """List objects and common prefixes."""
+    end = arguments.text(suffix, "suffix")
     page = partial(
-        ops.list_page,
+        partial(suffix_page, suffix=end) if end else ops.list_page,
         session,
         at._repository_id,
         at._id,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from lakefs_hl import _html
+
 if TYPE_CHECKING:
     from lakefs_hl.types import Retry
 
@@ -25,6 +27,7 @@ class Optioned:
         deadline: float | None = None,
         max_concurrency: int | None = None,
         retries: int | Retry | None = None,
+        create_repositories: bool | None = None,
     ) -> Self:
         """Return a copy whose calls use other options. None leaves an option unchanged.
 
@@ -35,9 +38,10 @@ class Optioned:
             max_concurrency: Maximum number of concurrent requests.
             retries: Maximum retries of a failed request, where retrying is safe. 0 disables retries. A
                 `lakefs_hl.types.Retry` also sets the backoff.
+            create_repositories: Whether a call on a repository that does not exist creates it first.
 
         Raises:
-            TypeError: A value is not a number.
+            TypeError: A value has the wrong type.
             InvalidConfigError: A number is out of range.
 
         Examples:
@@ -52,8 +56,12 @@ class Optioned:
                 "deadline": deadline,
                 "max_concurrency": max_concurrency,
                 "retries": retries,
+                "create_repositories": create_repositories,
             }
         )
+
+    def _repr_html_(self) -> str:
+        return _html.text(self)
 
     def _with(self, options: Mapping[str, Any]) -> Self:
         copy = object.__new__(type(self))

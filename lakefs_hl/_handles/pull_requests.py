@@ -9,13 +9,14 @@ from typing import Any, Final, Literal, Self, cast
 
 import msgspec
 
-from lakefs_hl._handles import html
+from lakefs_hl import _html as html
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._handles.handle import reference_name
 from lakefs_hl._handles.listings import OBJECT, TIME, Columns
 from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl.ops import pull_requests as ops
+from lakefs_hl.ops import reviews
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, models
@@ -192,6 +193,7 @@ class Update:
         )
 
 
-def merge(session: Session, at: PullRequestFields) -> Op[models.Commit]:
-    """Merge a pull request, and look up the merge commit."""
-    return ops.merge_and_get(session, at._repository_id, at._id)
+def merge(session: Session, at: PullRequestFields, require_approvals: object) -> Op[models.Commit]:
+    """Merge a pull request that has enough approvals, and look up the merge commit."""
+    least = arguments.integer(require_approvals, "require_approvals", least=0)
+    return reviews.merge(session, at._repository_id, at._id, least)

@@ -2,34 +2,165 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
-from lakefs_hl._handles import html
+from lakefs_hl import _html as html
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._handles.handle import optional_start
+from lakefs_hl._handles.keyed import Keyed, attributes
 from lakefs_hl._handles.listings import OBJECT, Columns
 from lakefs_hl._handles.options import Optioned
+from lakefs_hl._handles.records import public
 from lakefs_hl._handles.transactions import TRANSACTIONS
 from lakefs_hl.ops import branches, kept, tags
 from lakefs_hl.ops import repositories as ops
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments, callers, models
+from lakefs_hl.spec.blockstores import BlockstoreType, blockstore_of
 from lakefs_hl.spec.uri import repository_uri
 
+R = TypeVar("R", bound="RepositoryHandle")
 #: Fields of the rows of `repositories`, `list_branches` and `list_tags`.
 REPOSITORIES: Final = Columns("repositories", {"id": OBJECT, "uri": OBJECT})
 BRANCHES: Final = Columns("branches", {"id": OBJECT, "uri": OBJECT})
 TAGS: Final = Columns("tags", {"id": OBJECT, "uri": OBJECT})
+_NAMES: Final = ("id", "uri")
+#: Fields of the record of a repository, which a listing has.
+_RECORDED: Final = ("created_at", "default_branch", "storage_namespace", "storage_id", "read_only")
+#: Keys of a repository.
+_INFO: Final = (*_NAMES, *_RECORDED, "metadata", "owner_id", "region", "provider", "owner", "org", "cluster")
+#: Names that other clients have for some of them.
+_OTHERS: Final = {"name": "id", "creation_date": "created_at", "org_name": "org", "cluster_name": "cluster"}
+#: Number of characters of a drawn name, in groups of five. They are 32, so these are 100 bits.
+_DRAWN: Final = 20
+#: Letters and digits that are not mistaken for one another.
+_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-class RepositoryHandle(Optioned):
-    """The name of a repository, and the client to use."""
+@dataclass(frozen=True, slots=True)
+class RepositoryInfo(Keyed):
+    """What a server says of a repository, and who owns it by its metadata.
+
+    Fields are also answered by key, under these names and those of S3 clients: `info["creation_date"]`.
+
+    Attributes:
+        id: Name of the repository.
+        uri: URI: `lakefs://repository`.
+        created_at: Time of its creation: an aware datetime in UTC, in whole seconds.
+        default_branch: Name of its default branch.
+        storage_namespace: Location of its objects.
+        storage_id: ID of the object store, on servers with several of them; else "".
+        read_only: Whether it refuses changes.
+        metadata: Its metadata.
+        profile: Profile of the client that has looked it up. None if it has none.
+    """
+
+    _attributes = attributes(*_INFO, **_OTHERS)
+
+    id: str
+    uri: str
+    created_at: datetime
+    default_branch: str
+    storage_namespace: str
+    storage_id: str
+    read_only: bool
+    metadata: dict[str, str]
+    profile: str | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the repository, as `id`."""
+        return self.id
+
+    @property
+    def provider(self) -> BlockstoreType | None:
+        """Kind of the object store, by the storage namespace. None if it is of an unknown kind."""
+        return blockstore_of(self.storage_namespace)
+
+    @property
+    def owner(self) -> str | None:
+        """Owner, as `owner_id`."""
+        return self.owner_id
+
+    @property
+    def org(self) -> str | None:
+        """Organization: `org` of the metadata. None if it has none: lakeFS has no organizations."""
+        return self.metadata.get("org")
+
+    @property
+    def cluster(self) -> str | None:
+        """Cluster: `cluster` of the metadata, else the profile of the client. None if there is neither."""
+        return self.metadata.get("cluster", self.profile)
+
+    @property
+    def org_name(self) -> str | None:
+        """Organization, as `org`."""
+        return self.org
+
+    @property
+    def cluster_name(self) -> str | None:
+        """Cluster, as `cluster`."""
+        return self.cluster
+
+    @property
+    def owner_id(self) -> str | None:
+        """Owner: `owner_id` of the metadata, else `owner`. None if it has neither: lakeFS has no owners."""
+        return self.metadata.get("owner_id", self.metadata.get("owner"))
+
+    @property
+    def region(self) -> str | None:
+        """Region: `region` of the metadata. None if it has none: lakeFS has no regions."""
+        return self.metadata.get("region")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name, and those that its metadata or its namespace says, such as `owner_id`."""
+        return {name: getattr(self, name) for name in _INFO}
+
+    @classmethod
+    def _of(cls, record: models.Repository, metadata: dict[str, str], profile: str | None = None) -> RepositoryInfo:
+        return cls(
+            record.id,
+            repository_uri(record.id),
+            arguments.from_unix_seconds(record.creation_date),
+            record.default_branch,
+            record.storage_namespace,
+            record.storage_id,
+            bool(record.read_only),
+            metadata,
+            profile,
+        )
+
+
+class RepositoryHandle(Keyed, Optioned):
+    """The name of a repository, and the client to use.
+
+    Attributes:
+        _known: The record that a listing has returned with it.
+    """
 
     _package: ClassVar[str]
+    _attributes = attributes(*_INFO, **_OTHERS)
     _id = ""
+    _known: models.Repository | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a field by key. What is neither known nor a name is looked up, in asyncio by `info()` only."""
+        attribute = self._attributes.get(key) if isinstance(key, str) else None
+        if attribute is None or attribute in _NAMES:
+            return super().__getitem__(key)
+        if self._known is not None and attribute in (*_RECORDED, "provider"):
+            return getattr(RepositoryInfo._of(self._known, {}), attribute)
+        return self._look_up(key)
+
+    def _look_up(self, key: str) -> Any:
+        raise NotImplementedError  # the colours look up lazily in different ways
 
     def __init__(self, repository_id: str, client: Any = None) -> None:
         self._id = arguments.repository_name(repository_id)
@@ -69,6 +200,15 @@ class RepositoryHandle(Optioned):
         return html.describe("Repository", self.uri)
 
 
+public(RepositoryInfo)
+
+
+def draw_name() -> str:
+    """Return a name for a new repository, which no one else draws or guesses: `repo-` and 100 random bits."""
+    letters = [secrets.choice(_LETTERS) for _ in range(_DRAWN)]
+    return "-".join(["repo", *("".join(letters[start : start + 5]) for start in range(0, _DRAWN, 5))])
+
+
 # -- calls -------------------------------------------------------------------------------------------------------------
 
 
@@ -80,9 +220,10 @@ def create(
     include_samples: object,
     read_only: object,
     exist_ok: object,
+    metadata: object = None,
 ) -> Op[models.Repository]:
-    """Create a repository."""
-    return ops.create(
+    """Create a repository, and set its metadata."""
+    creation = ops.create(
         session,
         at._id,
         arguments.optional_text(storage_namespace, "storage_namespace"),
@@ -91,6 +232,8 @@ def create(
         read_only=arguments.flag(read_only, "read_only"),
         exist_ok=arguments.flag(exist_ok, "exist_ok"),
     )
+    found = arguments.optional_metadata(metadata)
+    return ops.create_with_metadata(session, at._id, creation, found) if found else creation
 
 
 class GetOrCreate:
@@ -137,16 +280,60 @@ def get(session: Session, at: RepositoryHandle) -> Op[models.Repository]:
     return ops.get(session, at._id)
 
 
+def info(session: Session, at: RepositoryHandle, profile: str | None) -> Op[RepositoryInfo]:
+    """Look up a repository and its metadata.
+
+    Args:
+        session: The client's.
+        at: The repository.
+        profile: The client's profile.
+    """
+    record = yield from ops.get(session, at._id)
+    metadata = yield from ops.metadata(session, at._id)
+    return RepositoryInfo._of(record, metadata, profile)
+
+
+def wrap(kind: type[R], record: models.Repository, client: Any) -> R:
+    """Return the handle of a repository that was listed."""
+    found = kind(record.id, client)
+    found._known = record
+    return found
+
+
 def delete(session: Session, at: RepositoryHandle, force: object) -> Op[None]:
     """Delete a repository."""
     return ops.delete(session, at._id, force=arguments.flag(force, "force"))
 
 
 def listing(
-    session: Session, prefix: object, after: object, max_amount: object, search: object
+    session: Session,
+    prefix: object,
+    after: object,
+    max_amount: object,
+    search: object,
+    wanted: Mapping[str, object] | None = None,
+    profile: str | None = None,
 ) -> Pages[models.Repository]:
-    """List repositories."""
+    """List repositories.
+
+    Args:
+        session: The client's.
+        prefix: What names start with.
+        after: Name to start after.
+        max_amount: Maximum number of repositories.
+        search: What names contain.
+        wanted: Value that a property of `RepositoryInfo` has to have. None for any.
+        profile: The client's profile.
+    """
+    fields = {name: arguments.text(value, name) for name, value in (wanted or {}).items() if value is not None}
+
+    def matches(record: models.Repository, metadata: dict[str, str]) -> bool:
+        found = RepositoryInfo._of(record, metadata, profile)
+        return all(getattr(found, name) == value for name, value in fields.items())
+
     page = partial(ops.page, session, prefix=arguments.text(prefix, "prefix"), search=arguments.text(search, "search"))
+    if fields:
+        page = partial(ops.matching_page, session, page, matches)
     after = arguments.text(after, "after") and arguments.repository_name(after, "after")
     return Pages(page, after, arguments.amount(max_amount), REPOSITORIES)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from lakefs_hl._handles import html
+from lakefs_hl import _html as html
 from lakefs_hl._handles.calls import Pages
 from lakefs_hl._handles.handle import reference_name
 from lakefs_hl._handles.listings import OBJECT, TIME, Columns
@@ -160,6 +160,10 @@ class HookRunFields(Optioned):
 
     def __hash__(self) -> int:
         return hash((type(self), self._key()))
+
+    def _repr_html_(self) -> str:
+        title = f"{repository_uri(self._repository_id)} {self._run_id} {self.id}"
+        return html.describe("HookRun", title, {name: html.cell(value) for name, value in self.to_dict().items()})
 
     def __repr__(self) -> str:
         record = self._record

@@ -133,6 +133,37 @@ class TransactionFields:
         return f"<{type(self).__name__} {self._tx.plan.uri} {self._tx.state}>"
 
 
+class HandleFields(Handle):
+    """The fields of a handle for workers."""
+
+    _name: ephemeral.Name
+
+    def _check(self) -> None:
+        """Check that the branch is that of a transaction.
+
+        Raises:
+            ValueError: It is not.
+        """
+        name = ephemeral.parse(self._id)
+        if name is None:
+            msg = (
+                f"branch_id must be the branch of a transaction, not {self._id!r}: tx.handle() returns the handle of "
+                "an open transaction; repository.branch(name) returns a branch"
+            )
+            raise ValueError(msg)
+        self._name = name
+
+    @property
+    def transaction_id(self) -> str:
+        """ID of the transaction, as `KeptTransaction.id` has it: 32 hex digits."""
+        return self._name.tx_id
+
+    @property
+    def source_branch_id(self) -> str:
+        """The branch that the transaction started from and is merged into."""
+        return self._name.destination
+
+
 class KeptFields(Optioned):
     """The fields of a transaction that was left behind."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from lakefs_hl._handles import html
+from lakefs_hl import _html as html
 from lakefs_hl._handles.amounts import count_text, duration_text, size_text
 from lakefs_hl._handles.records import public
 from lakefs_hl.spec.errors import LakeFSException, PartialFailureError, ServerException
@@ -206,10 +206,22 @@ class GetResult(NamedTuple):
     byte_range: tuple[int, int | None] | None = None
     error: Exception | None = None
 
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return tuple(self)[key]
+        name = _RESULT_KEYS.get(key)
+        if name is None:
+            msg = f"{key!r:.80} is not a key of GetResult; the keys are {', '.join(_RESULT_KEYS)}"
+            raise KeyError(msg)
+        return getattr(self, name)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
         return self._asdict()
 
+
+#: Field of each key of a result: the names are their own, and those of the items of other clients are aliases.
+_RESULT_KEYS: Final = {name: name for name in GetResult._fields} | {"key": "path", "data": "content"}
 
 public(TransferEvent, "lakefs_hl.types")
 public(TransferFailure, "lakefs_hl.types")

@@ -9,8 +9,9 @@ from lakefs_hl._handles import paths
 from lakefs_hl._handles.calls import new_op_id
 from lakefs_hl._handles.handle import Handle, reference_name
 from lakefs_hl._handles.paths import Item
+from lakefs_hl._handles.tagging import with_tags
 from lakefs_hl.ops import objects as ops
-from lakefs_hl.ops import upload
+from lakefs_hl.ops import tagging, upload
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec import arguments
@@ -28,6 +29,7 @@ class Upload:
         metadata: User metadata.
         if_none_match: Create only.
         pre_signed: Whether to use a pre-signed URL; None lets the server's capabilities decide.
+        tags: Tags.
     """
 
     def __init__(
@@ -38,21 +40,22 @@ class Upload:
         metadata: Mapping[str, str] | None,
         if_none_match: object,
         pre_signed: object,
+        tags: object = None,
     ) -> None:
+        self._branch = at._id
         self._call = partial(
             upload.upload,
             repository=at._repository_id,
-            branch=at._id,
             path=paths.path(path, at),
             content_type=arguments.optional_text(content_type, "content_type"),
-            metadata=arguments.user_metadata(metadata),
+            metadata=with_tags(arguments.user_metadata(metadata), tags),
             create_only=arguments.flag(if_none_match, "if_none_match"),
             pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
         )
 
-    def of(self, session: Session, body: bytes | FileSlice) -> Op[ObjectStats]:
-        """Write the object."""
-        return self._call(session, body=body, op_id=new_op_id())
+    def of(self, session: Session, body: bytes | FileSlice, branch: str = "") -> Op[ObjectStats]:
+        """Write the object, to another branch than its own if one is given."""
+        return self._call(session, branch=branch or self._branch, body=body, op_id=new_op_id())
 
 
 def copy(
@@ -96,4 +99,4 @@ def copy_to(session: Session, to: Handle, item: Item, path: object, shallow: obj
 def set_metadata(session: Session, at: Handle, path: object, metadata: object) -> Op[None]:
     """Replace the user metadata of an object."""
     kept = arguments.user_metadata(arguments.metadata(metadata)) or {}
-    return ops.set_metadata(session, at._repository_id, at._id, paths.path(path, at), kept)
+    return tagging.replace_metadata(session, at._repository_id, at._id, paths.path(path, at), kept)

@@ -9,6 +9,8 @@ from lakefs_hl._handles.amounts import count_text, duration_text, size_text
 
 #: Weight of the latest interval in a rate.
 _SMOOTHING: Final = 0.3
+#: How different the sizes of objects must have been for their number and their bytes to be distinguished.
+_APART: Final = 0.05
 #: Objects of this mean size and above, in bytes, are measured by their bytes: one takes long enough to be watched.
 LARGE: Final = 1 << 20
 
@@ -29,6 +31,7 @@ class Meter:
         "_byte_rate",
         "_object_rate",
         "_seen",
+        "_sums",
         "bytes",
         "failed",
         "objects",
@@ -45,6 +48,8 @@ class Meter:
         self.started = now
         self._seen = (now, 0, 0)
         self._object_rate = self._byte_rate = 0.0
+        #: Sums of n², n·b, b², n·t and b·t, where n objects and b bytes took t seconds.
+        self._sums: tuple[float, ...] = (0.0,) * 5
 
     def is_empty(self) -> bool:
         """Return whether nothing was done, and nothing is known of what is to come."""
@@ -63,9 +68,12 @@ class Meter:
         if seconds <= 0:
             return
         first = before == self.started
-        for name, more in (("_object_rate", self.objects - objects), ("_byte_rate", self.bytes - size)):
-            old, new = getattr(self, name), max(more, 0) / seconds
+        n, b = max(self.objects - objects, 0), max(self.bytes - size, 0)
+        for name, more in (("_object_rate", n), ("_byte_rate", b)):
+            old, new = getattr(self, name), more / seconds
             setattr(self, name, new if first else old + _SMOOTHING * (new - old))
+        latest = (n * n, n * b, b * b, n * seconds, b * seconds)
+        self._sums = tuple((1 - _SMOOTHING) * old + new for old, new in zip(self._sums, latest, strict=True))
         self._seen = (now, self.objects, self.bytes)
 
     def seconds_left(self) -> float | None:
@@ -75,9 +83,27 @@ class Meter:
             pairs.append((self.total_objects - self.objects, self._object_rate))
         if self.total_bytes is not None:
             pairs.append((self.total_bytes - self.bytes, self._byte_rate))
-        if not pairs or any(left > 0 and rate <= 0 for left, rate in pairs):
+        if not pairs:
+            return None
+        if len(pairs) == 2 and (costs := self._costs()) is not None:
+            return sum(max(left, 0) * cost for (left, _), cost in zip(pairs, costs, strict=True))
+        if any(left > 0 and rate <= 0 for left, rate in pairs):
             return None
         return max(left / rate if left > 0 else 0.0 for left, rate in pairs)
+
+    def _costs(self) -> tuple[float, float] | None:
+        """Return the seconds that an object and a byte have cost, by least squares. None if both are not known apart.
+
+        A large file that comes first takes its time for its bytes, and tells little of the small ones that follow.
+        """
+        nn, nb, bb, nt, bt = self._sums
+        apart = nn * bb - nb * nb
+        if apart <= _APART * nn * bb:
+            return None
+        by_object, by_byte = (nt * bb - bt * nb) / apart, (bt * nn - nt * nb) / apart
+        if by_object < 0:
+            return 0.0, bt / bb
+        return (nt / nn, 0.0) if by_byte < 0 else (by_object, by_byte)
 
     def note(self, now: float, *, by_bytes: bool) -> str:
         """Return what a bar does not show itself: the bytes of a bar of objects, the objects of a bar of bytes."""

@@ -6,12 +6,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from lakefs_hl._handles import branches as calls
+from lakefs_hl._handles import versions
 from lakefs_hl._handles.changes import Change
+from lakefs_hl._handles.expiry import EXPIRY_RETRIES
 from lakefs_hl._handles.handle import Handle, optional_reference_name
-from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix
+from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix, wrap
 from lakefs_hl._handles.refs import Strategy
 from lakefs_hl._sync.listing import Listing
-from lakefs_hl._sync.refs import Commit, Reference
+from lakefs_hl._sync.mapping import MappingWrites
+from lakefs_hl._sync.objects import ObjectInfo
+from lakefs_hl._sync.refs import Commit, ObjectVersion, Reference
 from lakefs_hl._sync.transactions import BranchTransaction
 from lakefs_hl._sync.writes import WriteIOBase
 from lakefs_hl.ops.branches import OnEmpty
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class Branch(Reference, WriteIOBase):
+class Branch(Reference, WriteIOBase, MappingWrites):
     r"""A branch. Reads include staged changes; writes are staged until they are committed.
 
     Examples:
@@ -202,6 +206,37 @@ class Branch(Reference, WriteIOBase):
         """
         return Commit._of(self, self._client._run(calls.cherry_pick, self, reference_id, parent_number))
 
+    def restore(self, path: ObjectPath, version: ObjectVersion | str | Handle) -> ObjectInfo:
+        r"""Stage an earlier version of an object, also of a deleted one. Content type and metadata are those it had.
+
+        No content passes through this machine: an embedded lake shares it between the versions, a lakeFS server copies
+        it in its object store.
+
+        Args:
+            path: Path of the object.
+            version: A version of `history`; or a commit, a tag, a branch (its last commit) or a ref expression such as
+                "main~2", by name or as a handle.
+
+        Returns:
+            The object on the branch, staged.
+
+        Raises:
+            ObjectNotFoundException: The object does not exist in this version.
+            NotFoundException: The version does not exist.
+            ValueError: The version is one of another object, repository or lake.
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> for content in (b"v1", b"v2"):
+            ...     _ = branch.upload(content, "config.json")
+            ...     _ = branch.commit_changes(content.decode())
+            >>> _, first = branch.history("config.json").to_list()
+            >>> _ = branch.restore("config.json", first)
+            >>> branch.download("config.json")
+            b'v1'
+        """
+        return wrap(ObjectInfo, self, self._client._run(versions.restore, self, path, version))
+
     def delete(self) -> None:
         """Delete the branch and its staged changes. Commits that other references reach are kept.
 
@@ -254,3 +289,6 @@ class Branch(Reference, WriteIOBase):
             retries=retries,
             source_ref=optional_reference_name(source_ref, "source_ref", self),
         )
+
+    def _transaction(self, message: str) -> BranchTransaction:
+        return self.transaction(message, delete_on_error=True, retries=EXPIRY_RETRIES)

@@ -19,6 +19,7 @@ from lakefs_hl._handles.copies import Watcher
 from lakefs_hl._handles.transfers import TransferReport
 from lakefs_hl.spec.errors import LakeFSException
 from lakefs_hl.spec.tracebacks import EXPLAINED, cut_traceback, is_explained
+from lakefs_hl.transport.spans import operation_span
 
 if TYPE_CHECKING:
     from lakefs_hl._bulk.caller import Caller
@@ -47,12 +48,13 @@ def save(*arguments: Any) -> int:
     return saving.save(saving.plan(*arguments))
 
 
-def transfer(work: Callable[[Caller], T]) -> T:
-    """Run a transfer on this thread."""
+def transfer(work: Callable[[Caller], T], name: str) -> T:
+    """Run a transfer on this thread, within a span of its name."""
     from lakefs_hl._bulk.caller import Here
 
     try:
-        return work(Here())
+        with operation_span(name):
+            return work(Here())
     except EXPLAINED as exc:
         if is_explained(exc):
             cut_traceback(exc)

@@ -10,11 +10,13 @@ from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.deletions import ObjectPaths
 from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix, ObjectPath
+from lakefs_hl._handles.repositories import RepositoryHandle, RepositoryInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from lakefs_hl._handles.listings import Ahead
+    from lakefs_hl._handles.writes import Upload
     from lakefs_hl._progress import Progress
     from lakefs_hl._sync.client import Client
     from lakefs_hl._sync.listing import Listing
@@ -27,6 +29,8 @@ _Item: TypeAlias = ObjectOrPrefix
 Paths: TypeAlias = _Item | Iterable[_Item]
 #: What `stat_many` takes.
 ReadPaths: TypeAlias = ObjectPath | Iterable[ObjectPath]
+#: What the test of `bisect` returns.
+Verdict: TypeAlias = bool | None
 
 
 class LazyObject(ObjectFields):
@@ -54,6 +58,17 @@ class LazyRecord(RecordHandle[R]):
         return self._record()
 
 
+class LazyRepository(RepositoryHandle):
+    """A repository whose fields are looked up when they are read."""
+
+    def info(self) -> RepositoryInfo:
+        """Look up the repository."""
+        raise NotImplementedError
+
+    def _look_up(self, key: str) -> Any:
+        return self.info()[key]
+
+
 def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[ObjectPaths, list[ObjectError]]:
     """Delete the objects of an iterable as it is read."""
     paths = ObjectPaths(items, "object_paths", at)
@@ -63,6 +78,15 @@ def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[ObjectPaths,
 def look_up_all(client: Client, at: Any, items: Any, limit: int | None) -> list[ObjectStats | None]:
     """Look up the objects of an iterable of paths."""
     return client._run(prefixes.stat_many, at, prefixes.each_path(items, at), limit)
+
+
+def upload_commit(at: Any, upload: Upload, data: Any, commit_message: object) -> ObjectStats:
+    """Write an object as one commit. The room of transfers is loaded when it is used."""
+    from lakefs_hl._bulk.single import upload_commit
+    from lakefs_hl._sync import fileio
+
+    work = upload_commit(at, upload, data, commit_message)
+    return fileio.transfer(work, "upload_commit")
 
 
 def watch(progress: object, title: str, source: str, destination: str = "") -> Progress:

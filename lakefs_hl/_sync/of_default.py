@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from lakefs_hl._build.client import DefaultFields
+from lakefs_hl._handles.handle import own_client
+from lakefs_hl._handles.options import Optioned
 from lakefs_hl._sync.client import Client
 from lakefs_hl._sync.default import default_client
 
@@ -33,3 +35,21 @@ def client_of(given: Client | None) -> Client:
         now: Client = given._now()
         return now
     return given
+
+
+class OfClient(Optioned):
+    """Base of what administers or describes a server: with a client of its own, or the default client of each call.
+
+    Args:
+        client: Client to use. Defaults to the default client at the time of each call.
+    """
+
+    _of_default = OfDefault
+    # Set on the class, so that one whose client was refused can still be printed in a traceback.
+    _given: Client | None = None
+
+    def __init__(self, client: Client | None = None) -> None:
+        self._given = own_client(client, Client)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._given or 'the default client'}>"

@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Literal
 from lakefs_hl._handles import lookups, pull_requests, runs
 from lakefs_hl._handles import repositories as calls
 from lakefs_hl._handles.handle import Handle, own_client, reference_name
-from lakefs_hl._handles.repositories import RepositoryHandle
+from lakefs_hl._handles.repositories import RepositoryInfo
 from lakefs_hl._handles.transactions import CollectReport
+from lakefs_hl._sync.bisections import Bisections
 from lakefs_hl._sync.branches import Branch
 from lakefs_hl._sync.client import Client
+from lakefs_hl._sync.credentials import S3Credentials
+from lakefs_hl._sync.graphs import Graphs
+from lakefs_hl._sync.lazy import LazyRepository
+from lakefs_hl._sync.lifecycles import Lifecycles
 from lakefs_hl._sync.listing import Listing
 from lakefs_hl._sync.of_default import OfDefault, client_of
+from lakefs_hl._sync.protections import Protections
 from lakefs_hl._sync.pull_requests import PullRequest
 from lakefs_hl._sync.refs import Reference, Tag
+from lakefs_hl._sync.reviewers import Reviewers
 from lakefs_hl._sync.runs import Run
+from lakefs_hl._sync.snapshots import Snapshots
 from lakefs_hl._sync.transactions import KeptTransaction
 from lakefs_hl.spec import arguments
 
@@ -28,8 +36,10 @@ if TYPE_CHECKING:
     from lakefs_hl.spec import models
 
 
-class Repository(RepositoryHandle):
+class Repository(Snapshots, Protections, Lifecycles, Bisections, Graphs, Reviewers, S3Credentials, LazyRepository):
     """A repository. The constructor sends no request.
+
+    `repo["name"]` and `repo["creation_date"]` answer as dictionaries of S3 clients do; see `RepositoryInfo`.
 
     Args:
         repository_id: Name of the repository: 3 to 63 lower-case letters, digits and dashes.
@@ -60,6 +70,7 @@ class Repository(RepositoryHandle):
         *,
         read_only: bool = False,
         exist_ok: bool = False,
+        metadata: Mapping[str, str] | None = None,
     ) -> Repository:
         """Create the repository.
 
@@ -70,6 +81,8 @@ class Repository(RepositoryHandle):
             include_samples: Commit a small set of sample files.
             read_only: Create a repository that refuses changes.
             exist_ok: Accept an existing repository of this name.
+            metadata: Keys of its metadata, such as `owner` and `org`. They are set by a request of its own, also on an
+                existing repository. If that fails, the error says that the repository exists.
 
         Returns:
             The repository itself.
@@ -78,9 +91,8 @@ class Repository(RepositoryHandle):
             ConflictException: A repository of this name exists.
             BadRequestException: The name or the namespace is invalid, or the namespace is in use.
         """
-        self._client._run(
-            calls.create, self, storage_namespace, default_branch_id, include_samples, read_only, exist_ok
-        )
+        given = storage_namespace, default_branch_id, include_samples, read_only, exist_ok, metadata
+        self._client._run(calls.create, self, *given)
         return self
 
     def get_or_create(
@@ -111,6 +123,26 @@ class Repository(RepositoryHandle):
     def properties(self) -> models.Repository:
         """Record of the repository on the server. Each access sends a request."""
         return self._client._run(calls.get, self)
+
+    def info(self) -> RepositoryInfo:
+        """Look up the repository and its metadata.
+
+        Owner, organization and cluster are from its metadata, because lakeFS has none of them.
+
+        Raises:
+            NotFoundException: The repository does not exist.
+
+        Examples:
+            >>> repo = lakefs.repository("example")
+            >>> repo.set_metadata({"owner": "ada", "region": "eu-north"})
+            >>> info = repo.info()
+            >>> info.default_branch, info["owner_id"], info["region"]
+            ('main', 'ada', 'eu-north')
+            >>> info.owner, info.org, str(info.provider)
+            ('ada', None, 'local')
+        """
+        client = self._client
+        return client._run(calls.info, self, client._options.profile)
 
     def delete(self, *, force: bool = False) -> None:
         """Delete the repository, if it is empty.
@@ -318,10 +350,26 @@ class Repository(RepositoryHandle):
 
 
 def list_repositories(
-    prefix: str = "", after: str = "", max_amount: int | None = None, *, search: str = "", client: Client | None = None
+    prefix: str = "",
+    after: str = "",
+    max_amount: int | None = None,
+    *,
+    search: str = "",
+    owner: str | None = None,
+    org: str | None = None,
+    cluster: str | None = None,
+    client: Client | None = None,
 ) -> Listing[Repository]:
     """Iterate over the repositories by name, lazily; see `repositories`."""
     client = own_client(client, Client)
-    return client_of(client)._list(
-        lambda row: Repository(row.id, client), calls.listing, prefix, after, max_amount, search
+    used = client_of(client)
+    return used._list(
+        lambda row: calls.wrap(Repository, row, client),
+        calls.listing,
+        prefix,
+        after,
+        max_amount,
+        search,
+        {"owner": owner, "org": org, "cluster": cluster},
+        used._options.profile,
     )

@@ -5,17 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakefs_hl._handles.handle import own_client
-from lakefs_hl._handles.options import Optioned
-from lakefs_hl._sync.client import Client
-from lakefs_hl._sync.of_default import OfDefault, client_of
+from lakefs_hl._sync.of_default import OfClient, client_of
 from lakefs_hl.ops import server as ops
 
 if TYPE_CHECKING:
     from lakefs_hl.spec.models import StorageConfig
 
 
-class ServerStorageConfiguration(Optioned):
+class ServerStorageConfiguration(OfClient):
     """Capabilities of a server's object store. They are requested once per client.
 
     Args:
@@ -23,10 +20,6 @@ class ServerStorageConfiguration(Optioned):
     """
 
     __module__ = "lakefs_hl"
-    _of_default = OfDefault
-
-    def __init__(self, client: Client | None = None) -> None:
-        self._given = own_client(client, Client)
 
     def _config(self) -> StorageConfig:
         return client_of(self._given)._run(ops.storage)
@@ -47,11 +40,8 @@ class ServerStorageConfiguration(Optioned):
         """Return the prefix of the storage namespace of a repository that is created without one."""
         return self._config().default_namespace_prefix
 
-    def __repr__(self) -> str:
-        return f"<ServerStorageConfiguration of {self._given or 'the default client'}>"
 
-
-class ServerConfiguration(Optioned):
+class ServerConfiguration(OfClient):
     """Version and configuration of a server.
 
     Args:
@@ -59,10 +49,6 @@ class ServerConfiguration(Optioned):
     """
 
     __module__ = "lakefs_hl"
-    _of_default = OfDefault
-
-    def __init__(self, client: Client | None = None) -> None:
-        self._given = own_client(client, Client)
 
     def version(self) -> str:
         """Return the version of the server."""
@@ -71,6 +57,3 @@ class ServerConfiguration(Optioned):
     def storage_config(self) -> ServerStorageConfiguration:
         """Return the capabilities of the object store. Sends no request itself."""
         return ServerStorageConfiguration(self._given)
-
-    def __repr__(self) -> str:
-        return f"<ServerConfiguration of {self._given or 'the default client'}>"

@@ -10,9 +10,12 @@ from lakefs_hl._handles.deletions import ON_ERROR, DeleteReport
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, wrap
 from lakefs_hl._sync import fileio, lazy
+from lakefs_hl._sync.expiry import ExpiryWrites
 from lakefs_hl._sync.imports import ImportManager
+from lakefs_hl._sync.links import LinkWrites
 from lakefs_hl._sync.objects import ObjectInfo, ReadIOBase
 from lakefs_hl._sync.prefixes import PrefixWrites
+from lakefs_hl._sync.tagging import TagWrites
 from lakefs_hl._sync.transfers import TransferWrites
 from lakefs_hl.spec import arguments
 
@@ -21,13 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
+class WriteIOBase(ReadIOBase, PrefixWrites, ExpiryWrites, TagWrites, TransferWrites, LinkWrites):
     """Read and write operations of a branch or an open transaction.
 
     Every reader of the branch sees staged changes. A commit makes them part of the history.
     """
 
     __module__ = "lakefs_hl"
+    _takes_writes = True
 
     def upload(
         self,
@@ -38,6 +42,8 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
         metadata: Mapping[str, str] | None = None,
         if_none_match: bool = False,
         pre_signed: bool | None = None,
+        tags: Mapping[str, str] | None = None,
+        commit_message: str | None = None,
     ) -> ObjectInfo:
         r"""Write an object and verify its checksum.
 
@@ -53,6 +59,10 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
             metadata: User metadata. Keys are converted to lower case.
             if_none_match: Create only: an existing object is an error.
             pre_signed: Whether to write to the object store by a pre-signed URL. Defaults to what the server supports.
+            tags: Tags of the object, as `set_tags` stores them. An object that is replaced loses its own.
+            commit_message: Make one commit of this object with this message: a version of it. The branch must have no
+                staged changes, which would be left out of the commit. Nothing is committed if nothing changes. Defaults
+                to leaving the object as a staged change, which the next upload of the path replaces without a trace.
 
         Returns:
             The object as it was stored.
@@ -61,16 +71,23 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
             ObjectExistsException: `if_none_match` was given and the object exists.
             IntegrityError: The stored checksum does not match, and the object must not be used; or a local file changed
                 while it was sent, and nothing was stored.
+            TransactionException: The commit was not made, for example because the branch has staged changes.
             BlockingIOError: A non-blocking stream had no data. Nothing was stored.
 
         Examples:
             >>> branch = lakefs.repository("example").branch("main")
             >>> branch.upload(b"a,b\n", "data/t.csv").size_bytes
             4
+            >>> _ = branch.commit("first version")
+            >>> _ = branch.upload(b"c,d\n", "data/t.csv", commit_message="second version")
+            >>> branch.head().message
+            'second version'
         """
         client = self._client
-        upload = calls.Upload(self, path, content_type, metadata, if_none_match, pre_signed)
+        upload = calls.Upload(self, path, content_type, metadata, if_none_match, pre_signed, tags)
         fileio.warn_of_file_name(data)
+        if commit_message is not None:
+            return wrap(ObjectInfo, self, lazy.upload_commit(self, upload, data, commit_message))
         with fileio.replayable(data) as body:
             return wrap(ObjectInfo, self, client._run(upload.of, body))
 
@@ -180,7 +197,7 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
         return wrap(ObjectInfo, self, self._client._run(calls.move, self, from_path, to_path))
 
     def set_object_metadata(self, path: ObjectPath, metadata: Mapping[str, str]) -> None:
-        """Replace the user metadata of an object.
+        """Replace the user metadata of an object. Its tags and encoding are kept, unless it has their keys.
 
         Args:
             path: Path of the object.

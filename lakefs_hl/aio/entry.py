@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from lakefs_hl._handles.transfers import TransferReport
+    from lakefs_hl.aio.administration import Admin
     from lakefs_hl.aio.client import Client
     from lakefs_hl.aio.listing import Listing
     from lakefs_hl.aio.objects import CommonPrefix, ObjectInfo, ReadIOBase
     from lakefs_hl.aio.refs import Reference
     from lakefs_hl.aio.repos import Repository
-    from lakefs_hl.types import ProgressLike, Request, Response, Retry
+    from lakefs_hl.types import Health, ProgressLike, Request, Response, Retry
 
 
 def init(
@@ -23,6 +24,7 @@ def init(
     username: str | None = None,
     password: str | None = None,
     *,
+    port: int | None = None,
     access_token: str | None = None,
     profile: str | None = None,
     timeout: float | None = None,
@@ -35,7 +37,12 @@ def init(
     proxy: str | None = None,
     committer: str | None = None,
     create: bool = True,
+    scope: str | None = None,
+    create_repositories: bool | None = None,
     allowed_storage_hosts: Iterable[str] = (),
+    gateway_endpoint: str | None = None,
+    offline: bool | None = None,
+    cache_size: int | str | None = None,
     pickle_secrets: bool = False,
     aws_role: bool | None = None,
     token_ttl_seconds: int | None = None,
@@ -69,16 +76,30 @@ def init(
     return make_default(Client(**given))
 
 
-def repository(repository_id: str, *, client: Client | None = None) -> Repository:
+def repository(repository_id: str | None = None, *, create: bool = False, client: Client | None = None) -> Repository:
     """Return a repository, which need not exist. Sends no request.
 
     Args:
-        repository_id: Name of the repository.
+        repository_id: Name of the repository. Defaults to a new one that is drawn at random, such as
+            `repo-8nq4t-0xk3m-v7d2c-z9wpe`, and which the handle keeps.
+        create: Whether the first call that finds that it does not exist creates it, with the server's defaults: a call
+            of this handle, or of a branch or an object that was made by it. `delete` never does.
         client: Client to use. Defaults to the default client at the time of each call.
-    """
-    from lakefs_hl.aio.repos import Repository
 
-    return Repository(repository_id, client)
+    Examples:
+        >>> branch = lakefs.repository("inbox", create=True).branch("main")
+        >>> (await branch.upload(b"1,2", "a.csv")).size_bytes
+        3
+        >>> repo = await lakefs.repository().create()
+        >>> repo.id.startswith("repo-")
+        True
+    """
+    from lakefs_hl._handles.repositories import draw_name
+    from lakefs_hl.aio.repos import Repository
+    from lakefs_hl.spec import arguments
+
+    found = Repository(draw_name() if repository_id is None else repository_id, client)
+    return found.with_options(create_repositories=True) if arguments.flag(create, "create") else found
 
 
 def ref(uri: str, *, client: Client | None = None) -> Reference:
@@ -87,6 +108,7 @@ def ref(uri: str, *, client: Client | None = None) -> Reference:
     Args:
         uri: URI of a branch, a tag, a commit or a ref expression: `lakefs://repository/reference`, with or without a
             slash at its end. To write to a branch, use `repository(...).branch(...)`, which also accepts its URI.
+            `blob:name`, as other clients name a bucket, is the branch `main` of the repository `name`.
         client: Client to use. Defaults to the default client at the time of each call.
 
     Raises:
@@ -110,20 +132,74 @@ def repositories(
     max_amount: int | None = None,
     *,
     search: str = "",
+    owner: str | None = None,
+    org: str | None = None,
+    cluster: str | None = None,
     client: Client | None = None,
 ) -> Listing[Repository]:
     """Iterate over the repositories by name, lazily.
+
+    With `owner`, `org` or `cluster` there is a request for each repository that is looked at, 16 of them at a time,
+    because lakeFS lists no metadata. Use `prefix` or `search` to look at fewer.
 
     Args:
         prefix: List only repositories whose name starts with this.
         after: List only repositories after this name.
         max_amount: Maximum number of repositories. Defaults to all.
         search: List only repositories whose name contains this.
+        owner: List only repositories whose metadata has this as `owner_id`, or as `owner` without the former.
+        org: List only repositories whose metadata has this as `org`.
+        cluster: List only repositories whose metadata has this as `cluster`, or without it the profile of the client.
         client: Client to use. Defaults to the default client at the time of the call.
+
+    Examples:
+        >>> _ = await lakefs.repository("measurements").create(metadata={"owner": "ada", "org": "physics"})
+        >>> [repo.id async for repo in lakefs.repositories(owner="ada")]
+        ['measurements']
     """
     from lakefs_hl.aio.repos import list_repositories
 
-    return list_repositories(prefix, after, max_amount, search=search, client=client)
+    return list_repositories(
+        prefix, after, max_amount, search=search, owner=owner, org=org, cluster=cluster, client=client
+    )
+
+
+def admin(client: Client | None = None) -> Admin:
+    """Return the administration of a lake: its credentials, and garbage collection rules. Sends no request.
+
+    Args:
+        client: Client to use. Defaults to the default client at the time of each call.
+
+    Examples:
+        >>> lakefs.admin(lakefs.Client("local:./lake")).credentials
+        <CredentialsAdmin of <...Client local:/...lake...>>
+    """
+    from lakefs_hl.aio.administration import Admin
+
+    return Admin(client)
+
+
+async def health_check(client: Client | None = None) -> Health:
+    """Check that the server is reachable and healthy, and that it accepts the credentials.
+
+    Args:
+        client: Client to use. Defaults to the default client at the time of the call.
+
+    Returns:
+        The server's report. Credentials that the server refuses are part of it, not an error.
+
+    Raises:
+        TransportException: The server cannot be reached, or is not a lakeFS server.
+
+    Examples:
+        >>> (await lakefs.health_check()).ok
+        True
+    """
+    from lakefs_hl._handles.handle import own_client
+    from lakefs_hl.aio.client import Client
+    from lakefs_hl.aio.of_default import client_of
+
+    return await client_of(own_client(client, Client)).health_check()
 
 
 async def copy(
@@ -182,5 +258,5 @@ async def copy(
         return await fileio.copy(plan, watcher)
 
 
-for _function in (copy, init, ref, repository, repositories):
+for _function in (admin, copy, health_check, init, ref, repository, repositories):
     _function.__module__ = "lakefs_hl.aio"

@@ -18,6 +18,7 @@ from lakefs_hl._files.saving import Target as Target
 from lakefs_hl._handles.copies import Watcher
 from lakefs_hl._handles.transfers import TransferReport
 from lakefs_hl.spec.tracebacks import EXPLAINED, cut_traceback, is_explained
+from lakefs_hl.transport.spans import operation_span
 
 if TYPE_CHECKING:
     from lakefs_hl._bulk.caller import Caller
@@ -42,12 +43,13 @@ async def save(*arguments: Any) -> int:
     return await save_in_thread(saving.plan(*arguments))
 
 
-async def transfer(work: Callable[[Caller], T]) -> T:
-    """Run a transfer on a thread of the executor."""
+async def transfer(work: Callable[[Caller], T], name: str) -> T:
+    """Run a transfer on a thread of the executor, within a span of its name."""
     from lakefs_hl._bulk.asynchronous import run
 
     try:
-        return await run(work)
+        with operation_span(name):
+            return await run(work)
     except EXPLAINED as exc:
         if is_explained(exc):
             cut_traceback(exc)

@@ -10,6 +10,7 @@ from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.deletions import ObjectPaths
 from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.objects import ObjectFields, ObjectOrPrefix, ObjectPath
+from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl.spec.models import ObjectError
 from lakefs_hl.transport.aio import start
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from lakefs_hl._handles.listings import Ahead
+    from lakefs_hl._handles.writes import Upload
     from lakefs_hl._progress import Progress
     from lakefs_hl.aio.client import Client
     from lakefs_hl.aio.listing import Listing
@@ -29,6 +31,8 @@ _Item: TypeAlias = ObjectOrPrefix
 Paths: TypeAlias = _Item | Iterable[_Item] | AsyncIterable[_Item]
 #: What `stat_many` takes.
 ReadPaths: TypeAlias = ObjectPath | Iterable[ObjectPath] | AsyncIterable[ObjectPath]
+#: What the test of `bisect` returns.
+Verdict: TypeAlias = bool | Awaitable[bool | None] | None
 
 
 class LazyObject(ObjectFields):
@@ -62,6 +66,14 @@ class LazyRecord(RecordHandle[R]):
         raise RuntimeError(msg)
 
 
+class LazyRepository(RepositoryHandle):
+    """A repository whose fields are looked up by `info()`."""
+
+    def _look_up(self, key: str) -> Any:
+        msg = f"{self!r}: {key!r} is not looked up yet: `(await ….info())[{key!r}]`"
+        raise RuntimeError(msg)
+
+
 async def delete_all(client: Client, at: ReadIOBase, items: Any) -> tuple[ObjectPaths, list[ObjectError]]:
     """Delete the objects of an iterable, synchronous or asynchronous, as it is read."""
     if not isinstance(items, AsyncIterable):
@@ -79,6 +91,15 @@ async def look_up_all(client: Client, at: Any, items: Any, limit: int | None) ->
     if isinstance(items, AsyncIterable):
         items = [item async for item in items]
     return await client._run(prefixes.stat_many, at, prefixes.each_path(items, at), limit)
+
+
+async def upload_commit(at: Any, upload: Upload, data: Any, commit_message: object) -> ObjectStats:
+    """Write an object as one commit. The room of transfers is loaded when it is used."""
+    from lakefs_hl._bulk.single import upload_commit
+    from lakefs_hl.aio import fileio
+
+    work = upload_commit(at, upload, data, commit_message)
+    return await fileio.transfer(work, "upload_commit")
 
 
 def watch(progress: object, title: str, source: str, destination: str = "") -> Progress:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from lakefs_hl._handles.listings import NONE, SHOWN, Ahead, Columns, ListingFields
+from lakefs_hl._handles.listings import NONE, SHOWN, Ahead, Columns, ListingFields, Rows
 from lakefs_hl.aio import lazy
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import LakeFSException
@@ -63,6 +63,8 @@ class Listing(ListingFields, Generic[T_co]):
     async def head(self, n: int = SHOWN) -> list[T_co]:
         """Return the next rows without consuming them: the iteration still begins with them.
 
+        A notebook shows the list as a table.
+
         Args:
             n: Maximum number of rows. Defaults to 20.
         """
@@ -76,11 +78,11 @@ class Listing(ListingFields, Generic[T_co]):
                     break
             else:
                 ahead.ended = True
-        return list(islice(ahead.rows, amount))
+        return Rows(islice(ahead.rows, amount), self._columns)
 
     async def to_list(self) -> list[T_co]:
-        """Return the remaining rows as a list."""
-        rows = [row async for row in self]
+        """Return the remaining rows as a list, which a notebook shows as a table."""
+        rows = Rows([row async for row in self], self._columns)
         self._ahead.ended = True
         return rows
 

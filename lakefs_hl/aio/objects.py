@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from lakefs_hl._handles import facades, writes
 from lakefs_hl._handles import objects as calls
-from lakefs_hl._handles import writes
 from lakefs_hl._handles.handle import Handle, own_client
 from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix, PrefixFields, wrap, wrap_prefix
 from lakefs_hl._handles.paths import object_path
 from lakefs_hl.aio import fileio
 from lakefs_hl.aio.client import Client
+from lakefs_hl.aio.facades import FacadeReads
 from lakefs_hl.aio.lazy import LazyObject
+from lakefs_hl.aio.libraries import LibraryReads
+from lakefs_hl.aio.links import LinkReads
 from lakefs_hl.aio.listing import Listing
 from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.prefixes import PrefixReads
+from lakefs_hl.aio.tagging import TagReads
 from lakefs_hl.aio.transfers import TransferReads
 
 if TYPE_CHECKING:
     # blocking: import io
 
+    from lakefs_hl.facades.previews import Preview
     from lakefs_hl.spec.models import ObjectStats
 
 
-class ReadIOBase(PrefixReads, TransferReads):
+class ReadIOBase(PrefixReads, TagReads, TransferReads, LinkReads, FacadeReads, LibraryReads):
     """Read operations of a branch, a tag, a commit or an open transaction.
 
     The path of an object is given as text, as its URI, as an `ObjectInfo` of the same repository, which stands for its
@@ -148,6 +153,7 @@ class ReadIOBase(PrefixReads, TransferReads):
         delimiter: str = "/",
         *,
         recursive: bool = False,
+        suffix: str = "",
     ) -> Listing[ObjectInfo | CommonPrefix]:
         """Iterate over objects and common prefixes in byte order, lazily, in pages of 1,000.
 
@@ -157,13 +163,17 @@ class ReadIOBase(PrefixReads, TransferReads):
             prefix: List only entries with this prefix.
             delimiter: Group paths by the part up to this delimiter into common prefixes. "" groups nothing.
             recursive: Same as `delimiter=""`.
+            suffix: List only entries whose path ends with this, such as `.pdf`. All others are fetched and left out,
+                because lakeFS lists by prefix only; `max_amount` counts those that are listed.
 
         Raises:
             NotFoundException: The repository or the reference does not exist (raised by the first step of the
                 iteration).
             ValueError: `max_amount` is negative.
         """
-        return self._client._list(self._entry, calls.listing, self, max_amount, after, prefix, delimiter, recursive)
+        return self._client._list(
+            self._entry, calls.listing, self, max_amount, after, prefix, delimiter, recursive, suffix
+        )
 
     @overload
     def open(
@@ -373,6 +383,30 @@ class ObjectInfo(LazyObject):
         if file is None:
             return await at._client._run(calls.download, at, self, start, end, verify, pre_signed)
         return await fileio.save(at, self, file, start, end, verify, pre_signed)
+
+    async def preview(self) -> Preview:
+        r"""Read the beginning of the object, and return what a notebook can show of it.
+
+        Text, the first rows of CSV, TSV, JSON lines and Parquet, and pictures are recognized. Content that is
+        compressed by gzip, bzip2 or xz is expanded. At most 1 MiB is read, and shown. Parquet needs the extra `tables`.
+
+        Returns:
+            What was read. Print it, or let a cell end with it.
+
+        Raises:
+            ObjectNotFoundException: The object does not exist.
+            ObjectChangedError: The object was replaced while it was read.
+
+        Examples:
+            >>> info = await branch.upload("id,price\n1,10\n", "prices.csv")
+            >>> print(await info.preview())
+            <Preview lakefs://example/main/prices.csv: csv, 14 bytes>
+            id  price
+            1   10
+        """
+        module: Any = facades.load(__name__, "previews")
+        found: Preview = await module.preview(self._reference, self.path)
+        return found
 
     async def copy_to(
         self, destination: str | Handle, path: ObjectPath | None = None, *, shallow: bool = False

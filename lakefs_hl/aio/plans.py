@@ -71,5 +71,5 @@ class Plan(calls.PlanFields):
         place = kind(self._task.repository_id, self._task.reference_id, self._given)
         from lakefs_hl._bulk.applying import apply
 
-        report: TransferReport = await fileio.transfer(apply(self, place, on_error, progress))
+        report: TransferReport = await fileio.transfer(apply(self, place, on_error, progress), "apply")
         return report

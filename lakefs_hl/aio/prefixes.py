@@ -122,8 +122,8 @@ class PrefixReads(Handle):
     def stream(
         self,
         path: ObjectPath,
-        *,
         start: int = 0,
+        *,
         end: int | None = None,
         chunk_size: int = 1 << 20,
         verify: bool = True,

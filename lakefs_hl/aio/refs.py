@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
+from lakefs_hl._handles import blame, versions
 from lakefs_hl._handles import refs as calls
 from lakefs_hl._handles.changes import Change
 from lakefs_hl._handles.commits import CommitFields
 from lakefs_hl._handles.handle import Handle
-from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix
+from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix, wrap
+from lakefs_hl._handles.records import public
 from lakefs_hl._handles.refs import Strategy
+from lakefs_hl.aio.facades import CachedReads
 from lakefs_hl.aio.listing import Listing
-from lakefs_hl.aio.objects import ReadIOBase
+
+# blocking: from lakefs_hl._sync.mapping import MappingReads
+from lakefs_hl.aio.objects import ObjectInfo, ReadIOBase
+from lakefs_hl.aio.pins import PinReads
 from lakefs_hl.spec import models
 
 if TYPE_CHECKING:
@@ -20,9 +26,11 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from lakefs_hl.aio.client import Client
+    from lakefs_hl.ops.blame import Blamed
+    from lakefs_hl.ops.versions import Version
 
 
-class Reference(ReadIOBase):
+class Reference(ReadIOBase, PinReads, CachedReads):
     """Any version of a repository: a branch, a tag, a commit or a ref expression such as `main~2`.
 
     Examples:
@@ -42,8 +50,6 @@ class Reference(ReadIOBase):
             NotFoundException: The repository or the reference does not exist.
         """
         return Commit._of(self, await self._client._run(calls.commit, self))
-
-    pin = get_commit
 
     def _kind(self) -> object:
         return self._commit_kind() if type(self) is Reference else super()._kind()
@@ -91,6 +97,58 @@ class Reference(ReadIOBase):
             stop_at,
             first_parent,
         )
+
+    def history(self, path: ObjectPath, max_amount: int | None = None) -> Listing[ObjectVersion]:
+        r"""Iterate over the versions of an object, newest first, lazily.
+
+        Versions exist per commit: two uploads without a commit between them are one version, and staged changes of a
+        branch are none before they are committed (`stat_object` returns the staged object). A deletion is a version
+        without an object. Of merged branches, only the versions that became part of this reference are listed, each
+        with the commit that made it. A path that never existed has no versions.
+
+        Args:
+            path: Path of the object.
+            max_amount: Maximum number of versions. Defaults to all.
+
+        Raises:
+            NotFoundException: The repository or the reference does not exist (raised by the first step of the
+                iteration).
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> for content in (b"v1", b"v2"):
+            ...     _ = await branch.upload(content, "config.json")
+            ...     _ = await branch.commit_changes(content.decode())
+            >>> [version.commit.message for version in await branch.history("config.json").to_list()]
+            ['v2', 'v1']
+        """
+        return self._client._list(partial(ObjectVersion._of, self), versions.history, self, path, max_amount)
+
+    def blame(self, path: ObjectOrPrefix = "", max_amount: int | None = None) -> Listing[BlameEntry]:
+        r"""Iterate over objects, each with the commit that changed it last, ordered by path, lazily.
+
+        It is the commit of the newest version in `history`: of merged branches, the one that made the change, not the
+        merge. Uncommitted changes of a branch are not considered. All objects are those of one commit, the one that the
+        reference points to when the first of them is asked for.
+
+        Args:
+            path: Path of an object, or a prefix, which ends with `/`. Defaults to all objects.
+            max_amount: Maximum number of objects. Defaults to all.
+
+        Raises:
+            NotFoundException: The repository or the reference does not exist (raised by the first step of the
+                iteration).
+            ObjectNotFoundException: There is no such object (raised likewise).
+
+        Examples:
+            >>> branch = lakefs.repository("example").branch("main")
+            >>> for name in ("a.csv", "b.csv"):
+            ...     _ = await branch.upload(b"1,2", f"data/{name}")
+            ...     _ = await branch.commit_changes(f"add {name}")
+            >>> [(entry.path, entry.commit.message) async for entry in branch.blame("data/")]
+            [('data/a.csv', 'add a.csv'), ('data/b.csv', 'add b.csv')]
+        """
+        return self._client._list(partial(BlameEntry._of, self), blame.listing, self, path, max_amount)
 
     def diff(
         self,
@@ -181,7 +239,9 @@ class Commit(CommitFields, Reference):
         """Return the commit itself. Sends no request."""
         return self
 
-    pin = get_commit
+    async def pin(self) -> Commit:
+        """Return the commit itself. Sends no request."""
+        return self
 
     async def metadata(self) -> dict[str, str]:
         """Return the metadata of the commit. Sends no request."""
@@ -247,3 +307,59 @@ class Tag(Reference):
             NotFoundException: The tag does not exist.
         """
         await self._client._run(calls.delete_tag, self)
+
+
+class ObjectVersion(NamedTuple):
+    """One version of an object, as `history` lists it. `Branch.restore` brings it back.
+
+    Attributes:
+        commit: The commit that made it.
+        info: The object at that commit. None if the commit deleted it.
+    """
+
+    commit: Commit
+    info: ObjectInfo | None
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the commit deleted the object."""
+        return self.info is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields of the commit and of the object as plain values. Sends no request."""
+        return versions.as_dict(self)
+
+    @classmethod
+    def _of(cls, place: Handle, version: Version) -> ObjectVersion:
+        commit = Commit._of(place, version.commit)
+        return cls(commit, None if version.stats is None else wrap(ObjectInfo, commit, version.stats))
+
+
+public(ObjectVersion, "lakefs_hl.aio")
+
+
+class BlameEntry(NamedTuple):
+    """An object with the commit that changed it last, as `blame` lists it.
+
+    Attributes:
+        path: Path of the object.
+        commit: The commit. None if no commit of the log made the object what it is.
+        info: The object, at the commit that was read.
+    """
+
+    path: str
+    commit: Commit | None
+    info: ObjectInfo
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the path, the fields of the commit and the size of the object as plain values. Sends no request."""
+        return blame.as_dict(self.path, self.commit, self.info)
+
+    @classmethod
+    def _of(cls, place: Handle, row: Blamed) -> BlameEntry:
+        commit = None if row.commit is None else Commit._of(place, row.commit)
+        at = Reference(place._repository_id, row.ref, place._given)
+        return cls(row.path, commit, wrap(ObjectInfo, at, row.stats))
+
+
+public(BlameEntry, "lakefs_hl.aio")

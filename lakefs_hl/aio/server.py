@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakefs_hl._handles.handle import own_client
-from lakefs_hl._handles.options import Optioned
-from lakefs_hl.aio.client import Client
-from lakefs_hl.aio.of_default import OfDefault, client_of
+from lakefs_hl.aio.of_default import OfClient, client_of
 from lakefs_hl.ops import server as ops
 
 if TYPE_CHECKING:
     from lakefs_hl.spec.models import StorageConfig
 
 
-class ServerStorageConfiguration(Optioned):
+class ServerStorageConfiguration(OfClient):
     """Capabilities of a server's object store. They are requested once per client.
 
     Args:
@@ -22,10 +19,6 @@ class ServerStorageConfiguration(Optioned):
     """
 
     __module__ = "lakefs_hl.aio"
-    _of_default = OfDefault
-
-    def __init__(self, client: Client | None = None) -> None:
-        self._given = own_client(client, Client)
 
     async def _config(self) -> StorageConfig:
         return await client_of(self._given)._run(ops.storage)
@@ -46,11 +39,8 @@ class ServerStorageConfiguration(Optioned):
         """Return the prefix of the storage namespace of a repository that is created without one."""
         return (await self._config()).default_namespace_prefix
 
-    def __repr__(self) -> str:
-        return f"<ServerStorageConfiguration of {self._given or 'the default client'}>"
 
-
-class ServerConfiguration(Optioned):
+class ServerConfiguration(OfClient):
     """Version and configuration of a server.
 
     Args:
@@ -58,10 +48,6 @@ class ServerConfiguration(Optioned):
     """
 
     __module__ = "lakefs_hl.aio"
-    _of_default = OfDefault
-
-    def __init__(self, client: Client | None = None) -> None:
-        self._given = own_client(client, Client)
 
     async def version(self) -> str:
         """Return the version of the server."""
@@ -70,6 +56,3 @@ class ServerConfiguration(Optioned):
     def storage_config(self) -> ServerStorageConfiguration:
         """Return the capabilities of the object store. Sends no request itself."""
         return ServerStorageConfiguration(self._given)
-
-    def __repr__(self) -> str:
-        return f"<ServerConfiguration of {self._given or 'the default client'}>"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lakefs_hl._handles import transactions as calls
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl._handles.refs import Strategy
-from lakefs_hl._handles.transactions import KeptFields, TransactionFields
+from lakefs_hl._handles.transactions import HandleFields, KeptFields, TransactionFields
 from lakefs_hl.aio.client import Client
 from lakefs_hl.aio.of_default import OfDefault, client_of
 from lakefs_hl.aio.writes import WriteIOBase
@@ -102,9 +102,13 @@ class BranchTransaction(TransactionFields, WriteIOBase):
             raise state_error(self._tx, "read or written")
         return client_of(self._given)
 
-    def handle(self) -> WriteIOBase:
-        """Return a small picklable handle that reads and writes on the ephemeral branch, for other processes."""
-        return WriteIOBase(self._repository_id, self._id, self._given)
+    def handle(self) -> TransactionHandle:
+        """Return a small picklable handle that reads and writes in the transaction, for workers. Sends no request.
+
+        See `TransactionHandle`. The handle of a transaction that was resumed is equal to that from before.
+        """
+        self._tx.shared = True
+        return TransactionHandle(self._repository_id, self._id, self._given)
 
     async def __aenter__(self) -> Self:
         """Create the ephemeral branch.
@@ -166,6 +170,42 @@ class BranchTransaction(TransactionFields, WriteIOBase):
         state = await client_of(self._given)._run(calls.resolve, self._tx)
         calls.warn_of_leak(self._tx)
         return state
+
+
+class TransactionHandle(HandleFields, WriteIOBase):
+    r"""Reads and writes of an open transaction, for workers in other threads, processes or on other machines.
+
+    It is small and picklable, and holds no secret: a worker uses its own credentials; see `Client`. It cannot end the
+    transaction: the process that opened it commits and merges all that the workers wrote, once, at the end of its
+    block. Wait for all workers in the block: what one writes at the moment when the transaction is committed may be
+    left out of it. If it is found before the branch is deleted, the branch is kept as `leaked_branch`, with a
+    `RuntimeWarning`. Once the transaction has ended, calls raise `NotFoundException`.
+
+    Files that a worker opens for writing are its own to close. The transaction does not know of them.
+
+    Args:
+        repository_id: Name of the repository.
+        branch_id: Branch of the transaction, as `KeptTransaction.branch` has it.
+        client: Client to use. Defaults to the default client at the time of each call.
+
+    Raises:
+        ValueError: It is not the branch of a transaction.
+
+    Examples:
+        >>> branch = lakefs.repository("example").branch("main")
+        >>> async with branch.transaction("rows of many workers") as tx:
+        ...     handle = tx.handle()
+        ...     _ = await handle.upload(b"1\n", "rows/1.csv")
+        >>> handle.source_branch_id
+        'main'
+    """
+
+    __module__ = "lakefs_hl.aio"
+    _reference_argument = "branch_id"
+
+    def __init__(self, repository_id: str, branch_id: str | Handle, client: Client | None = None) -> None:
+        super().__init__(repository_id, branch_id, client)
+        self._check()
 
 
 class KeptTransaction(KeptFields):

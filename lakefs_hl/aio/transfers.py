@@ -49,7 +49,7 @@ class TransferReads(Handle):
 
         Args:
             paths: Paths, given as for `stat_object`, or dictionaries with `path` (or `key`), and optionally `start`,
-                `end` and `repository` (or `bucket`).
+                `end`, `repository` (or `bucket`) and `reference`.
             total: Number of paths, for the progress of a generator.
             max_workers: Maximum number of concurrent requests. Defaults to what the server takes.
             on_error: Whether failures are raised after all objects were tried, or returned in the results.
@@ -69,7 +69,11 @@ class TransferReads(Handle):
         """
         from lakefs_hl._bulk.many import download_many
 
-        return await fileio.transfer(download_many(self, paths, total, max_workers, on_error, progress))
+        return await fileio.transfer(
+            download_many(self, paths, total, max_workers, on_error, progress), "download_many"
+        )
+
+    download_many_concurrent = download_many
 
     @overload
     async def download_dir(
@@ -182,7 +186,7 @@ class TransferReads(Handle):
             progress=progress,
         )
         work = download_dir(self, prefix, local_dir, options, on_invalid, continue_)
-        found: TransferReport | Plan = fileio.as_plan(await fileio.transfer(work), self._given)
+        found: TransferReport | Plan = fileio.as_plan(await fileio.transfer(work, "download_dir"), self._given)
         return found
 
     @overload
@@ -312,7 +316,9 @@ class TransferReads(Handle):
         """
         from lakefs_hl._bulk.files import download_file
 
-        return await fileio.transfer(download_file(self, path, local_path, update, continue_, verify, progress))
+        return await fileio.transfer(
+            download_file(self, path, local_path, update, continue_, verify, progress), "download_file"
+        )
 
 
 class TransferWrites(TransferReads):
@@ -334,7 +340,7 @@ class TransferWrites(TransferReads):
 
         Args:
             items: Pairs of a path and data, given as for `upload`; or dictionaries with `path` (or `key`), `data` (or
-                `content`), and optionally `content_type`, `metadata`, `tags` and `repository` (or `bucket`).
+                `content`), and optionally `content_type`, `metadata`, `tags`, `repository` (or `bucket`) and `branch`.
             total: Number of items, for the progress of a generator.
             max_workers: Maximum number of concurrent requests. Defaults to what the server takes.
             on_error: Whether failures are raised after all items were tried, or only returned.
@@ -360,7 +366,9 @@ class TransferWrites(TransferReads):
         from lakefs_hl._bulk.many import upload_many
 
         work = upload_many(self, items, total, max_workers, on_error, commit_message, progress)
-        return await fileio.transfer(work)
+        return await fileio.transfer(work, "upload_many")
+
+    upload_many_concurrent = upload_many
 
     @overload
     async def upload_dir(
@@ -481,7 +489,7 @@ class TransferWrites(TransferReads):
             progress=progress,
         )
         work = upload_dir(self, local_dir, prefix, options, metadata, commit_message, commit_metadata)
-        found: TransferReport | Plan = fileio.as_plan(await fileio.transfer(work), self._given)
+        found: TransferReport | Plan = fileio.as_plan(await fileio.transfer(work, "upload_dir"), self._given)
         return found
 
     @overload
@@ -593,7 +601,9 @@ class TransferWrites(TransferReads):
         *,
         update: bool | Literal["checksum"] = False,
         progress: ProgressLike | None = None,
+        verify: bool = True,
         metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> ObjectInfo:
         r"""Upload a local file and verify its checksum.
 
@@ -605,7 +615,10 @@ class TransferWrites(TransferReads):
             update: True uploads only if there is no object or the file is newer, and not if the content is equal.
                 `checksum` uploads if the content differs.
             progress: Takes events or shows a bar. Defaults to a bar in a terminal and in a notebook.
+            verify: Whether to compare the MD5 of what was sent with the checksum that the lake stored. False skips
+                that. A file that changes while it is read is an error in any case.
             metadata: User metadata, besides the modification time.
+            tags: Tags of the object, as `set_tags` stores them.
 
         Returns:
             The object as it was stored, or as it is if it stays.
@@ -623,5 +636,5 @@ class TransferWrites(TransferReads):
         """
         from lakefs_hl._bulk.files import upload_file
 
-        work = upload_file(self, local_path, path, update, metadata, progress)
-        return self._object(await fileio.transfer(work))
+        work = upload_file(self, local_path, path, update, progress, verify, metadata, tags)
+        return self._object(await fileio.transfer(work, "upload_file"))

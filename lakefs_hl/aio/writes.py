@@ -9,9 +9,12 @@ from lakefs_hl._handles.deletions import ON_ERROR, DeleteReport
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, wrap
 from lakefs_hl.aio import fileio, lazy
+from lakefs_hl.aio.expiry import ExpiryWrites
 from lakefs_hl.aio.imports import ImportManager
+from lakefs_hl.aio.links import LinkWrites
 from lakefs_hl.aio.objects import ObjectInfo, ReadIOBase
 from lakefs_hl.aio.prefixes import PrefixWrites
+from lakefs_hl.aio.tagging import TagWrites
 from lakefs_hl.aio.transfers import TransferWrites
 from lakefs_hl.spec import arguments
 
@@ -20,13 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
+class WriteIOBase(ReadIOBase, PrefixWrites, ExpiryWrites, TagWrites, TransferWrites, LinkWrites):
     """Read and write operations of a branch or an open transaction.
 
     Every reader of the branch sees staged changes. A commit makes them part of the history.
     """
 
     __module__ = "lakefs_hl.aio"
+    _takes_writes = True
 
     async def upload(
         self,
@@ -37,6 +41,8 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
         metadata: Mapping[str, str] | None = None,
         if_none_match: bool = False,
         pre_signed: bool | None = None,
+        tags: Mapping[str, str] | None = None,
+        commit_message: str | None = None,
     ) -> ObjectInfo:
         r"""Write an object and verify its checksum.
 
@@ -52,6 +58,10 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
             metadata: User metadata. Keys are converted to lower case.
             if_none_match: Create only: an existing object is an error.
             pre_signed: Whether to write to the object store by a pre-signed URL. Defaults to what the server supports.
+            tags: Tags of the object, as `set_tags` stores them. An object that is replaced loses its own.
+            commit_message: Make one commit of this object with this message: a version of it. The branch must have no
+                staged changes, which would be left out of the commit. Nothing is committed if nothing changes. Defaults
+                to leaving the object as a staged change, which the next upload of the path replaces without a trace.
 
         Returns:
             The object as it was stored.
@@ -60,16 +70,23 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
             ObjectExistsException: `if_none_match` was given and the object exists.
             IntegrityError: The stored checksum does not match, and the object must not be used; or a local file changed
                 while it was sent, and nothing was stored.
+            TransactionException: The commit was not made, for example because the branch has staged changes.
             BlockingIOError: A non-blocking stream had no data. Nothing was stored.
 
         Examples:
             >>> branch = lakefs.repository("example").branch("main")
             >>> (await branch.upload(b"a,b\n", "data/t.csv")).size_bytes
             4
+            >>> _ = await branch.commit("first version")
+            >>> _ = await branch.upload(b"c,d\n", "data/t.csv", commit_message="second version")
+            >>> (await branch.head()).message
+            'second version'
         """
         client = self._client
-        upload = calls.Upload(self, path, content_type, metadata, if_none_match, pre_signed)
+        upload = calls.Upload(self, path, content_type, metadata, if_none_match, pre_signed, tags)
         fileio.warn_of_file_name(data)
+        if commit_message is not None:
+            return wrap(ObjectInfo, self, await lazy.upload_commit(self, upload, data, commit_message))
         async with fileio.replayable(data) as body:
             return wrap(ObjectInfo, self, await client._run(upload.of, body))
 
@@ -179,7 +196,7 @@ class WriteIOBase(ReadIOBase, PrefixWrites, TransferWrites):
         return wrap(ObjectInfo, self, await self._client._run(calls.move, self, from_path, to_path))
 
     async def set_object_metadata(self, path: ObjectPath, metadata: Mapping[str, str]) -> None:
-        """Replace the user metadata of an object.
+        """Replace the user metadata of an object. Its tags and encoding are kept, unless it has their keys.
 
         Args:
             path: Path of the object.

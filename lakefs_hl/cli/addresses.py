@@ -126,6 +126,10 @@ class Place(ArgumentType):
                 param,
                 ctx,
             )
+        if "://" in text:
+            self.fail(
+                f"{text!r} names another store: `fs transfer` takes it; a file of this name is ./{text}", param, ctx
+            )
         if not text:
             self.fail("a path is missing", param, ctx)
         return Local(text)

@@ -16,12 +16,12 @@ _uris = click.argument("uris", metavar="URI...", type=LakeURI("object"), nargs=-
 
 
 def _range(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int | None, int | None]:
-    """Return the ends of a range such as `0:100`, `100:` or `-10:`."""
+    """Return the ends of a range such as `0:100`, `100:` or `-10:`; or `0-100`, as CloudFiles has it."""
     if value is None:
         return None, None
-    start, colon, end = value.partition(":")
+    start, mark, end = value.partition(":" if ":" in value else "-")
     try:
-        if not colon:
+        if not mark or value == mark:
             raise ValueError
         return int(start) if start else None, int(end) if end else None
     except ValueError:
@@ -32,11 +32,13 @@ def _range(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.command(cls=Verb, raw=True)
 @_uris
 @click.option(
+    "-r",
     "--range",
     "ends",
     metavar="START:END",
     callback=_range,
-    help="Print a range of bytes. END is not part of it. A negative number counts from the end.",
+    help="Print a range of bytes, 0:100 or 0-100. END is not part of it. With a colon, negative numbers count from "
+    "the end.",
 )
 @click.pass_obj
 def cat(session: Session, uris: tuple[Address, ...], ends: tuple[int | None, int | None]) -> None:

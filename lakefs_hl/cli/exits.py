@@ -31,6 +31,7 @@ _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 #: also one of these.
 _CODES: Final = (
     (errors.PartialFailureError, ExitCode.PARTLY_FAILED),
+    (errors.NotCachedException, ExitCode.NOT_FOUND),
     (errors.TransportException, ExitCode.UNREACHABLE),
     (errors.LakeLockedError, ExitCode.UNREACHABLE),
     (errors.NotFoundException, ExitCode.NOT_FOUND),

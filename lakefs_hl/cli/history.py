@@ -119,7 +119,7 @@ def diff(
             raise click.UsageError(msg)
         changes = session.branch(left).list_uncommitted(amount, after, prefix)
     else:
-        _check_same_repository(left, right)
+        check_same_repository(left, right)
         kind: Literal["two_dot", "three_dot"] = "two_dot" if two_way else "three_dot"
         changes = session.reference(left).diff(right.reference, amount, after, prefix, type=kind, recursive=True)
     count = output.rows(
@@ -155,7 +155,7 @@ def merge(
     force: bool,
 ) -> None:
     """Merge a reference into a branch, and print the merge commit."""
-    _check_same_repository(source, destination)
+    check_same_repository(source, destination)
     merged = session.reference(source).merge_into(
         destination.reference,
         message=message,
@@ -171,7 +171,7 @@ def merge(
 def print_commit(session: Session, made: lakefs_hl.Commit) -> None:
     """Print a commit that was made; with `--quiet` its ID."""
     output = session.output
-    output.record(made.to_dict, lambda: _lines(output, made), ident=made.id)
+    output.record(made.to_dict, lambda: commit_lines(output, made), ident=made.id)
 
 
 def print_commits(session: Session, rows: Iterable[lakefs_hl.Commit]) -> None:
@@ -179,13 +179,13 @@ def print_commits(session: Session, rows: Iterable[lakefs_hl.Commit]) -> None:
     output = session.output
     output.rows(
         rows,
-        lambda row: "\n".join(_lines(output, row)),
+        lambda row: "\n".join(commit_lines(output, row)),
         ident=lambda row: row.id,
         record=lambda row: row.to_dict(),
     )
 
 
-def _lines(output: Output, row: lakefs_hl.Commit) -> Iterator[str]:
+def commit_lines(output: Output, row: lakefs_hl.Commit) -> Iterator[str]:
     """Yield the lines of a commit, as lakectl prints it."""
     yield output.paint(f"ID:      {row.id}", "yellow")
     if len(row.parents) > 1:
@@ -217,7 +217,12 @@ def _change(output: Output, row: lakefs_hl.Change) -> str:
     return output.paint(f"{mark} {word} {output.display(row.path)}", color)
 
 
-def _check_same_repository(one: Address, other: Address) -> None:
+def check_same_repository(one: Address, other: Address) -> None:
+    """Refuse two references of different repositories.
+
+    Raises:
+        click.UsageError: They are.
+    """
     if one.repository != other.repository:
         msg = f"{one.uri} and {other.uri} are in different repositories"
         raise click.UsageError(msg)

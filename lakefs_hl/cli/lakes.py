@@ -25,7 +25,7 @@ _EPILOG: Final = """exit codes:
   1  the command ran and found a problem
   2  the command could not run: bad arguments, no such lake, a port that is in use
 
-The other commands (fs, repo, branch, tag, commit, log, diff, merge) need: pip install 'lakefs-hl[cli]'"""
+The other commands, such as fs, repo, commit, search and keys, need: pip install 'lakefs-hl[cli]'"""
 
 
 def parser(command: str | None = None) -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ fs: Final = LazyVerbs(
     homes={
         "cp": "lakefs_hl.cli.copying",
         "sync": "lakefs_hl.cli.syncing",
+        "transfer": "lakefs_hl.cli.moving",
         "ls": "lakefs_hl.cli.listing",
         "cat": "lakefs_hl.cli.contents",
         "rm": "lakefs_hl.cli.removing",
@@ -22,6 +23,7 @@ fs: Final = LazyVerbs(
         "glob": "lakefs_hl.cli.listing",
         "find": "lakefs_hl.cli.listing",
         "stat": "lakefs_hl.cli.contents",
+        "presign": "lakefs_hl.cli.links",
         "verify": "lakefs_hl.cli.verifying",
     },
 )

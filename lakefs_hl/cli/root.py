@@ -17,10 +17,16 @@ HOMES: Final = {
     "repo": "lakefs_hl.cli.repositories",
     "branch": "lakefs_hl.cli.branches",
     "tag": "lakefs_hl.cli.tags",
+    "lifecycle": "lakefs_hl.cli.lifecycles",
+    "search": "lakefs_hl.cli.searching",
+    "keys": "lakefs_hl.cli.keys",
+    "cache": "lakefs_hl.cli.cache",
     "commit": "lakefs_hl.cli.history",
     "log": "lakefs_hl.cli.history",
     "diff": "lakefs_hl.cli.history",
     "merge": "lakefs_hl.cli.history",
+    "bisect": "lakefs_hl.cli.bisecting",
+    "blame": "lakefs_hl.cli.bisecting",
 }
 EPILOG: Final = """\b
 exit codes:
@@ -32,7 +38,7 @@ exit codes:
   5    conflict: a merge conflict, a name that exists, a failed precondition
   6    a transfer that failed in part
   7    unreachable, after retries
-  8    differences (fs verify, diff --exit-code)
+  8    differences (fs verify, cache verify, diff --exit-code)
   130  interrupted
   141  the reader of the output closed the pipe"""
 

@@ -50,7 +50,15 @@ def add(commands: Any, help_: str) -> None:
     made.add_argument(
         "--presign",
         action="store_true",
-        help="give clients pre-signed URLs, valid for 15 minutes, to read and write content without credentials",
+        help="give clients pre-signed URLs and links, with which others read and write objects without credentials",
+    )
+    made.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of this origin, such as https://app.example, use links (CORS); * for any page, which still "
+        "needs a link; may be repeated (default: none). Needs --presign",
     )
     remote = made.add_argument_group("other machines", "all of these are needed for a --host beyond the loopback")
     remote.add_argument("--allow-remote", action="store_true", help="listen on an address that other machines reach")
@@ -84,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
             options.tls_key,
             options.insecure,
             options.max_upload,
+            tuple(options.allow_origin),
         ),
         import_roots=options.import_root,
         presign=options.presign,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lakefs_hl.cli import shared
 from lakefs_hl.cli.output import Output
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ class Session:
         if self.profile is not None and self.config is not None:
             msg = "--profile and --config both name a configuration file: give one of them"
             raise click.UsageError(msg)
+        ours = shared.CLIENT.get()
+        if ours is not None and lake is self.profile is self.config is None:
+            return ours
         with config_file(self.config):
             client = lakefs_hl.Client(lake, profile=self.profile, create=create)
         self._clients.append(client)

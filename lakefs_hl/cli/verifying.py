@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -29,12 +30,14 @@ class Entry(NamedTuple):
     Attributes:
         path: Path relative to what is compared.
         size: Size in bytes.
-        checksum: Returns the MD5 of the content.
+        checksum: Returns the MD5 of the content, as it is known.
+        content: Returns the MD5 of the content after reading it: the checksum of an upload in parts looks like one.
     """
 
     path: str
     size: int
     checksum: Callable[[], str]
+    content: Callable[[], str]
 
 
 class Difference(NamedTuple):
@@ -109,7 +112,7 @@ def differences(
             compared[0] += 1
             if left.size != right.size:
                 yield Difference("size", left.path)
-            elif not size_only and left.checksum() != right.checksum():
+            elif not size_only and left.checksum() != right.checksum() and left.content() != right.content():
                 yield Difference("content", left.path)
             left, right = next(ours, None), next(theirs, None)
 
@@ -148,7 +151,8 @@ def _object_info() -> Any:
 
 
 def _object(info: lakefs_hl.ObjectInfo, path: str) -> Entry:
-    return Entry(path, info.size_bytes, lambda: info.checksum if _MD5.fullmatch(info.checksum) else _hash_of(info))
+    content = cache(partial(_hash_of, info))
+    return Entry(path, info.size_bytes, lambda: info.checksum if _MD5.fullmatch(info.checksum) else content(), content)
 
 
 class _Hasher:
@@ -169,7 +173,7 @@ class _Hasher:
 
 def _hash_of(info: lakefs_hl.ObjectInfo) -> str:
     hasher = _Hasher()
-    info.download(hasher)
+    info.download(hasher, verify=False)
     return hasher.hexdigest()
 
 
@@ -185,7 +189,8 @@ def _files(root: Path, prefix: str) -> Iterator[Entry]:
 
 
 def _file(path: Path, name: str) -> Entry:
-    return Entry(name, path.stat().st_size, lambda: _digest(path))
+    content = cache(partial(_digest, path))
+    return Entry(name, path.stat().st_size, content, content)
 
 
 def _digest(path: Path) -> str:

@@ -6,17 +6,20 @@ could write to is refused, because anyone who can change an index can make a cli
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from lakefs_hl.config.credentials import Credentials
+from lakefs_hl.config.credentials import Credentials, Token
 from lakefs_hl.config.environment import Environment
 from lakefs_hl.spec.errors import InvalidConfigError
-from lakefs_hl.spec.secret import KeyPair
+from lakefs_hl.spec.secret import KeyPair, reveal
 
 VARIABLE: Final = "LAKEFS_HL_CACHE_DIR"
 _XDG: Final = "XDG_CACHE_HOME"
@@ -49,7 +52,8 @@ def cache_directory(endpoint: str, credentials: Credentials, variables: Mapping[
 
     Args:
         endpoint: The client's endpoint.
-        credentials: What identifies the caller. Of a key pair only the access key ID identifies the caller.
+        credentials: What identifies the caller. Of a key pair only the access key ID identifies the caller, of a token
+            the user that it names: tokens are replaced all the time. Neither is proved here.
         variables: The environment; None means that of this process.
 
     Raises:
@@ -72,8 +76,27 @@ def cache_directory(endpoint: str, credentials: Credentials, variables: Mapping[
 
 def _key(endpoint: str, credentials: Credentials) -> str:
     """Return a directory name for an endpoint and a caller that reveals neither."""
-    caller = credentials.access_key_id if isinstance(credentials, KeyPair) else type(credentials).__name__
+    match credentials:
+        case KeyPair():
+            caller = credentials.access_key_id
+        case Token():
+            caller = f"Token\0{_subject(reveal(credentials.value))}"
+        case _:
+            caller = type(credentials).__name__
     return hashlib.sha256(f"{endpoint}\0{caller}".encode()).hexdigest()[:32]
+
+
+def _subject(token: str) -> str:
+    """Return whom a token stands for: the user and key that a JSON Web Token names. Else the hash of the token."""
+    try:
+        body = token.split(".")[1]
+        claims: Any = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        user = claims["sub"]
+    except (LookupError, TypeError, ValueError, binascii.Error, RecursionError):
+        user = None
+    if not isinstance(user, str) or not user:
+        return hashlib.sha256(token.encode()).hexdigest()
+    return json.dumps([user, *(str(claims.get(name, "")) for name in ("iss", "kid"))])
 
 
 def _check(path: Path) -> None:

@@ -15,8 +15,10 @@ from lakefs_hl.config.credentials import (
     Anonymous,
     AwsRole,
     Credentials,
+    Token,
     aws_role,
     aws_role_of_environment,
+    describe,
     key_pair,
     token,
 )
@@ -25,6 +27,7 @@ from lakefs_hl.config.environment import Environment
 from lakefs_hl.config.options import OPTIONS, ClientOptions
 from lakefs_hl.config.sources import ARGUMENTS, Source
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
+from lakefs_hl.spec.secret import KeyPair
 
 _ENDPOINT: Final = OPTIONS["host"].variables[0]
 #: lakectl's own names, then those of the first design of this SDK.
@@ -89,6 +92,7 @@ def look_up(options: ClientOptions, environment: Environment, *, without_secret:
     named = endpoint is not None
     endpoint = endpoint or (DEFAULT_ENDPOINT, "lakectl's default")
     if is_lake(endpoint[0]):
+        _check_unused(endpoint[0], credentials)
         credentials = Anonymous(), "an embedded lake needs none"
     elif without_secret and (configured is None or not same_endpoint(configured, endpoint[0])):
         raise NoAuthenticationFound(_left_out_message(endpoint[0], configured))
@@ -99,6 +103,22 @@ def look_up(options: ClientOptions, environment: Environment, *, without_secret:
             _not_found_message(options, sources, endpoint[0], named=named, without_secret=without_secret)
         )
     return Found(*endpoint, *credentials, tuple(source.exposed for source in sources if source.exposed))
+
+
+def _check_unused(endpoint: str, credentials: tuple[Credentials, str] | None) -> None:
+    """Refuse an access key or a token that was given for a lake in a directory: nothing would check it.
+
+    Raises:
+        InvalidConfigError: It was given as an argument. What the configuration has is for other endpoints.
+    """
+    given, source = credentials or (None, "")
+    if endpoint.startswith("local:") and source == ARGUMENTS and isinstance(given, KeyPair | Token):
+        msg = (
+            f"{source}: {describe(given)} for {endpoint}, which is opened in process and has no use for credentials: "
+            "the directory's permissions decide who may open it; leave them out, or serve the lake with `lakefs-hl "
+            "serve DIRECTORY` and give the URL of that server"
+        )
+        raise InvalidConfigError(msg)
 
 
 def _allows(options: ClientOptions, credentials: Credentials) -> bool:

@@ -51,6 +51,33 @@ def _without_default_port(endpoint: str) -> str:
     return f"{scheme}://{host.removesuffix(':443' if scheme == 'https' else ':80')}{slash}{path}"
 
 
+def with_port(host: str, port: int) -> str:
+    """Return the endpoint of a host and a port. A host without a scheme has http if it is this machine, else https.
+
+    Raises:
+        InvalidConfigError: The host is an embedded lake, has a port of its own, or is not a host. The message never
+            repeats a password.
+    """
+    value = reveal(host).strip()
+    if is_lake(value):
+        raise InvalidConfigError(f"port={port}: {value!r} is an embedded lake, which has no port")
+    if value.count(":") > 1 and "://" not in value and not value.startswith("["):
+        value = f"[{value}]"  # an address of IPv6
+    try:
+        parts = urlsplit(value if "://" in value else f"//{value}")
+        own, name = parts.port, parts.hostname or ""
+    except ValueError:
+        raise InvalidConfigError("host is neither the name of a host nor a URL") from None
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().removeprefix("//")
+    if own is not None and own != port:
+        raise InvalidConfigError(f"port={port}: host {shown!r} has another port; leave one of them out")
+    if not name:
+        raise InvalidConfigError(f"host {shown!r} is not the name of a host, such as 'localhost'")
+    scheme = parts.scheme or ("http" if is_loopback(name) else "https")
+    location = parts.netloc if own is not None else f"{parts.netloc.removesuffix(':')}:{port}"
+    return parts._replace(scheme=scheme, netloc=location).geturl()
+
+
 def parse_endpoint(value: str, source: str) -> str:
     """Return an endpoint in its standard form.
 

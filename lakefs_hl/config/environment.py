@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from lakefs_hl.config.credentials import key_pair
@@ -53,6 +54,22 @@ def serve_keys(variables: Mapping[str, str] | None = None) -> KeyPair | None:
     """
     environment = Environment(variables)
     return key_pair("environment", *((name, environment.get(name)) for name in SERVE_KEYS))
+
+
+def child_variables(added: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child process: that of this process, and further variables."""
+    return {**os.environ, **added}
+
+
+def serving_variables(package: Path) -> dict[str, str]:
+    """Return the environment of a server for tests: without the keys of a served lake, so that it gets random ones.
+
+    Args:
+        package: Directory that contains this package, which the server imports from there.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in SERVE_KEYS}
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), str(package))))
+    return variables
 
 
 @contextmanager

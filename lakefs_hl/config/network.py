@@ -1,4 +1,4 @@
-"""Settings of the network: proxies, certificate authorities, and the number of concurrent requests."""
+"""Settings of the network: proxies, certificate authorities, the S3 gateway, and the number of concurrent requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from lakefs_hl.config.environment import Environment
-from lakefs_hl.config.options import OPTIONS, ClientOptions, count
+from lakefs_hl.config.options import OPTIONS, ClientOptions, count, gateway
 from lakefs_hl.config.sources import ARGUMENTS, SettingSource
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.hosts import proxy_fault
@@ -91,6 +91,23 @@ def find_ca_cert(options: ClientOptions, environment: Environment, sources: list
     return str(path)
 
 
+def find_most_in_process(environment: Environment) -> int | None:
+    """Return the maximum number of concurrent requests of all clients of this process; None means any.
+
+    Raises:
+        InvalidConfigError: The variable is not an integer of at least 1.
+    """
+    name = environment.first(OPTIONS["max_concurrency"].variables)
+    return None if name is None else _count_of(environment, name)
+
+
+def _count_of(environment: Environment, name: str) -> int:
+    text = environment[name].strip()
+    if not text.isdecimal():
+        raise InvalidConfigError(f"{name}={text!r}: must be an integer >= 1")
+    return count(int(text), name)
+
+
 def find_max_concurrency(options: ClientOptions, environment: Environment, sources: list[SettingSource]) -> int | None:
     """Return the maximum number of concurrent requests; None means the transport's default.
 
@@ -100,10 +117,22 @@ def find_max_concurrency(options: ClientOptions, environment: Environment, sourc
     value, source = options.max_concurrency, ARGUMENTS
     name = environment.first(OPTIONS["max_concurrency"].variables)
     if value is None and name is not None:
-        text = environment[name].strip()
-        if not text.isdecimal():
-            raise InvalidConfigError(f"{name}={text!r}: must be an integer >= 1")
-        value, source = count(int(text), name), name
+        value, source = _count_of(environment, name), name
     if value is not None:
         sources.append(SettingSource("max_concurrency", str(value), source))
+    return value
+
+
+def find_gateway(options: ClientOptions, environment: Environment, sources: list[SettingSource]) -> str | None:
+    """Return the endpoint of the S3 gateway; None means that of the server.
+
+    Raises:
+        InvalidConfigError: The variable is not an endpoint.
+    """
+    value, source = options.gateway_endpoint, ARGUMENTS
+    name = environment.first(OPTIONS["gateway_endpoint"].variables)
+    if value is None and name is not None:
+        value, source = gateway(reveal(environment[name]), name), name
+    if value is not None:
+        sources.append(SettingSource("gateway_endpoint", value, source))
     return value

@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from lakefs_hl.config.endpoint import with_port
+from lakefs_hl.config.headers import header_fault
 from lakefs_hl.config.retry import Retry
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.hosts import host_fault
-from lakefs_hl.spec.secret import Secret, Unfit, hide, hide_login, hide_values, reveal
+from lakefs_hl.spec.secret import Secret, Unfit, hide, hide_login, hide_values
+from lakefs_hl.spec.sizes import byte_count
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -26,8 +29,9 @@ if TYPE_CHECKING:
 
 #: Longest time limit: the timers of operating systems end not far above.
 MAX_SECONDS: Final = 1e9
-#: The name of a header (RFC 9110, section 5.6.2).
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LAST_PORT: Final = 65_535
+#: The beginning of a repository's name (lakeFS: at most 63 characters) that leaves room for a dash and three more.
+_SCOPE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,58}")
 _AWS_IAM: Final = ("LAKECTL_CREDENTIALS_PROVIDER_AWS_IAM_", "credentials.provider.aws_iam.")
 
 
@@ -92,23 +96,6 @@ def _headers(value: object, name: str) -> dict[str, str]:
     return found
 
 
-def header_fault(headers: Mapping[str, str]) -> str:
-    """Return why headers cannot be signed, without their values, to be appended to their name; "" if they can."""
-    seen = set[str]()
-    for key, value in headers.items():
-        if not _TOKEN.fullmatch(key):
-            return f": {key!r:.80} is not the name of a header"
-        if key.lower() == "host":
-            return ": 'Host' is signed already, with the name of AWS's identity service"
-        if key.lower() in seen:
-            return f"[{key!r:.80}] is given twice, in two spellings"
-        seen.add(key.lower())
-        text = reveal(value)
-        if not (text.isascii() and text.isprintable()):
-            return f"[{key!r:.80}] has a line break or another character that no header has"
-    return ""
-
-
 def _hosts(value: object, name: str) -> tuple[str, ...]:
     hosts = arguments.texts(value, name)
     for host in hosts:
@@ -141,6 +128,22 @@ def count(value: object, name: str, *, least: int = 1) -> int:
     return found
 
 
+def gateway(value: object, name: str) -> str:
+    """Return the endpoint of an S3 gateway.
+
+    Raises:
+        TypeError: It is not a string.
+        InvalidConfigError: It is no endpoint, or has a path.
+    """
+    text = arguments.text(value, name).strip().rstrip("/")
+    if "@" in text:  # never repeated: it may be a login
+        raise InvalidConfigError(f"{name}: leave out the user name; links are signed with the client's own access key")
+    scheme, mark, host = text.partition("://")
+    if scheme.lower() not in ("http", "https") or not mark or host_fault(host):
+        raise InvalidConfigError(f"{name}={text!r:.80}: must be http://host[:port] or https://host[:port]")
+    return text.lower()
+
+
 def _retries(value: object, name: str) -> int | Retry:
     if isinstance(value, Retry):
         return value
@@ -149,6 +152,24 @@ def _retries(value: object, name: str) -> int | Retry:
     except TypeError as exc:
         msg = str(exc).replace("an integer", "an integer or a lakefs_hl.types.Retry", 1)
         raise TypeError(msg) from None
+
+
+def _port(value: object, name: str) -> int:
+    found = count(value, name)
+    if found > _LAST_PORT:
+        raise InvalidConfigError(f"{name}={found}: must be an integer from 1 to {_LAST_PORT}")
+    return found
+
+
+def _scope(value: object, name: str) -> str:
+    found = arguments.text(value, name).removesuffix("-")
+    if not _SCOPE.fullmatch(found):
+        msg = (
+            f"{name}={value!r:.80}: must be the beginning of names of repositories: at most 59 lower-case letters, "
+            "digits and dashes, with a letter or a digit first"
+        )
+        raise InvalidConfigError(msg)
+    return found
 
 
 def _function(value: object, name: str) -> object:
@@ -212,6 +233,13 @@ class ClientOptions:
         group="credentials",
         identifies=False,
     )
+    port: int | None = _option(
+        None,
+        help="Port of `host`. A host without a scheme is reached by http if it is this machine, else by https.",
+        convert=_port,
+        unset="that of `host`",
+        identifies=False,
+    )
     access_token: str | None = _option(
         None,
         help="Token to use instead of a key pair.",
@@ -251,7 +279,7 @@ class ClientOptions:
         help="Maximum number of concurrent requests.",
         convert=count,
         variables=("LAKEFS_HL_MAX_CONCURRENCY",),
-        unset="32; with `transport`, 1",
+        unset="64; with `transport`, 1",
         per_call=True,
     )
     retries: int | Retry | None = _option(
@@ -294,11 +322,47 @@ class ClientOptions:
         convert=arguments.flag,
         identifies=False,
     )
+    scope: str | None = _option(
+        None,
+        help="Names of repositories begin with it and a dash on the server, and do not here. A naming aid, not "
+        "security.",
+        convert=_scope,
+        unset="none",
+    )
+    create_repositories: bool | None = _option(
+        None,
+        help="Whether a call on a repository that does not exist creates it first.",
+        convert=arguments.flag,
+        unset="false",
+        per_call=True,
+    )
     allowed_storage_hosts: Iterable[str] = _option(
         (),
         help="Hosts that a pre-signed URL may name although they are inside your network.",
         convert=_hosts,
         unset="none",
+    )
+    gateway_endpoint: str | None = _option(
+        None,
+        help="`https://host[:port]` of lakeFS's S3 gateway, for links that are signed for it.",
+        convert=gateway,
+        variables=("LAKEFS_HL_GATEWAY_ENDPOINT",),
+        unset="the host",
+    )
+    offline: bool | None = _option(
+        None,
+        help="Refuse every call that would send a request to a server. `snapshot_download` returns what is cached.",
+        convert=arguments.flag,
+        variables=("LAKEFS_HL_OFFLINE",),
+        unset="false",
+    )
+    cache_size: int | str | None = _option(
+        None,
+        help="Size of the cache of snapshots, in bytes or as `20GiB`. Those that were used least recently are removed.",
+        convert=byte_count,
+        variables=("LAKEFS_HL_CACHE_SIZE",),
+        unset="`10GiB`",
+        identifies=False,
     )
     pickle_secrets: bool = _option(
         False,
@@ -433,6 +497,11 @@ def options_from(given: Mapping[str, Any]) -> ClientOptions:
         if value is not None and _convert(option, value, name) != other:
             raise InvalidConfigError(f"{name} and {alias} are two names of one option and have different values")
         values[name] = other
+    if "port" in values:
+        port = _convert(OPTIONS["port"], values.pop("port"), "port")
+        if values.get("host") is None:
+            raise InvalidConfigError(f"port={port}: give host= too, the name of the host")
+        values["host"] = hide_login(with_port(_convert(OPTIONS["host"], values.get("host"), "host"), port))
     return ClientOptions(**values)
 
 

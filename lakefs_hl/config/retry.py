@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from lakefs_hl import _html
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import InvalidConfigError
 
 
+@_html.show_record
 @dataclass(frozen=True, kw_only=True)
 class Retry:
     """Number of attempts and waiting times, for `Client(retries=Retry(...))`.

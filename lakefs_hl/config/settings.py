@@ -10,7 +10,14 @@ from lakefs_hl.config import chain
 from lakefs_hl.config.credentials import Credentials, describe
 from lakefs_hl.config.endpoint import is_lake
 from lakefs_hl.config.environment import Environment
-from lakefs_hl.config.network import find_ca_cert, find_max_concurrency, find_proxies
+from lakefs_hl.config.network import (
+    find_ca_cert,
+    find_gateway,
+    find_max_concurrency,
+    find_most_in_process,
+    find_proxies,
+)
+from lakefs_hl.config.offline import find_cache_size, find_offline
 from lakefs_hl.config.options import OPTIONS, ClientOptions
 from lakefs_hl.config.sources import ARGUMENTS, SettingSource
 
@@ -27,7 +34,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ca_cert: File or directory of trusted certificate authorities.
         max_concurrency: Maximum number of concurrent requests, if it was set.
         sources: Source of each setting.
+        gateway_endpoint: Endpoint of the S3 gateway, if it is not the server's.
         exposed: Files of secrets that others may read or change, each in a sentence.
+        most_in_process: Maximum number of concurrent requests of all clients together, if the environment has it.
+        offline: What makes the client offline, such as "LAKEFS_HL_OFFLINE=1"; "" if nothing does.
+        cache_size: Size of the cache of snapshots in bytes, if it was set.
     """
 
     endpoint: str
@@ -38,7 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ca_cert: str | None
     max_concurrency: int | None
     sources: tuple[SettingSource, ...]
+    gateway_endpoint: str | None = None
     exposed: tuple[str, ...] = ()
+    most_in_process: int | None = None
+    offline: str = ""
+    cache_size: int | None = None
 
     @property
     def in_process(self) -> bool:
@@ -82,8 +97,12 @@ def resolve(
         no_proxy=no_proxy,
         ca_cert=find_ca_cert(options, environment, sources),
         max_concurrency=find_max_concurrency(options, environment, sources),
+        gateway_endpoint=find_gateway(options, environment, sources),
+        offline=find_offline(options, environment, sources),
+        cache_size=find_cache_size(options, environment, sources),
         sources=tuple(sources),
         exposed=found.exposed,
+        most_in_process=find_most_in_process(environment),
     )
 
 
@@ -97,6 +116,10 @@ def with_max_concurrency(settings: Settings, count: int) -> Settings:
 def _settings_of_function(options: ClientOptions) -> Settings:
     """Return settings for `transport=`. Only arguments count, so that a test does not depend on its machine."""
     found = chain.look_up_for_function(options)
+    sources = [
+        SettingSource("endpoint", found.endpoint, found.endpoint_source),
+        SettingSource("credentials", describe(found.credentials), found.credentials_source),
+    ]
     return Settings(
         endpoint=found.endpoint,
         credentials=found.credentials,
@@ -105,10 +128,10 @@ def _settings_of_function(options: ClientOptions) -> Settings:
         no_proxy=(),
         ca_cert=None,
         max_concurrency=options.max_concurrency,
-        sources=(
-            SettingSource("endpoint", found.endpoint, found.endpoint_source),
-            SettingSource("credentials", describe(found.credentials), found.credentials_source),
-        ),
+        gateway_endpoint=options.gateway_endpoint,
+        offline=find_offline(options, Environment({}), sources),
+        cache_size=find_cache_size(options, Environment({}), sources),
+        sources=tuple(sources),
     )
 
 

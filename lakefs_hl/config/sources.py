@@ -6,12 +6,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from lakefs_hl import _html
 from lakefs_hl.config.credentials import Credentials
 
 #: Name of the first source.
 ARGUMENTS: Final = "keyword arguments"
 
 
+@_html.show_record
 class SettingSource(NamedTuple):
     """The source of one setting, as `explain_auth()` lists them.
 

@@ -22,7 +22,7 @@ from lakefs_hl.local.api import App
 from lakefs_hl.local.api.presign import Settings
 from lakefs_hl.local.disk.layout import OBJECTS, TEMPORARY
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.local.keys import Keys, old_pair
+from lakefs_hl.local.keys import Keys, old_pair, replacing
 from lakefs_hl.local.serve.access import DEFAULT, Access
 from lakefs_hl.spec.errors import InvalidConfigError, LakeError
 from lakefs_hl.spec.secret import KeyPair
@@ -91,7 +91,7 @@ def connect(uri: str, committer: str, *, create: bool = True) -> InProcess:
         end = engine.close
     else:
         raise InvalidConfigError(f"{uri!r} names no lake: write local:PATH, mem:// or mem://NAME")
-    app = App(engine, in_process=True)
+    app = App(engine, in_process=True, in_memory=not uri.startswith(_LOCAL))
 
     def call(request: Request) -> Response:
         return app(request, committer)
@@ -99,7 +99,7 @@ def connect(uri: str, committer: str, *, create: bool = True) -> InProcess:
     def batch(requests: Sequence[Request]) -> Generator[tuple[int, Response | Exception], None, None]:
         return app.batch(requests, committer)
 
-    transport = InProcess(call, batch=batch)
+    transport = InProcess(call, batch=batch, directory=str(engine.folder))
     ending = weakref.finalize(transport, _collected, end)
     ending.atexit = False  # it would come before handlers that were registered earlier, and their calls would fail
     with _lock:
@@ -217,7 +217,7 @@ def run_server(
         lake: Its folder; made if it is not there.
         access: Where to listen, and for whom.
         import_roots: Directories below which imports may read.
-        presign: Whether clients may have pre-signed URLs, to read and to write content without credentials.
+        presign: Whether clients may have pre-signed URLs and links, to read and to write without credentials.
         keys: The administrator's key pair from now on; None keeps it, or draws one at the first start.
         announce: Called once, when requests are answered.
 
@@ -231,11 +231,16 @@ def run_server(
     """
     try:
         from lakefs_hl.local.serve import keyfile
+        from lakefs_hl.local.serve.origins import parse
         from lakefs_hl.local.serve.server import HttpServer
     except ModuleNotFoundError as exc:
-        raise LakeError(f"serving a lake needs {exc.name}: pip install 'lakefs_hl[serve]'") from None
+        raise LakeError(f"serving a lake needs {exc.name}: pip install 'lakefs-hl[serve]'") from None
     access.address()  # what cannot be served makes no lake
     access.context()
+    for origin in access.origins:
+        parse(origin)
+    if access.origins and not presign:
+        raise InvalidConfigError("--allow-origin is for links, and needs --presign")
     roots = tuple(Path(os.path.realpath(root)) for root in import_roots)
     for root in roots:
         if not root.is_dir():
@@ -248,7 +253,8 @@ def run_server(
         app = App(engine, import_roots=roots, signing=signing)
         server = HttpServer(app, folder / OBJECTS / TEMPORARY, access)
         pair = _install(app.keys, engine, None if keys is None else KeyPair(*keys))
-        path = keyfile.write(folder, pair, server.url)
+        with replacing(os.fspath(folder / keyfile.NAME)):
+            path = keyfile.write(folder, pair, server.url)
         started = Started(folder, server.url, path)
         ended = server.run(None if announce is None else lambda: announce(started))
     finally:
@@ -263,7 +269,7 @@ def _install(keys: Keys, engine: Engine, given: KeyPair | None) -> KeyPair:
 
     old = None
     hashes = engine.old_keys()
-    if hashes and given is None and not keys.exist():
+    if hashes and given is None and not keys.has_admin():  # it may have others, which were made in its directory
         old = old_pair(hashes, keyfile.read(engine.folder))
     key = keys.install(given, old)
     if hashes:

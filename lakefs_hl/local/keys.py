@@ -17,7 +17,6 @@ import json
 import logging
 import os
 import secrets
-import string
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,9 +25,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from lakefs_hl.local.disk.fs import write_durably
+from lakefs_hl.local.disk.fs import remove_drafts, write_durably
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import InvalidConfigError, LakeCorruptError
+from lakefs_hl.spec.errors import ConflictException, InvalidConfigError, LakeCorruptError, NotFoundException
+from lakefs_hl.spec.keys import draw
 from lakefs_hl.spec.secret import KeyPair, mask
 
 NAME: Final = "keys.json"
@@ -37,10 +37,8 @@ FORMAT: Final = 1
 ADMIN: Final = "admin"
 #: How long a token is valid.
 LIFE_SECONDS: Final = 3600
-KEY_LENGTH: Final = 20
-SECRET_LENGTH: Final = 40
-_KEY_LETTERS: Final = string.ascii_uppercase + "234567"
-_SECRET_LETTERS: Final = string.ascii_letters + string.digits
+#: IDs of deleted keys that are remembered: none of them is created again by a request that arrives late.
+REMEMBERED: Final = 1000
 _HEAD: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 _OLD_SALT: Final = 16  # bytes before the hash of a key in a lake of format 1
 _LOG: Final = logging.getLogger("lakefs_hl.serve")
@@ -52,8 +50,8 @@ class Key(msgspec.Struct, frozen=True):
     Attributes:
         access_key_id: The key.
         secret_access_key: Its secret.
-        name: What its owner calls it; unique.
-        user: The user that it stands for.
+        name: What its owner calls it; unique. "" without a name.
+        user: The user that it stands for: the name in commits.
         read_only: Whether it may only read.
         repositories: The repositories that it is limited to; None for all.
         created: When it was made, in Unix seconds.
@@ -69,17 +67,28 @@ class Key(msgspec.Struct, frozen=True):
     created: int = 0
     generation: int = 1
 
+    @property
+    def label(self) -> str:
+        """What to call it: its name, else its ID."""
+        return self.name or self.access_key_id
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it may do less than the administrator."""
+        return self.read_only or self.repositories is not None
+
     def __repr__(self) -> str:
         return f"<Key {self.name} {mask(self.access_key_id)}>"
 
 
 class _File(msgspec.Struct, frozen=True):
-    """Content of `keys.json`."""
+    """Content of `keys.json`. A file without deleted keys is written as releases wrote it that deleted none."""
 
     format: int
     signing_key: str
     keys: list[Key]
     checksum: str = ""
+    deleted: list[str] | msgspec.UnsetType = msgspec.UNSET
 
     def __repr__(self) -> str:
         return f"<keys.json {self.keys!r}>"
@@ -122,9 +131,18 @@ class Keys:
         found, expected = known.keys.get(key, (None, self._nobody))
         return found if hmac.compare_digest(self._digest(secret), expected) else None
 
-    def token(self, key: Key) -> models.Token:
-        """A token that stands for a key, for an hour and as long as the key has this secret."""
-        expires = int(time.time()) + LIFE_SECONDS
+    def find(self, key: str) -> Key | None:
+        """The key of this name, as it is now; None if there is none.
+
+        Raises:
+            LakeCorruptError: The file of the keys is damaged.
+        """
+        found = self._read().keys.get(key)
+        return None if found is None else found[0]
+
+    def token(self, key: Key, life: int = LIFE_SECONDS) -> models.Token:
+        """A token that stands for a key, for some seconds and as long as the key has this secret."""
+        expires = int(time.time()) + life
         claims = {"sub": key.user, "kid": key.access_key_id, "gen": key.generation, "exp": expires}
         body = base64.urlsafe_b64encode(json.dumps(claims, separators=(",", ":")).encode()).rstrip(b"=")
         signed = _HEAD + b"." + body
@@ -137,11 +155,8 @@ class Keys:
             LakeCorruptError: The file of the keys is damaged.
         """
         known = self._read()
-        signed, _, signature = token.encode("utf-8", "replace").rpartition(b".")
-        head, _, body = signed.partition(b".")
-        if not hmac.compare_digest(signature, _sign(known.signing_key, signed)) or head != _HEAD:
-            return None
-        if not known.signing_key:
+        body = _body_of(token, known.signing_key)
+        if body is None:
             return None
         try:
             claims = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
@@ -149,6 +164,14 @@ class Keys:
         except (ValueError, LookupError, TypeError, binascii.Error):
             return None
         return found if claims["gen"] == found.generation and claims["exp"] > time.time() else None
+
+    def has_signed(self, token: str) -> bool:
+        """Whether a token is one that this lake has made, be it expired or of a key that has gone.
+
+        Raises:
+            LakeCorruptError: The file of the keys is damaged.
+        """
+        return _body_of(token, self._read().signing_key) is not None
 
     def sign(self, data: bytes) -> str:
         """The signature of some data. What it is of must be told by how the data begins; a token's is `eyJ`.
@@ -176,8 +199,8 @@ class Keys:
             InvalidConfigError: The key that was given is that of another name.
             LakeCorruptError: The file is damaged.
         """
-        with self._replacing():
-            content = self._content() or _File(FORMAT, secrets.token_hex(32), [])
+        with replacing(self._path):
+            content = self._content() or _new_file()
             admin = next((key for key in content.keys if key.name == ADMIN), None)
             if admin is not None and given in (None, KeyPair(admin.access_key_id, admin.secret_access_key)):
                 return admin
@@ -208,26 +231,85 @@ class Keys:
         """
         self._content()
 
-    def exist(self) -> bool:
-        """Whether the lake has any."""
-        return self._stamp() is not None
+    def has_admin(self) -> bool:
+        """Whether the administrator has one."""
+        return any(key.name == ADMIN for key in self.all())
+
+    def all(self) -> list[Key]:
+        """All keys, in the order of their labels.
+
+        Raises:
+            LakeCorruptError: The file is damaged.
+        """
+        return sorted((key for key, _ in self._read().keys.values()), key=lambda key: key.label)
+
+    def get(self, name: str) -> Key:
+        """The key of an ID, else of a name.
+
+        Raises:
+            NotFoundException: There is none.
+            LakeCorruptError: The file is damaged.
+        """
+        found = self.find(name) or next((key for key in self.all() if key.name and key.name == name), None)
+        if found is None:
+            raise NotFoundException(f"access key {name!r} not found")
+        return found
+
+    def add(self, key: Key) -> Key:
+        """Add a key. The same one again changes nothing.
+
+        Returns:
+            The key, as it is kept.
+
+        Raises:
+            ConflictException: There is another one of its ID or name, or it was deleted.
+            LakeCorruptError: The file is damaged.
+        """
+        with replacing(self._path):
+            content = self._content() or _new_file()
+            for other in content.keys:
+                if other.access_key_id == key.access_key_id:
+                    if msgspec.structs.replace(other, created=0) == msgspec.structs.replace(key, created=0):
+                        return other
+                    raise ConflictException(f"access key {mask(key.access_key_id)} exists and is another one")
+            if key.access_key_id in _deleted(content):
+                raise ConflictException(f"access key {mask(key.access_key_id)} was deleted; create a new one")
+            taken = {ADMIN} | {one for other in content.keys for one in (other.name, other.access_key_id)}
+            if key.name and key.name in taken:
+                raise ConflictException(
+                    f"an access key of the name {key.name!r} exists; delete it, or choose another name"
+                )
+            self._write(msgspec.structs.replace(content, keys=[*content.keys, key]))
+            return key
+
+    def remove(self, key_id: str) -> None:
+        """Remove a key, if it is there, and have no request create it any more.
+
+        Raises:
+            ConflictException: It is the administrator's.
+            LakeCorruptError: The file is damaged.
+        """
+        with replacing(self._path):
+            content = self._content() or _new_file()
+            found = next((key for key in content.keys if key.access_key_id == key_id), None)
+            if found is not None and found.name == ADMIN:
+                raise ConflictException(
+                    "the administrator's key cannot be deleted; start the server with another pair in "
+                    "LAKEFS_HL_SERVE_ACCESS_KEY_ID and LAKEFS_HL_SERVE_SECRET_ACCESS_KEY to replace it"
+                )
+            deleted = _deleted(content)
+            if found is None and key_id in deleted:
+                return
+            others = [key for key in content.keys if key is not found]
+            remembered = [*(one for one in deleted if one != key_id), key_id][-REMEMBERED:]
+            self._write(msgspec.structs.replace(content, keys=others, deleted=remembered))
 
     def put(self, key: Key) -> None:
         """Add a key, or replace the one of its name."""
-        with self._replacing():
-            content = self._content() or _File(FORMAT, secrets.token_hex(32), [])
+        with replacing(self._path):
+            content = self._content() or _new_file()
             others = [one for one in content.keys if one.name != key.name]
             self._write(msgspec.structs.replace(content, keys=[*others, key]))
-
-    @contextlib.contextmanager
-    def _replacing(self) -> Iterator[None]:
-        """Held while the file is read and replaced: two servers of one lake may start at the same time."""
-        fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
 
     def _write(self, content: _File) -> None:
         write_durably(self._path, _encode(content), "keys")
@@ -281,10 +363,20 @@ class Keys:
         return hmac.digest(self._process, secret.encode("utf-8", "surrogatepass"), "sha256")
 
 
-def draw() -> KeyPair:
-    """Draw a new pair: a 20-character key, a 40-character secret."""
-    key = "LKHL" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(KEY_LENGTH - 4))
-    return KeyPair(key, "".join(secrets.choice(_SECRET_LETTERS) for _ in range(SECRET_LENGTH)))
+@contextlib.contextmanager
+def replacing(path: str) -> Iterator[None]:
+    """Held while a file with secrets is read and replaced: two servers of one lake may start at the same time.
+
+    Drafts of it that killed processes have left are removed: they have secrets, also of keys that were deleted since.
+    """
+    fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        remove_drafts(path, "keys")
+        yield
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)  # to close it is not enough: a child that was forked meanwhile has it too
+        os.close(fd)
 
 
 def old_pair(hashes: Mapping[str, bytes], noted: KeyPair | None) -> KeyPair | None:
@@ -314,11 +406,28 @@ def old_pair(hashes: Mapping[str, bytes], noted: KeyPair | None) -> KeyPair | No
     return None
 
 
+def _new_file() -> _File:
+    return _File(FORMAT, secrets.token_hex(32), [])
+
+
+def _deleted(content: _File) -> list[str]:
+    return [] if isinstance(content.deleted, msgspec.UnsetType) else content.deleted
+
+
 def _encode(content: _File) -> bytes:
     """The file's only spelling: whatever differs from it is damage."""
     bare = msgspec.json.encode(msgspec.structs.replace(content, checksum=""))
     checksum = hashlib.sha256(bare).hexdigest()
     return msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(content, checksum=checksum)), indent=1)
+
+
+def _body_of(token: str, key: bytes) -> bytes | None:
+    """The claims of a token, encoded; None if its signature is not of this key, or there is no key."""
+    signed, _, signature = token.encode("utf-8", "replace").rpartition(b".")
+    head, _, body = signed.partition(b".")
+    if not hmac.compare_digest(signature, _sign(key, signed)) or head != _HEAD:
+        return None
+    return body if key else None
 
 
 def _sign(key: bytes, data: bytes) -> bytes:

@@ -63,12 +63,13 @@ class Authenticator:
         renew_at: When the current token is due for renewal, in Unix seconds; infinite if only a 401 can tell.
         expires_at: When it expires, in Unix seconds; infinite if that is unknown.
         renewable: Whether a 401 is worth a login.
+        advice: What to do when the server does not accept the authorization. "" leaves it to the error's own words.
     """
 
     expires_at: float
     renew_at: float
 
-    __slots__ = ("_find", "_log_in", "current", "expires_at", "renew_at", "renewable")
+    __slots__ = ("_find", "_log_in", "advice", "current", "expires_at", "renew_at", "renewable")
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Authenticator:
         self.current: tuple[int, str | None] = (0, authorization)
         self.renew_at = self.expires_at = _NEVER
         self.renewable: Final = log_in is not None
+        self.advice: str = ""
         self._log_in = log_in
         self._find = find
 

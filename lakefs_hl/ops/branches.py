@@ -227,6 +227,7 @@ def commit(
     now: float,
     since: str = "",
     on_empty: OnEmpty = "error",
+    source_metarange: str = "",
 ) -> Op[models.Commit]:
     """Commit all uncommitted changes of a branch.
 
@@ -239,6 +240,8 @@ def commit(
         now: Current time in Unix seconds.
         since: A commit that the branch already has, if one is known. It saves a look-up of the head.
         on_empty: What to do if there are no changes.
+        source_metarange: ID of a whole content, which the new commit has instead of the changes. The branch must have
+            no uncommitted changes.
 
     Returns:
         The new commit; the head of the branch if there were no changes and `on_empty` is "skip".
@@ -255,8 +258,9 @@ def commit(
     if on_empty == "commit":
         creation = msgspec.structs.replace(creation, allow_empty=True)
     body = msgspec.structs.replace(creation, metadata=logged.with_op_id(creation.metadata, op_id))
-    request = json_request(endpoints.COMMIT, (repository, branch), body)
-    is_safe = not (creation.allow_empty or creation.force)
+    query = {"source_metarange": source_metarange} if source_metarange else {}
+    request = json_request(endpoints.COMMIT, (repository, branch), body, query=query)
+    is_safe = not (creation.allow_empty or creation.force or source_metarange)
     trace = logged.Trace(repository, branch, op_id, now, about, is_safe=is_safe, since=since)
     committed = logged.run(session, request, trace, models.Commit)
     try:

@@ -4,22 +4,25 @@ An item that fails does not end the others: its outcome is the error. Only what 
 refused credentials, an interruption, and what the iterable of items raises. Items are read as slots become free, so any
 number of them needs no more memory than those that run.
 
+Where requests cost more than what they carry, in process, small objects go together: a group of them is one op, which
+makes their first attempts at the same time. An object whose first attempt was no success goes on by itself, from there.
+
 Rules of the room: an op knows no local file. It calls an item's `open`, `save` or `place`, by the effect `Call`, on
 whichever thread the driver runs it, and what was opened is closed when the op ends, however it ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from lakefs_hl.ops import branches, refs, transfer, upload
-from lakefs_hl.ops.effects import Call, Op, gather_each
+from lakefs_hl.ops import branches, presign, refs, transfer, upload
+from lakefs_hl.ops.effects import Call, Op, gather, gather_each
 from lakefs_hl.ops.pace import Pace
-from lakefs_hl.ops.retry import Session, call
+from lakefs_hl.ops.retry import Session, call, first_attempts, is_local, is_success
 from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.errors import (
@@ -32,14 +35,26 @@ from lakefs_hl.spec.errors import (
 )
 from lakefs_hl.spec.models import ObjectStats
 from lakefs_hl.spec.uri import object_uri
-from lakefs_hl.spec.wire import NOTHING, FileSlice, Request
+from lakefs_hl.spec.wire import NOTHING, FileSlice, Request, Response, TransportError
 
 #: What one item may fail with and the others go on. A TypeError or ValueError is that of data which cannot be sent.
 FAILURES: Final = (LakeFSException, OSError, ValueError, TypeError)
 
 
+#: Largest object of a group, bytes; most objects of one, and most bytes that they hold together.
+SMALL: Final = 64 << 10
+GROUP: Final = 2048
+GROUP_BYTES: Final = 32 << 20
+#: Most objects of a group that is read: what was received is written at once, so that little lies in memory.
+READ_GROUP: Final = 512
+
+
 class Body(Protocol):
     """Content of an object that is opened when its turn has come."""
+
+    @property
+    def size(self) -> int | None:
+        """Number of bytes to expect in memory, with nothing left open. None if the content may be a file."""
 
     def open(self) -> bytes | FileSlice | None:
         """Return the content. None if the object need not be written after all."""
@@ -58,6 +73,7 @@ class Put(msgspec.Struct, eq=False):
         body: Its content.
         content_type: Content type. Defaults to the type of the path's suffix.
         metadata: User metadata.
+        verify: Whether to compare what was stored with what was sent.
     """
 
     repository: str
@@ -66,12 +82,13 @@ class Put(msgspec.Struct, eq=False):
     body: bytes | Body
     content_type: str | None = None
     metadata: Mapping[str, str] = NOTHING
+    verify: bool = True
 
 
-class Get:
+class Get(msgspec.Struct, eq=False):
     """An object to read, or a range of it.
 
-    Args:
+    Attributes:
         repository: Repository ID.
         ref: Reference.
         path: Path of the object.
@@ -81,25 +98,13 @@ class Get:
         size: Size of the object, where it is known.
     """
 
-    __slots__ = ("end", "etag", "path", "ref", "repository", "size", "start")
-
-    def __init__(
-        self,
-        repository: str,
-        ref: str,
-        path: str,
-        start: int | None = None,
-        end: int | None = None,
-        etag: str | None = None,
-        size: int = 0,
-    ) -> None:
-        self.repository: str = repository
-        self.ref: str = ref
-        self.path: str = path
-        self.start: int | None = start
-        self.end: int | None = end
-        self.etag: str | None = etag
-        self.size: int = size
+    repository: str
+    ref: str
+    path: str
+    start: int | None = None
+    end: int | None = None
+    etag: str | None = None
+    size: int = 0
 
 
 class Part(Protocol):
@@ -134,31 +139,59 @@ class Target(Protocol):
 
 P = TypeVar("P", bound=Put)
 F = TypeVar("F", bound="Fetch")
+Item = TypeVar("Item")
+Ops = TypeVar("Ops")
+#: What became of a first attempt: see `effects.SendAll`.
+Outcome: TypeAlias = Response | Exception
 #: What became of an object to write: its record, None if it need not be written, or why it failed.
 Written: TypeAlias = ObjectStats | Exception | None
 
 
-class Fetch(Get):
+class Fetch(Get, eq=False, kw_only=True):
     """An object of known version and size to read into a file.
 
-    Args:
-        repository: Repository ID.
-        ref: Reference.
-        path: Path of the object.
+    Attributes:
         etag: ETag of the version to read.
         size: Its size in bytes.
         target: Where to write it.
         verify: Whether to compare a small object with its checksum; of others the target decides.
     """
 
-    __slots__ = ("target", "verify")
+    etag: str
+    size: int
+    target: Target
+    verify: bool = True
 
-    def __init__(
-        self, repository: str, ref: str, path: str, etag: str, size: int, target: Target, *, verify: bool = True
-    ) -> None:
-        super().__init__(repository, ref, path, None, None, etag, size)
-        self.target: Target = target
-        self.verify: bool = verify
+
+def _group(
+    items: Iterable[Item],
+    size_of: Callable[[Item], int | None],
+    most: int,
+    alone: Callable[[Item], Ops],
+    many: Callable[[list[Item]], Ops],
+) -> Iterator[Ops]:
+    """Yield an op for each group of small objects, and one for each other object.
+
+    Args:
+        items: The objects.
+        size_of: Returns how many bytes of an object lie in memory. None if it goes by itself.
+        most: Most objects of a group.
+        alone: Returns the op of one object.
+        many: Returns the op of a group.
+    """
+    group, held = list[Item](), 0
+    for item in items:
+        size = size_of(item)
+        if size is None or size > SMALL:
+            yield alone(item)
+            continue
+        group.append(item)
+        held += size
+        if len(group) >= most or held >= GROUP_BYTES:
+            yield many(group)
+            group, held = [], 0
+    if group:
+        yield many(group)
 
 
 # -- uploads ----------------------------------------------------------------------------------------------------------
@@ -195,13 +228,31 @@ def upload_each(
         NotAuthorizedException: The credentials are refused.
     """
 
-    def pass_on(_: int, pair: tuple[P, Written]) -> None:
-        on_outcome(*pair)
+    def pass_on(_: int, pairs: list[tuple[P, Written]]) -> None:
+        for item, written in pairs:
+            on_outcome(item, written)
 
-    yield from gather_each((_put(session, item) for item in items), pace, pass_on)
+    def alone(item: P) -> Op[list[tuple[P, Written]]]:
+        return _put(session, item)
+
+    if isinstance(pace, Pace) and (yield from _goes_together(session)):
+        together = partial(_put_together, session, pace)
+        yield from gather_each(_group(items, _size_to_send, GROUP, alone, together), pace, pass_on)
+    else:
+        yield from gather_each(map(alone, items), pace, pass_on)
 
 
-def _put(session: Session, item: P) -> Op[tuple[P, Written]]:
+def _goes_together(session: Session) -> Op[bool]:
+    """Return whether many requests cost less together, and go to the lake itself."""
+    if not is_local(session):
+        return False
+    try:
+        return not (yield from presign.should_presign(session, None))
+    except FAILURES:
+        return False  # each object fails with an error of its own
+
+
+def _put(session: Session, item: P) -> Op[list[tuple[P, Written]]]:
     body = item.body
     opened: Body | None = None
     try:
@@ -211,24 +262,109 @@ def _put(session: Session, item: P) -> Op[tuple[P, Written]]:
             opened = body
             content = yield Call(body.open)
         if content is None:
-            return item, None
-        written = yield from upload.upload(
-            session,
-            item.repository,
-            item.branch,
-            item.path,
-            content,
-            content_type=item.content_type,
-            metadata=item.metadata,
+            return [(item, None)]
+        written = yield from _upload(session, item, content)
+    except NotAuthorizedException:
+        raise
+    except FAILURES as exc:  # of the body: those of the upload are its outcome
+        written = exc
+    finally:
+        if opened is not None:
+            opened.close()
+    return [(item, written)]
+
+
+def _upload(session: Session, item: Put, content: bytes | FileSlice, outcome: Outcome | None = None) -> Op[Written]:
+    """Write an object whose content is there; `outcome` is that of its first attempt, if that was made."""
+    try:
+        return (
+            yield from upload.upload(
+                session,
+                item.repository,
+                item.branch,
+                item.path,
+                content,
+                content_type=item.content_type,
+                metadata=item.metadata,
+                verify=item.verify,
+                outcome=_raise_defect(outcome),
+            )
         )
     except NotAuthorizedException:
         raise
     except FAILURES as exc:
-        return item, exc
-    finally:
-        if opened is not None:
-            opened.close()
-    return item, written
+        return exc
+
+
+def _size_to_send(item: Put) -> int | None:
+    body = item.body
+    if not item.verify:
+        return None
+    return len(body) if isinstance(body, bytes) else body.size
+
+
+def _put_together(session: Session, pace: Pace, items: list[P]) -> Op[list[tuple[P, Written]]]:
+    """Write small objects, whose first attempts are made at the same time."""
+    contents: list[bytes | Exception | None] = yield Call(partial(_open_all, items))
+    written: list[Written] = [None] * len(items)
+    sent, left = dict[int, upload.Ready](), dict[int, tuple[bytes, Outcome | None]]()
+    for index, content in enumerate(contents):
+        if not isinstance(content, bytes):
+            written[index] = content
+            continue
+        item = items[index]
+        try:
+            ready = upload.server_request(
+                item.repository,
+                item.branch,
+                item.path,
+                content,
+                content_type=item.content_type,
+                metadata=item.metadata,
+            )
+        except FAILURES as exc:
+            written[index] = exc
+            continue
+        if ready is None:
+            left[index] = content, None
+        else:
+            sent[index] = ready
+    outcomes = yield from first_attempts(session, [ready.request for ready in sent.values()])
+    for (index, ready), outcome in zip(sent.items(), outcomes, strict=True):
+        if isinstance(outcome, Response) and is_success(session, ready.request, outcome):
+            written[index] = record = ready.record(outcome)
+            if record is not None:
+                continue
+        left[index] = ready.content, outcome
+    if left:
+        others = (_upload(session, items[index], *pair) for index, pair in left.items())
+        for index, found in zip(left, (yield from gather(others, pace)), strict=True):
+            written[index] = found
+    return list(zip(items, written, strict=True))
+
+
+def _open_all(items: Sequence[Put]) -> list[bytes | FileSlice | Exception | None]:
+    """Return the content of each object. None if it need not be written; or why there is none."""
+    found = list[bytes | FileSlice | Exception | None]()
+    for item in items:
+        body = item.body
+        if isinstance(body, bytes):
+            found.append(body)
+            continue
+        try:
+            found.append(body.open())
+        except FAILURES as exc:
+            found.append(exc)
+        finally:
+            body.close()
+    return found
+
+
+def _raise_defect(outcome: Outcome | None) -> Response | TransportError | None:
+    """Return the outcome of an attempt, or raise what is neither a response nor a failure to get one."""
+    if isinstance(outcome, Exception) and not isinstance(outcome, TransportError):
+        raise outcome
+    return outcome
 
 
 # -- downloads --------------------------------------------------------------------------------------------------------
@@ -301,17 +437,70 @@ def download_each(
         NotAuthorizedException: The credentials are refused.
     """
 
-    def pass_on(_: int, pair: tuple[F, Exception | None]) -> None:
-        on_outcome(*pair)
+    def pass_on(_: int, pairs: list[tuple[F, Exception | None]]) -> None:
+        for item, error in pairs:
+            on_outcome(item, error)
 
-    yield from gather_each((_fetch(session, item, small) for item in items), pace, pass_on)
+    def alone(item: F) -> Op[list[tuple[F, Exception | None]]]:
+        return _fetch(session, item, small)
+
+    if isinstance(pace, Pace) and (yield from _goes_together(session)):
+        together = partial(_fetch_together, session, pace, small)
+        yield from gather_each(_group(items, partial(_size_to_read, small), READ_GROUP, alone, together), pace, pass_on)
+    else:
+        yield from gather_each(map(alone, items), pace, pass_on)
 
 
-def _fetch(session: Session, item: F, small: int) -> Op[tuple[F, Exception | None]]:
+def _size_to_read(small: int, item: Fetch) -> int | None:
+    return item.size if item.size <= small and item.etag else None
+
+
+def _fetch_together(session: Session, pace: Pace, small: int, items: list[F]) -> Op[list[tuple[F, Exception | None]]]:
+    """Read small objects, whose first attempts are made at the same time."""
+    requests = [transfer.whole_request(item.repository, item.ref, item.path, verify=item.verify) for item in items]
+    outcomes = yield from first_attempts(session, requests)
+    contents = list[tuple[F, bytes]]()
+    left = list[tuple[F, Outcome]]()
+    for item, request, outcome in zip(items, requests, outcomes, strict=True):
+        content = None
+        if isinstance(outcome, Response) and is_success(session, request, outcome):
+            content = transfer.whole_content(outcome, item.etag, item.size)
+        if content is None:
+            left.append((item, outcome))
+        else:
+            contents.append((item, content))
+    found: list[tuple[F, Exception | None]] = yield Call(partial(_save_all, contents))
+    others = (_fetch(session, item, small, outcome) for item, outcome in left)
+    for pairs in (yield from gather(others, pace)):
+        found += pairs
+    return found
+
+
+def _save_all(contents: Iterable[tuple[F, bytes]]) -> list[tuple[F, Exception | None]]:
+    found = list[tuple[F, Exception | None]]()
+    for item, content in contents:
+        try:
+            item.target.save(content)
+        except FAILURES as exc:
+            found.append((item, exc))
+        else:
+            found.append((item, None))
+    return found
+
+
+def _fetch(
+    session: Session, item: F, small: int, outcome: Outcome | None = None
+) -> Op[list[tuple[F, Exception | None]]]:
     try:
         if item.size <= small:
             content = yield from transfer.download(
-                session, item.repository, item.ref, item.path, etag=item.etag, verify=item.verify
+                session,
+                item.repository,
+                item.ref,
+                item.path,
+                etag=item.etag,
+                verify=item.verify,
+                outcome=_raise_defect(outcome),
             )
             yield Call(partial(item.target.save, content))
         else:
@@ -319,8 +508,8 @@ def _fetch(session: Session, item: F, small: int) -> Op[tuple[F, Exception | Non
     except NotAuthorizedException:
         raise
     except FAILURES as exc:
-        return item, exc
-    return item, None
+        return [(item, exc)]
+    return [(item, None)]
 
 
 def _fetch_parts(session: Session, item: Fetch) -> Op[None]:

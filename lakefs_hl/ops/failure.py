@@ -12,7 +12,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from lakefs_hl.spec import endpoints, errors, models
+from lakefs_hl.ops import ephemeral
+from lakefs_hl.spec import endpoints, errors, keys, models
+from lakefs_hl.spec.headers import CONTENT_ENCODING
 from lakefs_hl.spec.kinds import OBJECT_OPERATIONS, ErrorKind
 from lakefs_hl.spec.refusals import class_of, kind_of, meaning_of
 from lakefs_hl.spec.tracebacks import strip_cause
@@ -20,6 +22,10 @@ from lakefs_hl.spec.uri import object_uri
 from lakefs_hl.spec.wire import Request, Response, TransportError
 
 Outcome: TypeAlias = Response | TransportError
+#: Operations whose requests have a secret in their body.
+_SECRET_BODIES: Final = frozenset(
+    {endpoints.LOGIN.operation, endpoints.EXTERNAL_PRINCIPAL_LOGIN.operation, keys.CREATE_KEY.operation}
+)
 #: Most bytes of a response body that an exception keeps.
 MAX_BODY_BYTES: Final = 65536
 
@@ -51,6 +57,8 @@ _ADVICE: Final = {
     ErrorKind.UNAVAILABLE: _BUSY,
 }
 _COMMIT: Final = re.compile(r"[0-9a-f]{6,64}")
+#: The schema that lakeFS repeats, on several lines, when an argument does not match it; the value comes after it.
+_SCHEMA: Final = re.compile(r"\nSchema:\n.*\n\nValue:\s*", re.DOTALL)
 _EXPRESSION: Final = re.compile(r".*[~^@$].*", re.DOTALL)
 _NETWORK_ADVICE: Final = {
     "refused": "check that the server is running and that the endpoint is correct",
@@ -88,7 +96,9 @@ _ROLE_ADVICE: Final = (
 )
 
 
-def failure(request: Request, outcome: Outcome, about: str, endpoint: str) -> errors.LakeFSException:
+def failure(
+    request: Request, outcome: Outcome, about: str, endpoint: str, unauthorized: str = ""
+) -> errors.LakeFSException:
     """Build the exception of an attempt that is not retried.
 
     Args:
@@ -96,13 +106,14 @@ def failure(request: Request, outcome: Outcome, about: str, endpoint: str) -> er
         outcome: Its response or transport error.
         about: What was asked, in words; "" means the words of the request.
         endpoint: The server's endpoint, for messages about it.
+        unauthorized: What to do if the server does not accept these credentials. "" for the usual advice.
     """
     about = about or request.describe()
     if isinstance(outcome, TransportError):
         return _store_unreachable(outcome, about) if request.url is not None else _no_response(outcome, about, endpoint)
     if (reason := why_not_lakefs(request, outcome)) is not None:
         return errors.ProtocolException(f"{about}: {reason}: not a response of a lakeFS server; {check(endpoint)}")
-    return _server_error(request, outcome, about)
+    return _server_error(request, outcome, about, unauthorized)
 
 
 def check(endpoint: str) -> str:
@@ -149,7 +160,7 @@ def why_not_lakefs(request: Request, response: Response) -> str | None:
 def is_cut(request: Request, response: Response) -> bool:
     """Return whether an error response ended before its announced length, so that its message is not known."""
     length = response.headers.get("content-length", "")
-    if request.endpoint.method == "HEAD" or "content-encoding" in response.headers or not length.isdecimal():
+    if request.endpoint.method == "HEAD" or CONTENT_ENCODING in response.headers or not length.isdecimal():
         return False
     return len(body_of(response)) < min(int(length), MAX_BODY_BYTES)
 
@@ -190,20 +201,28 @@ def _transport_error(outcome: TransportError, message: str) -> errors.TransportE
     return error
 
 
-def _server_error(request: Request, response: Response, about: str) -> errors.ServerException:
+def _server_error(request: Request, response: Response, about: str, unauthorized: str) -> errors.ServerException:
     is_store = request.url is not None
     words = _store_words(response) if is_store else _server_words(response)
     kind = kind_of_response(request, response, words)
     if is_store:
         reported = f"the object store reports {words or response.reason or 'no reason'}"
     else:
-        reported = _middlebox_message(request, response) or words or _without_words(response)
+        reported = (
+            _middlebox_message(request, response)
+            or _SCHEMA.sub(", and the value is ", words)
+            or _without_words(response)
+        )
     status = f"{response.status} {response.reason}".rstrip()
     advice = _STORE_ADVICE if is_store and kind is ErrorKind.STORE_REFUSED else _advice(request, kind, words)
+    if kind is ErrorKind.UNAUTHORIZED and unauthorized:
+        advice = unauthorized
     message = f"{about}: {reported} ({status})" + (f"; {advice}" if advice else "")
     error = class_of(request.endpoint.operation, response.status, kind)(message)
     error.status, error.reason, error.kind, error.server_message = response.status, response.reason, kind, words
-    error.body = b"" if is_store else body_of(response)[:MAX_BODY_BYTES]  # a store's error page repeats what was signed
+    # An error page may repeat what was sent: a store's what was signed, a proxy's the body.
+    shows_secrets = is_store or request.endpoint.operation in _SECRET_BODIES
+    error.body = b"" if shows_secrets else body_of(response)[:MAX_BODY_BYTES]
     error.request_id = response.headers.get("x-request-id") or response.headers.get("x-amz-request-id")
     if isinstance(error, errors.ObjectNotFoundException | errors.ObjectExistsException):
         error.errno = errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EEXIST
@@ -231,6 +250,13 @@ def kind_of_response(request: Request, response: Response, words: str | None = N
     return kind
 
 
+def is_repository_missing(request: Request, outcome: Outcome) -> bool:
+    """Return whether an outcome is the response that the repository of the request does not exist."""
+    if not isinstance(outcome, Response) or outcome.status != 404 or request.url is not None:
+        return False
+    return kind_of_response(request, outcome) is ErrorKind.REPOSITORY_NOT_FOUND
+
+
 def _server_words(response: Response) -> str:
     """Return the server's message, else its plain text; "" for a web page or an empty body."""
     message = server_message(response)
@@ -254,6 +280,8 @@ def _store_words(response: Response) -> str:
 
 
 def _advice(request: Request, kind: ErrorKind, words: str) -> str:
+    if kind in (ErrorKind.BRANCH_NOT_FOUND, ErrorKind.REFERENCE_NOT_FOUND) and (ended := _ended_transaction(request)):
+        return ended
     if kind in (ErrorKind.REFERENCE_NOT_FOUND, ErrorKind.COMMIT_NOT_FOUND):
         found = _reference_of(request, words)
         return describe_missing(found) if found else "the reference does not exist"
@@ -262,6 +290,17 @@ def _advice(request: Request, kind: ErrorKind, words: str) -> str:
     if kind is ErrorKind.GONE and request.endpoint.operation not in OBJECT_OPERATIONS:
         return ""
     return _ADVICE.get(kind, "")
+
+
+def _ended_transaction(request: Request) -> str:
+    """Return what it means that the branch of a transaction does not exist; "" if the request is about another one."""
+    name = ephemeral.parse(request.params[1]) if len(request.params) > 1 else None
+    if name is None:
+        return ""
+    return (
+        f"the transaction on {name.destination!r} has ended (or was never entered), so this call is not part of it; "
+        "what was written before is merged or was discarded; begin a new transaction"
+    )
 
 
 def _reference_of(request: Request, words: str) -> str:

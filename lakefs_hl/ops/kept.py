@@ -43,6 +43,7 @@ class Kept(msgspec.Struct, frozen=True):
         message: Message of the branch's own commit. None if there is none.
         owner: Committer of that commit.
         metadata: Metadata of that commit.
+        turn: What its ID ends with: see `transaction.Tx`.
     """
 
     name: Name
@@ -53,6 +54,7 @@ class Kept(msgspec.Struct, frozen=True):
     message: str | None = None
     owner: str | None = None
     metadata: Mapping[str, str] = msgspec.field(default_factory=dict)  # not NOTHING, which cannot be pickled
+    turn: str = ""
 
     def age(self, now: float) -> float | None:
         """Return the seconds since it began. None if its name has no time, or one in the future."""
@@ -96,7 +98,8 @@ def look(session: Session, repository: str, name: Name, head: str) -> Op[Kept | 
     except errors.NotFoundException:
         return None
     base = yield from _base(session, repository, head, name.destination)
-    ours = commit.metadata.get(COMMIT_OP_ID) == f"{name.tx_id}-commit"
+    turn = _turn_of(commit, f"{name.tx_id}-commit")
+    ours = turn is not None
     if staged.results:
         state = "staged"
     elif base != head:
@@ -106,7 +109,14 @@ def look(session: Session, repository: str, name: Name, head: str) -> Op[Kept | 
     if not ours and (base == head or not base):
         return Kept(name, head, base, state, ours)
     metadata = {key: value for key, value in commit.metadata.items() if key != COMMIT_OP_ID}
-    return Kept(name, head, base, state, ours, commit.message, commit.committer, metadata)
+    return Kept(name, head, base, state, ours, commit.message, commit.committer, metadata, turn or "")
+
+
+def _turn_of(commit: models.Commit, op_id: str) -> str | None:
+    """Return what the ID of a commit ends with after this one. None if the commit has another ID."""
+    found = commit.metadata.get(COMMIT_OP_ID, "")
+    turn = found.removeprefix(op_id)
+    return turn if found.startswith(op_id) and (not turn or turn.startswith("-")) else None
 
 
 def _base(session: Session, repository: str, head: str, destination: str) -> Op[str]:
@@ -142,6 +152,8 @@ def resume(session: Session, tx: Tx, now: float) -> Op[None]:
         tx.plan = msgspec.structs.replace(
             plan, message=plan.message or found.message or "", metadata=plan.metadata or found.metadata
         )
+        if found.ended:
+            tx.turn = f"-{found.head[:16]}" if found.state == "staged" else found.turn
     if found is not None and found.state == "merged":
         tx.merge_commit = yield from _merge_commit(session, tx, now)
         tx.state = "COMMITTED"
@@ -171,7 +183,7 @@ def _merge_commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
     while True:
         found = yield from refs.log_page(session, plan.repository, plan.destination, after, MAX_PAGE, first_parent=True)
         for commit in found.results:
-            if commit.metadata.get(COMMIT_OP_ID) == op_id:
+            if _turn_of(commit, op_id) is not None:
                 return commit.id
         too_old = (
             started is not None and found.results and found.results[-1].creation_date < started - CLOCK_SKEW_SECONDS

@@ -160,7 +160,7 @@ def delete_batch(session: Session, repository: str, branch: str, paths: Iterable
                 break
             if last:
                 raise
-            yield from sleep(session.policy.backoff(tries, busy=False), reason=str(exc))
+            yield from _pause(session, tries, str(exc))
             request = _deletion(session, repository, branch, left)
             continue
         failed = [error for error in result.errors if error.status_code >= 500 or error.status_code == 429]
@@ -181,7 +181,11 @@ def _wait(session: Session, tries: int, again: list[models.ObjectError]) -> Op[N
     """Wait before the objects that failed are deleted again."""
     busy = any(error.status_code == 429 for error in again)
     reason = f"deleteObjects: {len(again)} objects failed, the first with HTTP {again[0].status_code}"
-    yield from sleep(session.policy.backoff(tries, busy=busy), reason=reason)
+    yield from _pause(session, tries, reason, busy=busy)
+
+
+def _pause(session: Session, tries: int, reason: str, *, busy: bool = False) -> Op[None]:
+    yield from sleep(session.policy.backoff(tries, busy=busy), 0.0, reason, endpoints.DELETE_OBJECTS.operation)
 
 
 def _still_there(

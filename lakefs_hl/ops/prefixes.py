@@ -65,6 +65,25 @@ def glob_page(
             return _page(rows, f"{size}:{after}" if more else "")
 
 
+def suffix_page(
+    session: Session, repository: str, ref: str, after: str, amount: int, *, suffix: str, prefix: str, delimiter: str
+) -> Op[models.ObjectPage]:
+    """Return a page of the objects and common prefixes whose path ends with a suffix, in byte order.
+
+    lakeFS lists by prefix only, so full pages are fetched whatever the amount is.
+    """
+    size = page_size(session)
+    while True:
+        page = yield from objects.list_page(session, repository, ref, after, size, prefix=prefix, delimiter=delimiter)
+        rows = [row for row in page.results if row.path.endswith(suffix)]
+        more, after = page.pagination.has_more, page.pagination.next_offset
+        if len(rows) > amount:
+            rows = rows[:amount]
+            more, after = True, rows[-1].path
+        if rows or not more:
+            return _page(rows, after if more else "")
+
+
 def _page(rows: list[models.ObjectStats], after: str) -> models.ObjectPage:
     return models.ObjectPage(models.Pagination(bool(after), after, len(rows), MAX_PAGE), rows)
 

@@ -82,7 +82,8 @@ def run(session: Session, request: Request, look: Look, *, about: str = "") -> O
         over = waited + sum(each.seconds for each in tried) >= policy.limit(request.endpoint)
         if over or len(tried) >= policy.attempts or not session.budget.spend(RETRY_COST):
             raise unknown_outcome(about, failed, tried)
-        waited += yield from sleep(policy.backoff(len(tried), busy=_busy(failed)), reason=str(failed))
+        pause = policy.backoff(len(tried), busy=_busy(failed))
+        waited += yield from sleep(pause, 0.0, str(failed), request.endpoint.operation)
 
 
 def _verdict(look: Look, failed: errors.LakeFSException, about: str) -> Op[Verdict]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from lakefs_hl.ops import branches, objects, refs, removal, server, tags
-from lakefs_hl.ops.effects import Op, sleep
+from lakefs_hl.ops.effects import Op, gather, sleep
 from lakefs_hl.ops.requests import json_request, page_query
 from lakefs_hl.ops.retry import Session, ask
+from lakefs_hl.ops.scope import without_creation
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
 from lakefs_hl.spec.limits import MAX_PAGE
@@ -17,6 +18,15 @@ from lakefs_hl.spec.wire import Request
 
 #: How many times to look for a repository that another client is creating: for three seconds, by the policy's backoff.
 MAX_POLLS: Final = 6
+#: How long a creation is tried again because the server still has a deleted repository in its cache, and the longest
+#: wait in between. lakeFS keeps one for 5 to 7 seconds (`graveler.repository_cache`).
+REMEMBERED_SECONDS: Final = 8.0
+_LONGEST_WAIT: Final = 1.0
+#: The default branch of a repository that is made because a call needs it.
+_DEFAULT_BRANCH: Final = "main"
+#: Repositories whose metadata is looked up at a time, and the least number of them in a page.
+_MAX_CONCURRENT: Final = 16
+_LEAST_PAGE: Final = 100
 
 
 def get(session: Session, repository: str) -> Op[models.Repository]:
@@ -41,6 +51,44 @@ def page(session: Session, after: str, amount: int, *, prefix: str = "", search:
     return (yield from ask(session, models.RepositoryPage, Request(endpoints.LIST_REPOSITORIES, (), query)))
 
 
+def matching_page(
+    session: Session,
+    next_page: Callable[[str, int], Op[models.RepositoryPage]],
+    matches: Callable[[models.Repository, dict[str, str]], bool],
+    after: str,
+    amount: int,
+) -> Op[models.RepositoryPage]:
+    """Return a page of the repositories that match, by their record and their metadata.
+
+    lakeFS lists no metadata, so there is a request per repository, some of them at a time.
+
+    Args:
+        session: The client's.
+        next_page: Makes the op of a page of all repositories.
+        matches: Returns whether a repository is wanted.
+        after: Name to start after.
+        amount: Maximum number of rows.
+    """
+    while True:
+        page = yield from next_page(after, min(max(amount, _LEAST_PAGE), MAX_PAGE))
+        found = yield from gather((_metadata_of(session, row) for row in page.results), _MAX_CONCURRENT)
+        rows = [row for row, has in zip(page.results, found, strict=True) if has is not None and matches(row, has)]
+        more, after = page.pagination.has_more, page.pagination.next_offset
+        if len(rows) > amount:
+            rows = rows[:amount]
+            more, after = True, rows[-1].id
+        if rows or not more:
+            return models.RepositoryPage(models.Pagination(more, after if more else "", len(rows), MAX_PAGE), rows)
+
+
+def _metadata_of(session: Session, record: models.Repository) -> Op[dict[str, str] | None]:
+    """Return the metadata of a repository that was listed. None if it was deleted since."""
+    try:
+        return (yield from metadata(session, record.id))
+    except errors.NotFoundException:
+        return None
+
+
 def create(
     session: Session,
     repository: str,
@@ -52,6 +100,7 @@ def create(
     exist_ok: bool = False,
 ) -> Op[models.Repository]:
     """Create a repository. Without a namespace it is created under the server's default prefix."""
+    session = without_creation(session)
     namespace = storage_namespace or (yield from default_namespace(session, repository))
     creation = models.RepositoryCreation(
         repository, namespace, default_branch, sample_data=include_samples or None, read_only=read_only or None
@@ -59,7 +108,7 @@ def create(
     request = json_request(endpoints.CREATE_REPOSITORY, (), creation)
     about = endpoints.CREATE_REPOSITORY.describe(name=repository_uri(repository), namespace=namespace)
     try:
-        return (yield from ask(session, models.Repository, request, about=about))
+        return (yield from _ask_until_forgotten(session, repository, request, about))
     except errors.LakeFSException as exc:
         exists = exist_ok and isinstance(exc, errors.ConflictException)
         if isinstance(exc, errors.ServerException) and exc.kind is ErrorKind.INVALID_NAMESPACE:
@@ -72,6 +121,57 @@ def create(
         if isinstance(exc, errors.ServerException) and exc.kind is ErrorKind.NAMESPACE_IN_USE:
             exc.args = (f"{exc}. An earlier attempt has used the namespace without creating the repository",)
         raise
+
+
+def _ask_until_forgotten(session: Session, repository: str, request: Request, about: str) -> Op[models.Repository]:
+    """Send a creation, again while the server refuses it because of a repository that was deleted a moment ago."""
+    waited, tries = 0.0, 0
+    while True:
+        try:
+            return (yield from ask(session, models.Repository, request, about=about))
+        except errors.ConflictException as exc:
+            if waited >= REMEMBERED_SECONDS or not (yield from _is_deleted(session, repository)):
+                raise
+            reason = str(exc)
+        tries += 1
+        upto = min(_LONGEST_WAIT, session.policy.backoff(tries, busy=False))
+        waited += yield from sleep(upto, upto / 2, reason, request.endpoint.operation)
+
+
+def _is_deleted(session: Session, repository: str) -> Op[bool]:
+    """Return whether a repository that lakeFS says it has was deleted: its lookups are cached, its listing is not."""
+    if not session.remote or session.exactly_once:
+        return False
+    try:
+        listed = yield from page(session, "", 1, prefix=repository)
+    except errors.LakeFSException:  # these credentials may not list
+        return False
+    return all(row.id != repository for row in listed.results)
+
+
+def create_with_metadata(
+    session: Session, repository: str, creation: Op[models.Repository], metadata: Mapping[str, str]
+) -> Op[models.Repository]:
+    """Create a repository and set keys of its metadata, by a second request: lakeFS takes none for a new one.
+
+    Args:
+        session: The client's.
+        repository: Repository ID.
+        creation: Creates it.
+        metadata: The keys.
+
+    Raises:
+        LakeFSException: `maybe_applied` is True and the message says so, if it was created and its metadata not set.
+    """
+    made = yield from creation
+    try:
+        yield from set_metadata(without_creation(session), repository, metadata)
+    except errors.LakeFSException as exc:
+        made_it = f"{repository_uri(repository)} was created, and its metadata may not be set"
+        exc.args = (f"{made_it}: {exc}; set_metadata(metadata) of the repository sets it",)
+        exc.maybe_applied = True
+        raise
+    return made
 
 
 def _namespace_advice(session: Session) -> str:
@@ -93,7 +193,7 @@ def _look(session: Session, repository: str, failed: errors.LakeFSException | No
 
 
 def default_namespace(session: Session, repository: str) -> Op[str]:
-    """Return `<default_namespace_prefix>/<repository>` by the server's configuration."""
+    """Return `<default_namespace_prefix>/<repository>` by the server's configuration, by its name on the server."""
     try:
         storage = yield from server.storage(session)
     except errors.ForbiddenException as exc:
@@ -108,7 +208,7 @@ def default_namespace(session: Session, repository: str) -> Op[str]:
             f"storage_namespace{example}"
         )
         raise errors.InvalidConfigError(msg)
-    return f"{scheme}://{prefix.rstrip('/') + '/' if prefix else ''}{repository}"
+    return f"{scheme}://{prefix.rstrip('/') + '/' if prefix else ''}{session.scope}{repository}"
 
 
 def get_or_create(
@@ -121,8 +221,9 @@ def get_or_create(
     read_only: bool = False,
 ) -> Op[tuple[models.Repository, bool]]:
     """Return the repository, and whether this call created it. Safe to call concurrently."""
+    session = without_creation(session)
     found = yield from _look(session, repository, None)
-    if found is not None:
+    if found is not None and not (yield from _is_deleted(session, repository)):
         return found, False
     try:
         created = yield from create(
@@ -138,8 +239,14 @@ def get_or_create(
                 return found, False
             if not in_use or tries == MAX_POLLS:
                 raise
-            yield from sleep(session.policy.backoff(tries, busy=False), reason=str(exc))
+            pause = session.policy.backoff(tries, busy=False)
+            yield from sleep(pause, 0.0, str(exc), endpoints.CREATE_REPOSITORY.operation)
     return created, True
+
+
+def make(session: Session, repository: str) -> Op[None]:
+    """Create a repository that does not exist, with the server's defaults."""
+    yield from get_or_create(session, repository, None, _DEFAULT_BRANCH)
 
 
 def delete(session: Session, repository: str, *, force: bool = False) -> Op[None]:
@@ -152,6 +259,7 @@ def delete(session: Session, repository: str, *, force: bool = False) -> Op[None
     Raises:
         RepositoryNotEmptyError: The repository has an object, a commit or a tag. The message names one.
     """
+    session = without_creation(session)
     if not force and (content := (yield from _content(session, repository))):
         about = endpoints.DELETE_REPOSITORY.describe(repository)
         msg = f"{about}: it contains {content}; force=True deletes it with everything in it"

@@ -13,7 +13,7 @@ idempotency keys a request with a key is retried in any class: such a server rep
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Final, NoReturn, TypeVar
@@ -21,12 +21,16 @@ from typing import Final, NoReturn, TypeVar
 import msgspec
 
 from lakefs_hl.ops.auth import Authenticator
-from lakefs_hl.ops.effects import Op, Send, sleep
+from lakefs_hl.ops.effects import Op, Send, send_all, sleep
 from lakefs_hl.ops.failure import Outcome, body_of, check, failure, is_cut, is_html, kind_of_response
 from lakefs_hl.ops.pace import AdaptiveWidth
+from lakefs_hl.ops.scope import make_repository, needs_repository, note_creation, note_scope, to_caller, to_server
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY
+from lakefs_hl.spec.keys import KEYS
 from lakefs_hl.spec.kinds import FINAL, NOTHING_DONE
+from lakefs_hl.spec.links import LINKS
+from lakefs_hl.spec.sigv4 import Gateway
 from lakefs_hl.spec.wire import Endpoint, Request, Response, TransportError
 
 T = TypeVar("T")
@@ -41,6 +45,8 @@ _CONCLUSIVE: Final = frozenset({400, 403, 404, 409, 410, 412, 422})
 #: Tokens of the retry budget that a retry costs, and one after a timeout.
 RETRY_COST: Final = 5
 _TIMEOUT_COST: Final = 10
+#: The gateway of a session that was given none.
+NO_GATEWAY: Final = Gateway()
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,13 +137,19 @@ class Session:
         exactly_once: Whether the server reports that it honours `Idempotency-Key`. None while unknown. Unused in
             process, where no response can be lost.
         remote: Whether there is a network, on which a response can be lost.
+        links: Whether the server, one of ours, has links of its own. None for any other server, and while unknown.
+        manages_keys: Whether the server, one of ours, manages access keys. None as for `links`.
+        gateway: The S3 gateway that URLs can be signed for.
         keys_arrive: Whether the server sent back the key of a request. None before the first response to one.
         date: The server's clock in its last response, as an HTTP date; "" while unknown.
         new_key: Returns a new, unique idempotency key.
         width: How many ops of a bulk call run at a time.
+        scope: What the names of repositories begin with on the server, and not for the caller.
+        make_repository: Creates a repository that a request needs and that does not exist. None creates none.
     """
 
     date: str
+    scope: str
 
     __slots__ = (
         "authenticator",
@@ -145,10 +157,15 @@ class Session:
         "date",
         "endpoint",
         "exactly_once",
+        "gateway",
         "keys_arrive",
+        "links",
+        "make_repository",
+        "manages_keys",
         "new_key",
         "policy",
         "remote",
+        "scope",
         "storage",
         "storage_refused",
         "width",
@@ -162,6 +179,7 @@ class Session:
         endpoint: str = "",
         new_key: Callable[[], str] | None = None,
         clock: Callable[[], float] = float,
+        gateway: Gateway = NO_GATEWAY,
     ) -> None:
         self.authenticator: Authenticator = authenticator
         self.policy: Policy = policy or Policy()
@@ -172,9 +190,14 @@ class Session:
         self.storage_refused: bool = False
         self.exactly_once: bool | None = None
         self.keys_arrive: bool | None = None
+        self.links: bool | None = None
+        self.manages_keys: bool | None = None
+        self.gateway: Gateway = gateway
         self.date = ""
         self.new_key: Callable[[], str] | None = new_key
         self.width: AdaptiveWidth = AdaptiveWidth(clock)
+        self.scope = ""
+        self.make_repository: Callable[[Session, str], Op[object]] | None = None
 
     @property
     def repeats(self) -> bool:
@@ -184,7 +207,9 @@ class Session:
     def learn(self, request: Request, response: Response) -> None:
         """Record what a response reveals about the server, and about proxies in between."""
         self.date = response.headers.get("date") or self.date
-        if IDEMPOTENCY_KEY in response.headers.get(CAPABILITIES, ""):
+        offered = response.headers.get(CAPABILITIES, "")
+        if IDEMPOTENCY_KEY in offered:
+            self.links, self.manages_keys = LINKS in offered, KEYS in offered
             key = request.headers.get(IDEMPOTENCY_KEY)
             if key is not None:
                 self.keys_arrive = response.headers.get(IDEMPOTENCY_KEY) == key
@@ -194,10 +219,12 @@ class Session:
 
     def copy(self, policy: Policy) -> Session:
         """Return a session with another policy that shares the budget."""
-        other = Session(self.authenticator, policy, endpoint=self.endpoint, new_key=self.new_key)
+        other = Session(self.authenticator, policy, endpoint=self.endpoint, new_key=self.new_key, gateway=self.gateway)
         other.budget, other.width = self.budget, self.width
         other.storage, other.storage_refused = self.storage, self.storage_refused
         other.exactly_once, other.keys_arrive, other.date = self.exactly_once, self.keys_arrive, self.date
+        other.scope, other.make_repository = self.scope, self.make_repository
+        other.links, other.manages_keys = self.links, self.manages_keys
         return other
 
 
@@ -215,7 +242,37 @@ def with_key(session: Session, request: Request, key: str = "") -> Request:
     return msgspec.structs.replace(request, headers={**request.headers, IDEMPOTENCY_KEY: key}) if key else request
 
 
-def call(session: Session, request: Request, *, about: str = "", attempts: int | None = None) -> Op[Response]:
+def first_attempts(session: Session, requests: Sequence[Request]) -> Op[list[Response | Exception]]:
+    """Make the first attempts of many requests at the same time, where no login is ever due (`is_local`).
+
+    Of a response, `is_success` tells whether it is one. With any other outcome, `call` goes on.
+    """
+    return (yield from send_all([_authorize(session, request) for request in requests]))
+
+
+def is_local(session: Session) -> bool:
+    """Return whether there is neither a network nor a login, so that many requests go together for less."""
+    return not (session.remote or session.authenticator.renewable)
+
+
+def is_success(session: Session, request: Request, response: Response) -> bool:
+    """Return whether a first response is a success of its operation. What it reveals of the server is recorded."""
+    if session.remote and request.url is None:
+        session.learn(request, response)
+    if response.status in request.endpoint.ok:
+        session.budget.refill(1)
+        return True
+    return False
+
+
+def call(
+    session: Session,
+    request: Request,
+    *,
+    about: str = "",
+    attempts: int | None = None,
+    first: Outcome | None = None,
+) -> Op[Response]:
     """Send a request, with retries, and return its successful response.
 
     Args:
@@ -223,6 +280,7 @@ def call(session: Session, request: Request, *, about: str = "", attempts: int |
         request: The request. Every attempt sends the same bytes.
         about: What was asked, for messages; "" means the words of the request.
         attempts: Maximum attempts instead of the policy's.
+        first: Outcome of the first attempt, if that was made before.
 
     Returns:
         The response, with a status that the row lists as a success.
@@ -237,17 +295,15 @@ def call(session: Session, request: Request, *, about: str = "", attempts: int |
         yield from authenticator.refresh(partial(call, session))
     generation = authenticator.current[0]
     outcome: Outcome
-    try:
-        response: Response = yield Send(_authorize(session, request))
-    except TransportError as exc:
-        outcome = exc
+    if first is None:
+        try:
+            outcome = yield Send(_authorize(session, request))
+        except TransportError as exc:
+            outcome = exc
     else:
-        if session.remote and request.url is None:
-            session.learn(request, response)
-        if response.status in request.endpoint.ok:
-            session.budget.refill(1)
-            return response
-        outcome = response
+        outcome = first
+    if isinstance(outcome, Response) and is_success(session, request, outcome):
+        return outcome
     if session.exactly_once and IDEMPOTENCY_KEY in request.headers and maybe_applied(request, outcome):
         yield from _check_keys_arrive(session, request)
     made = _Attempts(session, request, about, limit=attempts)
@@ -287,7 +343,7 @@ def read(session: Session, kind: type[T], request: Request, response: Response, 
         ProtocolException: The response has no such record, so the server is not lakeFS.
     """
     try:
-        return models.decode(kind, body_of(response))
+        return to_caller(session.scope, request, models.decode(kind, body_of(response)))
     except msgspec.DecodeError as exc:
         content = (
             "a web page" if is_html(response) else f"{response.headers.get('content-type') or 'untyped content'}: {exc}"
@@ -296,7 +352,8 @@ def read(session: Session, kind: type[T], request: Request, response: Response, 
             f"{about or request.describe()}: HTTP {response.status} with {content}, not with lakeFS's record; "
             f"{check(session.endpoint)}"
         )
-        error.maybe_applied = None if request.endpoint.retry != "A" else False
+        is_harmless = request.endpoint.retry == "A" and session.make_repository is None
+        error.maybe_applied = False if is_harmless else None
         raise error from None
 
 
@@ -380,7 +437,7 @@ def _authorize(session: Session, request: Request, left: float | None = None) ->
         request: The request.
         left: Seconds left for the call; None in its first attempt.
     """
-    policy = session.policy
+    policy, request = session.policy, to_server(session.scope, request)
     authorization = None if request.url is not None or request.endpoint.public else session.authenticator.current[1]
     timeout = policy.timeout if request.timeout is None else request.timeout
     within, connect = policy.deadline if left is None else left, policy.connect
@@ -492,7 +549,7 @@ class _Attempts:
 
     def give_up(self, outcome: Outcome, *, exhausted: bool = False) -> NoReturn:
         """Raise the exception of the call."""
-        error = failure(self.request, outcome, self.about, self.session.endpoint)
+        error = failure(self.request, outcome, self.about, self.session.endpoint, self.session.authenticator.advice)
         unknown = self.unknown and self.request.endpoint.retry != "A" and not self._is_conclusive(outcome)
         if unknown and self.request.endpoint.retry in "EWR" and not self.is_safe:
             about = self.about or self.request.describe()
@@ -508,6 +565,7 @@ class _Attempts:
         if isinstance(outcome, Response) and isinstance(error, errors.ServerException):
             error.retry_after = retry_after(outcome)
         error.retry_budget_exhausted = exhausted
+        note_scope(self.session.scope, self.request, error)
         error.attempts, error.maybe_applied = tuple(self.attempts), (None if unknown else False)
         raise error
 
@@ -516,12 +574,19 @@ def _retry(attempts: _Attempts, outcome: Outcome, generation: int) -> Op[Respons
     """Retry a request until it succeeds, after a first attempt that did not."""
     session, request = attempts.session, attempts.request
     while True:
+        if needs_repository(session, request, outcome):
+            plain = yield from make_repository(session, request)
+            try:
+                return (yield from call(plain, request, about=attempts.about, attempts=attempts.limit))
+            except errors.LakeFSException as exc:
+                note_creation(request, exc)
+                raise
         attempts.add(outcome)
         if attempts.renews(outcome):
             yield from session.authenticator.renew(generation, partial(call, session))
         else:
             upto, atleast = attempts.wait(outcome)
-            attempts.elapsed += yield from sleep(upto, atleast, attempts.reason)
+            attempts.elapsed += yield from sleep(upto, atleast, attempts.reason, request.endpoint.operation)
             if attempts.left <= 0:
                 attempts.give_up(outcome)
         generation = session.authenticator.current[0]

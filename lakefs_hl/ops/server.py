@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from lakefs_hl import _html
 from lakefs_hl.ops.effects import Op, once
 from lakefs_hl.ops.retry import Session, ask, call
 from lakefs_hl.spec import endpoints, errors, models
@@ -14,6 +15,7 @@ from lakefs_hl.spec.wire import Request
 _NOT_OFFERED: Final = (errors.ForbiddenException, errors.NotFoundException, errors.UnsupportedOperationException)
 
 
+@_html.show_record
 class Health(NamedTuple):
     """Health of a server, and the user that it takes the client for.
 
@@ -110,11 +112,20 @@ def _look_up_caller(session: Session) -> Op[tuple[str, str | None]]:
         number: str | None = (yield from version(session)) or None
     except _NOT_OFFERED:
         number = None
+    return (yield from current_user(session)), number
+
+
+def current_user(session: Session) -> Op[str]:
+    """Return the ID of the user; of an embedded lake in process, the committer. "" if the server does not report it.
+
+    Raises:
+        NotAuthorizedException: The server does not accept the credentials.
+    """
     try:
         user = (yield from ask(session, models.CurrentUser, Request(endpoints.GET_CURRENT_USER))).user
     except (*_NOT_OFFERED, errors.ProtocolException):
-        return "", number
+        return ""
     if not user.id:  # lakeFS responds to anonymous callers too
         msg = f"{endpoints.GET_CURRENT_USER.describe()}: the server takes the caller for an anonymous user"
         raise errors.NotAuthorizedException(msg)
-    return user.id, number
+    return user.id

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from lakefs_hl.ops import objects, transfer
+from lakefs_hl.ops import multipart, objects, transfer
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.retry import Session
@@ -110,6 +110,9 @@ def _copy(
         if len(buffer) == FIRST:
             buffer = bytearray(min(SPAN, end - at))
     promised, found = etag or "", hashed.hexdigest()
-    if verify and MD5.fullmatch(promised) and promised != found:
-        return at - first, f"the content has MD5 {found}, the object's is {promised}"
-    return at - first, None
+    if not verify or not MD5.fullmatch(promised) or promised == found:
+        return at - first, None
+    known = yield from multipart.is_upload(
+        session, repository, ref, path, at, md5=found, etag=promised, pre_signed=pre_signed
+    )
+    return at - first, None if known else f"the content has MD5 {found}, the object's is {promised}"

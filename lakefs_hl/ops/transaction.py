@@ -97,8 +97,11 @@ class Tx:
         cleanup_error: Why it could not be deleted.
         empty: Whether the ephemeral branch has no changes. None if that was not checked.
         resumed: Whether it continues a kept branch, so that entering it creates none.
+        shared: Whether there is a handle of it, so that others may write to its branch.
         settled: Whether it has ended and its branch was kept or deleted as planned.
         unwound: Whether an interruption was thrown into its op, which cleaned up as far as time allowed.
+        turn: What the IDs of the commit and the merge end with: "", and in another turn of a transaction that was
+            committed before, `-` and its head then. A server answers a known ID by what it did before.
         noted: Whether the interruption that ended it has a note.
         untagged: Why the merge commit could not be tagged.
     """
@@ -114,7 +117,9 @@ class Tx:
         "plan",
         "resumed",
         "settled",
+        "shared",
         "state",
+        "turn",
         "untagged",
         "unwound",
     )
@@ -131,6 +136,8 @@ class Tx:
         self.empty: bool | None = None
         self.resumed: bool = False
         self.settled: bool = False
+        self.shared: bool = False
+        self.turn: str = ""
         self.unwound: bool = False
         self.noted: bool = False
 
@@ -146,7 +153,7 @@ class Tx:
         if self.state == "UNKNOWN":
             return (
                 f"outcome unknown: {self.plan.uri} may have the transaction; {rest}: resolve() searches again for a "
-                f"commit with {COMMIT_OP_ID}={self.plan.tx_id}-merge"
+                f"commit with {COMMIT_OP_ID}={self.plan.tx_id}-merge{self.turn}"
             )
         return f"{self.plan.uri} is unchanged; {rest}" + (f" ({self.cleanup_error})" if self.cleanup_error else "")
 
@@ -181,7 +188,7 @@ def begin(session: Session, tx: Tx) -> Op[None]:
         tx.base = start.id
     tx.kept = True  # from here on it may exist
     try:
-        yield from _create_branch(session, tx)
+        yield from create_hidden(session, plan.repository, plan.branch, tx.base)
     except errors.LakeFSException as exc:
         tx.state, tx.kept = "ABORTED", exc.maybe_applied is None
         error = errors.TransactionStartError(f"{about}: {exc}")
@@ -190,22 +197,21 @@ def begin(session: Session, tx: Tx) -> Op[None]:
         raise
     except BaseException:
         tx.state, tx.unwound = "ABORTED", True
-        yield from _attempt_cleanup(_delete_branch(_with_deadline(session, CLEANUP_SECONDS), tx))
+        yield from attempt_cleanup(_delete_branch(with_deadline(session, CLEANUP_SECONDS), tx))
         raise
     tx.state = "OPEN"
 
 
-def _create_branch(session: Session, tx: Tx) -> Op[None]:
-    """Create the branch; a visible one on a server without hidden branches."""
-    plan = tx.plan
+def create_hidden(session: Session, repository: str, branch: str, commit: str) -> Op[None]:
+    """Create a hidden branch; a visible one on a server without hidden branches."""
     try:
-        yield from branches.create(session, plan.repository, plan.branch, tx.base, hidden=True)
+        yield from branches.create(session, repository, branch, commit, hidden=True)
     except errors.BadRequestException as exc:
         if exc.kind is not ErrorKind.UNKNOWN_PROPERTY:
             raise
     else:
         return
-    yield from branches.create(session, plan.repository, plan.branch, tx.base)
+    yield from branches.create(session, repository, branch, commit)
 
 
 def _fail_start(tx: Tx, why: str) -> NoReturn:
@@ -256,14 +262,14 @@ def finish(session: Session, tx: Tx, now: float, source: str | None = None) -> O
         raise
     except BaseException as exc:
         tx.unwound = True
-        yield from _attempt_cleanup(settle(session, tx, now))
+        yield from attempt_cleanup(settle(session, tx, now))
         note(tx, exc)
         raise
 
 
 def _commit(session: Session, tx: Tx, now: float) -> Op[str | None]:
     """Commit the changes and return the commit. None if there are none and that is to be skipped."""
-    plan, op_id = tx.plan, f"{tx.plan.tx_id}-commit"
+    plan, op_id = tx.plan, f"{tx.plan.tx_id}-commit{tx.turn}"
     creation = models.CommitCreation(plan.message, dict(plan.metadata) or None)
     try:
         try:
@@ -328,12 +334,14 @@ def _merge_with_retries(session: Session, tx: Tx, source: str, merge: models.Mer
                 raise
             reason = str(exc)
         tries += 1
-        yield from sleep(session.policy.backoff(tries, busy=True), reason=reason)
+        yield from sleep(session.policy.backoff(tries, busy=True), 0.0, reason, endpoints.MERGE_INTO_BRANCH.operation)
 
 
 def _trace(tx: Tx, now: float) -> logged.Trace:
     """Return where the merge can be found: above the head that the destination had when the transaction began."""
-    return msgspec.structs.replace(tx.plan.trace(now), since=tx.base if tx.plan.source is None else "")
+    trace = tx.plan.trace(now)
+    since = tx.base if tx.plan.source is None else ""
+    return msgspec.structs.replace(trace, since=since, op_id=trace.op_id + tx.turn)
 
 
 def _is_temporary(exc: errors.ServerException) -> bool:
@@ -350,7 +358,7 @@ def _look(session: Session, tx: Tx, now: float) -> Op[None]:
         tx.state = "ABORTED"
 
 
-def _attempt_cleanup(op: Op[None]) -> Op[None]:
+def attempt_cleanup(op: Op[None]) -> Op[None]:
     """Run what an interruption leaves time for, without replacing the interruption by an error."""
     try:
         yield from op
@@ -366,7 +374,7 @@ def _settle_failed_merge(session: Session, tx: Tx, failed: errors.LakeFSExceptio
     if failed.maybe_applied is None:
         tx.state = "UNKNOWN"
         if not session.remote:
-            yield from _attempt_cleanup(_look(session, tx, now))
+            yield from attempt_cleanup(_look(session, tx, now))
         if tx.state == "COMMITTED":
             return
     if tx.state == "UNKNOWN" and failed.maybe_applied is None:
@@ -390,7 +398,11 @@ def clean_up(session: Session, tx: Tx) -> Op[None]:
             yield from tags.create(session, plan.repository, plan.tag, tx.merge_commit, exist_ok=True)
         except errors.LakeFSException as exc:
             cause, tx.untagged = exc, str(exc)
-    yield from _delete_branch(session, tx)
+    late = (yield from _late_changes(session, tx)) if tx.shared and tx.kept else ""
+    if late:
+        tx.cleanup_error = late
+    else:
+        yield from _delete_branch(session, tx)
     tx.leaked_branch = plan.branch if tx.kept else None
     if cause is not None:
         error = errors.TransactionException(tx.outcome)
@@ -411,7 +423,7 @@ def settle(session: Session, tx: Tx, now: float) -> Op[None]:
     """End a transaction that was interrupted. Does nothing if it has ended."""
     if tx.settled or (tx.state == "NEW" and not tx.kept):
         return
-    session = _with_deadline(session, CLEANUP_SECONDS)
+    session = with_deadline(session, CLEANUP_SECONDS)
     if tx.state == "UNKNOWN":
         yield from _look(session, tx, now)
     elif tx.state in ("NEW", "OPEN"):
@@ -502,10 +514,10 @@ def _release_branch(session: Session, tx: Tx) -> Op[None]:
     """Delete the branch of a failed transaction, if that was planned or if it has no changes."""
     wanted, seconds = tx.plan.delete_on_error, CLEANUP_SECONDS
     if tx.kept and not wanted and tx.empty is None:
-        tx.empty = yield from _is_empty(_with_deadline(session, CHECK_SECONDS), tx)
+        tx.empty = yield from _is_empty(with_deadline(session, CHECK_SECONDS), tx)
         seconds -= 2 * CHECK_SECONDS
     if tx.kept and (wanted or tx.empty):
-        yield from _delete_branch(_with_deadline(session, seconds), tx)
+        yield from _delete_branch(with_deadline(session, seconds), tx)
 
 
 def _is_empty(session: Session, tx: Tx) -> Op[bool | None]:
@@ -524,6 +536,22 @@ def _is_empty(session: Session, tx: Tx) -> Op[bool | None]:
     return head.commit_id == tx.base
 
 
+def _late_changes(session: Session, tx: Tx) -> Op[str]:
+    """Return why the branch of a committed transaction is kept: a worker was late, and its work is not merged."""
+    try:
+        staged = yield from branches.uncommitted_page(session, tx.plan.repository, tx.plan.branch, "", 1)
+    except errors.NotFoundException:
+        return ""
+    except errors.LakeFSException as exc:
+        return f"it is unknown whether workers wrote to it after the commit: {exc}"
+    if not staged.results:
+        return ""
+    return (
+        f"workers wrote to it after the commit ({staged.results[0].path!r} is one), which is not part of the "
+        "transaction: wait for all workers in the block; merge this branch, or delete it"
+    )
+
+
 def _delete_branch(session: Session, tx: Tx) -> Op[None]:
     """Delete the ephemeral branch. A failure is recorded."""
     try:
@@ -536,7 +564,7 @@ def _delete_branch(session: Session, tx: Tx) -> Op[None]:
         tx.kept = False
 
 
-def _with_deadline(session: Session, seconds: float) -> Session:
+def with_deadline(session: Session, seconds: float) -> Session:
     """Return a session with a short deadline, for a clean-up that must not keep the user waiting."""
     return session.copy(msgspec.structs.replace(session.policy, deadline=seconds))
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from lakefs_hl.ops import objects, presign
-from lakefs_hl.ops.effects import Op, sleep
-from lakefs_hl.ops.failure import body_of, check, is_html
+from lakefs_hl.ops.effects import Op, call_function, sleep
+from lakefs_hl.ops.failure import Outcome, body_of, check, is_html
 from lakefs_hl.ops.retry import RETRY_COST, Session, call
 from lakefs_hl.ops.upload import EXTRA_TRANSFERS
-from lakefs_hl.spec import endpoints, errors
+from lakefs_hl.spec import endpoints, errors, multipart
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 
 #: How many times an interrupted response is resumed without `PROGRESS_BYTES` in between.
@@ -27,8 +28,9 @@ PROGRESS_BYTES: Final = 65536
 
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _UNVERIFIED: Final = (
-    "the bytes are not those that were stored, or the object was linked or imported with a checksum that is not an "
-    "MD5: verify=False reads it without this check"
+    "the bytes are not those that were stored, or the checksum of the object is not an MD5: it was linked or imported "
+    "with another one, or uploaded through the S3 gateway in parts of an unusual length. verify=False reads it without "
+    "this check"
 )
 
 
@@ -90,6 +92,7 @@ def download(
     verify: bool = True,
     pre_signed: bool | None = None,
     etag: str | None = None,
+    outcome: Outcome | None = None,
 ) -> Op[bytes]:
     """Return the content of an object, or its bytes from `start` to before `end`; negative ones count from its end.
 
@@ -103,6 +106,7 @@ def download(
         verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
         pre_signed: Whether to read from the store directly. By default the server is asked once whether it can.
         etag: ETag of the version to read. Defaults to the current one.
+        outcome: Outcome of the first attempt of `whole_request`, if that was made before.
 
     Raises:
         IntegrityError: Three times, the content did not have the object's length or checksum.
@@ -122,7 +126,8 @@ def download(
     for left in range(EXTRA_TRANSFERS, -1, -1):
         if signed and (left == EXTRA_TRANSFERS or source.link is None):
             source = yield from _sign(session, source)
-        found = yield from _fetch(session, source, first, end, verify=verify)
+        found = yield from _fetch(session, source, first, end, verify=verify, outcome=outcome)
+        outcome = None
         if isinstance(found, bytes):
             return found
         if not left:
@@ -131,13 +136,34 @@ def download(
     raise AssertionError  # the loop returns or raises
 
 
-def _fetch(session: Session, source: _Source, start: int, end: int | None, *, verify: bool) -> Op[bytes | str]:
+def whole_request(repository: str, ref: str, path: str, *, verify: bool = True) -> Request:
+    """Return the request for a whole object in memory, through the server."""
+    return Request(endpoints.GET_OBJECT, (repository, ref), {"path": path}, digest=verify)
+
+
+def whole_content(response: Response, etag: str, size: int) -> bytes | None:
+    """Return the whole content in a successful response, if all is as expected. With None `download` finds out more.
+
+    Args:
+        response: The response.
+        etag: ETag of the version that is read.
+        size: Size of the object.
+    """
+    body, headers, md5 = response.body, response.headers, response.md5
+    if type(body) is not bytes or len(body) != size or headers.get("etag") != f'"{etag}"':
+        return None
+    return None if "content-length" in headers or (md5 is not None and md5 != etag) else body
+
+
+def _fetch(
+    session: Session, source: _Source, start: int, end: int | None, *, verify: bool, outcome: Outcome | None = None
+) -> Op[bytes | str]:
     """Read once without a sink. Return the content, or what is wrong with it."""
     whole = not start and end is None
     span = {} if whole else {"range": f"bytes={start}-{'' if end is None else end - 1}"}
     try:
         request = source.request(span, None, digest=verify and whole)
-        response, source = yield from _request_content(session, source, request)
+        response, source = yield from _request_content(session, source, request, outcome)
     except errors.ServerException as exc:
         if exc.status == 416 and span:
             return b""
@@ -150,7 +176,11 @@ def _fetch(session: Session, source: _Source, start: int, end: int | None, *, ve
     if whole:
         if source.size is not None and len(content) != source.size:
             return f"received {len(content)} bytes, and the object has {source.size}"
-        return _checksum_error(response, etag) or content
+        wrong = _checksum_error(response, etag)
+        if wrong is None or response.md5 is None:
+            return content
+        known = yield from call_function(partial(multipart.is_upload_of, etag, response.md5, content))
+        return content if known else wrong
     if response.status == 200:  # a server that ignores ranges sends everything
         return content[start:end]
     size = _check_range(source, response, start, len(content))
@@ -214,9 +244,8 @@ def read_into(
         breaks, mark = (1, filled) if filled - mark >= PROGRESS_BYTES else (breaks + 1, mark)
         if breaks > MAX_RESUMES or not session.budget.spend(RETRY_COST):
             raise part.error
-        yield from sleep(
-            session.policy.backoff(breaks, busy=False), reason=f"resuming after {filled} bytes: {part.error}"
-        )
+        reason = f"resuming after {filled} bytes: {part.error}"
+        yield from sleep(session.policy.backoff(breaks, busy=False), 0.0, reason, endpoints.GET_OBJECT.operation)
 
 
 class _PartResult(msgspec.Struct, frozen=True):
@@ -270,10 +299,12 @@ def _read_past_end(session: Session, source: _Source, start: int | None) -> Op[t
     return _PartResult(0, size), source
 
 
-def _request_content(session: Session, source: _Source, request: Request) -> Op[tuple[Response, _Source]]:
+def _request_content(
+    session: Session, source: _Source, request: Request, outcome: Outcome | None = None
+) -> Op[tuple[Response, _Source]]:
     """Request content. An expired pre-signed URL is renewed once."""
     try:
-        return (yield from call(session, request)), source
+        return (yield from call(session, request, first=outcome)), source
     except errors.ObjectNotFoundException:
         if source.link is None:
             yield from objects.check_reference(session, source.repository, source.ref, source.about)

@@ -16,18 +16,21 @@ import msgspec
 
 from lakefs_hl.ops import objects, presign, refs
 from lakefs_hl.ops.effects import Op
-from lakefs_hl.ops.failure import body_of
+from lakefs_hl.ops.failure import Outcome, body_of
 from lakefs_hl.ops.requests import json_request
 from lakefs_hl.ops.retry import Session, ask, call, check_page, read
 from lakefs_hl.spec import endpoints, errors, media, models
 from lakefs_hl.spec.headers import INTERNAL_KEY, INTERNAL_METADATA, OBJECT_OP_ID, OCTET_STREAM, USER_METADATA
 from lakefs_hl.spec.kinds import ErrorKind
-from lakefs_hl.spec.wire import FileSlice, Request, Response
+from lakefs_hl.spec.wire import NOTHING, FileSlice, Request, Response
 
 #: How many times to transfer content again whose checksum is wrong.
 EXTRA_TRANSFERS: Final = 2
 #: Largest body that an op hashes itself: hashing 1 MiB takes 2 ms.
 MAX_HASHED_BYTES: Final = 256 << 10
+
+#: Condition of a write that must not replace an object.
+CREATE_ONLY: Final = {"if-none-match": "*"}
 
 _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?|")
@@ -43,6 +46,7 @@ class _Upload(msgspec.Struct, frozen=True, gc=False):
     content_type: str
     metadata: dict[str, str]
     create_only: bool
+    verify: bool = True
 
     @property
     def about(self) -> str:
@@ -51,11 +55,7 @@ class _Upload(msgspec.Struct, frozen=True, gc=False):
     @property
     def hashes_in_transport(self) -> bool:
         """Whether the transport computes the MD5: of files, and of bodies that would block an event loop too long."""
-        return isinstance(self.body, FileSlice) or len(self.body) > MAX_HASHED_BYTES
-
-    @property
-    def condition(self) -> dict[str, str]:
-        return {"if-none-match": "*"} if self.create_only else {}
+        return self.verify and (isinstance(self.body, FileSlice) or len(self.body) > MAX_HASHED_BYTES)
 
 
 def upload(
@@ -70,8 +70,10 @@ def upload(
     create_only: bool = False,
     pre_signed: bool | None = None,
     op_id: str = "",
+    verify: bool = True,
+    outcome: Outcome | None = None,
 ) -> Op[models.ObjectStats]:
-    """Write an object and verify that the server stored what was sent.
+    """Write an object, and verify that the server stored what was sent unless that is not wanted.
 
     Args:
         session: The client's session.
@@ -85,6 +87,8 @@ def upload(
         pre_signed: Whether to write to the store directly. By default the server is asked once whether it can.
         op_id: With `create_only`, an ID for the object's metadata. It distinguishes an upload with a lost response from
             an equal object of another writer. "" adds none.
+        verify: Whether to compare the MD5 of what was sent with the checksum of what was stored.
+        outcome: Outcome of the first attempt of `server_request`, if that was made before.
 
     Returns:
         The object's record.
@@ -94,53 +98,113 @@ def upload(
         BadRequestException: `branch` is a commit or a tag, among other reasons.
         IntegrityError: Three times, the server stored other bytes than were sent.
     """
-    if content_type is not None and not _VALUE.fullmatch(content_type):
-        msg = f"content_type={content_type!a:.80} cannot be sent: it must be printable ASCII, such as 'text/csv'"
-        raise ValueError(msg)
     lower = objects.lower_keys(metadata or {})
     if create_only and op_id:
         lower[OBJECT_OP_ID] = op_id
-    kind = media.guess_type(path) if content_type is None else content_type or OCTET_STREAM
-    new = _Upload(repository, branch, path, body, kind, lower, create_only)
+    new = _Upload(repository, branch, path, body, _type_of(path, content_type), lower, create_only, verify)
     signed = presign.decision(session, pre_signed)
     if signed is None:
         signed = yield from presign.should_presign(session, pre_signed)
-    run = _upload_to_store if signed else _upload_to_server
+    run = _upload_to_store(session, new) if signed else _upload_to_server(session, new, outcome)
     try:
-        return (yield from run(session, new))
+        return (yield from run)
     except (errors.NotFoundException, errors.BadRequestException) as exc:
         yield from refs.check_writable(session, repository, branch, new.about, exc)
         raise
 
 
-def _upload_to_server(session: Session, upload: _Upload) -> Op[models.ObjectStats]:
-    if upload.content_type.lower().startswith("multipart/form-data"):
-        msg = f"{upload.about}: the server would parse content type {upload.content_type!r} as a form; pass another one"
+def _type_of(path: str, content_type: str | None) -> str:
+    """Return the content type of an object to write.
+
+    Raises:
+        ValueError: It cannot be sent.
+    """
+    if content_type is None:
+        return media.guess_type(path)
+    if not _VALUE.fullmatch(content_type):
+        msg = f"content_type={content_type!a:.80} cannot be sent: it must be printable ASCII, such as 'text/csv'"
         raise ValueError(msg)
-    described = _as_headers(upload.metadata)
-    headers = {"content-type": upload.content_type}
+    return content_type or OCTET_STREAM
+
+
+class Ready(msgspec.Struct, frozen=True, gc=False):
+    """A small object that one request to the server writes.
+
+    Attributes:
+        request: The request.
+        content: Its body.
+        metadata: User metadata of the object.
+    """
+
+    request: Request
+    content: bytes
+    metadata: dict[str, str]
+
+    def record(self, response: Response) -> models.ObjectStats | None:
+        """Return the object's record in a successful response, if all is stored as it was sent.
+
+        With None `upload` goes on from this outcome, and finds out more.
+        """
+        if type(response.body) is not bytes:
+            return None
+        try:
+            record = models.decode(models.ObjectStats, response.body)
+        except msgspec.DecodeError:
+            return None
+        stored = record.metadata
+        if (response.md5 or hashlib.md5(self.content, usedforsecurity=False).hexdigest()) != record.checksum:
+            return None
+        return record if stored is None or self.metadata.keys() <= stored.keys() else None
+
+
+def server_request(
+    repository: str,
+    branch: str,
+    path: str,
+    body: bytes,
+    *,
+    content_type: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Ready | None:
+    """Return the request by which `upload` writes a small object. None if it takes more than this request.
+
+    Raises:
+        ValueError: The content type or the metadata cannot be sent.
+    """
+    lower = objects.lower_keys(metadata) if metadata else {}
+    new = _Upload(repository, branch, path, body, _type_of(path, content_type), lower, False)
+    described = _as_headers(lower)
+    return None if described is None else Ready(_request_of(new, described), body, lower)
+
+
+def _request_of(upload: _Upload, described: dict[str, str] | None) -> Request:
+    """Return the request that writes an object through the server, with its metadata if headers can carry that."""
+    kind = upload.content_type
+    if kind.lower().startswith("multipart/form-data"):
+        msg = f"{upload.about}: the server would parse content type {kind!r} as a form; pass another one"
+        raise ValueError(msg)
+    headers = {"content-type": kind, **described} if described else {"content-type": kind}
     if upload.create_only:
-        headers |= upload.condition
-    if described:
-        headers |= described
-    request = Request(
-        endpoints.UPLOAD_OBJECT,
-        (upload.repository, upload.branch),
-        {"path": upload.path},
-        headers,
-        upload.body,
-        digest=upload.hashes_in_transport,
-    )
+        headers |= CREATE_ONLY
+    where, query = (upload.repository, upload.branch), {"path": upload.path}
+    digest = upload.hashes_in_transport
+    return Request(endpoints.UPLOAD_OBJECT, where, query, headers, upload.body, digest=digest)
+
+
+def _upload_to_server(session: Session, upload: _Upload, outcome: Outcome | None) -> Op[models.ObjectStats]:
+    described = _as_headers(upload.metadata)
+    request = _request_of(upload, described)
     for left in range(0 if upload.create_only else EXTRA_TRANSFERS, -1, -1):
         try:
-            response = yield from call(session, request)
+            response = yield from call(session, request, first=outcome)
+            outcome = None
         except errors.LakeFSException as exc:
             if not upload.create_only or exc.maybe_applied is False:
                 raise
             record = yield from _find_created(session, upload, exc)
             break
         record = read(session, models.ObjectStats, request, response)
-        md5 = _md5(upload.body, response)
+        md5 = _md5(upload.body, response) if upload.verify else None
         if md5 is None or md5 == record.checksum or not presign.MD5.fullmatch(record.checksum):
             break
         if not left:
@@ -199,11 +263,16 @@ def _address(session: Session, upload: _Upload) -> Op[models.StagingLocation]:
     return (yield from ask(session, models.StagingLocation, request))
 
 
+def headers_of(url: str) -> dict[str, str]:
+    """Return the headers that a pre-signed write must have: Azure requires one, other stores none."""
+    return {"x-ms-blob-type": "BlockBlob"} if ".blob.core." in url.partition("?")[0] else {}
+
+
 def _put(session: Session, upload: _Upload, url: str) -> Op[str]:
     """Write the bytes to the store. Return the checksum to link them by."""
     # exactly what was signed: no content type, no credentials; only Azure requires a header
-    azure = ".blob.core." in url.partition("?")[0]
-    headers = {"x-ms-blob-type": "BlockBlob"} if azure else {}
+    headers = headers_of(url)
+    azure = bool(headers)
     request = Request(
         endpoints.PRESIGNED_PUT,
         (upload.repository, upload.branch),
@@ -215,7 +284,8 @@ def _put(session: Session, upload: _Upload, url: str) -> Op[str]:
     )
     for left in range(EXTRA_TRANSFERS, -1, -1):
         response = yield from call(session, request)
-        etag, md5 = response.headers.get("etag", "").strip('"'), _md5(upload.body, response)
+        etag = response.headers.get("etag", "").strip('"')
+        md5 = _md5(upload.body, response) if upload.verify else None
         if not etag or body_of(response):  # moto's S3 server, for one, calls its empty response HTML
             check_page(session, request, response)
         plain = presign.MD5.fullmatch(etag) and not presign.is_encrypted(response) and not azure
@@ -228,20 +298,23 @@ def _put(session: Session, upload: _Upload, url: str) -> Op[str]:
 
 
 def _link(session: Session, upload: _Upload, place: models.StagingLocation, checksum: str) -> Op[models.ObjectStats]:
-    """Link the bytes. After a lost response, an error may be due to the first attempt of the same link."""
-    link = models.StagingLink(
+    made = models.StagingLink(
         models.StagingLocation(place.physical_address),
         checksum,
         presign.length(upload.body),
         upload.metadata,
         upload.content_type,
     )
+    return link(session, upload.repository, upload.branch, upload.path, made, create_only=upload.create_only)
+
+
+def link(
+    session: Session, repository: str, branch: str, path: str, made: models.StagingLink, *, create_only: bool
+) -> Op[models.ObjectStats]:
+    """Link the bytes. After a lost response, an error may be due to the first attempt of the same link."""
+    condition = CREATE_ONLY if create_only else NOTHING
     request = json_request(
-        endpoints.LINK_PHYSICAL_ADDRESS,
-        (upload.repository, upload.branch),
-        link,
-        query={"path": upload.path},
-        extra=upload.condition,
+        endpoints.LINK_PHYSICAL_ADDRESS, (repository, branch), made, query={"path": path}, extra=condition
     )
     try:
         return (yield from ask(session, models.ObjectStats, request))
@@ -250,12 +323,12 @@ def _link(session: Session, upload: _Upload, place: models.StagingLocation, chec
             raise
         failed = exc
     try:
-        record = yield from objects.look(session, upload.repository, upload.branch, upload.path)
+        record = yield from objects.look(session, repository, branch, path)
     except errors.LakeFSException:
         record = None
     if record is None:
         raise failed from failed.__cause__
-    address = place.physical_address or ""  # the record has it without the token after its last comma
+    address = made.staging.physical_address or ""  # the record has it without the token after its last comma
     if record.physical_address and record.physical_address in (address, address.rpartition(",")[0]):
         return record
     raise failed

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeGuard, cast
 
 from lakefs_hl.spec import callers
 from lakefs_hl.spec.errors import ProtocolException
+from lakefs_hl.spec.uri import BLOB, bucket_of
 
 SCHEME: Final = "lakefs://"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -230,11 +231,15 @@ def in_repository(value: object, argument: str, repository: str) -> str:
 def reference_uri(value: object, argument: str) -> tuple[str, str]:
     """Return the names of the repository and the reference in the URI of a reference.
 
+    `blob:bucket` is the branch `main` of a repository. The other URIs of that scheme have no meaning in a lake.
+
     Raises:
         TypeError: It is not a string.
         ValueError: It is not the URI of a reference.
     """
     found = name(value, argument)
+    if found.startswith(BLOB):
+        return bucket_of(found, argument), str.__str__(DEFAULT_BRANCH)
     repository, reference, path = _split_uri(found) if found.startswith(SCHEME) else ("", "", "")
     if repository and reference and not path:
         return repository, reference

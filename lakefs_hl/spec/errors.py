@@ -15,13 +15,15 @@ LakeFSException(Exception)
 │   ├── ServerErrorException             5xx
 │   └── ImportFailedException(RuntimeError) an import failed or was cancelled
 ├── TransportException(ConnectionError)  no response
-│   └── DeadlineExceeded(TimeoutError) · CertificateException · ProtocolException
+│   ├── DeadlineExceeded(TimeoutError) · CertificateException · ProtocolException
+│   └── OfflineException ── NotCachedException(LookupError) the client is offline
 ├── AmbiguousOutcomeError                the request may have been applied
 ├── IntegrityError · ObjectChangedError  a checksum did not match; the object changed while it was read
 ├── TransactionException ── TransactionStartError · TransactionCommitError · TransactionMergeError
 │                           · TransactionOutcomeUnknown · TransactionStateError
 ├── PartialFailureError                  some items of a bulk call failed
 ├── NoAuthenticationFound · InvalidConfigError(ValueError)
+├── InvalidMetadataError(ValueError)     the metadata of a dataset has problems
 └── LakeError ── LakeLockedError(TimeoutError) · LakeCorruptError · LakeFormatError      the embedded lake
                  · LakeReadOnlyError · LakeResourceError(OSError)
 
@@ -194,6 +196,14 @@ class ProtocolException(TransportException):
     """The response did not come from a lakeFS server."""
 
 
+class OfflineException(TransportException):
+    """The call needs a server, and the client is offline. Nothing was sent."""
+
+
+class NotCachedException(OfflineException, LookupError):
+    """A snapshot is not in the cache, and the call reads nothing else."""
+
+
 class AmbiguousOutcomeError(LakeFSException):
     """The request may have been applied; the message says what to check.
 
@@ -271,6 +281,16 @@ class NoAuthenticationFound(LakeFSException):
 
 class InvalidConfigError(LakeFSException, ValueError):
     """A setting is invalid. The message names its source and value."""
+
+
+class InvalidMetadataError(LakeFSException, ValueError):
+    """The metadata of a dataset cannot be stored, or does not follow its schema. Nothing was written.
+
+    Attributes:
+        problems: What is wrong.
+    """
+
+    problems: tuple[Any, ...] = ()
 
 
 class LakeError(LakeFSException):

@@ -31,3 +31,5 @@ COMMIT_OP_ID: Final = "lakefs_hl.op_id"
 OBJECT_OP_ID: Final = "lakefs-hl-op-id"
 #: Key of the tags in an object's metadata, as ASCII JSON.
 OBJECT_TAGS: Final = "lakefs-hl-tags"
+#: The header of HTTP, and the key of the encoding (gzip, br, zstd) in an object's metadata. Files decode by it.
+CONTENT_ENCODING: Final = "content-encoding"

@@ -12,13 +12,15 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, field
 
+from lakefs_hl import _html
+
 T = TypeVar("T")
 #: Numbers of requests. A server refuses what is outside of these bounds; what a client is sent is not checked.
 Size: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 #: Unix seconds from the year 1 to the year 9999, which HTTP headers can express.
 Moment: TypeAlias = Annotated[int, Meta(ge=-62_135_596_800, le=253_402_300_799)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-_URLS: Final = ("physical_address", "presigned_url")
+_URLS: Final = ("physical_address", "presigned_url", "url")
 
 
 def _list() -> list[Any]:  # msgspec writes the value of this factory even if empty; that of `list` it would omit
@@ -35,6 +37,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by name, records in them as dictionaries too. Times are Unix seconds, as in the record."""
         return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
+
+    def _repr_html_(self) -> str:
+        return _html.record(self)
 
 
 def _plain(value: Any) -> Any:
@@ -373,6 +378,23 @@ class StagingLocation(Record, frozen=True):
         return _without_query(self)
 
 
+class Link(Record, frozen=True):
+    """A link to an object, of our own server. The URL is a secret until it expires."""
+
+    url: str
+    expires: int
+
+    def __repr__(self) -> str:
+        return _without_query(self)
+
+
+class Received(Record, frozen=True):
+    """What was uploaded to an address, of our own server."""
+
+    checksum: str
+    size_bytes: int
+
+
 class StagingLink(Record, frozen=True):
     """Data to link to a path."""
 
@@ -611,6 +633,46 @@ class Token(Record, frozen=True):
 
     def __repr__(self) -> str:
         return "<Token>"
+
+
+class AccessKey(Record, frozen=True):
+    """An access key of our own server, without its secret.
+
+    Attributes:
+        access_key_id: Its ID.
+        name: What it is called; None without a name.
+        owner: The user who manages it.
+        read_only: Whether it may only read.
+        repositories: The repositories that it is limited to; None for all.
+        created_at: Time of its creation in Unix seconds.
+    """
+
+    access_key_id: str
+    name: str | None
+    owner: str
+    read_only: bool
+    repositories: list[str] | None
+    created_at: int
+
+
+class AccessKeyPage(Record, frozen=True):
+    """One page of access keys."""
+
+    pagination: Pagination
+    results: list[AccessKey]
+
+
+class AccessKeyCreation(Record, frozen=True):
+    """An access key to be created, of our own server. The client has drawn the pair."""
+
+    access_key_id: str
+    secret_access_key: str
+    name: str | None = None
+    read_only: bool = False
+    repositories: list[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<AccessKeyCreation {self.name}>"
 
 
 class User(Record, frozen=True):

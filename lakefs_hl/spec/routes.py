@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
+from lakefs_hl.spec import keys, links
 from lakefs_hl.spec.endpoints import ENDPOINTS
 from lakefs_hl.spec.wire import Endpoint, Query, Request
 
 BASE: Final = "/api/v1"
 _PARAMETER: Final = re.compile(r"\{[a-z_]+\}")
-_FORMATS: Final = {name: BASE + _PARAMETER.sub("%s", row.path) for name, row in ENDPOINTS.items()}
+_ROWS: Final = {**ENDPOINTS, **links.ENDPOINTS, **keys.ENDPOINTS}
+_FORMATS: Final = {name: BASE + _PARAMETER.sub("%s", row.path) for name, row in _ROWS.items()}
 
 
 class _Node:
@@ -27,7 +30,7 @@ class _Node:
 
 def _tree() -> _Node:
     root = _Node()
-    for row in ENDPOINTS.values():
+    for row in _ROWS.values():
         at = root
         for segment in row.path.split("/")[1:]:
             if segment.startswith("{"):
@@ -43,6 +46,10 @@ _ROOT: Final = _tree()
 
 def encode_query(query: Query) -> str:
     """Encode a query string."""
+    if len(query) == 1:  # by far the most frequent
+        ((name, value),) = query.items()
+        if isinstance(value, str):
+            return f"{_quote(name)}={quote(value, safe='')}"
     return urlencode(query, doseq=True, quote_via=quote, safe="")
 
 
@@ -52,12 +59,27 @@ def target(request: Request) -> str:
     Raises:
         ValueError: A path parameter is empty, `.` or `..`, which a URL cannot carry.
     """
-    for part in request.params:
-        if part in ("", ".", ".."):
-            msg = f"{request.endpoint.operation}: {part!r} cannot be a repository, reference or name"
-            raise ValueError(msg)
-    path = _FORMATS[request.endpoint.operation] % tuple(quote(part, safe="") for part in request.params)
+    path = _path(request.endpoint.operation, request.params)
     return f"{path}?{encode_query(request.query)}" if request.query else path
+
+
+@lru_cache(256)
+def _path(operation: str, params: tuple[str, ...]) -> str:
+    for part in params:
+        if part in ("", ".", ".."):
+            msg = f"{operation}: {part!r} cannot be a repository, reference or name"
+            raise ValueError(msg)
+    return _FORMATS[operation] % tuple(_quote(part) for part in params)
+
+
+@lru_cache(256)
+def _quote(part: str) -> str:
+    return quote(part, safe="")
+
+
+def operations() -> frozenset[str]:
+    """Return the names of all operations."""
+    return frozenset(_ROWS)
 
 
 def match(path: str) -> tuple[dict[str, Endpoint], tuple[str, ...]] | None:

@@ -31,6 +31,7 @@ _REFUSING: Final = (
     "lakefs_hl._handles.",
     "lakefs_hl._bulk.",
     "lakefs_hl._build.",
+    "lakefs_hl.facades.",
     "lakefs_hl._folders.choice",
     "lakefs_hl._folders.patterns",
     "lakefs_hl.config.",

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from lakefs_hl import _html
 from lakefs_hl.spec.uri import repository_uri
 
 Phase: TypeAlias = Literal["connect", "tls", "send", "wait", "read"]
@@ -138,6 +139,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         path = self.query.get("path") or self.query.get("dest_path") or ""
         return self.endpoint.describe(*self.params, path=str(path))
 
+    def _repr_html_(self) -> str:
+        return _html.text(self)
+
     def __repr__(self) -> str:  # no header, no credential, no URL
         where = " at a pre-signed URL" if self.url else ""
         return f"<Request {self.endpoint.operation} {self.params} {dict(self.query)}{where}>"
@@ -165,6 +169,9 @@ class Response(msgspec.Struct, gc=False):
     md5: str | None = None
     reason: str = ""
     done: Callable[[], None] | None = None
+
+    def _repr_html_(self) -> str:
+        return _html.text(self)
 
     def __repr__(self) -> str:
         # no header and no content: the response to a login is a token, a Location may be a pre-signed URL

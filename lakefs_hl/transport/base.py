@@ -20,6 +20,8 @@ A transport promises:
 A driver promises, for each effect of `ops.effects`:
 
 - `Send`, `Sleep`, `Once`: what their docstrings say. What a transport raises is thrown into the op.
+- `SendAll`: by `send_many` where the transport has it, else one after the other. What `send` would raise is the outcome
+  of its request, and so is a deadline that has expired.
 - `Now`: the wall clock. `Call`: the function's result; a driver on an event loop calls it off the loop.
 - `Gather`: `gather(...)`, which a driver may do in its own way. It reads ops as slots become free, calls `on_result` on
   the calling thread or loop, returns results in the order of the ops, and ends all ops when one fails, when `on_result`

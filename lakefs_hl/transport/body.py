@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol, TypeAlias
 
+from lakefs_hl.spec.headers import CONTENT_ENCODING
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Request, Response, TransportError
 from lakefs_hl.transport.limits import Limits
 
@@ -434,7 +435,7 @@ def _length(response: Response) -> int | None:
 
 
 def _coding(response: Response) -> str:
-    coding = response.headers.get("content-encoding")
+    coding = response.headers.get(CONTENT_ENCODING)
     if coding is None:
         return ""
     coding = coding.strip().lower()
@@ -470,7 +471,7 @@ def _inflate(body: bytes, bits: int, limit: int) -> bytes:
 
 
 def _without_coding(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name not in ("content-encoding", "content-length")}
+    return {name: value for name, value in headers.items() if name not in (CONTENT_ENCODING, "content-length")}
 
 
 def _corruption_error(coding: str) -> TransportError:

@@ -50,7 +50,7 @@ def cut_sleep(effect: Sleep, until: float) -> Sleep:
     if until == FOREVER:
         return effect
     seconds = max(0.0, until - time.monotonic())
-    return Sleep(min(effect.upto, seconds), min(effect.atleast, seconds), effect.reason)
+    return Sleep(min(effect.upto, seconds), min(effect.atleast, seconds), effect.reason, effect.operation)
 
 
 class Bounds(NamedTuple):

@@ -20,6 +20,7 @@ from urllib3.connection import HTTPConnection  # noqa: TC002 - loaded by the oth
 
 from lakefs_hl.spec.wire import Phase, Response
 from lakefs_hl.transport.deadlines import Bounds
+from lakefs_hl.transport.greenlets import Local
 from lakefs_hl.transport.limits import LIMITS, Limits
 from lakefs_hl.transport.route import Guard
 from lakefs_hl.transport.scope import Flag, Scope
@@ -81,6 +82,7 @@ class Exchange:
         phase: How far it is.
         sent: Body bytes handed to the network.
         received: Body bytes received.
+        headers: Headers of the response, once they are received: names in lower case, values of one name joined.
         response: Status and headers, once they are received.
         slow: Why it was ended although the peer sent something in time; "" otherwise.
     """
@@ -105,6 +107,7 @@ class Exchange:
         "bounds",
         "careful",
         "guard",
+        "headers",
         "limits",
         "phase",
         "proxy",
@@ -140,6 +143,7 @@ class Exchange:
         self.phase: Phase = "connect"
         self.sent = 0
         self.received: int = 0
+        self.headers: dict[str, str] = {}
         self.response: Response | None = None
         self.slow = ""
         self._watch: Watch | None = None
@@ -400,7 +404,7 @@ def shut(sock: Any) -> None:
             socket.socket.shutdown(plain, socket.SHUT_RDWR)
 
 
-_here = threading.local()
+_here = Local()
 
 
 def current() -> Exchange | None:
@@ -413,6 +417,6 @@ def begin(exchange: Exchange) -> None:
     _here.exchange = exchange
 
 
-def end() -> None:
-    """Clear the exchange of this thread."""
-    _here.exchange = None
+def end(outer: Exchange | None = None) -> None:
+    """Set the exchange of this thread to the one around it: a callback for progress of one may make another."""
+    _here.exchange = outer

@@ -137,6 +137,7 @@ class Route:
         self._agent = user_agent
         self._proxies, self._no_proxy = dict(proxies), tuple(no_proxy)
         self._allowed = frozenset(host_and_port(entry) for entry in allowed)
+        self._home: tuple[Guard | None] | None = None
         self._peer = ""  # the endpoint's address, once we were connected to it without a proxy
 
     def target(self, request: Request) -> Target:
@@ -173,10 +174,12 @@ class Route:
 
     def home(self) -> Guard | None:
         """Return what notes the endpoint's address, against which those of pre-signed URLs are measured."""
-        endpoint = self._endpoint
-        if self.proxy(endpoint.scheme, endpoint.hostname or "", port_of(endpoint)):
-            return None  # the address is the proxy's, and says nothing about the endpoint
-        return self._note
+        if self._home is None:
+            endpoint = self._endpoint
+            proxy = self.proxy(endpoint.scheme, endpoint.hostname or "", port_of(endpoint))
+            # a proxy's address says nothing about the endpoint
+            self._home = (None if proxy else self._note,)
+        return self._home[0]
 
     def _note(self, peer: str) -> None:
         self._peer = peer

@@ -6,6 +6,7 @@ and the methods that they call. No private attribute is touched.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import socket
 import ssl
@@ -56,6 +57,17 @@ class Plain(HTTPConnection):
         self._owning = threading.Lock()
         self._spoiled = False
         self._used = time.monotonic()
+        self._host_header = b""
+
+    def __del__(self) -> None:
+        # an interrupt can come when it was taken from its pool and nothing else refers to it yet
+        if self._sock is not None:
+            self._sock.close()
+
+    @property
+    def host_header(self) -> bytes:
+        """Return the value of the header Host in the last request; b"" before the first."""
+        return self._host_header
 
     @property
     def sock(self) -> Any:
@@ -96,10 +108,16 @@ class Plain(HTTPConnection):
         """Send the request; from here on the exchange's scope can shut the connection down."""
         exchange = current()
         if exchange is not None:
-            self._own(exchange)
+            self.own(exchange)
         super().request(*args, **kwargs)
         if exchange is not None:
             exchange.request_sent(self)
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        """Add a header. urllib3 looks for its mark of a header to leave out before, which there is none of here."""
+        http.client.HTTPConnection.putheader(self, header, *values)
+        if header == "Host":  # written by http.client, which knows ports, brackets and encodings
+            self._host_header = values[0] if isinstance(values[0], bytes) else values[0].encode("ascii")
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
         """Send the headers."""
@@ -122,10 +140,19 @@ class Plain(HTTPConnection):
         exchange = current()
         if exchange is not None:
             exchange.phase = "read"
-        self._used = time.monotonic()
+        self.note_use()
         return response
 
-    def _own(self, exchange: Exchange) -> None:
+    def note_use(self) -> None:
+        """Note that a response has begun."""
+        self._used = time.monotonic()
+
+    def own(self, exchange: Exchange) -> None:
+        """Let the exchange's scope shut this connection down, until another exchange has it.
+
+        Raises:
+            NewConnectionError: It was shut down already.
+        """
         with self._owning:
             if self._spoiled:
                 raise NewConnectionError(self, "the connection was shut down by a cancelled exchange")
@@ -247,6 +274,31 @@ class PlainPool(HTTPConnectionPool):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.slots: Slots = Slots(kwargs["maxsize"])
+
+    def take_open(self) -> Plain | None:
+        """Return the connection that was used last, if it is open. None otherwise."""
+        kept: Stack | None = self.pool  # type: ignore[assignment]  # as `QueueCls` says; None once it is closed
+        if kept is None:
+            return None
+        try:
+            connection: Plain | None = kept.get()
+        except Empty:
+            return None
+        if connection is not None and connection.is_connected:
+            return connection
+        kept.put(connection)
+        return None
+
+    def put_back(self, connection: Plain) -> None:
+        """Keep a connection for the next request."""
+        kept: Stack | None = self.pool  # type: ignore[assignment]
+        try:
+            if kept is not None:
+                kept.put(connection)
+                return
+        except Full:
+            pass
+        connection.close()
 
 
 class SecurePool(PlainPool, HTTPSConnectionPool):

@@ -3,8 +3,9 @@
 Rules of the room: OpenTelemetry is never imported first. A program that has not imported it cannot have configured a
 tracer provider, so `sys.modules` is all that is looked at, and no setting is needed. Attributes follow the semantic
 conventions for HTTP clients (https://opentelemetry.io/docs/specs/semconv/http/http-spans/) and hold no secret. Neither
-messages nor stack traces of errors are recorded, and no header is added to a request. A provider that raises changes
-no result.
+messages nor stack traces of errors are recorded. A request to the endpoint, not to an object store, has the headers of
+W3C Trace Context, and never those of baggage: a program may keep anything there. A provider that raises changes no
+result.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from lakefs_hl._version import __version__
 from lakefs_hl.ops.effects import Op
@@ -51,10 +54,20 @@ def find_tracer() -> Tracer | None:
     return last[1]
 
 
-@contextmanager
-def call_span(tracer: Tracer, op: Op[Any]) -> Iterator[None]:
+def call_span(tracer: Tracer, op: Op[Any]) -> AbstractContextManager[None]:
     """Run a call within a span that is named after its op, such as `objects.stat`."""
-    with _open_span(tracer, f"lakefs_hl.{_name_of(op)}") as span:
+    return _named_span(tracer, _name_of(op))
+
+
+def operation_span(name: str) -> AbstractContextManager[None]:
+    """Run a method of several calls, such as `upload_dir`, within a span, if there is a tracer."""
+    tracer = find_tracer()
+    return nullcontext() if tracer is None else _named_span(tracer, name)
+
+
+@contextmanager
+def _named_span(tracer: Tracer, name: str) -> Iterator[None]:
+    with _open_span(tracer, f"lakefs_hl.{name}") as span:
         try:
             yield
         except BaseException as exc:
@@ -105,6 +118,16 @@ def _open_span(tracer: Tracer, name: str, **options: Any) -> Iterator[Span]:
         if started is not None:
             with suppress(Exception):
                 started.__exit__(None, None, None)
+
+
+def with_trace_context(request: Request) -> Request:
+    """Return a request with the headers `traceparent` and `tracestate` of the current span."""
+    headers: dict[str, str] = {}
+    with suppress(Exception):
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        TraceContextTextMapPropagator().inject(headers)
+    return msgspec.structs.replace(request, headers={**request.headers, **headers}) if headers else request
 
 
 def set_response(span: Span, response: Response) -> None:

@@ -1,6 +1,6 @@
-"""The one place that all exchanges of all drivers pass: where requests are logged and traced.
+"""The one place that all exchanges of all drivers pass: where requests are logged, traced and measured.
 
-Drivers take their `send` from here, so a transport has no code for either. While DEBUG is off and no tracer is
+Drivers take their `send` from here, so a transport has no code for it. While DEBUG is off and OpenTelemetry is not
 configured it is the transport's own method, and a request costs nothing more.
 """
 
@@ -15,10 +15,11 @@ from functools import partial
 from typing import Protocol
 
 from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.transport import metrics, spans
 from lakefs_hl.transport.base import Outcome, SendMany, Transport
 from lakefs_hl.transport.logs import LOGGER, log_failure, log_response
 from lakefs_hl.transport.scope import Scope
-from lakefs_hl.transport.spans import OPENTELEMETRY, find_tracer, request_span, set_response
+from lakefs_hl.transport.spans import find_tracer, request_span, set_response
 
 
 class Send(Protocol):
@@ -28,20 +29,24 @@ class Send(Protocol):
 
 
 def sender(transport: Transport) -> Send:
-    """Return the transport's `send`, with logs and spans if they are on at this moment."""
-    if LOGGER.isEnabledFor(logging.DEBUG) or (OPENTELEMETRY in sys.modules and find_tracer() is not None):
-        return partial(_send, transport)
-    return transport.send
+    """Return the transport's `send`, with logs, spans and metrics if they are on at this moment."""
+    return partial(_send, transport) if _is_on() else transport.send
 
 
 def many_sender(transport: Transport) -> SendMany | None:
-    """Return the transport's `send_many` if it has one, with logs and spans if they are on at this moment."""
+    """Return the transport's `send_many` if it has one, with logs, spans and metrics if they are on at this moment."""
     found: SendMany | None = getattr(transport, "send_many", None)
-    if found is None or not (
-        LOGGER.isEnabledFor(logging.DEBUG) or (OPENTELEMETRY in sys.modules and find_tracer() is not None)
-    ):
+    if found is None or not _is_on():
         return found
     return partial(_send_many, transport, found)
+
+
+def _is_on() -> bool:
+    return (
+        LOGGER.isEnabledFor(logging.DEBUG)
+        or (spans.OPENTELEMETRY in sys.modules and find_tracer() is not None)
+        or (metrics.OPENTELEMETRY in sys.modules and metrics.find_meters() is not None)
+    )
 
 
 def _send_many(
@@ -52,11 +57,13 @@ def _send_many(
     within: float | None = None,
     /,
 ) -> list[Outcome]:
-    """Make many exchanges at a time; each is logged and traced once all are over."""
+    """Make many exchanges at a time; each is logged, traced and measured once all are over."""
     address, start = _address(transport), time.perf_counter()
     outcomes = send(requests, scope, within)
-    tracer = find_tracer()
+    tracer, meters = find_tracer(), metrics.find_meters()
     for request, outcome in zip(requests, outcomes, strict=True):
+        if meters is not None:
+            metrics.record(meters, request, outcome, time.perf_counter() - start)
         if isinstance(outcome, Response):
             log_response(address, request, outcome)
         else:
@@ -75,11 +82,28 @@ def _send(
 ) -> Response:
     tracer = find_tracer()
     if tracer is None:
-        return _send_logged(transport, request, scope, within)
-    with request_span(tracer, _address(transport), request) as span:
-        response = _send_logged(transport, request, scope, within)
+        return _send_measured(transport, request, scope, within)
+    address = _address(transport)
+    with request_span(tracer, address, request) as span:
+        if address and request.url is None:  # an object store, which a pre-signed URL may name, gets no header of ours
+            request = spans.with_trace_context(request)
+        response = _send_measured(transport, request, scope, within)
         set_response(span, response)
         return response
+
+
+def _send_measured(transport: Transport, request: Request, scope: Scope | None, within: float | None) -> Response:
+    meters = metrics.find_meters()
+    if meters is None:
+        return _send_logged(transport, request, scope, within)
+    start = time.perf_counter()
+    try:
+        response = _send_logged(transport, request, scope, within)
+    except BaseException as exc:
+        metrics.record(meters, request, exc, time.perf_counter() - start)
+        raise
+    metrics.record(meters, request, response, time.perf_counter() - start)
+    return response
 
 
 def _send_logged(transport: Transport, request: Request, scope: Scope | None, within: float | None) -> Response:

@@ -14,16 +14,17 @@ import heapq
 import inspect
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from lakefs_hl.ops.effects import Call, Cancelled, Effect, Gather, Op, Send, Sleep
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
-from lakefs_hl.transport.base import Outcome, SendMany
+from lakefs_hl.transport.base import Outcome, SendMany, Transport
 from lakefs_hl.transport.deadlines import UNWINDING_SECONDS, cut_sleep, deadline_error, remaining
-from lakefs_hl.transport.logs import log_retry
+from lakefs_hl.transport.metrics import note_retry
 from lakefs_hl.transport.scope import Scope
+from lakefs_hl.transport.telemetry import many_sender, sender
 
 #: Requests of one wave, at most. A sync and the pages that each transaction writes are shared by more then, and the
 #: embedded lake is held for no longer: it bounds that by itself.
@@ -124,13 +125,7 @@ class Waves:
         """Send what the ops ask for, and let each go on with its own response."""
         wave, self._ready = self._ready, []
         self._weight = Weight()
-        outcomes: list[Outcome]
-        try:
-            within = remaining(self._until)
-        except TransportError:
-            outcomes = [deadline_error() for _ in wave]
-        else:
-            outcomes = self._send_many([request for _, request in wave], self._scope, within)
+        outcomes = _send_many(self._send_many, [request for _, request in wave], self._scope, self._until)
         for (index, _), outcome in zip(wave, outcomes, strict=True):
             if isinstance(outcome, Response):
                 self._advance(index, outcome, None)
@@ -142,7 +137,7 @@ class Waves:
     def _put_to_sleep(self, index: int, effect: Sleep) -> None:
         effect = cut_sleep(effect, self._until)
         seconds = max(effect.atleast, random.uniform(0.0, effect.upto))
-        log_retry(effect, seconds)
+        note_retry(effect, seconds)
         heapq.heappush(self._asleep, (time.monotonic() + seconds, index, seconds))
 
     def _wake(self) -> None:
@@ -171,6 +166,28 @@ class Waves:
             for op in self._live.values():
                 with suppress(BaseException):  # whatever it makes of it: nothing of it is left running
                     op.close()
+
+
+def send_all(transport: Transport, requests: Sequence[Request], scope: Scope | None, until: float) -> list[Outcome]:
+    """Make many exchanges at the same time if the transport can, else one after the other."""
+    send_many = many_sender(transport)
+    if send_many is not None:
+        return _send_many(send_many, requests, scope, until)
+    send, outcomes = sender(transport), list[Outcome]()
+    for request in requests:
+        try:
+            outcomes.append(send(request, scope, remaining(until)))
+        except Exception as exc:  # noqa: BLE001 - the outcome of this request
+            outcomes.append(exc)
+    return outcomes
+
+
+def _send_many(send_many: SendMany, requests: Sequence[Request], scope: Scope | None, until: float) -> list[Outcome]:
+    try:
+        within = remaining(until)
+    except TransportError:
+        return [deadline_error() for _ in requests]
+    return send_many(requests, scope, within)
 
 
 class Weight:

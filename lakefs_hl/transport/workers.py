@@ -18,7 +18,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lakefs_hl.transport import forks
+from lakefs_hl.transport import forks, greenlets
 from lakefs_hl.transport.deadlines import UNWINDING_SECONDS
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ class _Team:
             self._threads += 1
             self._idle += 1
         try:
-            _Worker(self, f"{self._name}_{number}").start()
+            worker = _Worker(self, f"{self._name}_{number}")
+            greenlets.spawn(worker) if greenlets.COOPERATIVE else worker.start()
         except Exception:  # noqa: BLE001 - the caller must do its job in any case, and the next one tries again
             with self._lock:
                 self._threads -= 1
@@ -189,7 +190,10 @@ def launch(thread: threading.Thread) -> None:
     Raises:
         RuntimeError: No thread can be started.
     """
-    _thread.start_new_thread(_launch, (thread,))
+    if greenlets.COOPERATIVE:
+        greenlets.spawn(thread)
+    else:
+        _thread.start_new_thread(_launch, (thread,))
 
 
 def _launch(thread: threading.Thread) -> None:

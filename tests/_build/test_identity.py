@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
 
 import pytest
@@ -25,8 +26,12 @@ OTHERS: dict[str, Any] = {
     "host": HOST, "username": "key", "password": SECRET, "access_token": SECRET, "profile": "work", "timeout": 3,
     "connect_timeout": 3, "deadline": 3, "max_concurrency": 3, "retries": 3, "verify_ssl": False, "ca_cert": "/ca.pem",
     "proxy": f"http://me:{SECRET}@p:1", "committer": "ada", "create": False, "allowed_storage_hosts": ("minio",),
+    "gateway_endpoint": "https://s3.lake.example",
+    "offline": True,
+    "cache_size": 5,
     "pickle_secrets": True, "aws_role": True, "token_ttl_seconds": 30, "url_presign_ttl_seconds": 30,
-    "token_request_headers": {"x": SECRET}, "transport": answer,
+    "token_request_headers": {"x": SECRET}, "transport": answer, "port": 3, "scope": "alice",
+    "create_repositories": True,
 }  # fmt: skip
 
 
@@ -60,6 +65,7 @@ def test_a_client_prints_its_endpoint_and_caller() -> None:
     assert describe(options, settings) == f"<Client {HOST} as access key AKIA… and its secret>"
     assert describe(options, None) == f"<Client {HOST}, unpickled and not used yet>"
     assert describe(ClientOptions(), None) == "<Client of the configuration, unpickled and not used yet>"
+    assert describe(options.replace(scope="alice"), settings).endswith("and its secret, scope 'alice'>")
     lake = ClientOptions(host="mem://x")
     assert describe(lake, resolve(lake, {})) == "<Client mem://x>"
 
@@ -67,11 +73,12 @@ def test_a_client_prints_its_endpoint_and_caller() -> None:
 def test_a_notebook_shows_a_table_of_sources() -> None:
     options = ClientOptions(**PAIR, ca_cert="/etc")
     shown = describe_html(options, resolve(options, {}))
-    assert f"<td>endpoint</td><td><code>{HOST}</code></td><td>keyword arguments</td>" in shown
-    assert "<td>ca_cert</td>" in shown
+    rows = [re.findall("<td[^>]*>([^<]*)</td>", row) for row in shown.split("</tr>")]
+    assert ["endpoint", HOST, "keyword arguments"] in rows
+    assert "ca_cert" in [row[0] for row in rows if row]
     assert SECRET not in shown
     unused = describe_html(options, None)
-    assert unused == html.escape(describe(options, None))
+    assert unused == f"<code>{html.escape(describe(options, None))}</code>"
 
 
 # ---------------------------------------------------------------------------------------------------------- pickles

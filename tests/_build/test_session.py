@@ -13,6 +13,7 @@ from lakefs_hl.config.settings import Settings, resolve
 from lakefs_hl.ops.retry import Policy
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.secret import reveal
+from lakefs_hl.spec.wire import Request, Response
 
 
 def settings(credentials: Credentials, host: str = "https://lakefs.example") -> Settings:
@@ -54,3 +55,34 @@ def test_only_a_server_has_a_name_in_messages() -> None:
 def test_keys_differ() -> None:
     assert new_key() != new_key()
     assert session_of(settings(Token("t")), Policy()).new_key is new_key
+
+
+def test_the_gateway_is_at_the_server_unless_another_one_is_named() -> None:
+    pair = KeyPair("k", "s")
+    found = session_of(settings(pair), Policy()).gateway
+    assert (found.endpoint, found.keys, found.fault) == ("https://lakefs.example", pair, "")
+    proxied = settings(pair, "https://lakefs.example/lakefs")
+    assert "cannot be under a path" in session_of(proxied, Policy()).gateway.fault
+    named = msgspec.structs.replace(proxied, gateway_endpoint="https://s3.lakefs.example")
+    found = session_of(named, Policy()).gateway
+    assert (found.endpoint, found.fault) == ("https://s3.lakefs.example", "")
+    copied = session_of(named, Policy())
+    assert copied.copy(Policy()).gateway is copied.gateway
+
+
+@pytest.mark.parametrize(("credentials", "said"), [(Token("t"), "a token"), (AwsRole(), "AWS role"), (Anonymous(), "none")])
+def test_only_a_key_pair_signs_for_the_gateway(credentials: Credentials, said: str) -> None:
+    found = session_of(settings(credentials), Policy()).gateway
+    assert found.keys is None
+    assert said in found.fault
+    assert "Client(host, username, password)" in found.fault
+
+
+def test_a_function_as_transport_has_no_gateway_but_one_that_is_named() -> None:
+    def answer(request: Request) -> Response:
+        return Response(404)
+
+    options = ClientOptions(username="k", password="s", transport=answer)
+    assert "no address" in session_of(resolve(options, {}), Policy()).gateway.fault
+    options = options.replace(gateway_endpoint="http://127.0.0.1:1")
+    assert session_of(resolve(options, {}), Policy()).gateway.fault == ""

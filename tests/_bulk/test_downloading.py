@@ -415,3 +415,36 @@ def test_a_spool_gives_back_what_it_took() -> None:
         assert (spool.count, spool.size_bytes) == (count, sum(range(count)))
         spool.close()
     assert IN_MEMORY < 32 << 20
+
+
+def test_a_planned_deletion_that_was_done_is_skipped(filled: lakefs_hl.Branch, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    filled.download_dir("raw", out)
+    for name in ("old0", "old1"):
+        write(out / name, b"1")
+    plan = filled.sync_to("raw", out, delete=True, dry_run=True)
+    assert plan.count("delete") == 2
+    (out / "old0").unlink()
+    report = plan.apply()
+    assert (report.ok, report.deleted) == (True, 1)
+    report = plan.apply()
+    assert (report.ok, report.deleted, report.skipped) == (True, 0, 2)
+    assert files(out) == objects(filled, "raw/")
+
+
+def test_what_is_left_out_by_its_name_in_the_lake_is_not_deleted_under_its_encoded_one(
+    branch: lakefs_hl.Branch, tmp_path: Path
+) -> None:
+    """As on Windows, where `a:b.csv` is `a%3Ab.csv`."""
+    out = tmp_path / "out"
+    branch.upload_many([("raw/a\x01b.csv", b"1"), ("raw/c.csv", b"2")])
+    assert branch.download_dir("raw", out, on_invalid="encode").transferred == 2
+    encoded = out / "a%01b.csv"
+    assert encoded.exists()
+    write(out / "100%FF", b"no encoded name")
+    report = branch.sync_to("raw", out, on_invalid="encode", exclude="a\x01*", delete=True)
+    assert (report.deleted, encoded.exists()) == (1, True)
+    assert not (out / "100%FF").exists()
+    branch.delete_objects(["raw/a\x01b.csv"])
+    report = branch.sync_to("raw", out, on_invalid="encode", delete=True)
+    assert (report.deleted, encoded.exists()) == (1, False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import lakefs_hl
 from lakefs_hl import exceptions
+from lakefs_hl.spec import models
+from lakefs_hl.spec.wire import Response
 from lakefs_hl.types import TransferEvent
 from tests._bulk.conftest import Tap, write
 
@@ -24,6 +28,31 @@ def test_the_destination_may_be_a_prefix_or_is_the_name(branch: lakefs_hl.Branch
     info = branch.upload_file(local, "other", metadata={"k": "v"})
     assert (info.path, info.size_bytes) == ("other", 3)
     assert branch.stat_object("other").metadata == {"k": "v", "::lakefs::client-mtime": "1600000000"}
+
+
+def test_a_url_is_no_local_path(branch: lakefs_hl.Branch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    branch.upload(b"1", "p/a", commit_message="one")
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    ds = lakefs_hl.dataset("example", client=branch._client)
+    calls: list[Callable[[str], object]] = [
+        lambda url: branch.upload_file(url, "a"),
+        lambda url: branch.download_file("p/a", url),
+        lambda url: branch.upload_dir(url, "a"),
+        lambda url: branch.download_dir("p/", url),
+        lambda url: branch.sync_from(url, "p/"),
+        lambda url: branch.sync_to("p/", url),
+        lambda url: branch.snapshot_download(cache_dir=url),
+        ds.upload_all,
+        ds.download_all,
+        lambda url: ds.download("p/a", url),
+    ]
+    for call in calls:
+        for url in (tmp_path.as_uri(), "s3://bucket/p", "lakefs://example/main/p/"):
+            with pytest.raises(ValueError, match=r"must be a local path, and '.*' is a URL"):
+                call(url)
+    assert [*here.iterdir()] == []
 
 
 @pytest.mark.parametrize(
@@ -108,6 +137,26 @@ def test_an_unverified_download_is_possible(branch: lakefs_hl.Branch, folder: Pa
     branch.upload_dir(folder)
     for path in ("top.txt", "large.bin"):
         assert branch.download_file(path, tmp_path / path, verify=False).read_bytes() == (folder / path).read_bytes()
+
+
+@pytest.mark.parametrize("path", ["top.txt", "large.bin"])
+def test_an_unverified_upload_is_possible(branch: lakefs_hl.Branch, folder: Path, tap: Tap, path: str) -> None:
+    wrong = models.encode(models.ObjectStats(path, "object", "", "0" * 32, 1, 1, metadata=None))
+    content = {"content-type": "application/json"}
+    tap.refuse = lambda request: (
+        Response(201, content, wrong, md5="1" * 32 if request.digest else None)
+        if request.endpoint.operation == "uploadObject"
+        else None
+    )
+    with pytest.raises(exceptions.IntegrityError):
+        branch.upload_file(folder / path)
+    assert tap.seen.count("uploadObject") == 3
+    tap.seen.clear()
+    assert branch.upload_file(folder / path, verify=False).checksum == "0" * 32
+    assert tap.seen.count("uploadObject") == 1
+    tap.refuse = lambda request: None
+    stored = branch.upload_file(folder / path, update="checksum")  # what was not verified is not known
+    assert stored.checksum == hashlib.md5((folder / path).read_bytes()).hexdigest()
 
 
 def test_progress_of_one_file_is_in_bytes(branch: lakefs_hl.Branch, folder: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from lakefs_hl.spec.wire import FileSlice
 AT = lakefs_hl.Branch("example", "main")
 
 
-def put(item: Any, *, one_repository: bool = False) -> Any:
-    return put_of(item, AT, Here(), one_repository=one_repository)
+def put(item: Any, *, one_branch: bool = False) -> Any:
+    return put_of(item, AT, Here(), one_branch=one_branch)
 
 
 def test_a_pair_and_a_dictionary_are_the_same() -> None:
@@ -44,8 +44,8 @@ def test_a_dictionary_has_type_metadata_tags_and_repository() -> None:
     assert found.metadata == {"k": "v", "lakefs-hl-tags": '{"a":"1","b":"\\u00e9"}'}
     assert found.body == b"text"
     with pytest.raises(ValueError, match="'other', and a commit or a transaction is of one repository"):
-        put(item, one_repository=True)
-    assert put({**item, "bucket": "example"}, one_repository=True).repository == "example"
+        put(item, one_branch=True)
+    assert put({**item, "bucket": "example"}, one_branch=True).repository == "example"
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ import pytest
 
 import lakefs_hl
 from tests._bulk.conftest import files, objects, write
+from tests.lakes import real_lakefs as real_lakefs
 from tests.lakes import served_lake as served_lake
 from tests.serving import Served
+from tests.worlds import REAL, given_lakefs, kinds, namespace
 
 FILES = 500
 UPLOAD = """
@@ -45,7 +47,7 @@ DOWNLOAD = UPLOAD.replace(
 )
 
 
-@pytest.fixture(params=["in process", "served"])
+@pytest.fixture(params=kinds())
 def lake(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[lakefs_hl.Client, list[str]]]:
@@ -56,9 +58,20 @@ def lake(
         with lakefs_hl.Client(host) as client:
             yield client, [host, "", "", "example"]
         return
-    served: Served = request.getfixturevalue("served_lake")
-    with lakefs_hl.Client(served.url, served.key, served.secret) as client:
-        yield client, [served.url, served.key, served.secret, f"killed-{secrets.token_hex(4)}"]
+    if request.param == REAL:
+        place: tuple[str, str, str] = request.getfixturevalue("real_lakefs")
+    else:
+        served: Served = request.getfixturevalue("served_lake")
+        place = served.url, served.key, served.secret
+    with lakefs_hl.Client(*place) as client:
+        yield client, [*place, f"killed-{secrets.token_hex(4)}"]
+
+
+def created(lake: tuple[lakefs_hl.Client, list[str]]) -> lakefs_hl.Repository:
+    """The repository that the processes use."""
+    repo = lakefs_hl.repository(lake[1][-1], client=lake[0])
+    is_real = lake[1][:-1] == list(given_lakefs() or ())
+    return repo.create(namespace(REAL, repo.id) if is_real else None)
 
 
 @pytest.fixture
@@ -93,10 +106,12 @@ def run(lake: tuple[lakefs_hl.Client, list[str]], tree: Path) -> Run:
 def test_a_killed_upload_goes_on_in_the_same_call(
     lake: tuple[lakefs_hl.Client, list[str]], tree: Path, run: Run, message: str
 ) -> None:
-    repo = lakefs_hl.repository(lake[1][-1], client=lake[0])
-    branch = repo.create().branch("main")
+    repo = created(lake)
+    branch = repo.branch("main")
+    before = [commit.id for commit in branch.log()]
     assert run(UPLOAD, FILES // 2, message) is None
     assert bool(list(branch.list_objects(max_amount=1))) is not bool(message)
+    assert [commit.id for commit in branch.log()] == before
     found = run(UPLOAD, FILES + 1, message)
     assert found is not None
     transferred, skipped = found
@@ -105,6 +120,8 @@ def test_a_killed_upload_goes_on_in_the_same_call(
     assert objects(branch, "raw/") == files(tree)
     if message:
         assert branch.get_commit().message == message
+        added = [commit for commit in branch.log() if commit.id not in before]
+        assert sorted(len(commit.parents) for commit in added) == [1, 2], "one commit and one merge"
         assert list(branch.list_uncommitted(max_amount=1)) == []
         assert list(repo.transactions()) == []
     repo.delete(force=True)
@@ -114,8 +131,8 @@ def test_a_killed_upload_goes_on_in_the_same_call(
 def test_a_killed_download_goes_on_in_the_same_call(
     lake: tuple[lakefs_hl.Client, list[str]], tree: Path, tmp_path: Path
 ) -> None:
-    repo = lakefs_hl.repository(lake[1][-1], client=lake[0])
-    branch = repo.create().branch("main")
+    repo = created(lake)
+    branch = repo.branch("main")
     branch.upload_dir(tree, "raw", progress=False)
     command = [sys.executable, "-c", DOWNLOAD, *lake[1], str(tmp_path / "out")]
     done = subprocess.run([*command, str(FILES // 2), ""], capture_output=True, text=True, timeout=60, check=False)

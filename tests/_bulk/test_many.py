@@ -136,12 +136,38 @@ def test_one_commit_has_all_or_nothing(branch: lakefs_hl.Branch) -> None:
     assert list(branch.list_uncommitted()) == []
     before = branch.get_commit().id
     with pytest.raises(
-        exceptions.PartialFailureError, match=r"lakefs://example/main is unchanged; branch 'tx-main-"
+        exceptions.PartialFailureError, match=r"lakefs://example/main is unchanged; branch 'tx-main-.*' was deleted"
     ) as c:
         branch.upload_many([("c", b"1"), ("d", cast("Any", object()))], commit_message="both")
     assert (c.value.report.commit_id, c.value.maybe_applied) == (None, False)
     assert branch.get_commit().id == before
     assert not branch.exists("c")
+    repository = lakefs_hl.repository("example", client=branch._client)
+    assert list(repository.transactions()) == [], "nothing could resume it"
+
+
+def test_a_refused_merge_leaves_nothing_and_the_same_call_does_all(branch: lakefs_hl.Branch) -> None:
+    def meddle(event: TransferEvent) -> None:
+        if event.kind == "complete":
+            branch.upload(b"", "staged by others")
+
+    with pytest.raises(exceptions.TransactionMergeError, match="uncommitted changes"):
+        branch.upload_many([("a", b"1")], commit_message="one", progress=meddle)
+    repository = lakefs_hl.repository("example", client=branch._client)
+    assert list(repository.transactions()) == []
+    branch.reset()
+    assert branch.upload_many([("a", b"1")], commit_message="one").commit_id == branch.get_commit().id
+
+
+def test_an_interrupted_call_with_a_commit_leaves_nothing(branch: lakefs_hl.Branch) -> None:
+    def items() -> Iterator[tuple[str, bytes]]:
+        yield "a", b"1"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        branch.upload_many(items(), commit_message="never")
+    assert list(lakefs_hl.repository("example", client=branch._client).transactions()) == []
+    assert not branch.exists("a")
 
 
 def test_a_commit_message_needs_a_branch_and_words(branch: lakefs_hl.Branch) -> None:

@@ -1,119 +1,151 @@
-"""What transfers keep between calls."""
+"""Memory of a client: T10's client half of the failure model. Each piece of work has a process of its own.
+
+What is measured is the highest resident memory during the work, less that before it. The server is another process.
+"""
 
 from __future__ import annotations
 
-import errno
-import time
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pytest_mock import MockerFixture
 
-from lakefs_hl._bulk.memory import Memory
-from lakefs_hl._folders.found import Found
-from lakefs_hl.spec.errors import InvalidConfigError
+import lakefs_hl
+from tests.serving import Served, start, stop
 
-MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
+MIB = 1 << 20
+SIZE = 256 * MIB
+LINE = b"a line of sixty-four bytes, as many as the file has room for...\n"
+OBJECTS = 200_000
+#: Directories, files in each, and their size: as much as a large object, so that keeping them all would be seen.
+PARTS, PART = 32, 8 * MIB
 
-class Client:
-    def __init__(self, directory: Path | None) -> None:
-        self._directory = directory
+PROGRAM = """
+import re, sys
+from pathlib import Path
+import lakefs_hl as lakefs
 
-    def _cache_directory(self) -> Path:
-        if self._directory is None:
-            raise InvalidConfigError("no home")
-        return self._directory
-
-
-def memory(directory: Path | None, options: dict[str, Any] | None = None, *, journal: bool = True) -> Memory:
-    return Memory(Client(directory), "source", "destination", None, options or {"a": 1}, journal=journal)
-
-
-def test_an_interrupted_transfer_is_found_with_its_transaction(tmp_path: Path) -> None:
-    with memory(tmp_path) as first:
-        assert (first.resumes, first.kept) == (False, None)
-        first.begin()
-        first.remember("tx")
-    with memory(tmp_path) as second:
-        assert (second.resumes, second.kept, second.abandoned) == (True, "tx", None)
-        second.forget()
-    with memory(tmp_path) as third:
-        assert not third.resumes
+url, key, secret, work, folder = sys.argv[1:]
+branch = lakefs.repository("memory", client=lakefs.Client(url, key, secret)).branch("main")
+folder = Path(folder)
+branch.stat_object("warm")
+branch.upload_many((f"warm/{number}", b"x") for number in range(100))
+branch.download_many([f"warm/{number}" for number in range(100)])
 
 
-def test_other_options_and_a_new_start_abandon_it(tmp_path: Path) -> None:
-    with memory(tmp_path) as first:
-        first.remember("tx")
-    with memory(tmp_path, {"a": 2}) as other:
-        assert (other.resumes, other.kept, other.abandoned) == (False, None, "tx")
-    with memory(tmp_path) as again:
-        again.start_anew()
-        assert (again.resumes, again.kept, again.abandoned) == (False, None, "tx")
+def most():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
 
 
-def test_a_plan_takes_and_leaves_no_journal(tmp_path: Path) -> None:
-    with memory(tmp_path) as first, memory(tmp_path, journal=False) as plan:
-        plan.begin()
-        assert not plan.resumes
-        first.forget()
+Path("/proc/self/clear_refs").write_text("5")  # the highest so far is what there is now
+before, count = most(), 0
+match work:
+    case "upload_file":
+        count = branch.upload_file(folder / "large", "uploaded").size_bytes
+    case "upload an iterable":
+        block = bytes(1 << 20)
+        count = branch.upload((block for _ in range(256)), "iterable").size_bytes
+    case "write":
+        with branch.open("written", "wb") as file:
+            for _ in range(256):
+                count += file.write(bytes(1 << 20))
+    case "download to a file":
+        branch.download("large", folder / "downloaded")
+        count = (folder / "downloaded").stat().st_size
+    case "download_file":
+        branch.download_file("large", folder / "verified")
+        count = (folder / "verified").stat().st_size
+    case "read a range of it":
+        for start in range(0, 256 << 20, 8 << 20):
+            count += len(branch.download("large", start=start, end=start + (8 << 20)))
+    case "stream":
+        with branch.stream("large") as chunks:
+            for chunk in chunks:
+                count += len(chunk)
+    case "read by lines":
+        with branch.open("large", "rb") as file:
+            for line in file:
+                count += len(line)
+    case "read text by lines":
+        with branch.open("large", "r") as file:
+            for line in file:
+                count += len(line)
+    case "upload_dir":
+        count = branch.upload_dir(folder / "parts", "parts").bytes
+    case "download_dir":
+        count = branch.download_dir("parts", folder / "copy").bytes
+    case "list":
+        for entry in branch.list_objects(prefix="many/", recursive=True):
+            count += 1
+    case "usage":
+        count = branch.usage("many/").object_count
+    case "glob":
+        for entry in branch.glob("many/**/*"):
+            count += 1
+print(count, most() - before)
+"""
 
 
-def test_checksums_are_kept_for_other_transfers(tmp_path: Path) -> None:
-    old = Found("a", 0, 1, 2, 3, 1)
-    with memory(tmp_path) as first:
-        assert first.checksums([]) == []
-        for number in range(2500):
-            first.learn(Found("a", 0, 1, number + 2, 3, 1), MD5, time.time_ns())
-    with memory(tmp_path) as second:
-        assert second.checksums([old, Found("a", 1, 1, 2, 3, 1)]) == [MD5, None]
-        assert second.checksums([Found("a", 0, 1, 2501, 3, 1)]) == [MD5]
-
-
-def test_without_a_directory_nothing_is_kept_and_nothing_fails() -> None:
-    with pytest.warns(RuntimeWarning, match="transfers keep no checksums and no journals.*no home"):
-        found = memory(None)
-    with found:
-        found.begin()
-        found.remember("tx")
-        found.learn(Found("a", 0, 1, 2, 3, 1), MD5, 5)
-        assert found.checksums([Found("a", 0, 1, 2, 3, 1)]) == [None]
-        found.forget()
-
-
-def test_a_file_that_changed_just_before_it_was_read_is_not_kept_for_the_sake_of_earlier_ones(tmp_path: Path) -> None:
-    """As on Windows, where the only time of change is that of the content."""
-    start = time.time_ns() - 60_000_000_000
-    old = Found("old", 0, 1, 1, 1, 1)
-    racy = Found("racy", 0, start + 10_000_000_000, 2, 1, 1)
-    with memory(tmp_path) as first:
-        first.learn(old, MD5, start)
-        first.learn(racy, MD5, start + 10_500_000_000)
-    with memory(tmp_path) as second:
-        assert second.checksums([old, racy]) == [MD5, None]
-
-
-def begun(directory: Path) -> Memory:
-    found = memory(directory)
-    found.begin()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("memory")
+    with (found / "large").open("wb") as file:
+        for _ in range(256):
+            file.write(LINE * (MIB // len(LINE)))
+    for number in range(PARTS):
+        (found / "parts").mkdir(exist_ok=True)
+        with (found / "parts" / f"{number:03}").open("wb") as file:
+            file.write(number.to_bytes(8) * (PART // 8))
+    with lakefs_hl.Client(f"local:{found}/lake") as client:
+        branch = lakefs_hl.repository("memory", client=client).create().branch("main")
+        branch.upload(b"", "warm")
+        branch.upload_file(found / "large", "large")
+        branch.upload_dir(found / "parts", "parts")
+        branch.upload_many((f"many/{number // 1000:03}/{number:06}", b"") for number in range(OBJECTS))
+        branch.commit_changes("what is read")
     return found
 
 
-@pytest.mark.parametrize("moment", ["open", "write"])
-def test_a_transfer_goes_on_without_a_journal(tmp_path: Path, moment: str, mocker: MockerFixture) -> None:
-    """A full disk of the cache is no reason not to transfer; that the same transfer is running still is."""
-    error = OSError(errno.ENOSPC, "No space left on device")
-    mocker.patch(f"lakefs_hl._folders.journal.os.{'open' if moment == 'open' else 'fdopen'}", side_effect=error)
-    with pytest.warns(RuntimeWarning, match="keeps no journal, so that it is not resumed if interrupted: .*No space"):
-        first = begun(tmp_path)
-    with first:
-        first.remember("tx")
-        first.remember(None)
-        if moment == "write":
-            with pytest.raises(OSError, match="the same transfer"):
-                memory(tmp_path)
-        first.forget()
-    mocker.stopall()
-    with memory(tmp_path) as second:
-        assert (second.resumes, second.kept) == (False, None)
+@pytest.fixture(scope="module")
+def served(folder: Path) -> Iterator[Served]:
+    found = start(folder / "lake")
+    yield found
+    stop(found)
+
+
+@pytest.mark.parametrize(
+    ("work", "amount", "mebibytes"),
+    [
+        ("upload_file", SIZE, 32),
+        ("upload an iterable", SIZE, 32),
+        ("write", SIZE, 32),
+        ("download to a file", SIZE, 32),
+        ("download_file", SIZE, 32),
+        ("read a range of it", SIZE, 32),
+        ("stream", SIZE, 32),
+        ("read by lines", SIZE, 32),
+        ("read text by lines", SIZE, 32),
+        ("upload_dir", PARTS * PART, 98),  # 32, and a block of 1 MiB for each of up to 64 requests
+        ("download_dir", PARTS * PART, 98),
+        ("list", OBJECTS, 30),
+        ("usage", OBJECTS, 30),
+        ("glob", OBJECTS, 30),
+    ],
+)
+def test_memory_does_not_grow_with_the_data(
+    folder: Path,
+    served: Served,
+    work: str,
+    amount: int,
+    mebibytes: int,
+) -> None:
+    command = [sys.executable, "-c", PROGRAM, served.url, served.key, served.secret, work, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    count, growth = (int(word) for word in done.stdout.split())
+    assert count == amount
+    assert growth < mebibytes * MIB, f"{work}: {growth / MIB:.1f} MiB more"

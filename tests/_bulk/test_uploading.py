@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -551,7 +552,7 @@ def test_a_lake_below_the_directory_is_neither_read_nor_written(
         branch.upload(b"no database", "raw/lake/lake.db")
         for only in (None, ["raw/a.txt", "raw/lake/lake.db", "raw/lake/lock", "raw/zlink/lock"]):
             report = branch.upload_dir(here, "raw", only=only, update=True, delete=True, follow_symlinks=True)
-            assert "the directory of the lake itself" in report.skips[0].reason
+            assert "the directory of a lake that this process has open" in report.skips[0].reason
             assert objects(branch, "raw/").keys() == {"a.txt", "lake/lake.db"}
         branch.upload(b"b", "raw/b.txt")
         report = branch.sync_to("raw", here, delete=True, on_error="return")
@@ -572,3 +573,54 @@ def test_a_lake_below_the_directory_is_neither_read_nor_written(
         branch.upload(b"x" * 100_000, "raw/large")
     with lakefs_hl.Client(f"local:{here / 'lake'}") as client:
         assert lakefs_hl.repository("example", client=client).branch("main").download("raw/large") == b"x" * 100_000
+
+
+def test_other_lakes_of_this_process_are_not_read_nor_written_either(
+    branch: lakefs_hl.Branch, folder: Path, tmp_path: Path
+) -> None:
+    """Closing a file of a database drops the locks that this process has on it."""
+    lake = folder / "d1" / "lake"
+    with lakefs_hl.Client(f"local:{lake}") as client:
+        other = lakefs_hl.repository("other", client=client).create().branch("main")
+        other.upload(b"1", "a")
+        report = branch.upload_dir(folder, "raw")
+        assert [skip.path for skip in report.skips] == ["raw/d1/lake"]
+        assert not any(path.startswith("d1/lake/") for path in objects(branch, "raw/"))
+        assert report.transferred == len(objects(branch, "raw/"))
+        with pytest.raises(ValueError, match="is the directory of the lake local:"):
+            branch.upload_dir(lake, "raw")
+        with pytest.raises(ValueError, match="is the directory of the lake local:"):
+            branch.upload_file(lake / "lake.db", "raw/")
+        branch.upload(b"no database", "down/d1/lake/lake.db")
+        report = branch.sync_to("down", folder, delete=True, on_error="return")
+        assert [failure.path for failure in report.failed] == ["down/d1/lake/lake.db"]
+        assert other.download("a") == b"1"
+    with lakefs_hl.Client(f"local:{lake}") as client:
+        assert lakefs_hl.repository("other", client=client).branch("main").download("a") == b"1"
+
+
+def test_a_lake_that_is_gone_hinders_no_transfer(branch: lakefs_hl.Branch, folder: Path) -> None:
+    with lakefs_hl.Client(f"local:{folder / 'lake'}") as client:
+        lakefs_hl.repository("other", client=client).create()
+        shutil.rmtree(folder / "lake")
+        assert branch.upload_dir(folder, "raw").skipped == 0
+
+
+def test_a_planned_deletion_that_was_done_is_skipped(branch: lakefs_hl.Branch, folder: Path) -> None:
+    branch.upload_many([(f"raw/old{number}", b"1") for number in range(3)])
+    plan = branch.sync_from(folder, "raw", delete=True, dry_run=True)
+    assert plan.count("delete") == 3
+    branch.delete_objects(["raw/old1"])
+    report = plan.apply()
+    assert (report.ok, report.deleted, report.skipped) == (True, 2, 1)
+    assert plan.apply().ok
+    assert objects(branch, "raw/") == files(folder)
+
+
+def test_a_planned_deletion_of_what_must_stay_now_fails(branch: lakefs_hl.Branch, folder: Path) -> None:
+    branch.upload(b"1", "raw/old")
+    plan = branch.sync_from(folder, "raw", delete=True, dry_run=True)
+    (folder / "old").symlink_to("top.txt")
+    report = plan.apply(on_error="return")
+    assert [failure.path for failure in report.failed] == ["raw/old"]
+    assert branch.exists("raw/old")

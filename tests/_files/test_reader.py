@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import random
+from itertools import pairwise
 
 import pytest
 
 from lakefs_hl import exceptions
-from lakefs_hl._files.reader import LARGEST_WINDOW, TAIL, WINDOW, RawReader
+from lakefs_hl._files.reader import LARGEST_WINDOW, SMALL_OBJECT, TAIL, WINDOW, RawReader
 from tests._files.places import FakePlace
 
 CONTENT = os.urandom(5 * WINDOW + 17)
@@ -132,3 +134,74 @@ def test_an_etag_that_is_not_an_md5_is_not_compared() -> None:
     place._client.etag = '"0123-2"'
     place._client.spoiled = 1
     assert RawReader(place, "a").readall() == bytes(10)
+
+
+def columns(orders: list[int], size: int = 9 << 20, stride: int = 900_000) -> tuple[list[tuple[int, int]], FakePlace]:
+    """Read the footer of a table, then a column of each row group, and return what was fetched after the footer."""
+    content = CONTENT * (size // len(CONTENT) + 1)
+    size = len(content)
+    place = FakePlace(content)
+    file = RawReader(place, "t.parquet", expected_size=size)
+    for group in orders:
+        file.seek(1000 + group * stride)
+        assert file.read(100_000) == content[file.tell() - 100_000 : file.tell()]
+    return place._client.fetched[1:], place
+
+
+@pytest.mark.parametrize("order", [[*range(10)], [0, 1, 2, 9, 4, 5, 6, 7, 8, 3], [0, 8, 2, 3, 4, 5, 6, 7, 1, 9]])
+def test_a_column_of_many_is_read_in_few_windows_in_any_order(order: list[int]) -> None:
+    fetched, _ = columns(order)
+    assert len(fetched) <= 4
+    ends = sorted((start, start + size) for start, size in fetched)
+    assert all(one[1] <= another[0] for one, another in pairwise(ends)), "no byte is fetched twice"
+
+
+def test_windows_stay_small_for_one_row_group_and_far_apart() -> None:
+    assert columns([3])[0] == [(1000 + 3 * 900_000, WINDOW)]
+    fetched, _ = columns([0, 8, 3, 5], size=40 << 20, stride=4 << 20)
+    assert [size for _, size in fetched] == [WINDOW] * 4
+
+
+def test_kept_windows_are_bounded() -> None:
+    content = bytes(64 << 20)
+    place = FakePlace(content)
+    file = RawReader(place, "t.parquet", expected_size=len(content))
+    for group in range(70):
+        file.seek(group * 900_000)
+        file.read(1000)
+        assert sum(len(window) for _, window in file._windows) <= SMALL_OBJECT
+    assert len(place._client.fetched) < 15
+
+
+def test_reads_at_random_return_what_is_there() -> None:
+    drawn = random.Random(7)
+    file, place = reading()
+    for _ in range(300):
+        at, length = drawn.randrange(len(CONTENT) + 10), drawn.choice([1, 1000, 70_000, WINDOW, 3 * WINDOW])
+        file.seek(at)
+        found = file.read(length)
+        assert found
+        assert found == CONTENT[at : at + len(found)] or at >= len(CONTENT)
+    assert sum(size for _, size in place._client.fetched) < 4 * len(CONTENT)
+
+
+def test_a_version_of_before_is_opened_without_a_request() -> None:
+    place = FakePlace(CONTENT)
+    etag = place._client.etag
+    file = RawReader(place, "a", version=(etag, len(CONTENT)))
+    file.seek(10)
+    assert place._client.fetched == []
+    assert (file.size, file.etag) == (len(CONTENT), etag)
+    assert file.read(5) == CONTENT[10:15]
+    assert place._client.sent[0]["etag"] == etag
+
+
+@pytest.mark.parametrize("size", [0, 9, 20, TAIL, len(CONTENT)])
+@pytest.mark.parametrize("at", [0, 10, 3 * WINDOW])
+def test_who_asked_for_nothing_reads_the_version_of_now(size: int, at: int) -> None:
+    place = FakePlace(CONTENT[:size])
+    file = RawReader(place, "a", version=("another", len(CONTENT)))
+    file.seek(at)
+    assert file.readall() == CONTENT[:size][at:]
+    assert place._client.sent[0]["etag"] is None
+    assert (file.size, file.etag) == (size, place._client.etag)

@@ -29,6 +29,7 @@ class Handle(Optioned):
 
 
 WANTED = {"timeout": 5, "connect_timeout": None, "deadline": None, "max_concurrency": None, "retries": 0}
+WANTED["create_repositories"] = None
 
 
 def test_a_handle_with_a_client_gets_a_copy_of_that_client() -> None:

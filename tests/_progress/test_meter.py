@@ -48,6 +48,20 @@ def test_the_time_left_is_that_of_the_slower_measure() -> None:
     assert made.seconds_left() == pytest.approx(9.0)
 
 
+def test_a_large_file_that_comes_first_does_not_make_the_small_ones_slow() -> None:
+    mb = 1_000_000
+    made = meter(total_objects=10_001, total_bytes=1010 * mb)
+    for second in range(1, 11):  # 100 MB/s, and one object at the end of them
+        made.objects, made.bytes = second // 10, 100 * mb * second
+        made.look(100.0 + second)
+    left = made.seconds_left()
+    assert left is not None
+    assert left < 60, "10,000 objects at one in ten seconds would be a day"
+    made.objects, made.bytes = 1001, 1001 * mb
+    made.look(111.0)
+    assert made.seconds_left() == pytest.approx(9.0, rel=0.15)
+
+
 def test_the_time_left_is_unknown_without_totals_or_progress() -> None:
     made = meter(100)
     made.look(101.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
@@ -54,3 +55,17 @@ def test_a_client_of_the_other_colour_is_refused(lake: lakefs_hl.Client) -> None
 def test_nothing_secret_is_printed() -> None:
     assert repr(aio.ServerConfiguration()) == "<ServerConfiguration of the default client>"
     assert repr(aio.ServerStorageConfiguration()) == "<ServerStorageConfiguration of the default client>"
+
+
+@pytest.mark.parametrize("package", [lakefs_hl, aio], ids=lambda package: package.__name__)
+def test_what_is_of_a_client_takes_a_client_of_its_colour(package: Any) -> None:
+    classes = [package.Admin, package.CredentialsAdmin, package.ServerConfiguration, package.ServerStorageConfiguration]
+    cases: list[tuple[type, tuple[str, ...], str]] = [(kind, (), "the default client") for kind in classes]
+    cases.append((package.GCRulesAdmin, ("example",), "lakefs://example"))
+    other = lakefs_hl.Client("mem://") if package is aio else aio.Client("mem://")
+    for kind, first, shown in cases:
+        refused: Any = object.__new__(kind)
+        with pytest.raises(TypeError, match="client must be"):
+            refused.__init__(*first, other)
+        assert repr(refused) == f"<{kind.__name__} of {shown}>"  # as a traceback of the error prints it
+        assert repr(kind(*first)) == f"<{kind.__name__} of {shown}>"

@@ -60,7 +60,8 @@ class Command:
 
     @staticmethod
     def _name(arguments: tuple[str, ...]) -> str:
-        return " ".join(arguments[: 2 if arguments[0] in {"fs", "repo", "branch", "tag"} else 1])
+        groups = {"fs", "repo", "branch", "tag", "lifecycle", "keys", "cache"}
+        return " ".join(arguments[: 2 if arguments[0] in groups else 1])
 
     def put(self, **contents: bytes | str) -> None:
         """Upload objects: `a__b_csv` is `a/b.csv`."""

@@ -63,6 +63,19 @@ def test_remote_addresses_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "only this machine's loopback" in capsys.readouterr().err
 
 
+def test_origins_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for given, said in (
+        (["--allow-origin", "https://app.example"], "needs --presign"),
+        (
+            ["--presign", "--allow-origin", "https://app.example/page"],
+            "is not an origin; write https://app.example",
+        ),
+    ):
+        assert cli.main(["serve", str(tmp_path / "lake"), *given]) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "lake").exists()
+
+
 def test_fsck_reports_a_sound_and_a_damaged_lake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "lake"
     for missing in (place, tmp_path):

@@ -15,13 +15,16 @@ def test_cat_prints_bytes_as_they_are(command: Command) -> None:
     assert done.stdout_bytes == content + "é\n".encode()
 
 
-@pytest.mark.parametrize(("ends", "wanted"), [("0:3", "abc"), ("3:", "def"), (":2", "ab"), ("-2:", "ef")])
+@pytest.mark.parametrize(
+    ("ends", "wanted"),
+    [("0:3", "abc"), ("3:", "def"), (":2", "ab"), ("-2:", "ef"), ("0-3", "abc"), ("3-", "def"), ("-2", "ab")],
+)
 def test_cat_prints_a_range(command: Command, ends: str, wanted: str) -> None:
     command.put(a_txt="abcdef")
     assert command("fs", "cat", f"{command.uri}a.txt", "--range", ends) == wanted
 
 
-@pytest.mark.parametrize("ends", ["3", "a:b", "1:2:3", ""])
+@pytest.mark.parametrize("ends", ["3", "a:b", "1:2:3", "", "-", "1-2-3"])
 def test_cat_refuses_what_is_no_range(local: Command, ends: str) -> None:
     assert "START:END" in local.error(2, "fs", "cat", f"{local.uri}a.txt", "--range", ends)
 

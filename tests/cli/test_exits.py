@@ -18,6 +18,8 @@ WANTED = {
     "DeadlineExceeded": 7,
     "CertificateException": 7,
     "ProtocolException": 7,
+    "OfflineException": 7,
+    "NotCachedException": 3,
     "LakeLockedError": 7,
     "TooManyRequestsException": 7,
     "NotFoundException": 3,

@@ -121,4 +121,4 @@ def test_the_merge_of_two_streams(rng: random.Random) -> None:
 
 
 def stream(sizes: dict[str, int]) -> Iterator[Entry]:
-    return iter([Entry(path, sizes[path], str) for path in sorted(sizes, key=str.encode)])
+    return iter([Entry(path, sizes[path], str, str) for path in sorted(sizes, key=str.encode)])

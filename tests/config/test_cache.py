@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import stat
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from lakefs_hl.config.cache import cache_directory, cache_path
-from lakefs_hl.config.credentials import Anonymous, AwsRole, Token
+from lakefs_hl.config.credentials import Anonymous, AwsRole, Credentials, Token
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.secret import KeyPair
 from tests.config.samples import SECRET
@@ -77,9 +79,33 @@ def test_endpoint_and_key_id_tell_directories_apart(cache: dict[str, str]) -> No
 def test_a_secret_changes_nothing_and_is_in_no_name(cache: dict[str, str]) -> None:
     path = cache_directory(HOST, PAIR, cache)
     assert path == cache_directory(HOST, KeyPair("AKIAEXAMPLE0", "another secret"), cache)
-    assert cache_directory(HOST, Token(SECRET), cache) == cache_directory(HOST, Token("another"), cache)
     for word in (SECRET, "AKIAEXAMPLE0", "lakefs.example"):
         assert word not in str(path)
+
+
+def jwt(signature: str, **claims: object) -> Token:
+    head, body = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in ({"alg": "HS256"}, claims))
+    return Token(f"{head}.{body}.{signature}")
+
+
+def test_tokens_of_one_user_share_a_directory_and_those_of_others_do_not(cache: dict[str, str]) -> None:
+    mine = [jwt("a", sub="alice", exp=1), jwt("b", sub="alice", exp=2, jti="x")]
+    others: list[Credentials] = [
+        jwt("a", sub="bob", exp=1),
+        jwt("a", sub="alice", kid="a key of this name that was made anew"),
+        jwt("a", sub="alice", iss="another"),
+        jwt("a", sub=""),
+        jwt("a", sub=["alice"]),
+        jwt("a"),
+        Token(SECRET),
+        Token("another"),
+        Token("a.%.b"),
+        Token("a.W10=.b"),
+        KeyPair("alice", SECRET),
+        AwsRole(),
+    ]
+    assert len({cache_directory(HOST, each, cache) for each in mine}) == 1
+    assert len({cache_directory(HOST, each, cache) for each in (*mine, *others)}) == 1 + len(others)
 
 
 # -------------------------------------------------------------------------------------------------- permissions

@@ -97,3 +97,53 @@ def test_an_error_about_an_endpoint_says_how_to_write_one(written: str, words: s
         endpoint.parse_endpoint(written, "LAKECTL_SERVER_ENDPOINT_URL")
     assert "LAKECTL_SERVER_ENDPOINT_URL" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------- host and port
+
+
+@pytest.mark.parametrize(
+    ("host", "joined"),
+    [
+        ("localhost", "http://localhost:50051"),
+        ("127.0.0.1", "http://127.0.0.1:50051"),
+        ("::1", "http://[::1]:50051"),
+        ("[::1]", "http://[::1]:50051"),
+        ("2001:db8::1", "https://[2001:db8::1]:50051"),
+        ("lakefs.example", "https://lakefs.example:50051"),
+        (" lakefs.example ", "https://lakefs.example:50051"),
+        ("lakefs.example/lakefs", "https://lakefs.example:50051/lakefs"),
+        ("localhost:50051", "http://localhost:50051"),
+        ("localhost:", "http://localhost:50051"),
+        ("http://lakefs.example", "http://lakefs.example:50051"),
+        ("https://localhost/api/v1", "https://localhost:50051/api/v1"),
+        ("https://localhost:50051", "https://localhost:50051"),
+    ],
+)
+def test_a_host_and_a_port_are_an_endpoint(host: str, joined: str) -> None:
+    assert endpoint.with_port(host, 50051) == joined
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("localhost:8000", "port=50051: host 'localhost:8000' has another port"),
+        ("https://h:443", "host 'https://h:443' has another port"),
+        ("local:./lake", "is an embedded lake"),
+        ("mem://", "is an embedded lake"),
+        ("", "is not the name of a host"),
+        ("http://", "is not the name of a host"),
+        ("h:x", "neither the name of a host nor a URL"),
+        ("[::1", "neither the name of a host nor a URL"),
+    ],
+)
+def test_a_host_that_a_port_does_not_fit(host: str, words: str) -> None:
+    with pytest.raises(InvalidConfigError, match=words.replace("[", "\\[")):
+        endpoint.with_port(host, 50051)
+
+
+def test_no_message_repeats_a_password() -> None:
+    for host in (f"http://me:{SECRET}@h:8000", f"me:{SECRET}@h:8000"):
+        with pytest.raises(InvalidConfigError) as caught:
+            endpoint.with_port(host, 50051)
+        assert SECRET not in str(caught.value)

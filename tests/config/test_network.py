@@ -73,8 +73,35 @@ def test_concurrency() -> None:
     assert settled({}).max_concurrency is None
     assert settled({"LAKEFS_HL_MAX_CONCURRENCY": "4"}).max_concurrency == 4
     assert settled({"LAKEFS_HL_MAX_CONCURRENCY": "4"}, max_concurrency=2).max_concurrency == 2
+    assert settled({"LAKEFS_HL_MAX_CONCURRENCY": "4"}, max_concurrency=8).most_in_process == 4
+    assert settled({}, max_concurrency=8).most_in_process is None
     for value in ("0", "-1", "many"):
         with pytest.raises(InvalidConfigError, match="LAKEFS_HL_MAX_CONCURRENCY"):
             settled({"LAKEFS_HL_MAX_CONCURRENCY": value})
     with pytest.raises(InvalidConfigError, match="max_concurrency=0"):
         settled({}, max_concurrency=0)
+
+
+def test_the_gateway() -> None:
+    assert settled({}).gateway_endpoint is None
+    env = {"LAKEFS_HL_GATEWAY_ENDPOINT": "https://S3.lake.example/"}
+    found = settled(env)
+    assert found.gateway_endpoint == "https://s3.lake.example"
+    assert ("gateway_endpoint", "https://s3.lake.example", "LAKEFS_HL_GATEWAY_ENDPOINT") in found.sources
+    assert settled(env, gateway_endpoint="http://127.0.0.1:8001").gateway_endpoint == "http://127.0.0.1:8001"
+    for value in (
+        "s3.lake.example",
+        "ftp://h",
+        "https://h/path",
+        "https://h?a=b",
+        "https://",
+        "https://h:99999",
+        "https://a b",
+    ):
+        with pytest.raises(InvalidConfigError, match=r"LAKEFS_HL_GATEWAY_ENDPOINT=.*: must be http://host"):
+            settled({"LAKEFS_HL_GATEWAY_ENDPOINT": value})
+        with pytest.raises(InvalidConfigError, match="gateway_endpoint="):
+            settled({}, gateway_endpoint=value)
+    with pytest.raises(InvalidConfigError, match="leave out the user name") as caught:
+        settled({}, gateway_endpoint="https://me:hidden@h")
+    assert "hidden" not in str(caught.value)

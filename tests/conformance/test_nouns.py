@@ -15,34 +15,43 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from pytest_mock import MockerFixture
 
 import lakefs_hl
 from lakefs_hl import exceptions
 from lakefs_hl._handles.commits import CommitFields
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl._handles.imports import ImportFields
+from lakefs_hl._handles.keyed import Keyed
 from lakefs_hl._handles.lookups import RecordHandle
 from lakefs_hl._handles.objects import ObjectFields, PrefixFields
 from lakefs_hl._handles.pull_requests import PullRequestFields
 from lakefs_hl._handles.repositories import RepositoryHandle
 from lakefs_hl._handles.runs import HookRunFields, RunFields
+from lakefs_hl._sync.expiry import ExpiryWrites
+from lakefs_hl._sync.facades import FacadeReads
+from lakefs_hl._sync.lifecycles import Lifecycles
 from lakefs_hl._sync.prefixes import PrefixReads, PrefixWrites
+from lakefs_hl._sync.protections import Protections
+from lakefs_hl._sync.snapshots import Snapshots
+from lakefs_hl._sync.tagging import TagReads, TagWrites
 from lakefs_hl.ops import branches
 from lakefs_hl.spec import models
 from lakefs_hl.types import ErrorKind
-from tests.worlds import World
+from tests.worlds import World, bare
 
 Test = TypeVar("Test", bound=Callable[..., None])
 TRIED: set[str] = set()
 NOUNS: dict[str, list[type]] = {
-    "repository": [RepositoryHandle, lakefs_hl.Repository],
-    "read": [Handle, lakefs_hl.ReadIOBase, PrefixReads],
+    "repository": [RepositoryHandle, lakefs_hl.Repository, Lifecycles, Protections, Snapshots],
+    "read": [Handle, lakefs_hl.ReadIOBase, PrefixReads, TagReads, FacadeReads],
     "reference": [lakefs_hl.Reference],
     "commit": [CommitFields, lakefs_hl.Commit],
     "tag": [lakefs_hl.Tag],
-    "write": [lakefs_hl.WriteIOBase, PrefixWrites],
+    "write": [lakefs_hl.WriteIOBase, PrefixWrites, ExpiryWrites, TagWrites],
     "branch": [lakefs_hl.Branch],
     "object": [ObjectFields, lakefs_hl.ObjectInfo],
+    "keyed": [Keyed],
     "prefix": [PrefixFields, lakefs_hl.CommonPrefix],
     "import": [ImportFields, lakefs_hl.ImportManager],
     "transaction": [lakefs_hl.BranchTransaction.__mro__[1], lakefs_hl.BranchTransaction],
@@ -146,6 +155,27 @@ def test_repository_properties(repo: Any) -> None:
     found = repo.properties
     assert (found.id, found.default_branch) == (repo.id, "main")
     assert found.storage_namespace.endswith(repo.id)
+
+
+def test_repository_info(world: World, repo: Any) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    found = repo.info()
+    assert (found.id, found.uri, found.default_branch) == (repo.id, repo.uri, "main")
+    assert (found.read_only, found.metadata) == (False, {})
+    assert before < found.created_at < datetime.now(UTC) + timedelta(minutes=5)
+    assert (found["name"], found["creation_date"]) == (repo.id, found.created_at)
+    assert (found["owner_id"], found["region"]) == (None, None)
+    repo.set_metadata({"owner": "ada", "region": "eu-north"})
+    again = repo.info()
+    assert (again["owner_id"], again.region) == ("ada", "eu-north")
+    repo.set_metadata({"owner_id": "u-7"})
+    assert repo.info().owner_id == "u-7"
+    assert again.to_dict() == dict(again.to_dict()) | {"id": repo.id, "owner_id": "ada", "region": "eu-north"}
+    assert pickle.loads(pickle.dumps(again)) == again
+    with pytest.raises(KeyError, match="'size' is not a key of RepositoryInfo; the keys are id, uri"):
+        found["size"]
+    with pytest.raises(exceptions.NotFoundException):
+        world.repository("never-made").info()
 
 
 def test_repository_delete(world: World, repo: Any) -> None:
@@ -321,6 +351,19 @@ def test_read_is_file(repo: Any, tree: Any) -> None:
         repo.branch("none").is_file("a.csv")
 
 
+@tries("write_set_tags", "write_delete_tags")
+def test_read_get_tags(repo: Any, main: Any) -> None:
+    main.upload(b"1", "a", tags={"Type": "Report"})
+    main.commit_changes("tagged")
+    main.delete_tags("a")
+    assert main.get_tags("a") == {}
+    assert repo.ref("main@").get_tags("a") == {"Type": "Report"}
+    with pytest.raises(exceptions.ObjectNotFoundException, match="none"):
+        main.get_tags("none")
+    with pytest.raises(exceptions.NotFoundException):
+        repo.branch("none").get_tags("a")
+
+
 def test_read_usage(repo: Any, tree: Any) -> None:
     assert tree.usage() == lakefs_hl.Usage(54, 7)
     assert tree.usage("d/").to_dict() == {"total_bytes": 41, "object_count": 5}
@@ -352,6 +395,25 @@ def test_read_stream(repo: Any, main: Any) -> None:
         list(main.stream("none"))
     with pytest.raises(exceptions.NotFoundException):
         list(repo.branch("none").stream("a"))
+
+
+def test_read_table_diff(main: Any) -> None:  # more in test_tables.py
+    main.upload("id,price\n1,10\n", "t.csv")
+    first = main.commit_changes("first")
+    main.upload("id,price\n1,11\n", "t.csv")
+    assert [(row.kind, row.after) for row in first.table_diff(main, "t.csv", keys="id")] == [
+        ("changed", {"id": 1, "price": 11})
+    ]
+
+
+def test_read_files(main: Any) -> None:
+    main.files("a").put("b", b"1")
+    assert main.files().get("a/b") == main.files("a/").get("b") == b"1"  # test_files.py has the rest
+
+
+def test_read_object(main: Any) -> None:
+    main.object("a").put(b"1")
+    assert main.object("a").get() == b"1"
 
 
 def test_read_stat_many(repo: Any, tree: Any) -> None:
@@ -724,6 +786,11 @@ def test_branch_delete(repo: Any, main: Any) -> None:
 
 
 @tries(
+    "object_bucket",
+    "object_created_at",
+    "object_key",
+    "object_modified_at",
+    "object_size",
     "object_checksum",
     "object_content_type",
     "object_is_dir",
@@ -753,6 +820,53 @@ def test_object_fields(world: World, repo: Any, main: Any) -> None:
     assert repo.properties.storage_namespace.partition("://")[0] in info.physical_address
     assert before < info.modified_time < before + timedelta(minutes=10)
     assert info == main.stat_object("d/a.txt") == next(iter(main.list_objects(recursive=True)))
+    assert (info.key, info.bucket, info.size) == (info.path, repo.id, 3)
+    assert info.created_at == info.modified_at == info.modified_time
+
+
+def test_object_tags(main: Any) -> None:
+    assert main.upload(b"1", "a", tags={"Type": "Report"}).tags == {"Type": "Report"}
+    assert main.upload(b"1", "b").tags == {}
+    (listed,) = main.list_objects(prefix="a")
+    assert listed.tags == {"Type": "Report"}
+
+
+def test_object_type(main: Any) -> None:
+    assert main.upload(b"1", "a").type == "object"
+
+
+def test_prefix_type(main: Any) -> None:
+    main.upload(b"1", "a/b")
+    assert [entry["type"] for entry in main.list_objects()] == ["common_prefix"]
+
+
+def test_keyed_keys(world: World, repo: Any, main: Any) -> None:
+    info = main.upload(b"a,b", "d/t.csv", metadata={"k": "v"})
+    answers = {"key": "d/t.csv", "size": 3, "content_type": "text/csv", "name": "t.csv", "path": "d/t.csv"}
+    assert {key: info[key] for key in answers} == answers
+    assert (info["etag"], info["last_modified"]) == (info.checksum, info.modified_time)
+    assert {key: info[key] for key in info.keys()}["metadata"] == {"k": "v"}  # noqa: SIM118 - it is no mapping
+    assert "size" in info
+    assert "bogus" not in info
+    for key in ("bogus", 0, None):
+        with pytest.raises(KeyError, match="the keys are path, type, size_bytes"):
+            info[key]
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(bare(info))
+    (prefix,) = main.list_objects()
+    assert (prefix["key"], prefix["name"], dict(bare(prefix))["uri"]) == ("d/", "d", prefix.uri)
+    (row,) = world.repositories(prefix=repo.id)
+    assert (row["name"], row["uri"]) == (repo.id, repo.uri)
+    assert row["creation_date"] == repo.info().created_at
+    assert row["default_branch"] == "main"
+    with pytest.raises(KeyError, match="the keys are id, uri, created_at"):
+        row["size"]
+    if world.awaitable:
+        with pytest.raises(RuntimeError, match=r"info\(\)"):
+            row["owner_id"]
+    else:
+        assert row["owner_id"] is None
+        assert world.repository(repo.id)["creation_date"] == row["creation_date"]
 
 
 def test_object_delete(main: Any) -> None:
@@ -774,6 +888,12 @@ def test_object_open(world: World, main: Any) -> None:
     file = info.open("rb")
     assert world.settle(file.read()) == b"abc"
     world.settle(file.close())
+
+
+def test_object_preview(main: Any) -> None:
+    found = main.upload(b"a,b\n1,2\n", "table.csv").preview()
+    assert (found.uri, found.kind, found.columns) == (f"{main.uri}table.csv", "table", ("a", "b"))
+    assert [tuple(row) for row in found.rows] == [("1", "2")]
 
 
 def test_object_copy_to(main: Any) -> None:
@@ -800,10 +920,15 @@ def test_records_as_dictionaries(main: Any) -> None:
 
 
 @tries("prefix_is_dir", "prefix_is_file", "prefix_name", "prefix_path", "prefix_uri")
+@tries("prefix_bucket", "prefix_created_at", "prefix_key", "prefix_modified_at", "prefix_size")
+@tries("prefix_reference_id", "prefix_repository_id")
 def test_prefix_fields(world: World, repo: Any) -> None:
     prefix = world.make("CommonPrefix", repo.id, "main", "d/e/")
     assert (prefix.path, prefix.name, prefix.uri) == ("d/e/", "e", f"lakefs://{repo.id}/main/d/e/")
     assert (prefix.is_dir(), prefix.is_file()) == (True, False)
+    assert (prefix.key, prefix.bucket, prefix.size) == ("d/e/", repo.id, 0)
+    assert (prefix.repository_id, prefix.reference_id) == (repo.id, "main")
+    assert (prefix.created_at, prefix.modified_at) == (None, None)
 
 
 def test_prefix_exists(world: World, repo: Any, main: Any) -> None:
@@ -1036,6 +1161,29 @@ def test_kept_resume_merges_what_was_committed(world: World, repo: Any, main: An
     assert (again.state, again.merge_commit_id) == ("COMMITTED", tx.merge_commit_id)
 
 
+@pytest.mark.parametrize("how_far", ["committed", "merged"])
+def test_kept_resume_of_what_was_written_after_the_commit(
+    world: World, repo: Any, main: Any, mocker: MockerFixture, how_far: str
+) -> None:
+    """A server that knows the IDs of the first commit and merge answers by what it did then."""
+    lost = lose(world, repo, main, how_far)
+    repo.branch(lost.id).upload(b"2", "b")
+    (kept,) = repo.transactions()
+    assert kept.state == "staged"
+    tx = kept.resume()
+    mocker.patch("lakefs_hl.ops.transaction._merge", side_effect=exceptions.TransportException("no network"))
+    with pytest.raises(exceptions.TransportException):
+        with tx:
+            tx.upload(b"3", "c")
+    mocker.stopall()
+    (kept,) = repo.transactions()
+    assert kept.state == "committed"
+    assert kept.resume().state == "COMMITTED"
+    assert paths(main.list_objects()) == ["a", "b", "c"]
+    assert list(repo.transactions()) == []
+    assert kept.resume().merge_commit_id == main.head().id
+
+
 def test_kept_resume_of_what_was_merged_only_tidies_up(world: World, repo: Any, main: Any) -> None:
     lose(world, repo, main, "merged")
     head = main.head().id
@@ -1120,6 +1268,17 @@ def test_pull_requests(repo: Any) -> None:
     (listed,) = repo.pull_requests(status="open")
     assert listed == pull == repo.pull_request(pull.id)
     assert listed.refresh().description == "why"
+
+
+@tries("pull_approve", "pull_reject", "pull_reviews")
+def test_pull_requests_are_reviewed(repo: Any) -> None:
+    pull = repo.create_pull_request(repo.branch("dev").create("main"), "main", "title")
+    pull.reject("not yet")
+    pull.approve("now")
+    assert [(review.approved, review.notes, review.outdated) for review in pull.reviews()] == [
+        (False, "not yet", False),
+        (True, "now", False),
+    ]
 
 
 @tries("pull_close", "pull_closed_date", "pull_merge", "pull_merge_commit_id", "pull_status", "pull_update")
@@ -1276,3 +1435,65 @@ def test_storage_import_support(world: World) -> None:
 def test_storage_default_namespace_prefix(world: World) -> None:
     found = world.make("ServerStorageConfiguration").default_namespace_prefix()
     assert not found or "://" in found
+
+
+# ------------------------------------------------------------------------- versions, snapshots, protection, lifecycles
+
+
+@tries("reference_blame", "commit_pin")
+def test_reference_blame_of_a_pinned_commit(main: Any) -> None:
+    main.upload(b"1", "a")
+    version = main.commit_changes("first").pin()
+    main.upload(b"2", "a")
+    main.commit_changes("second")
+    assert [entry.commit.message for entry in version.blame()] == ["first"]
+    assert [entry.commit.message for entry in main.blame()] == ["second"]
+
+
+@tries("reference_history", "branch_restore")
+def test_versions(main: Any) -> None:  # more in test_versions.py
+    for content in (b"1", b"2"):
+        main.upload(content, "a")
+        main.commit_changes(content.decode())
+    newest, oldest = main.history("a")
+    assert (newest.commit.message, newest.info.checksum) == ("2", main.stat_object("a").checksum)
+    main.restore("a", oldest)
+    assert main.download("a") == b"1"
+
+
+@tries("repository_create_snapshot", "repository_snapshots", "repository_restore_snapshot")
+def test_snapshots(repo: Any, main: Any) -> None:  # more in test_snapshots.py
+    main.upload(b"1", "a")
+    assert repo.create_snapshot("s") == repo.tag("s")
+    assert [tag.id for tag in repo.snapshots()] == ["s"]
+    main.reset()
+    repo.restore_snapshot("s")
+    assert main.download("a") == b"1"
+
+
+@tries("repository_protect", "repository_protections", "repository_unprotect", "repository_versioning")
+@tries("repository_set_public_access")  # more in test_buckets.py
+@tries("repository_set_policy", "repository_policy", "repository_delete_policy")
+def test_protection(repo: Any) -> None:  # more in test_protections.py
+    assert repo.set_public_access(False) is None
+    repo.protect("main")
+    assert repo.protections() == ["main"]
+    repo.unprotect("main")
+    assert repo.versioning is True
+    for call in (lambda: repo.set_policy("{}"), repo.policy, repo.delete_policy):
+        with pytest.raises(exceptions.UnsupportedOperationException):
+            call()
+
+
+@tries("repository_set_lifecycle", "repository_lifecycle", "repository_delete_lifecycle", "repository_apply_lifecycle")
+@tries("write_expire")
+def test_expiry(repo: Any, main: Any) -> None:  # more in test_lifecycles.py and test_expiry.py
+    main.upload(b"1", "temp/a")
+    main.upload(b"1", "old/a")
+    main.commit_changes("base")
+    rule = {"id": "r", "status": "Enabled", "expiration": {"days": 1}, "filter": {"prefix": "temp/"}}
+    repo.set_lifecycle([rule])
+    assert repo.lifecycle() == [rule]
+    assert repo.apply_lifecycle(now="2100-01-31").planned == ["temp/a"]
+    repo.delete_lifecycle()
+    assert main.expire("old/", timedelta(days=1), now="2100-01-31").deleted == 1

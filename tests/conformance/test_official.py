@@ -17,7 +17,7 @@ from tests.serving import Served
 from tests.worlds import Settler, World, plainly
 
 #: Programs per colour.
-PROGRAMS, STEPS = 10, 25
+PROGRAMS, STEPS = 5, 25
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -125,6 +126,8 @@ def test_upload_file_and_download_file(branch: Any, folder: Path, tmp_path: Path
     modified = info.modified_time
     assert branch.upload_file(folder / "large.bin", "raw/", update=True).modified_time == modified
     content = (folder / "large.bin").read_bytes()
+    checksum = branch.upload_file(folder / "large.bin", "unverified", verify=False).checksum
+    assert checksum == hashlib.md5(content).hexdigest()
     assert branch.download_file("raw/large.bin", tmp_path / "a").read_bytes() == content
     (tmp_path / "a").write_bytes(content[:1000])
     assert branch.download_file("raw/large.bin", tmp_path / "a", continue_=True).read_bytes() == content

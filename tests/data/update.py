@@ -20,8 +20,9 @@ def pairs(source: Path) -> Iterator[tuple[Path, Path]]:
             yield path, HERE / "contract" / folder / path.name
     yield source / "contract" / "contract.py", HERE / "contract" / "contract.py"
     yield source / "reference" / "lakefs-api.yml", HERE / "lakefs-api.yml"
-    for path in sorted((source / "seeds").glob("002*.txt")):
-        yield path, HERE / "seeds" / "002.md"
+    for seed in ("000", "001", "002", "003", "004"):
+        for path in sorted((source / "seeds").glob(f"{seed}*.txt")):
+            yield path, HERE / "seeds" / f"{seed}.md"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -257,6 +258,17 @@ def test_in_process_a_notebook_shows_the_next_rows(lake_branch: lakefs_hl.Branch
     assert paths(listing) == [*NAMES[1:25], "<b>&"]
     assert "&lt;b&gt;&amp;" in lake_branch.list_objects(prefix="<")._repr_html_()
     assert "no rows" in lake_branch.list_objects(prefix="nothing")._repr_html_()
+
+
+def test_a_notebook_shows_what_keys_are_limited_to(tmp_path: Path) -> None:
+    with lakefs_hl.Client(f"local:{tmp_path}/lake") as client:
+        keys = lakefs_hl.admin(client).credentials
+        keys.create("one", repositories=["sales", "stock"])
+        assert ">sales, stock</td>" in keys.list()._repr_html_()
+        keys.delete("one")
+        keys.create("any")
+        assert ">all</td>" in keys.list()._repr_html_()  # an empty field would look like none
+        assert keys.list().to_list()[0].to_dict()["repositories"] is None
 
 
 def test_a_notebook_shows_an_error_as_text(lake_branch: lakefs_hl.Branch) -> None:

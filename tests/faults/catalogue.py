@@ -206,8 +206,8 @@ def _bomb(mebibytes: int) -> bytes:
     return head + block * mebibytes + packer.flush() + struct.pack("<II", crc, mebibytes << 20)
 
 
-#: More than any record of lakeFS holds.
-BOMB: Final = _bomb(96)
+#: More than a client of the matrix takes for a record (`matrix.LIMITS`).
+BOMB: Final = _bomb(8)
 
 
 def _zipped_bomb(turn: Turn, reply: Reply) -> None:

@@ -11,12 +11,14 @@ import hashlib
 import random
 import secrets
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import lakefs_hl
 from lakefs_hl.exceptions import NotFoundException
-from tests.worlds import World
+from lakefs_hl.ops import repositories
+from tests.worlds import World, bare
 
 SMALL: Final = random.Random(1).randbytes(40_000)
 #: More than one window of a reader.
@@ -169,6 +171,39 @@ class Stat(Read):
         return bool(result == hashlib.md5(SMALL).hexdigest())
 
 
+class GetTags(Stat):
+    name, rare = "get tags", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch("main").get_tags("small")
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == {})
+
+
+class RepositoryInfo(Read):
+    name, sends, calls = "look up a repository with its metadata", ("getRepository", "getRepositoryMetadata"), 2
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).info().id
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == at.repo.id)
+
+
+class ListOwned(Read):
+    name, sends, rare, calls = "list repositories of an owner", ("listRepositories", "getRepositoryMetadata"), True, 2
+
+    def prepare(self, at: Place) -> None:
+        lakefs_hl.repository(f"{at.repo.id}-{at.name}", client=at.ground.client).create(metadata={"owner": "ada"})
+
+    def act(self, world: World, at: Place) -> Any:
+        return [each.id for each in world.repositories(f"{at.repo.id}-{at.name}", owner="ada")]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [f"{at.repo.id}-{at.name}"])
+
+
 class Listing(Read):
     name, sends = "list objects", ("listObjects",)
 
@@ -184,6 +219,16 @@ class Glob(Listing):
 
     def act(self, world: World, at: Place) -> Any:
         return [each.path for each in _repo(world, at).branch("main").glob("**")]
+
+
+class Suffix(Listing):
+    name, rare = "list objects by suffix", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return [each.path for each in _repo(world, at).branch("main").list_objects(suffix="l")]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == ["small"])
 
 
 class Usage(Read):
@@ -216,6 +261,72 @@ class Log(Read):
     def right(self, at: Place, result: Any) -> bool:
         ground = at.ground
         return bool(result == [ground.last, ground.change, ground.base, ground.first])
+
+
+class History(Read):
+    name, sends, rare = "history", ("logCommits",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        return [version.commit.id for version in _repo(world, at).branch("main").history("b")]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [at.ground.last, at.ground.base])
+
+
+class Search(Read):
+    name, sends, rare = "search", ("listObjects",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        call = world.module.search(f"{at.repo.branch('main').uri}small", kinds="path", client=world.client)
+        found = world.settle(call)
+        for failure in (*found.auth_errors, *found.errors):
+            raise failure.error
+        return [hit.uri for hit in found]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [f"{at.repo.branch('main').uri}small"])
+
+
+class Blame(Read):
+    name, sends, calls, rare = "blame", ("logCommits",), 3, True  # one for each object
+
+    def act(self, world: World, at: Place) -> Any:
+        return [entry.commit.id for entry in _repo(world, at).branch("main").blame()]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [at.ground.change, at.ground.base, at.ground.base])
+
+
+class Graph(Read):
+    name, sends, calls, rare = "graph", ("logCommits",), 1, True
+
+    def act(self, world: World, at: Place) -> Any:
+        return [commit.id for commit in _repo(world, at).graph("main").commits]
+
+    def right(self, at: Place, result: Any) -> bool:
+        ground = at.ground
+        return bool(result == [ground.last, ground.change, ground.base, ground.first])
+
+
+class Bisect(Read):
+    name, sends, calls, rare = "bisect", ("logCommits",), 2, True
+
+    def act(self, world: World, at: Place) -> Any:
+        first = at.ground.first
+        return _repo(world, at).bisect(first, "main", lambda commit: commit.id == first).first_bad.id
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == at.ground.base)
+
+
+class Partition(Read):
+    name, sends, rare = "partition", ("listObjects",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        return [part.object_count for part in _repo(world, at).branch("main").partition(3, by="objects")]
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [1, 1, 1])
 
 
 class Head(Read):
@@ -342,6 +453,21 @@ class DownloadDirectory(OpenAndRead):
         return (folder / "large").read_bytes()
 
 
+class SnapshotDownload(OpenAndRead):
+    name, rare = "download a snapshot", True
+
+    def act(self, world: World, at: Place) -> Any:
+        cache = at.ground.folder / f"{at.name}-{secrets.token_hex(8)}"
+        branch = _repo(world, at).branch(at.name)
+        try:
+            path = branch.snapshot_download(include="large", cache_dir=cache, progress=False)
+        except BaseException:
+            assert world.settle(world.module.snapshot_cache(cache)).entries() == []  # nothing half done is given out
+            raise
+        assert [file.name for file in path.iterdir()] == ["large"]
+        return (path / "large").read_bytes()
+
+
 class DownloadMany(Download):
     name, rare = "download many", True
 
@@ -349,6 +475,41 @@ class DownloadMany(Download):
         branch = _repo(world, at).branch(at.name)
         (found,) = branch.download_many(["small"], on_error="raise", progress=False)
         return found.content
+
+
+class FilesGet(Download):
+    name, rare = "get a file", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).files(progress=False).get("small")
+
+
+class TableDiff(Read):
+    name, sends, data, rare = "table diff", ("getObject",), True, True
+
+    def prepare(self, at: Place) -> None:
+        at.make_branch(at.ground.last)
+        at.branch.upload("id,v\n1,a\n2,b\n", "t.csv")
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).ref(at.ground.last).table_diff(at.name, "t.csv", "id").added.to_pylist()
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}])
+
+
+class Preview(Read):
+    name, sends, data, rare = "preview", ("getObject",), True, True
+
+    def prepare(self, at: Place) -> None:
+        at.make_branch(at.ground.last)
+        at.branch.upload("id,v\n1,a\n", "t.csv")
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).stat("t.csv").preview().rows
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == (("1", "a"),))
 
 
 class Stream(OpenAndRead):
@@ -398,11 +559,25 @@ class DeleteObjects(DeleteObject):
         _repo(world, at).branch(at.name).delete_objects(["a", "small"])
 
 
+class FilesDelete(DeleteObject):
+    name, sends, rare = "delete files", ("deleteObjects",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).files(progress=False).delete(["a", "small"])
+
+
 class Remove(DeleteObject):
     name, sends, rare = "remove", ("deleteObjects",), True
 
     def act(self, world: World, at: Place) -> Any:
         _repo(world, at).branch(at.name).remove("a", recursive=True)
+
+
+class Expire(DeleteObject):
+    name, sends, rare = "expire", ("deleteObjects",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).expire("", timedelta(days=1), suffix="a", now="2100-01-31")
 
 
 class DeleteBranch(OnABranch):
@@ -477,6 +652,36 @@ class SetObjectMetadata(OnABranch):
         return int(at.branch.stat_object("a").metadata == {"case": at.name})
 
 
+class SetTags(SetObjectMetadata):
+    name = "set the tags of an object"
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.branch.set_object_metadata("a", {"k": "v"})
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).set_tags("a", {"case": at.name})
+
+    def applied(self, at: Place) -> int:
+        found = at.branch.stat_object("a")
+        assert found.metadata["k"] == "v"
+        return int(found.tags == {"case": at.name})
+
+
+class DeleteTags(SetTags):
+    name = "delete the tags of an object"
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.branch.set_tags("a", {"case": "old"})
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).delete_tags("a")
+
+    def applied(self, at: Place) -> int:
+        return int(at.branch.stat_object("a").metadata == {"k": "v"})
+
+
 class SetRepositoryMetadata(Operation):
     name, kind, sends = "set a repository's metadata", "B", ("setRepositoryMetadata",)
 
@@ -498,6 +703,29 @@ class DeleteRepositoryMetadata(Operation):
 
     def applied(self, at: Place) -> int:
         return int(at.name not in at.repo.metadata())
+
+
+class AddReviewer(SetRepositoryMetadata):
+    name, rare = "add a reviewer", True
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).add_reviewer(at.name)
+
+    def applied(self, at: Place) -> int:
+        return int(at.name in at.repo.reviewers())
+
+
+class RemoveReviewer(DeleteRepositoryMetadata):
+    name, rare = "remove a reviewer", True
+
+    def prepare(self, at: Place) -> None:
+        at.repo.add_reviewer(at.name)
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).remove_reviewer(at.name)
+
+    def applied(self, at: Place) -> int:
+        return int(at.name not in at.repo.reviewers())
 
 
 class HardReset(OnABranch):
@@ -564,6 +792,13 @@ class UploadDirectory(UploadMany):
         return _repo(world, at).branch(at.name).upload_dir(folder, resume=False, progress=False).transferred
 
 
+class FilesPut(UploadMany):
+    name = "put files"
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).files(progress=False).puts([("new", NEW)]).transferred
+
+
 class OpenAndWrite(Upload):
     name = "open and write"
 
@@ -586,6 +821,19 @@ class Copy(OnABranch):
 
     def right(self, at: Place, result: Any) -> bool:
         return bool(result == hashlib.md5(SMALL).hexdigest())
+
+
+class Restore(Copy):
+    name, rare = "restore", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).restore("b", at.ground.base).checksum
+
+    def applied(self, at: Place) -> int:
+        return int(at.content("b") == OLD)
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == hashlib.md5(OLD).hexdigest())
 
 
 class CopyPrefix(Copy):
@@ -624,6 +872,19 @@ class CopyAcross(Copy):
 
     def kept(self, at: Place) -> bool:
         return self._own(at).branch("main").download("theirs") == OTHER
+
+
+class Transfer(CopyAcross):
+    name, rare = "transfer to another repository", True
+
+    def act(self, world: World, at: Place) -> Any:
+        source, target, client = f"lakefs://{at.repo.id}/main", self._own(at).branch("main").uri, world.client
+        call = world.module.transfer(source, target, paths=["small"], src_client=client, dst_client=client)
+        return world.settle(call).bytes
+
+    def applied(self, at: Place) -> int:
+        branch = self._own(at).branch("main")
+        return int(branch.exists("small") and branch.download("small") == SMALL)
 
 
 class Move(OnABranch):
@@ -729,11 +990,149 @@ class CreateRepository(DeleteRepository):
         return int(self._own(at).exists())
 
 
+class CreateOwned(CreateRepository):
+    name, sends, rare = "create a repository with metadata", ("setRepositoryMetadata",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        world.repository(self._own(at).id).create(metadata={"owner": "ada"})
+
+    def right(self, at: Place, result: Any) -> bool:
+        return self._own(at).metadata() == {"owner": "ada"}
+
+
+class SetGCRules(DeleteRepository):
+    name, sends = "set garbage collection rules", ("setGCRules",)
+
+    def _rules(self, world: World, at: Place) -> Any:
+        return world.settle(world.module.Admin(world.client).gc_rules(self._own(at).id))
+
+    def act(self, world: World, at: Place) -> Any:
+        self._rules(world, at).set(7)
+
+    def _found(self, at: Place) -> Any:
+        return lakefs_hl.admin(at.ground.client).gc_rules(self._own(at)).get()
+
+    def applied(self, at: Place) -> int:
+        return int(self._found(at) == lakefs_hl.GCRules(7))
+
+    def meddle(self, at: Place) -> None:
+        lakefs_hl.admin(at.ground.client).gc_rules(self._own(at)).set(9)
+
+    def kept(self, at: Place) -> bool:
+        return bool(self._found(at) == lakefs_hl.GCRules(9))
+
+
+class DeleteGCRules(SetGCRules):
+    name, sends, rare = "delete garbage collection rules", ("deleteGCRules",), True
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        self.meddle(at)
+
+    def act(self, world: World, at: Place) -> Any:
+        self._rules(world, at).delete()
+
+    def applied(self, at: Place) -> int:
+        return int(self._found(at) is None)
+
+    def meddle(self, at: Place) -> None:
+        lakefs_hl.admin(at.ground.client).gc_rules(self._own(at)).set(9)
+
+
+class GetGCRules(SetGCRules):
+    name, kind, sends, rare = "get garbage collection rules", "A", ("getGCRules",), True
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        self.meddle(at)
+
+    def act(self, world: World, at: Place) -> Any:
+        return self._rules(world, at).get()
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == lakefs_hl.GCRules(9))
+
+
+class ProtectFirst(DeleteRepository):
+    name, kind, sends = "protect a first branch", "C", ("internalCreateBranchProtectionRule",)
+
+    def act(self, world: World, at: Place) -> Any:
+        world.repository(self._own(at).id).protect("mine")
+
+    def applied(self, at: Place) -> int:
+        return int("mine" in self._own(at).protections())
+
+    def meddle(self, at: Place) -> None:
+        self._own(at).protect("theirs")
+
+    def kept(self, at: Place) -> bool:
+        return "theirs" in self._own(at).protections()
+
+
+class Protect(ProtectFirst):
+    name, sends = "protect another branch", ("setBranchProtectionRules",)
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        self._own(at).protect("before")
+
+
+class Unprotect(Protect):
+    name, rare = "remove a protection", True
+
+    def act(self, world: World, at: Place) -> Any:
+        world.repository(self._own(at).id).unprotect("before")
+
+    def applied(self, at: Place) -> int:
+        return int("before" not in self._own(at).protections())
+
+
+class CreateSnapshot(OnABranch):
+    name, kind, sends = "create a snapshot", "C", ("createTag",)
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.stage()
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).create_snapshot(f"s-{at.name}", ref=at.name)
+
+    def applied(self, at: Place) -> int:
+        tag = at.repo.tag(f"s-{at.name}")
+        return int(tag.exists() and tag.download("new") == NEW)
+
+
+class CreateSnapshotStage(CreateSnapshot):
+    name, sends = "create a snapshot: an object of it", ("stageObject",)
+
+
+class CreateNeeded(CreateRepository):
+    name = "create a repository when it is needed"
+
+    def act(self, world: World, at: Place) -> Any:
+        # as `create=True` does, which makes a copy of the client: that would have other time limits than the case
+        bare(world.client)._session.make_repository = repositories.make
+        world.repository(self._own(at).id).exists()
+
+
 class UploadNew(Upload):
     name = "create an object"
 
     def act(self, world: World, at: Place) -> Any:
         return _repo(world, at).branch(at.name).upload(NEW, "new", if_none_match=True).checksum
+
+
+class FilesTouch(UploadNew):
+    name, rare = "touch a file", True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).branch(at.name).files(progress=False).touch("new").transferred
+
+    def applied(self, at: Place) -> int:
+        return int(at.content("new") == b"")
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == 1)
 
 
 class OpenNew(OpenAndWrite):
@@ -783,6 +1182,17 @@ class CommitEmpty(Logged):
 
     def act(self, world: World, at: Place) -> Any:
         return _repo(world, at).branch(at.name).commit_changes(f"by {at.name}", allow_empty=True)
+
+
+class RestoreSnapshot(Logged):
+    name, sends, repeats = "restore a snapshot", ("commit",), False
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        at.repo.tag(f"s-{at.name}").create(at.ground.base)
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).restore_snapshot(f"s-{at.name}", branch=at.name, message=f"by {at.name}")
 
 
 class Merge(Logged):
@@ -871,6 +1281,36 @@ class UpdatePullRequest(OnABranch):
         return _proposed(at)[0].refresh().description == "theirs"
 
 
+class ReviewPullRequest(UpdatePullRequest):
+    name, sends, rare = "review a pull request", ("setRepositoryMetadata",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).pull_request(_proposed(at)[0].id).approve("fine").notes
+
+    def applied(self, at: Place) -> int:
+        return len(_proposed(at)[0].reviews())
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == "fine")
+
+    def meddle(self, at: Place) -> None:
+        _proposed(at)[0].reject("theirs")
+
+    def kept(self, at: Place) -> bool:
+        return "theirs" in [review.notes for review in _proposed(at)[0].reviews()]
+
+
+class ReadReviews(ReviewPullRequest):
+    name, kind, sends = "read the reviews of a pull request", "A", ("getRepositoryMetadata",)
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        _proposed(at)[0].approve("fine")
+
+    def act(self, world: World, at: Place) -> Any:
+        return _repo(world, at).pull_request(_proposed(at)[0].id).reviews()[0].notes
+
+
 class MergePullRequest(Merge):
     name, sends, repeats = "merge a pull request", ("mergePullRequest",), False
 
@@ -925,6 +1365,72 @@ class UploadCommit(Transaction):
         branch.upload_dir(_folder_with_new(at), commit_message=f"by {at.name}", resume=False, progress=False)
 
 
+class UploadVersion(Transaction):
+    name, sends, rare = "upload an object as a commit: its merge", ("mergeIntoBranch",), True
+
+    def act(self, world: World, at: Place) -> Any:
+        _repo(world, at).branch(at.name).upload(NEW, "new", commit_message=f"by {at.name}")
+
+
+class UpdateMetadata(Transaction):
+    name, sends, rare = "update the metadata of a dataset: its merge", ("mergeIntoBranch",), True
+
+    def _dataset(self, at: Place) -> lakefs_hl.Dataset:
+        return lakefs_hl.dataset(f"lakefs://{at.repo.id}/{at.name}/", client=at.ground.client)
+
+    def prepare(self, at: Place) -> None:
+        super().prepare(at)
+        self._dataset(at).mint({})
+
+    def act(self, world: World, at: Place) -> Any:
+        ds = world.settle(world.module.dataset(self._dataset(at).uri, client=world.client))
+        return ds.update_metadata(f"by {at.name}", {"of": at.name}).history_id
+
+    def applied(self, at: Place) -> int:
+        # not by commits: what somebody else does in the meantime is not committed, and then this is staged
+        return sum(version.reason == f"by {at.name}" for version in self._dataset(at).metadata_history())
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == self._dataset(at).info().history_id)
+
+
+class VersionDataset(UpdateMetadata):
+    name, sends = "make a version of a dataset: its tag", ("createTag",)
+
+    def _dataset(self, at: Place) -> lakefs_hl.Dataset:
+        # under a prefix of its own: the tags of all cases are in one repository
+        return lakefs_hl.dataset(f"lakefs://{at.repo.id}/{at.name}/{at.name}/", client=at.ground.client)
+
+    def act(self, world: World, at: Place) -> Any:
+        ds = world.settle(world.module.dataset(self._dataset(at).uri, client=world.client))
+        return ds.version(f"by {at.name}").name
+
+    def applied(self, at: Place) -> int:
+        # its commit is made before the tag that is refused
+        commits = at.repo.branch(at.name).log()
+        return max(len(self._dataset(at).versions()), sum(commit.message == f"by {at.name}" for commit in commits))
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == "v1") and len(self._dataset(at).versions()) == 1
+
+
+class UploadManyPlaces(UploadMany):
+    name, rare = "upload many to several repositories", True
+
+    def act(self, world: World, at: Place) -> Any:
+        item = {"bucket": at.repo.id, "key": "new", "data": NEW, "branch": at.name}
+        return world.settle(world.client).upload_many_concurrent([item], progress=False).transferred
+
+
+class DownloadManyPlaces(DownloadMany):
+    name = "download many of several repositories"
+
+    def act(self, world: World, at: Place) -> Any:
+        item = {"bucket": at.repo.id, "key": "small", "reference": at.name}
+        (found,) = world.settle(world.client).download_many_concurrent([item], on_error="raise", progress=False)
+        return found.content
+
+
 class TransactionStart(Transaction):
     name, sends = "transaction: its branch", ("createBranch",)
 
@@ -945,16 +1451,92 @@ class TransactionEnd(Transaction):
     name, sends = "transaction: its end", ("deleteBranch",)
 
 
+class RequestApproval(DeleteRepository):
+    name, kind, sends, rare = "request an approval: its merge", "D", ("mergeIntoBranch",), True
+    calls = 4  # a merge that was refused is tried again
+
+    def _dataset(self, at: Place) -> lakefs_hl.Dataset:
+        return lakefs_hl.dataset(self._own(at).id, client=at.ground.client)
+
+    def _theirs(self, world: World, at: Place) -> Any:
+        return world.settle(world.module.dataset(self._own(at).id, client=world.client))
+
+    def prepare(self, at: Place) -> None:
+        ds = self._dataset(at)
+        ds.mint({"name": at.name})
+        ds.add_reviewer(self._user(at))
+        ds.request_approval(self._user(at), "the first one")
+
+    def _user(self, at: Place) -> str:
+        return str(at.ground.client.health_check().user)
+
+    def act(self, world: World, at: Place) -> Any:
+        return self._theirs(world, at).request_approval(self._user(at), at.name).id
+
+    def applied(self, at: Place) -> int:
+        return len([found for found in self._dataset(at).approval_requests() if found.notes == at.name])
+
+    def right(self, at: Place, result: Any) -> bool:
+        return result in [found.id for found in self._dataset(at).approval_requests() if found.notes == at.name]
+
+    def meddle(self, at: Place) -> None:
+        self._dataset(at).request_approval(self._user(at), "theirs")
+
+    def kept(self, at: Place) -> bool:
+        return "theirs" in [found.notes for found in self._dataset(at).approval_requests()]
+
+
+class ActOnApproval(RequestApproval):
+    name = "act on an approval: its merge"
+
+    def act(self, world: World, at: Place) -> Any:
+        (request,) = [each for each in self._dataset(at).approval_requests() if each.notes == "the first one"]
+        return self._theirs(world, at).act_on_approval(request.id, True, at.name).id
+
+    def applied(self, at: Place) -> int:
+        return len([found for found in self._dataset(at).approval_requests() if found.decision_notes == at.name])
+
+    def right(self, at: Place, result: Any) -> bool:
+        return result in [found.id for found in self._dataset(at).approval_requests("approved")]
+
+
+class ListDatasets(Read):
+    name, sends, rare = "list datasets", ("listRepositories",), True
+    calls = 5  # those after it in the order are looked at too, some at a time
+
+    def prepare(self, at: Place) -> None:
+        lakefs_hl.dataset(f"{at.repo.id}-{at.name}-reef", client=at.ground.client).mint({"name": at.name})
+
+    def act(self, world: World, at: Place) -> Any:
+        before = f"{at.repo.id}-{at.name}-ree"
+        found = world.settle(world.module.datasets(1, sort="id", after=before, client=world.client))
+        names = [info.name for info in found]
+        for failure in [*found.auth_errors, *found.errors]:  # what is left out is noted
+            if failure.repository.startswith(before):
+                raise failure.error
+        return names
+
+    def right(self, at: Place, result: Any) -> bool:
+        return bool(result == [at.name])
+
+
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     kind()
     for kind in (
         *(
             Stat,
+            GetTags,
+            RepositoryInfo,
+            ListOwned,
             Listing,
+            Suffix,
             Glob,
             Usage,
             StatMany,
             Log,
+            History,
+            Search,
+            *(Blame, Bisect, Graph, Partition),
             Head,
             BranchExists,
             TagExists,
@@ -965,18 +1547,24 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
             OpenAndRead,
             DownloadToFile,
         ),
-        *(DownloadObject, DownloadDirectory, DownloadMany, Stream),
-        *(DeleteObject, DeleteObjects, Remove, DeleteBranch, DeleteTag, DeleteRepository),
-        *(SetObjectMetadata, SetRepositoryMetadata, DeleteRepositoryMetadata, HardReset),
+        *(DownloadObject, DownloadDirectory, DownloadMany, DownloadManyPlaces, FilesGet, Stream, TableDiff, Preview),
+        *(DownloadObject, DownloadDirectory, SnapshotDownload, DownloadMany, DownloadManyPlaces, FilesGet, Stream),
+        *(DeleteObject, DeleteObjects, FilesDelete, Remove, Expire, DeleteBranch, DeleteTag, DeleteRepository),
+        *(SetObjectMetadata, SetTags, DeleteTags, SetRepositoryMetadata, DeleteRepositoryMetadata, HardReset),
+        *(AddReviewer, RemoveReviewer, RequestApproval, ActOnApproval, ListDatasets),
         *(
             Upload,
             UploadFile,
             UploadMany,
+            UploadManyPlaces,
             UploadDirectory,
+            FilesPut,
             OpenAndWrite,
             Copy,
+            Restore,
             CopyPrefix,
             CopyAcross,
+            Transfer,
             CopyTo,
             Move,
             MoveEnd,
@@ -984,9 +1572,22 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
             MovePrefixEnd,
             Reset,
         ),
-        *(CreateBranch, CreateTag, CreateRepository, UploadNew, OpenNew),
-        *(Commit, CommitOrSkip, CommitEmpty, Merge, MergeLookUp, Squash, Revert, CherryPick, Import),
-        *(CreatePullRequest, UpdatePullRequest, MergePullRequest),
-        *(UploadCommit, TransactionStart, TransactionUpload, TransactionCommit, TransactionMerge, TransactionEnd),
+        *(CreateBranch, CreateTag, CreateRepository, CreateOwned, CreateNeeded, UploadNew, FilesTouch, OpenNew),
+        *(CreateBranch, CreateTag, CreateRepository, CreateNeeded, UploadNew, FilesTouch, OpenNew),
+        *(SetGCRules, DeleteGCRules, GetGCRules),
+        *(ProtectFirst, Protect, Unprotect, CreateSnapshot, CreateSnapshotStage),
+        *(Commit, CommitOrSkip, CommitEmpty, RestoreSnapshot, Merge, MergeLookUp, Squash, Revert, CherryPick, Import),
+        *(CreatePullRequest, UpdatePullRequest, *(ReviewPullRequest, ReadReviews), MergePullRequest),
+        *(
+            UploadCommit,
+            UploadVersion,
+            UpdateMetadata,
+            VersionDataset,
+            TransactionStart,
+            TransactionUpload,
+            TransactionCommit,
+            TransactionMerge,
+            TransactionEnd,
+        ),
     )
 )

@@ -3,7 +3,7 @@
 Secrets that can be recognised go in: a secret key, a token, the pair as a header, a proxy's password, the signature of
 a pre-signed URL. Then calls fail in every way there is, in both colours, under DEBUG logging of everything, and all
 that comes out is searched: messages, attributes, tracebacks with the variables of our frames, causes and contexts,
-pickles, the log, OpenTelemetry spans, and what clients and handles print.
+pickles, the log, spans and metrics of OpenTelemetry, and what clients and handles print.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.metrics import _internal as metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -127,6 +130,14 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     return kept
 
 
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> InMemoryMetricReader:
+    """All metrics of a provider that is configured for the test."""
+    kept = InMemoryMetricReader()
+    monkeypatch.setattr(metrics, "_METER_PROVIDER", MeterProvider([kept], shutdown_on_exit=False))
+    return kept
+
+
 @pytest.fixture(autouse=True)
 def _no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -180,6 +191,11 @@ CALLS: dict[str, Callable[[World], object]] = {
     "run": lambda world: world.repository("example").run("5k").refresh(),
     "create": lambda world: world.repository("example").create(),
     "delete": lambda world: world.repository("example").branch("main").delete_objects(["a", "b"]),
+    "link": lambda world: world.repository("example").branch("main").presign("a"),
+    "link of the store": lambda world: world.repository("example").branch("main").presign("a", via="server"),
+    "link of the gateway": lambda world: world.repository("example").branch("main").presign("a", via="gateway"),
+    "link to write": lambda world: world.repository("example").branch("main").presign("a", method="PUT"),
+    "upload by others": lambda world: world.repository("example").branch("main").presign_upload("a"),
     "transaction": _transaction,
     "write": _write,
     "import": lambda world: world.repository("example").branch("main").import_from("s3://b/a", "a").run(),
@@ -266,6 +282,7 @@ def test_no_failing_call_shows_a_secret(
     colour: Callable[[lakefs_hl.Client], World],
     log: io.StringIO,
     spans: InMemorySpanExporter,
+    reader: InMemoryMetricReader,
 ) -> None:
     with SERVERS[behaviour]() as server:
         arguments: dict[str, Any] = (
@@ -282,7 +299,12 @@ def test_no_failing_call_shows_a_secret(
     finished = spans.get_finished_spans()
     assert found == []
     assert [canary for span in finished for canary in canaries_in(span.to_json())] == []
-    assert failed == len(CALLS) - ("store" in behaviour)  # such a server does answer `stat`
+    measured = reader.get_metrics_data()
+    assert measured is not None
+    assert canaries_in(measured.to_json()) == []
+    assert '"lakefs.operation": "statObject"' in measured.to_json(), "no metric was searched"
+    answered = 1 + 2 * (credentials == "pair")  # such a server does answer `stat`, and a pair signs for the gateway
+    assert failed == len(CALLS) - answered * ("store" in behaviour)
     assert {"statObject", "lakefs_hl.objects.stat"} <= {span.name for span in finished}, "no span was searched"
     assert log.getvalue().count("statObject GET ") >= 1, "no line of ours was searched"
 

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lakefs_hl.local.engine import Engine
+from lakefs_hl.local.keys import Key, Keys
 from lakefs_hl.local.serve import asgi, exchange, keyfile
 from lakefs_hl.local.serve.access import Access
 from lakefs_hl.local.serve.server import listen
@@ -161,6 +162,7 @@ def test_a_lake_of_the_first_release_keeps_its_pair(tmp_path: Path) -> None:
     lake.chmod(0o700)
     pair = KeyPair("AKIAKEPTFORTHETESTS0", "a secret that was never one, forty chars")
     keyfile.write(lake, pair, "http://127.0.0.1:1")
+    Keys(lake).add(Key("LKHL" + "A" * 16, "s" * 40, "other", "other"))  # in the directory, before it is served
     with running(lake) as served:
         assert KeyPair(served.key, served.secret) == pair
         assert ask(served, "GET", "/api/v1/repositories").status == 200
@@ -459,7 +461,7 @@ def test_without_the_extra_it_names_it(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert "pip install 'lakefs_hl[serve]'" in done.stderr
+    assert "pip install 'lakefs-hl[serve]'" in done.stderr
     assert not (tmp_path / "lake").exists()
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import pytest
 
 from lakefs_hl.ops.auth import Authenticator, basic
-from lakefs_hl.ops.effects import Call, Effect, Gather, Now, Once, Op, Send, Sleep
+from lakefs_hl.ops.effects import Call, Effect, Gather, Now, Once, Op, Send, SendAll, Sleep
 from lakefs_hl.ops.retry import Policy, Session
 from lakefs_hl.spec import models
 from lakefs_hl.spec.wire import Request, Response, TransportError
@@ -20,7 +20,7 @@ from lakefs_hl.spec.wire import Request, Response, TransportError
 T = TypeVar("T")
 Answer: TypeAlias = Response | BaseException | Callable[[Request], Response]
 #: May be sent again with other bytes: only the failed items, or another address.
-_VARY = ("deleteObjects", "presignedPut", "linkPhysicalAddress")
+_VARY = ("deleteObjects", "presignedPut", "linkPhysicalAddress", "setBranchProtectionRules")
 NOW = 1_700_000_000.0
 JSON = {"content-type": "application/json"}
 HTML = {"content-type": "text/html; charset=utf-8"}
@@ -170,6 +170,9 @@ class Play:
         match effect:
             case Send():
                 return self._exchange(effect.request)
+            case SendAll():
+                self.effects.append("send all")
+                return [self._outcome(request) for request in effect.requests]
             case Sleep():
                 self.slept.append((effect.upto, effect.atleast))
                 return max(effect.upto, effect.atleast)
@@ -188,6 +191,12 @@ class Play:
                     if effect.on_result is not None:
                         effect.on_result(index, results[-1])
                 return results if effect.on_result is None else None
+
+    def _outcome(self, request: Request) -> Response | Exception:
+        try:
+            return self._exchange(request)
+        except TransportError as exc:
+            return exc
 
     def _exchange(self, request: Request) -> Response:
         self.sent.append(request)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lakefs_hl.ops import effects
-from lakefs_hl.ops.effects import Call, Gather, Now, Once, Op, Send, Sleep
+from lakefs_hl.ops.effects import Call, Gather, Now, Once, Op, Send, SendAll, Sleep
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request
 
@@ -29,6 +29,7 @@ def result(op: Op[Any], value: Any) -> Any:
     ("op", "kind", "fields"),
     [
         (lambda: effects.send(REQUEST), Send, {"request": REQUEST}),
+        (lambda: effects.send_all([REQUEST]), SendAll, {"requests": [REQUEST]}),
         (lambda: effects.sleep(2, 1), Sleep, {"upto": 2, "atleast": 1}),
         (lambda: effects.gather([], 3), Gather, {"limit": 3, "on_result": None}),
         (lambda: effects.once("key", None), Once, {"key": "key"}),  # type: ignore[arg-type]

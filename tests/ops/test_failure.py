@@ -19,6 +19,8 @@ from tests.ops.script import C1, HTML, Play, commit, no, ok, session, step
 
 S = session(exactly_once=True)
 STAT = ("statObject", "r", "main")
+#: Branch of a transaction.
+TX = f"tx-a-b-{'0' * 32}"
 
 
 def stat() -> Op[Any]:
@@ -234,6 +236,17 @@ def test_the_end_of_a_message_has_no_empty_lines() -> None:
     assert (error.server_message, error.kind) == (message, ErrorKind.HOOK_REFUSED)
 
 
+def test_a_schema_is_not_in_the_message() -> None:
+    words = 'request body has an error: Error at "/name": string doesn\'t match the regular expression "^[a-z]$"'
+    reported = f'{words}\nSchema:\n  {{\n    "pattern": "^[a-z]$",\n    "type": "string"\n  }}\n\nValue:\n  "A_b"\n'
+    error = Play(step("getRepository", "A_b", answer=no(400, reported))).fails(
+        repositories.get(S, "A_b"), errors.BadRequestException
+    )
+    assert f'{words}, and the value is "A_b" (400 No)' in str(error)
+    assert "\n" not in str(error)
+    assert error.server_message == reported.rstrip()
+
+
 def test_a_head_response_has_no_body() -> None:  # B9.90
     from lakefs_hl.ops.retry import call
 
@@ -372,3 +385,19 @@ def test_a_store_that_rejects_a_url_gives_advice_without_keys() -> None:
     error = play.fails(op, errors.ForbiddenException)
     assert "the object store reports AccessDenied" in str(error)
     assert "pass pre_signed=False" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (Request(endpoints.UPLOAD_OBJECT, ("r", TX), {"path": "a"}), "branch not found"),
+        (Request(endpoints.STAT_OBJECT, ("r", TX), {"path": "a"}), "commit not found"),
+        (Request(endpoints.DELETE_OBJECTS, ("r", TX)), "branch not found"),
+        (Request(endpoints.LIST_OBJECTS, ("r", TX)), "not found"),
+    ],
+)
+def test_a_call_in_a_transaction_that_has_ended_says_so(request_: Request, message: str) -> None:
+    error = failure(request_, no(404, message), "", "http://lake")
+    assert isinstance(error, errors.NotFoundException)
+    assert "the transaction on 'a-b' has ended" in str(error)
+    assert "create it with" not in str(error)

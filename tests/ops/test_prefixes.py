@@ -197,3 +197,29 @@ def test_a_commit_is_immutable() -> None:
     )
     op = prefixes.remove(S, "r", "b", "d", lambda *_: None, recursive=True)
     play.fails(op, errors.BadRequestException, "commits are immutable")
+
+
+# -- suffixes ----------------------------------------------------------------------------------------------------------
+
+
+def by_suffix(*steps: Any, after: str = "", amount: int = 1000) -> models.ObjectPage:
+    op = prefixes.suffix_page(S, "r", "b", after, amount, suffix=".pdf", prefix="d/", delimiter="/")
+    return Play(*steps).run(op)
+
+
+def test_a_suffix_is_looked_for_in_full_pages() -> None:
+    where = {"amount": "1000", "prefix": "d/", "delimiter": "/"}
+    result = by_suffix(
+        listing(obj("d/a"), prefix("d/b.pdf/"), more="d/b", **where),
+        listing(obj("d/c.pdf"), obj("d/d.pdf"), obj("d/e.pdf"), after="d/b", **where),
+        amount=2,
+    )
+    assert found(result) == ["d/c.pdf", "d/d.pdf"]
+    assert result.pagination == models.Pagination(True, "d/d.pdf", 2, 1000)
+    last = by_suffix(listing(obj("d/e.pdf"), obj("d/f"), after="d/d.pdf", **where), after="d/d.pdf", amount=2)
+    assert (found(last), last.pagination.has_more) == (["d/e.pdf"], False)
+
+
+def test_a_page_whose_rows_all_count_leads_to_the_next_one() -> None:
+    result = by_suffix(listing(obj("d/a.pdf"), more="d/b"))
+    assert (found(result), result.pagination.next_offset) == (["d/a.pdf"], "d/b")

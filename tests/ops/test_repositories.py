@@ -40,6 +40,11 @@ def got(answer: Any) -> Any:
     return step("getRepository", "r", answer=answer)
 
 
+def listed(*ids: str) -> Any:
+    """The look whether a repository that is said to exist was deleted."""
+    return step("listRepositories", answer=page(*(models.Repository(each, 1, "main", NAMESPACE) for each in ids)))
+
+
 @pytest.mark.parametrize(
     ("prefix", "namespace"),
     [
@@ -86,11 +91,11 @@ def test_options() -> None:
 
 
 def test_created_by_the_attempt_without_a_response() -> None:  # B5.57
-    assert Play(sent(lost()), sent(TAKEN), got(record())).run(create()).id == "r"
+    assert Play(sent(lost()), sent(TAKEN), listed("r"), got(record())).run(create()).id == "r"
 
 
 def test_a_repository_of_another_client_after_a_lost_response() -> None:
-    play = Play(sent(lost()), sent(TAKEN), got(record("s3://other/place")))
+    play = Play(sent(lost()), sent(TAKEN), listed("r"), got(record("s3://other/place")))
     assert play.fails(create(), errors.ConflictException).maybe_applied is None
 
 
@@ -105,19 +110,19 @@ def test_a_lost_attempt_that_created_the_repository() -> None:
 
 
 def test_errors_of_the_first_attempt_are_raised() -> None:
-    Play(sent(TAKEN)).fails(create(), errors.ConflictException, "creating lakefs://r at s3://bucket/r")
+    Play(sent(TAKEN), listed("r")).fails(create(), errors.ConflictException, "creating lakefs://r at s3://bucket/r")
     Play(sent(TOUCHED)).fails(create(), errors.BadRequestException, "choose another one")
 
 
 def test_exist_ok() -> None:
-    Play(sent(TAKEN), got(record("s3://other/place"))).run(create(exist_ok=True))
+    Play(sent(TAKEN), listed("r"), got(record("s3://other/place"))).run(create(exist_ok=True))
 
 
 # get_or_create
 
 
 def test_an_existing_repository_is_returned() -> None:
-    found, made = Play(got(record("s3://other/place"))).run(both())
+    found, made = Play(got(record("s3://other/place")), listed("r")).run(both())
     assert (found.storage_namespace, made) == ("s3://other/place", False)
 
 
@@ -125,9 +130,32 @@ def test_a_missing_repository_is_created() -> None:
     assert Play(got(ABSENT), sent(MADE)).run(both())[1] is True
 
 
-@pytest.mark.parametrize("answer", [TAKEN, TOUCHED])
-def test_concurrent_creations_both_succeed(answer: Any) -> None:
-    assert Play(got(ABSENT), sent(answer), got(record())).run(both())[1] is False
+@pytest.mark.parametrize("steps", [(sent(TAKEN), listed("r")), (sent(TOUCHED),)], ids=["name", "namespace"])
+def test_concurrent_creations_both_succeed(steps: Any) -> None:
+    assert Play(got(ABSENT), *steps, got(record())).run(both())[1] is False
+
+
+@pytest.mark.parametrize("options", [{}, {"exist_ok": True}])
+def test_a_repository_that_was_deleted_a_moment_ago_is_waited_for(options: Any) -> None:
+    """lakeFS has it in a cache for some seconds, and refuses another one of its name."""
+    play = Play(sent(TAKEN), listed(), sent(TAKEN), listed("r-2"), sent(MADE))
+    assert play.run(create(**options)).id == "r"
+    assert [upto for upto, _ in play.slept] == [0.1, 0.2]
+    assert Play(got(record()), listed(), sent(TAKEN), listed(), sent(MADE)).run(both())[1] is True
+
+
+def test_a_server_that_never_forgets_a_repository_is_not_waited_for_much_longer() -> None:
+    play = Play(*[sent(TAKEN), listed()] * 11, sent(TAKEN))
+    play.fails(create(), errors.ConflictException, "not unique")
+    assert 8 <= sum(upto for upto, _ in play.slept) < 9
+
+
+def test_who_may_not_list_is_told_that_the_repository_exists() -> None:
+    refused = step("listRepositories", answer=no(401, "insufficient permissions"))
+    Play(sent(TAKEN), refused).fails(create(), errors.ConflictException, "not unique")
+    Play(sent(TAKEN)).fails(
+        repositories.create(session(exactly_once=True), "r", NAMESPACE, "main"), errors.ConflictException
+    )
 
 
 def test_a_concurrent_creation_takes_the_namespace_before_the_repository_exists() -> None:
@@ -138,7 +166,7 @@ def test_a_concurrent_creation_takes_the_namespace_before_the_repository_exists(
 
 def test_a_namespace_of_another_repository_is_an_error() -> None:
     Play(got(ABSENT), sent(TOUCHED), *[got(ABSENT)] * 6).fails(both(), errors.BadRequestException)
-    Play(got(ABSENT), sent(TAKEN), got(ABSENT)).fails(both(), errors.ConflictException)
+    Play(got(ABSENT), sent(TAKEN), listed("r"), got(ABSENT)).fails(both(), errors.ConflictException)
 
 
 def test_another_error_is_not_hidden() -> None:
@@ -292,3 +320,121 @@ def test_exists_and_pages() -> None:
     assert Play(got(ABSENT)).run(repositories.exists(s, "r")) is False
     query = {"amount": "3", "after": "a", "prefix": "p", "search": "s"}
     Play(step("listRepositories", answer=page(), query=query)).run(repositories.page(s, "a", 3, prefix="p", search="s"))
+
+
+# -------------------------------------------------------------------------------- created when it is needed
+
+
+def needing() -> Any:
+    needs = session()
+    needs.make_repository = repositories.make
+    return needs
+
+
+CONFIGURED = step("getStorageConfig", answer=ok(models.StorageConfig("s3", default_namespace_prefix="s3://bucket")))
+
+
+def test_a_call_that_needs_the_repository_creates_it() -> None:
+    play = Play(
+        step("getRepositoryMetadata", "r", answer=ABSENT),
+        got(ABSENT),
+        CONFIGURED,
+        sent(MADE),
+        step("getRepositoryMetadata", "r", answer=ok({})),
+    )
+    assert play.run(repositories.metadata(needing(), "r")) == {}
+
+
+def test_a_lost_response_before_does_not_matter() -> None:
+    play = Play(
+        step("getRepositoryMetadata", "r", answer=lost()),
+        step("getRepositoryMetadata", "r", answer=ABSENT),
+        got(ABSENT),
+        CONFIGURED,
+        sent(MADE),
+        step("getRepositoryMetadata", "r", answer=ok({})),
+    )
+    assert play.run(repositories.metadata(needing(), "r")) == {}
+
+
+def test_what_is_missing_after_that_is_an_error() -> None:
+    play = Play(
+        step("getRepositoryMetadata", "r", answer=ABSENT),
+        got(record()),  # another client has created it
+        listed("r"),
+        step("getRepositoryMetadata", "r", answer=ABSENT),
+    )
+    with pytest.raises(errors.NotFoundException):
+        play.run(repositories.metadata(needing(), "r"))
+
+
+def test_a_repository_that_cannot_be_created_is_the_error() -> None:
+    refused = no(403, "insufficient permissions")
+    play = Play(step("getRepositoryMetadata", "r", answer=ABSENT), got(ABSENT), CONFIGURED, sent(refused))
+    with pytest.raises(errors.ForbiddenException, match="creating lakefs://r at s3://bucket/r"):
+        play.run(repositories.metadata(needing(), "r"))
+
+
+@pytest.mark.parametrize("message", ["branch not found", "not found"])
+def test_nothing_else_that_is_missing_creates_it(message: str) -> None:
+    play = Play(step("getRepositoryMetadata", "r", answer=no(404, message)))
+    with pytest.raises(errors.NotFoundException):
+        play.run(repositories.metadata(needing(), "r"))
+
+
+def test_a_deletion_creates_nothing() -> None:
+    play = Play(step("listTags", "r", answer=ABSENT))
+    with pytest.raises(errors.NotFoundException):
+        play.run(repositories.delete(needing(), "r"))
+
+
+def test_a_scope_is_part_of_the_default_namespace() -> None:
+    scoped = session()
+    scoped.scope = "alice-"
+    body = {"name": "alice-r", "storage_namespace": "s3://bucket/alice-r"}
+    made = ok(models.Repository("alice-r", 1, "main", "s3://bucket/alice-r"), 201)
+    play = Play(CONFIGURED, step("createRepository", answer=made, body=body))
+    assert play.run(repositories.create(scoped, "r", None, "main")).id == "r"
+
+
+def test_metadata_is_set_after_the_creation() -> None:
+    keys = step("setRepositoryMetadata", "r", answer=ok(), body={"metadata": {"owner": "ada"}})
+    made = repositories.create_with_metadata(session(), "r", create(), {"owner": "ada"})
+    assert Play(sent(MADE), described(), keys).run(made).id == "r"
+
+
+def test_a_failure_of_the_metadata_says_that_the_repository_exists() -> None:
+    refused = step("setRepositoryMetadata", "r", answer=no(403, "insufficient permissions"))
+    made = repositories.create_with_metadata(session(), "r", create(), {"owner": "ada"})
+    error = Play(sent(MADE), described(), refused).fails(
+        made, errors.ForbiddenException, r"lakefs://r was created, and its metadata may not be set: .*set_metadata"
+    )
+    assert error.maybe_applied is True
+    made = repositories.create_with_metadata(session(), "r", create(), {"owner": "ada"})
+    error = Play(sent(TAKEN), listed("r")).fails(made, errors.ConflictException, "not unique")
+    assert error.maybe_applied is False
+
+
+def test_repositories_that_match_are_found_over_pages() -> None:
+    """One request per repository, full pages whatever the amount is, and none for what is not needed any more."""
+    rows = [models.Repository(f"r{number}", 1, "main", NAMESPACE) for number in range(4)]
+
+    def listed(start: int, more: bool) -> Any:
+        position = models.Pagination(more, f"r{start + 1}" if more else "", 2, 1000)
+        query = {"amount": "100", **({"after": f"r{start - 1}"} if start else {})}
+        page = models.RepositoryPage(position, rows[start : start + 2])
+        return step("listRepositories", answer=ok(page), query=query)
+
+    def owner(name: str, answer: Any) -> Any:
+        return step("getRepositoryMetadata", name, answer=answer)
+
+    script = [
+        *(listed(0, more=True), owner("r0", ok({"owner": "bob"})), owner("r1", ABSENT)),
+        *(listed(2, more=False), owner("r2", ok({"owner": "ada"})), owner("r3", ok({"owner": "ada"}))),
+    ]
+    s = session()
+    op = repositories.matching_page(
+        s, lambda after, amount: repositories.page(s, after, amount), lambda _, keys: keys["owner"] == "ada", "", 1
+    )
+    found = Play(*script).run(op)
+    assert ([row.id for row in found.results], found.pagination.next_offset) == (["r2"], "r2")

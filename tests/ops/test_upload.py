@@ -85,6 +85,14 @@ def test_a_content_type_that_a_header_cannot_carry(kind: str, pre_signed: bool) 
         Play()._drive(upload(content_type=kind, pre_signed=pre_signed))
 
 
+def test_what_is_not_verified_is_sent_once_and_hashed_by_nobody() -> None:
+    play = Play(step(*POST, answer=stored("0" * 32)))
+    assert play.run(upload(verify=False)).checksum == "0" * 32
+    play = Play(step(*POST, answer=stored("0" * 32)))
+    play.run(upload(FileSlice(7, 0, 10), verify=False))
+    assert [request.digest for request in play.sent] == [False]
+
+
 def test_an_empty_object() -> None:  # B2.23
     play = Play(step(*POST, answer=stored(hashlib.md5(b"").hexdigest(), size=0), body=b""))
     play.run(upload(b""))

@@ -28,6 +28,8 @@ BUILTINS = {
     errors.UnsupportedOperationException: NotImplementedError,
     errors.TransportException: ConnectionError,
     errors.DeadlineExceeded: TimeoutError,
+    errors.OfflineException: ConnectionError,
+    errors.NotCachedException: LookupError,
     errors.InvalidConfigError: ValueError,
     errors.LakeLockedError: TimeoutError,
     errors.LakeResourceError: OSError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.endpoints import ENDPOINTS
-from lakefs_hl.spec.routes import BASE, match, target
+from lakefs_hl.spec.routes import BASE, encode_query, match, target
 from lakefs_hl.spec.wire import Endpoint, Request
 
 segments = st.text(min_size=1, max_size=20).filter(lambda text: text not in {".", ".."} and _encodes(text))
@@ -48,6 +48,14 @@ def test_user_input_cannot_change_the_structure_of_a_url(repository: str, ref: s
         "stat",
     ]
     assert parse_qs(url.query, keep_blank_values=True) == {"path": [path]}
+
+
+texts = st.text(max_size=20).filter(_encodes)
+
+
+@given(st.dictionaries(texts, texts | st.lists(texts, max_size=3).map(tuple), max_size=3))
+def test_a_query_is_written_as_the_standard_library_writes_it(query: dict[str, str | tuple[str, ...]]) -> None:
+    assert encode_query(query) == urlencode(query, doseq=True, quote_via=quote, safe="")
 
 
 @pytest.mark.parametrize("part", ["", ".", ".."])

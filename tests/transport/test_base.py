@@ -23,6 +23,7 @@ from lakefs_hl.ops.effects import (
     now,
     once,
     send,
+    send_all,
     sleep,
 )
 from lakefs_hl.ops.paging import NextPage, Page
@@ -179,6 +180,23 @@ def test_a_transport_error_is_thrown_into_the_op(colour: Colour) -> None:
         return "saw nothing"
 
     assert colour.run(op(), Fake(fail)) == "saw gone"
+
+
+@ways
+def test_many_exchanges_have_an_outcome_each(colour: Colour, way: Way) -> None:
+    def answer(request: Request, scope: Scope | None, within: float | None) -> Response:
+        if request is DELETE:
+            raise TransportError("wait", "gone")
+        return Response(204)
+
+    found = colour.run(send_all([STAT, DELETE, STAT]), way(answer))
+    assert [one.status if isinstance(one, Response) else str(one) for one in found] == [204, "gone", 204]
+
+
+def test_many_exchanges_go_together_where_the_transport_can(colour: Colour) -> None:
+    transport = WAVES()
+    assert len(colour.run(gather([send_all([STAT] * 3), send_all([STAT] * 2)], 2), transport)[0]) == 3
+    assert sorted(transport.waves) == [2, 3]
 
 
 def test_jitter_stays_below_its_limit_and_above_its_minimum(colour: Colour) -> None:

@@ -143,7 +143,7 @@ def test_a_peer_that_drips_ends_by_the_deadline(how: str) -> None:
         error = broken(transport, STAT, WITHIN)
     assert error.kind == "timeout"
     assert "the deadline expired after" in str(error)
-    assert error.seconds >= WITHIN
+    assert error.seconds >= 0.95 * WITHIN  # timers of the system may be early by some milliseconds
 
 
 def test_a_peer_that_drips_over_tls_ends_by_the_deadline() -> None:
@@ -366,7 +366,7 @@ def test_a_download_that_stalls_ends_after_the_window() -> None:
             assert "moved fewer than" in str(error)
             patient = Request(READ.endpoint, READ.params, READ.query, timeout=0.6)
             error = broken(transport, patient)  # a longer read timeout accepts a longer stall
-    assert error.seconds >= 0.6
+    assert error.seconds >= 0.57
 
 
 def test_an_upload_that_crawls_ends() -> None:
@@ -651,3 +651,15 @@ def test_after_the_deadline_no_request_is_sent_and_no_pause_made() -> None:
     assert (caught.value.kind, caught.value.retry, caught.value.applied) == ("timeout", False, False)
     cut = cut_sleep(Sleep(3.0, 1.0), past)
     assert (cut.upto, cut.atleast) == (0.0, 0.0)
+
+
+def test_after_the_deadline_nothing_of_many_exchanges_is_sent() -> None:
+    from lakefs_hl.ops.effects import send_all
+    from lakefs_hl.transport.blocking import Blocking
+    from tests.transport.fakes import SERIAL, STAT, WAVES
+
+    for way in (SERIAL, WAVES):
+        transport = way(lambda *_: pytest.fail("it was sent"))
+        found = Blocking(transport, deadline=-1.0).run(send_all([STAT] * 2))
+        assert [str(one) for one in found] == ["the deadline expired before the request was sent"] * 2
+        assert found[0] is not found[1]

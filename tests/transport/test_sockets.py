@@ -78,7 +78,7 @@ def test_a_cancellation_shuts_the_connection_down(server: tuple[str, int], under
     scope.cancel()
     assert [connection.is_connected] == [False]
     with pytest.raises(NewConnectionError, match="shut down by a cancelled exchange"):
-        connection._own(under_way)
+        connection.own(under_way)
     connection.close()
 
 

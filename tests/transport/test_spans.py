@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +22,11 @@ from lakefs_hl.transport import spans
 from lakefs_hl.transport.aio import Aio
 from lakefs_hl.transport.blocking import Blocking
 from tests.transport.fakes import STAT, Fake, FakeMany
-from tests.transport.peers import answer, answering
+from tests.transport.peers import Asked, answer, answering
 
 pytest.importorskip("opentelemetry.sdk.trace", reason="opentelemetry-sdk, of the extra `test`, is not installed")
 
-from opentelemetry import trace
+from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -171,6 +174,87 @@ def test_requests_on_worker_threads_are_children_of_their_call(
     assert [one.name for one in requests] == ["statObject"] * 4
     assert {parent_of(one) for one in requests} == {call.context.span_id}
     assert (call.name, parent_of(call)) == ("lakefs_hl.effects.gather", user.context.span_id)
+
+
+@pytest.mark.parametrize("colour", ["blocking", "awaitable"])
+def test_a_transfer_of_a_directory_is_one_tree_on_the_server_too(
+    exporter: InMemorySpanExporter, colour: str, tmp_path: Path
+) -> None:
+    """The spans of its requests are below it, on whichever threads, and the server gets the IDs of these spans."""
+    for number in range(6):
+        (tmp_path / f"{number}.csv").write_text("x", encoding="utf-8")
+    with answering(_lakefs) as server:
+        arguments = server.url, "key", "CANARY"
+        with trace.get_tracer("user").start_as_current_span("user"), baggage_of("CANARY"):
+            if colour == "blocking":
+                with lakefs_hl.Client(*arguments) as client:
+                    lakefs_hl.repository("example", client=client).branch("main").upload_dir(tmp_path, progress=False)
+            else:
+
+                async def main() -> None:
+                    async with aio.Client(*arguments) as client:
+                        branch = aio.repository("example", client=client).branch("main")
+                        await branch.upload_dir(tmp_path, progress=False)
+
+                asyncio.run(main())
+        asked = list(server.asked)
+    spans = {span.context.span_id: span for span in exporter.get_finished_spans()}
+    roots = [span.name for span in spans.values() if parent_of(span) is None]
+    assert roots == ["user"]
+    requests = [span for span in spans.values() if span.kind is SpanKind.CLIENT]
+    assert [span.name for span in requests].count("uploadObject") == 6
+    for span in requests:
+        way, above = list[str](), parent_of(span)
+        while above is not None:
+            way.append(spans[above].name)
+            above = parent_of(spans[above])
+        assert way[-2:] == ["lakefs_hl.upload_dir", "user"]
+    sent = {request.headers["traceparent"].rpartition("-")[0] for request in asked}  # without the flags
+    assert sent == {f"00-{one.context.trace_id:032x}-{one.context.span_id:016x}" for one in requests}
+    assert "CANARY" not in repr([(request.target, request.headers.get("baggage")) for request in asked])
+
+
+def _lakefs(asked: Asked) -> bytes:
+    """The responses that an upload needs."""
+    if "/objects" in asked.target:
+        stat = {
+            "path": "x",
+            "path_type": "object",
+            "physical_address": "p",
+            "checksum": "",
+            "mtime": 0,
+            "size_bytes": 1,
+        }
+        stat["checksum"] = "9dd4e461268c8034f5c8564e155c67a6"  # the MD5 of "x"
+        return answer(json.dumps(stat).encode(), status="201 Created", content_type="application/json")
+    if "/branches/" in asked.target:
+        return answer(b'{"id": "main", "commit_id": "c"}', content_type="application/json")
+    config = {"pre_sign_support": False, "blockstore_type": "local", "blockstore_namespace_example": ""}
+    return answer(json.dumps(config).encode(), content_type="application/json")
+
+
+@contextlib.contextmanager
+def baggage_of(value: str) -> Iterator[None]:
+    token = context.attach(baggage.set_baggage("user", value))
+    yield
+    context.detach(token)
+
+
+def test_an_object_store_gets_no_header_of_the_trace(exporter: InMemorySpanExporter) -> None:
+    seen = list[Request]()
+
+    class Remote(Fake):
+        address = "http://127.0.0.1:1"
+
+    def note(request: Request, *rest: object) -> Response:
+        seen.append(request)
+        return Response(204)
+
+    driver = Blocking(Remote(note))
+    driver.run(send(STAT))
+    driver.run(send(Request(STAT.endpoint, STAT.params, url="https://bucket.example/k?X-Amz-Signature=CANARY")))
+    assert [sorted(request.headers) for request in seen] == [["traceparent"], []]
+    assert STAT.headers == {}  # the request itself, which is sent again by a retry, is as it was
 
 
 def test_spans_of_concurrent_tasks_do_not_mix(exporter: InMemorySpanExporter) -> None:

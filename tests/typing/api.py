@@ -6,9 +6,11 @@ An error that is expected stands behind its `type: ignore`; mypy's `warn_unused_
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Literal, assert_type
+from typing import Any, Literal, assert_type
 
 import numpy as np
 
@@ -16,7 +18,27 @@ import lakefs_hl as lakefs
 from lakefs_hl import aio
 from lakefs_hl._files.awaitable import AsyncFile
 from lakefs_hl._files.writer import ObjectWriter, TextWriter
-from lakefs_hl.types import ClientOptions, Response, Retry, SettingSource
+from lakefs_hl.filesystem import LakeFSAsyncFileSystem, LakeFSFileSystem
+from lakefs_hl.torch import ObjectDataset, ObjectIterableDataset, Sample
+from lakefs_hl.types import (
+    ApprovalDecision,
+    ApprovalRequest,
+    BlockstoreType,
+    CachedSnapshot,
+    ClientOptions,
+    DatasetInfo,
+    DatasetVersion,
+    FileResult,
+    MetadataVersion,
+    Problem,
+    Range,
+    Response,
+    Retry,
+    RowChange,
+    SearchHit,
+    SearchResults,
+    SettingSource,
+)
 
 
 def modes_of_open(branch: lakefs.Branch, commit: lakefs.Reference, tx: lakefs.BranchTransaction) -> None:
@@ -71,6 +93,20 @@ def prefixes(branch: lakefs.Branch, commit: lakefs.Commit) -> None:
     assert_type(branch.copy_prefix("a/", "b/", from_reference=commit), lakefs.TransferReport)
     assert_type(branch.remove("a", recursive=True, progress=print), lakefs.DeleteReport)
     assert_type(lakefs.copy("lakefs://x/main/a", branch), lakefs.TransferReport)
+    assert_type(lakefs.search("a", kinds=["path"], repositories=branch.repository_id), SearchResults)
+    assert_type(lakefs.search("a")[0], SearchHit)
+    assert_type(commit.presign("a", 60), lakefs.SignedURL)
+    keys = lakefs.admin().credentials
+    assert_type(
+        keys.create("a", read_only=True, repositories=["a", branch.repository_id]), lakefs.PersistentCredentials
+    )
+    assert_type(keys.list().head(1), list[lakefs.PersistentCredentials])
+    assert_type(lakefs.admin().gc_rules("a").get(), lakefs.GCRules | None)
+    assert_type(branch.presign("a", method="PUT", via="gateway").url, str)
+    assert_type(branch.presign_upload("a").finish("e", 5), lakefs.ObjectInfo)
+    branch.presign("a", method="DELETE")  # type: ignore[arg-type]
+    branch.presign("a", 60, "PUT")  # type: ignore[call-arg]
+    commit.presign_upload("a")  # type: ignore[attr-defined]
     branch.usage(by="size")  # type: ignore[call-overload]
     commit.remove("a")  # type: ignore[attr-defined]
     branch.upload(lambda: [b"a"], "a")
@@ -82,12 +118,17 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(lakefs.ref("lakefs://x/main"), lakefs.Reference)
     assert_type(branch.move_object("a", "b"), lakefs.ObjectInfo)
     assert_type(lakefs.repositories(), lakefs.Listing[lakefs.Repository])
+    assert_type(lakefs.repository(), lakefs.Repository)
+    assert_type(lakefs.import_external("aws", "photos", {}, metadata={"owner": "ada"}), lakefs.Repository)
+    assert_type(repository.info().provider, BlockstoreType | None)
     assert_type(lakefs.init("mem://"), lakefs.Client)
     assert_type(lakefs.Client("http://lake", ca_cert=Path("ca.pem"), allowed_storage_hosts="store"), lakefs.Client)
     assert_type(lakefs.Client(transport=lambda request: Response(404 if request.body else 200)), lakefs.Client)
     assert_type(lakefs.Client("mem://", retries=Retry.CLOUDFILES).with_options(retries=3), lakefs.Client)
     assert_type(aio.Client("mem://", retries=Retry(attempts=2)), aio.Client)
     assert_type(lakefs.Client("mem://").explain_auth()[0], SettingSource)
+    assert_type(lakefs.Client("mem://", offline=True, cache_size="1GiB").cache_directory, Path)
+    assert_type(lakefs.snapshot_cache("cache").entries(), list[CachedSnapshot])
     assert_type(ClientOptions(host="mem://", timeout=3).retries, int | Retry | None)
     ClientOptions(hots="mem://")  # type: ignore[call-arg]
     Retry(7)  # type: ignore[call-arg]
@@ -99,6 +140,7 @@ def handles(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     assert_type(repository.list_tags(10, "", "v"), lakefs.Listing[lakefs.Tag])
     assert_type(repository.metadata(), dict[str, str])
     assert_type(branch.create("main"), lakefs.Branch)
+    assert_type(branch.snapshot_download("a", include=["*.csv"], cache_dir=Path("cache")), Path)
     assert_type(branch.commit_changes("m", {"k": "v"}), lakefs.Commit)
     assert_type(branch.log(), lakefs.Listing[lakefs.Commit])
     assert_type(branch.diff("dev"), lakefs.Listing[lakefs.Change])
@@ -136,6 +178,37 @@ def pull_requests(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
     pull.update(status="merged")  # type: ignore[arg-type]
     assert_type(pull.close(), lakefs.PullRequest)
     assert_type(pull.merge(), lakefs.Commit)
+
+
+def pinned_work(repository: lakefs.Repository, branch: lakefs.Branch, tx: lakefs.BranchTransaction) -> None:
+    assert_type(branch.pin(), lakefs.Commit)
+    (part,) = branch.partition(1)
+    assert_type(part, lakefs.Partition)
+    assert_type(part.reference, lakefs.Commit)
+    assert_type(part.objects(), lakefs.Listing[lakefs.ObjectInfo])
+    assert_type(tx.handle(), lakefs.TransactionHandle)
+    assert_type(tx.handle().upload(b"", "a"), lakefs.ObjectInfo)
+    tx.handle().commit_changes("no")  # type: ignore[attr-defined]
+    assert_type(branch.blame(), lakefs.Listing[lakefs.BlameEntry])
+    assert_type(next(iter(branch.blame())).commit, lakefs.Commit | None)
+    found = repository.bisect("a", branch, lambda commit: commit.exists("a"))
+    assert_type(found, lakefs.Bisection)
+    assert_type(found.first_bad, lakefs.Commit | None)
+    repository.bisect("a", "b", lambda commit: "yes")  # type: ignore[arg-type, return-value]
+
+
+async def awaited_pinned_work(repository: aio.Repository, branch: aio.Branch) -> None:
+    async def is_good(commit: aio.Commit) -> bool:
+        return await commit.exists("a")
+
+    assert_type(await repository.bisect("a", "b", is_good), aio.Bisection)
+    assert_type(await repository.bisect("a", "b", lambda commit: commit.message == ""), aio.Bisection)
+    assert_type([part.reference async for part in _parts(branch)], list[aio.Commit])
+
+
+async def _parts(branch: aio.Branch) -> AsyncIterator[aio.Partition]:
+    for part in await branch.partition(2, by="objects"):
+        yield part
 
 
 def runs(repository: lakefs.Repository, branch: lakefs.Branch) -> None:
@@ -219,6 +292,7 @@ async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Refe
     assert_type([chunk async for chunk in branch.stream("a")], list[bytes])
     assert_type(await branch.stat_many(branch.list_objects()), list[aio.ObjectInfo | None])  # type: ignore[arg-type]
     assert_type(await aio.copy(branch, "lakefs://x/main/"), lakefs.TransferReport)
+    assert_type(await aio.search("a", kinds="path", limit=5), SearchResults)
     assert_type(await repository.get_or_create(), aio.Repository)
     assert_type(repository.branch("main"), aio.Branch)
     assert_type(repository.commit("abc123"), aio.Reference)
@@ -262,3 +336,171 @@ async def twins(repository: aio.Repository, branch: aio.Branch, commit: aio.Refe
     await commit.upload(b"", "a")  # type: ignore[attr-defined]
     commit.open("a", "w")  # type: ignore[call-overload]
     assert_type((await branch.import_from("s3://b/p/", "d/", "m").run()).commit, aio.Commit)
+
+
+def documents(client: lakefs.Client, branch: lakefs.Branch) -> None:
+    assert_type(client.scoped("alice"), lakefs.Client)
+    assert_type(lakefs.Client("localhost", port=8000, scope="alice", create_repositories=True), lakefs.Client)
+    assert_type(lakefs.repository("x", create=True), lakefs.Repository)
+    assert_type(lakefs.repository("x").info(), lakefs.RepositoryInfo)
+    assert_type(lakefs.repository("x").info().owner_id, str | None)
+    assert_type(branch.upload(b"", "a", tags={"k": "v"}, commit_message="m"), lakefs.ObjectInfo)
+    assert_type(branch.upload_file("a", tags={"k": "v"}), lakefs.ObjectInfo)
+    assert_type(branch.get_tags("a"), dict[str, str])
+    assert_type(branch.stat_object("a").tags, dict[str, str])
+    assert_type(branch.list_objects(suffix=".pdf"), lakefs.Listing[lakefs.ObjectInfo | lakefs.CommonPrefix])
+    assert_type(client.upload_many_concurrent([{"bucket": "x", "key": "a", "data": b""}]), lakefs.TransferReport)
+    assert_type(client.download_many_concurrent([{"bucket": "x", "key": "a"}]), list[lakefs.GetResult])
+    assert_type(lakefs.background(branch.upload, b"", "a"), Future[lakefs.ObjectInfo])
+    assert_type(lakefs.background(len, "abc"), Future[int])
+    lakefs.background(len, 3)  # type: ignore[arg-type]
+    branch.get_tags(3)  # type: ignore[arg-type]
+    branch.head().set_tags("a", {})  # type: ignore[attr-defined]
+
+
+async def documents_awaited(branch: aio.Branch) -> None:
+    assert_type(await branch.get_tags("a"), dict[str, str])
+    assert_type(await aio.repository("x").info(), aio.RepositoryInfo)
+    assert_type(await aio.background(branch.upload, b"", "a"), aio.ObjectInfo)
+    assert_type(await aio.background(len, "abc"), int)
+
+
+def table_diff(branch: lakefs.Branch) -> None:
+    found = branch.table_diff("dev", "t.parquet", keys=["id"])
+    assert_type(found, lakefs.TableDiff)
+    assert_type(found.counts.added, int)
+    assert_type(found.schema.added, dict[str, str])
+    for row in found:
+        assert_type(row, RowChange)
+    branch.table_diff("dev", "t", format="xml")  # type: ignore[arg-type]
+
+
+def files(branch: lakefs.Branch, files: lakefs.Files, handle: lakefs.ObjectHandle) -> None:
+    assert_type(branch.files("a"), lakefs.Files)
+    assert_type(branch.object("a"), lakefs.ObjectHandle)
+    assert_type(lakefs.files("mem://a"), lakefs.Files)
+    assert_type(files.get("a"), bytes | None)
+    assert_type(files.get({"path": "a", "start": 0}), bytes | None)
+    assert_type(files.get(["a", Range("a", 0, 5)]), list[FileResult])
+    assert_type(files.exists("a"), bool)
+    assert_type(files.exists(["a"]), dict[str, bool])
+    assert_type(files.size("a"), int | None)
+    assert_type(files.size(["a"]), dict[str, int | None])
+    assert_type(files["a"], bytes | None)
+    assert_type(files["a", 0:30], bytes | None)
+    assert_type(handle.get(), bytes | None)
+    assert_type(handle.get([slice(0, 5)]), list[FileResult])
+    assert_type(branch["a"], bytes)
+    for path in files:
+        assert_type(path, str)
+    files.put("a", b"", compress="gzip")
+    files.puts([("a", b""), {"path": "b", "content": b""}])
+    files.get(5)  # type: ignore[call-overload]
+
+
+def datasets(tmp: Path) -> None:
+    ds = lakefs.dataset("example")
+    assert_type(ds, lakefs.Dataset)
+    assert_type(ds.mint({}), DatasetInfo)
+    assert_type(ds.validate_metadata({}), list[Problem])
+    assert_type(ds.update_metadata("why", {}), MetadataVersion)
+    assert_type(ds.metadata_history(), list[MetadataVersion])
+    assert_type(ds.version("why"), DatasetVersion)
+    assert_type(ds.revert_to("v1", "why"), lakefs.Commit)
+    assert_type(ds.read_credentials(), lakefs.PersistentCredentials)
+    assert_type(ds.download_all(tmp, update=True), lakefs.TransferReport)
+    assert_type(ds.download_all(tmp, dry_run=True), lakefs.Plan)
+    assert_type(ds.upload_all(tmp, message="why"), lakefs.TransferReport)
+    ds.upload_all(tmp, continue_=True)  # type: ignore[call-overload]
+
+
+async def awaitable_datasets(tmp: Path) -> None:
+    ds = aio.dataset("example")
+    assert_type(await ds.info(), DatasetInfo)
+    assert_type(await ds.write_credentials(True), aio.PersistentCredentials)
+    assert_type(await ds.upload_all(tmp), aio.TransferReport)
+    assert_type(await ds.revert_to("v1", "why"), aio.Commit)
+
+
+def catalog() -> None:
+    ds = lakefs.dataset("example")
+    assert_type(lakefs.repository("example").reviewers(), list[str])
+    assert_type(ds.request_approval("ada"), ApprovalRequest)
+    assert_type(ds.act_on_approval("id", True), ApprovalDecision)
+    assert_type(ds.approval_requests("pending"), list[ApprovalRequest])
+    ds.approval_requests("open")  # type: ignore[arg-type]
+    for info in lakefs.datasets(5, sort="updated"):
+        assert_type(info, DatasetInfo)
+    page = lakefs.datasets(5, offset=20).page()
+    assert_type(page.items, list[DatasetInfo])
+    assert_type(page.next_offset, str | None)
+    lakefs.datasets(sort="size")  # type: ignore[arg-type]
+
+
+async def awaitable_catalog() -> None:
+    async for info in aio.datasets():
+        assert_type(info, DatasetInfo)
+    assert_type(await aio.datasets().to_list(), list[DatasetInfo])
+    assert_type((await aio.dataset("example").act_on_approval("id", True)).dataset, DatasetInfo)
+
+
+def libraries() -> None:
+    branch = lakefs.Branch("example", "main")
+    assert_type(branch.uri("a.parquet"), str)
+    assert_type(branch.storage_options("duckdb"), str)
+    assert_type(branch.storage_options("polars"), dict[str, Any])
+    assert_type(lakefs.Client("mem://").spark_conf(), dict[str, str])
+    assert_type(branch.fs(), LakeFSFileSystem)
+    assert_type(aio.Branch("example", "main").fs(), LakeFSAsyncFileSystem)
+    branch.storage_options("excel")  # type: ignore[call-overload]
+
+
+def file_system(branch: lakefs.Branch) -> None:
+    fs = LakeFSFileSystem("local:./lake")
+    assert_type(branch.fs(), LakeFSFileSystem)
+    assert_type(fs.client, lakefs.Client)
+    assert_type(fs.branch("example/main/a"), lakefs.Branch)
+    assert_type(fs.reference("example/v1/a"), lakefs.Reference)
+    assert_type(fs.info("example/main/a"), dict[str, Any])
+    assert_type(fs.ls("example/main"), list[Any])
+    assert_type(fs.exists("example/main/a"), bool)
+
+
+async def awaitable_file_system(branch: aio.Branch) -> None:
+    fs = LakeFSAsyncFileSystem("local:./lake")
+    assert_type(await fs._info("example/main/a"), dict[str, Any])
+    assert_type(await fs._cat_file("example/main/a"), bytes)
+    assert_type(await fs._exists("example/main/a"), bool)
+
+
+def delegates(client: lakefs.Client) -> None:
+    assert_type(client.delegate(), lakefs.Client)
+    assert_type(client.delegate(600), lakefs.Client)
+    assert_type(client.delegate(timedelta(hours=1)), lakefs.Client)
+    client.delegate("1h")  # type: ignore[arg-type]
+
+
+async def awaitable_delegates(client: aio.Client) -> None:
+    assert_type(await client.delegate(ttl=600), aio.Client)
+
+
+def samples(branch: lakefs.Branch) -> None:
+    dataset = ObjectDataset(branch, "train/", suffix=".png")
+    assert_type(dataset, ObjectDataset[Sample])
+    assert_type(dataset[0], Sample)
+    assert_type(dataset[0].data, bytes)
+    assert_type(dataset.__getitems__([0, 1]), list[Sample])
+    assert_type(dataset.reference, lakefs.Reference)
+    assert_type(ObjectDataset(branch, transform=size_of)[0], int)
+    stream = ObjectIterableDataset("lakefs://example/v1", paths=["a"], transform=size_of, shuffle=True)
+    assert_type(stream, ObjectIterableDataset[int])
+    for size in stream:
+        assert_type(size, int)
+    for sample in ObjectIterableDataset(branch, rank=0, world_size=2, even=True):
+        assert_type(sample, Sample)
+    ObjectDataset(branch, transform="decode")  # type: ignore[call-overload]
+    ObjectDataset(branch, shuffle=True)  # type: ignore[call-overload]
+
+
+def size_of(sample: Sample) -> int:
+    return len(sample.data)

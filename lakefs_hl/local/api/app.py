@@ -18,6 +18,7 @@ from lakefs_hl.local.api import (
     commits,
     downloads,
     imports,
+    limited,
     objects,
     presign,
     pulls,
@@ -28,10 +29,11 @@ from lakefs_hl.local.api import (
     staging,
     tags,
 )
+from lakefs_hl.local.api import keys as keys_api
 from lakefs_hl.local.api.answers import Handler, refuse, refused
 from lakefs_hl.local.engine import Engine, lasting
-from lakefs_hl.local.keys import Keys
-from lakefs_hl.spec.endpoints import GET_CURRENT_USER, IMPORT_START, LOGIN
+from lakefs_hl.local.keys import Key, Keys
+from lakefs_hl.spec.endpoints import GET_CURRENT_USER, IMPORT_START, LIST_REPOSITORIES, LOGIN
 from lakefs_hl.spec.errors import ServerException
 from lakefs_hl.spec.wire import Request, Response
 
@@ -62,6 +64,7 @@ class App:
             whole file system: the caller is its own user.
         keys: The keys of those who ask over HTTP; those of the lake if it is not given.
         signing: Has pre-signed URLs made. None, in process and by default, makes none: as lakeFS on a local store.
+        in_memory: Whether the lake ends with this process. Then it is never served, and has no keys.
 
     Attributes:
         engine, import_roots, keys: The same.
@@ -76,6 +79,7 @@ class App:
         import_roots: tuple[Path, ...] | None = None,
         keys: Keys | None = None,
         signing: presign.Settings | None = None,
+        in_memory: bool = False,
     ) -> None:
         self.engine = engine
         self._in_process = in_process
@@ -85,16 +89,18 @@ class App:
         self._handlers: dict[str, Handler] = {
             **HANDLERS,
             **(self.presign.handlers if self.presign is not None else {}),
+            **keys_api.KeyCalls(None if in_memory else self.keys).handlers,
             IMPORT_START.operation: imports.starter(import_roots),
             LOGIN.operation: partial(service.login, self.keys),
         }
 
-    def __call__(self, request: Request, principal: str | None) -> Response:
+    def __call__(self, request: Request, principal: str | None, key: Key | None = None) -> Response:
         """Answers a request.
 
         Args:
             request: What is asked.
             principal: The caller, already authenticated; None for nobody.
+            key: The key that it is asked with, if it may ask this. None in process.
 
         Returns:
             The answer, refusals included. Whoever moves its body calls `done`, if there is one.
@@ -108,6 +114,10 @@ class App:
         if handler is None:
             return refuse(501, "Not Implemented")
         try:
+            if key is not None and key.repositories is not None:
+                limited.check(self.engine, key, request)
+                if endpoint is LIST_REPOSITORIES:
+                    return limited.list_repositories(self.engine, request, key.repositories)
             if not (self._in_process and batches.is_short(request)):
                 return handler(self.engine, request, principal)
             waits = lasting.local.set(True)

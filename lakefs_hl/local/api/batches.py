@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from lakefs_hl.local.api.answers import refused
-from lakefs_hl.local.api.downloads import Seen, get_object
+from lakefs_hl.local.api.downloads import Seen, get_object, get_small, is_plain
 from lakefs_hl.local.api.objects import Upload, put, read_upload, uploaded
 from lakefs_hl.local.engine import Engine, lasting, views
 from lakefs_hl.local.engine.failures import public
@@ -52,6 +52,8 @@ LOOKUPS: Final = frozenset(
 )
 #: How long look-ups share one, seconds: while it is held, the lake's log cannot be shortened.
 SHARED: Final = 0.05
+#: Look-ups whose contents are read together.
+TOGETHER: Final = 128
 _UPLOAD: Final = endpoints.UPLOAD_OBJECT.operation
 
 
@@ -83,6 +85,8 @@ def answer(engine: Engine, call: Call, requests: Sequence[Request]) -> Generator
     lookups = [number for number in others if requests[number].endpoint.operation in LOOKUPS]
     if len(lookups) > 1:
         yield from _look_up(engine, call, requests, lookups)
+        if len(lookups) == len(others):
+            return
         others = [number for number in others if requests[number].endpoint.operation not in LOOKUPS]
     for number in others:
         yield number, _attempt(call, requests[number])
@@ -105,12 +109,17 @@ def _look_up(
             shared = _Shared(engine, call, stack)
             until = time.monotonic() + SHARED
             while left and time.monotonic() < until:
-                number = left.popleft()
-                found = shared.answer(requests[number])
-                if isinstance(found, Response) and isinstance(found.body, FileSlice):
-                    stack.close()  # what may take long to move is not moved with the lake's log held
-                    until = 0.0
-                yield number, found
+                asked = [left.popleft() for _ in range(min(len(left), TOGETHER))]
+                small, others = shared.read_small(requests, asked)
+                yield from small
+                while others and until:
+                    number = others.popleft()
+                    found = shared.answer(requests[number])
+                    if isinstance(found, Response) and isinstance(found.body, FileSlice):
+                        stack.close()  # what may take long to move is not moved with the lake's log held
+                        until = 0.0
+                    yield number, found
+                left.extendleft(reversed(others))
 
 
 class _Shared:
@@ -133,11 +142,29 @@ class _Shared:
             return _attempt(self._call, request)
         try:
             with public():
-                return get_object(self._engine, request, "", self._see(request.params))
+                return get_object(self._engine, request, "", partial(self._see, request.params))
         except (ServerException, UnicodeEncodeError) as error:
             return refused(request, error)
         except Exception as error:  # noqa: BLE001 - the outcome of this request
             return error
+
+    def read_small(
+        self, requests: Sequence[Request], numbers: list[int]
+    ) -> tuple[list[tuple[int, Response]], deque[int]]:
+        """Answers requests that ask for small objects of one reference, and for nothing more; gives those left, too."""
+        params = requests[numbers[0]].params
+        plain = [number for number in numbers if requests[number].params == params and is_plain(requests[number])]
+        if len(plain) < 2:
+            return [], deque(numbers)
+        try:
+            found = get_small(self._engine, [requests[number] for number in plain], self._see(params))
+        except Exception:  # noqa: BLE001 - each request meets it by itself, and gets an error of its own
+            return [], deque(numbers)
+        answers = [(number, one) for number, one in zip(plain, found, strict=True) if one is not None]
+        if len(answers) == len(numbers):
+            return answers, deque()
+        done = {number for number, _ in answers}
+        return answers, deque(number for number in numbers if number not in done)
 
     def _see(self, params: tuple[str, ...]) -> Seen:
         seen = self._seen.get(params)

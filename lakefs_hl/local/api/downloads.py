@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -18,7 +19,7 @@ from lakefs_hl.spec.wire import Request, Response
 
 #: Types that a browser may show in place; compared as they are, so that a parameter makes it an attachment. lakeFS
 #: also has those that can hold scripts (HTML, SVG, XML, JavaScript): here they are attachments.
-_INLINE: Final = frozenset(
+INLINE: Final = frozenset(
     {
         *(f"image/{kind}" for kind in ("jpeg", "jpg", "png", "gif", "webp")),
         *(f"video/{kind}" for kind in ("mp4", "webm")),
@@ -39,12 +40,15 @@ def _date(mtime: int) -> str:
 
 def describe(stats: models.ObjectStats) -> dict[str, str]:
     """The headers of an object."""
-    kind = stats.content_type or OCTET_STREAM
+    return _headers(stats.content_type or OCTET_STREAM, stats.checksum, stats.mtime)
+
+
+def _headers(kind: str, checksum: str, mtime: int) -> dict[str, str]:
     return {
         "content-type": kind,
-        "etag": f'"{stats.checksum}"',
-        "last-modified": _date(stats.mtime),
-        "content-disposition": "inline" if kind in _INLINE else "attachment",
+        "etag": f'"{checksum}"',
+        "last-modified": _date(mtime),
+        "content-disposition": "inline" if kind in INLINE else "attachment",
         "cache-control": "no-store, must-revalidate",
         "expires": "0",
         "x-content-type-options": "nosniff",
@@ -60,8 +64,26 @@ class Seen(NamedTuple):
     view: View
 
 
-def get_object(engine: Engine, request: Request, who: str, seen: Seen | None = None) -> Response:
-    """An object's bytes; of a reference that has been looked up before, if there is one."""
+def is_plain(request: Request) -> bool:
+    """Whether a request asks for all of an object, with no condition."""
+    return request.endpoint is endpoints.GET_OBJECT and not request.headers and len(request.query) == 1
+
+
+def get_small(engine: Engine, requests: Sequence[Request], seen: Seen) -> list[Response | None]:
+    """Small objects of one reference, by requests that are plain; None for what `get_object` has to answer.
+
+    Raises:
+        ServerException: A request cannot be answered; so may others.
+    """
+    paths = [checks.path(request.query) for request in requests]
+    return [
+        None if found is None else Response(200, _headers(*found[:3]), found[3], reason="OK")
+        for found in engine.objects.read_small(*seen, paths)
+    ]
+
+
+def get_object(engine: Engine, request: Request, who: str, see: Callable[[], Seen] | None = None) -> Response:
+    """An object's bytes; `see` looks the reference up, or has done so for another request."""
     repository, ref = request.params
     if "presign" in request.query:
         checks.no_presign(request)
@@ -69,10 +91,10 @@ def get_object(engine: Engine, request: Request, who: str, seen: Seen | None = N
     wanted = request.headers.get("range")
     if wanted is not None:
         ranges.check(wanted)
-    if seen is None:
+    if see is None:
         stats, content = engine.objects.read(repository, ref, path, prove=request.digest)
     else:
-        stats, content = engine.objects.read_in(*seen, path, prove=request.digest)
+        stats, content = engine.objects.read_in(*see(), path, prove=request.digest)
     return send(request, describe(stats), stats.size_bytes or 0, content)
 
 

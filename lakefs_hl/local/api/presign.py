@@ -1,60 +1,44 @@
 """Pre-signed URLs: content that whoever holds the URL may read, or put, without credentials.
 
-A URL says all that its request needs, and an HMAC over method and query proves that this lake made it; so nothing is
-kept about the URLs that are handed out. It names content and not an object: what the object becomes later changes
-nothing, as on an object store.
-
-Rules of the room: nothing in a query is believed, or even read, before `Presign.refusal` has let it in. URLs are
-secrets for as long as they are valid, and in no log.
+A URL names content and not an object: what the object becomes later changes nothing, as on an object store. Links to
+objects are in `links.py`, and how both are signed in `urls.py`.
 """
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Mapping
 from functools import partial
-from typing import Final, NamedTuple
-from urllib.parse import quote
+from typing import Final, TypeAlias
 
 import msgspec
 
-from lakefs_hl.local.api import checks, downloads, objects, ranges, staging
-from lakefs_hl.local.api.answers import Handler, ok, refuse
+from lakefs_hl.local.api import checks, downloads, links, objects, principals, ranges, staging, urls
+from lakefs_hl.local.api.answers import Handler, ok, refusal, refuse
+from lakefs_hl.local.api.urls import Settings as Settings
+from lakefs_hl.local.api.urls import Urls
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.objects import Place, Sign
 from lakefs_hl.local.engine.records import Entry
-from lakefs_hl.local.keys import Keys
+from lakefs_hl.local.keys import Key, Keys
 from lakefs_hl.spec import endpoints, models
+from lakefs_hl.spec.errors import ForbiddenException
 from lakefs_hl.spec.headers import OCTET_STREAM
 from lakefs_hl.spec.rows import DATA
 from lakefs_hl.spec.wire import Endpoint, Query, Request, Response
 
 #: Path of every pre-signed URL.
 PATH: Final = "/_content"
-#: How long a URL is valid, as lakeFS has it.
-LIFE_SECONDS: Final = 15 * 60
 GET_CONTENT: Final = Endpoint("getContent", "GET", PATH, "A", "reading content", (200, 206), DATA, public=True)
 HEAD_CONTENT: Final = Endpoint("headContent", "HEAD", PATH, "A", "looking up content", (200,), DATA, public=True)
 PUT_CONTENT: Final = Endpoint("putContent", "PUT", PATH, "B", "putting content", (200,), DATA, public=True)
 ENDPOINTS: Final = {row.method: row for row in (GET_CONTENT, HEAD_CONTENT, PUT_CONTENT)}
-_SIGNATURE: Final = "signature"
-#: A signature of one kind is none of another: tokens are signed with the same key.
-_KIND: Final = b"pre-signed URL\n"
-_PLAIN: Final = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+")
-_encode: Final = msgspec.msgpack.Encoder().encode
-
-
-class Settings(NamedTuple):
-    """What a server says of its pre-signed URLs.
-
-    Attributes:
-        scheme: Of the server: "http" or "https".
-        largest: Bytes of the largest content that may be put.
-    """
-
-    scheme: str
-    largest: int
+#: Path of a signed URL -> its operations by method.
+ROWS: Final = {PATH: ENDPOINTS, links.PATH: links.ENDPOINTS}
+#: Operations whose body is an object, of up to as many bytes as were signed.
+UPLOADS: Final = frozenset({PUT_CONTENT.operation, links.PUT_LINKED.operation})
+#: Operations that read an object.
+READS: Final = (GET_CONTENT, HEAD_CONTENT, links.GET_LINKED, links.HEAD_LINKED)
+#: An operation, its path parameters, and the key that the URL was made with; none of a lake in process.
+Admitted: TypeAlias = "tuple[Endpoint, tuple[str, ...], Key | None]"
 
 
 class Presign:
@@ -69,8 +53,7 @@ class Presign:
     """
 
     def __init__(self, keys: Keys, settings: Settings) -> None:
-        self._keys = keys
-        self._settings = settings
+        self._urls = Urls(keys, settings)
         self.handlers: dict[str, Handler] = {
             endpoints.GET_CONFIG.operation: self._config,
             endpoints.GET_STORAGE_CONFIG.operation: self._storage,
@@ -81,38 +64,48 @@ class Presign:
             GET_CONTENT.operation: _get_content,
             HEAD_CONTENT.operation: _head_content,
             PUT_CONTENT.operation: _put_content,
+            **links.Links(self._urls).handlers,
         }
 
-    def refusal(self, method: str, query: Query) -> Response | None:
-        """The answer to a request that is not what was signed, or comes too late; None if it may go on."""
-        others = {name: value for name, value in query.items() if name != _SIGNATURE}
-        signed = self._keys.sign(_KIND + _words("GET" if method == "HEAD" else method, others))
-        given = query.get(_SIGNATURE, "")
-        if method not in ENDPOINTS or not self._keys.is_signature(given if isinstance(given, str) else "", signed):
-            return refuse(403, "the signature of the URL is not valid for this request; ask for a new URL")
-        if int(checks.text(query, "expires")) <= time.time():
-            return refuse(403, "the URL has expired; ask for a new one")
-        return None
+    def admit(self, path: str, method: str, query: Query) -> Admitted | Response:
+        """The operation of a request to a signed URL, or the answer if it may not go on.
 
-    def _url(self, request: Request, method: str, **query: str) -> tuple[str, int]:
-        """A URL on the host that the client of a request has reached us by, and when it ends."""
-        expires = int(time.time()) + LIFE_SECONDS
-        query["expires"] = str(expires)
-        query[_SIGNATURE] = self._keys.sign(_KIND + _words(method, query))
-        # Every reserved character is quoted: this is the form that clients which normalise URLs leave as it is.
-        text = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-        return f"{self._settings.scheme}://{request.headers['host'].strip()}{PATH}?{text}", expires
+        Args:
+            path: Path of the URL, one of `ROWS`.
+            method: HTTP method.
+            query: The query, of which nothing is proved yet.
+        """
+        row = ROWS[path].get(method)
+        if row is None:
+            return refuse(403, "the signature of the URL is not valid for this method; ask for a new URL")
+        refused = self._urls.refusal(path, method, query)
+        if refused is not None:
+            return refused
+        params = _place(query) if path == links.PATH else ()
+        key = self._urls.key(query)
+        if key is not None:
+            try:  # the key may do less than when the URL was made
+                principals.permit(key, *rights(row, params, query))
+            except ForbiddenException as exc:
+                return refusal(exc, head=method == "HEAD")
+        return row, params, key
+
+    def _url(self, request: Request, method: str, query: dict[str, str], life: int | None = None) -> tuple[str, int]:
+        return self._urls.make(request, PATH, method, {"repository": request.params[0], **query}, life)
 
     # ------------------------------------------------------------------------------------------------- who gives URLs
 
     def _sign(self, request: Request) -> Sign | None:
         """What signs for a request; None if it asks for no URLs."""
-        return partial(self._of_entry, request) if checks.flag(request.query, "presign") else None
+        if not checks.flag(request.query, "presign"):
+            return None
+        return partial(self._of_entry, request, self._urls.holder(request))
 
-    def _of_entry(self, request: Request, path: str, entry: Entry) -> tuple[str, int]:
+    def _of_entry(self, request: Request, holder: dict[str, str], path: str, entry: Entry) -> tuple[str, int]:
         """The URL of an object's content."""
         address, etag = entry.address, entry.etag
-        query = {"size": str(entry.size), "mtime": str(entry.mtime), "name": path.rpartition("/")[2]}
+        name = path.rpartition("/")[2]
+        query = {**holder, "size": str(entry.size), "mtime": str(entry.mtime), "name": name}
         query["etag"] = etag.hex() if isinstance(etag, bytes) else etag
         if isinstance(address, bytes):
             query["sha256"] = address.hex()
@@ -122,7 +115,7 @@ class Presign:
             query["stamp"] = str(entry.stamp)
         if entry.content_type is not None:
             query["type"] = entry.content_type
-        return self._url(request, "GET", **query)
+        return self._url(request, "GET", query)
 
     def _config(self, engine: Engine, request: Request, who: str) -> Response:
         config = engine.config()
@@ -151,18 +144,29 @@ class Presign:
         repository, branch = request.params
         location = engine.addresses.address(repository, branch, checks.path(request.query))
         address = location.physical_address or ""
-        url, expires = self._url(request, "PUT", address=address, limit=str(self._settings.largest))
+        life = urls.life(request.query)
+        query = {**self._urls.holder(request), "address": address, "limit": str(self._urls.largest)}
+        url, expires = self._url(request, "PUT", query, life)
         return ok(models.StagingLocation(address, url, expires))
+
+
+def rights(endpoint: Endpoint, params: tuple[str, ...], query: Query) -> tuple[Endpoint, tuple[str, ...]]:
+    """The operation, and its path parameters, that a key must be allowed to, so that it may do another.
+
+    They are the same but for a signed URL, which stands for an operation that is done with its key.
+    """
+    if any(endpoint is row for rows in ROWS.values() for row in rows.values()):
+        return links.RIGHTS[endpoint.method], _place(query)
+    return endpoint, params
+
+
+def _place(query: Query) -> tuple[str, str]:
+    return checks.text(query, "repository"), checks.text(query, "ref")
 
 
 def limit(query: Query) -> int:
     """Bytes that may be put, as it was signed."""
     return int(checks.text(query, "limit"))
-
-
-def _words(method: str, query: Mapping[str, str | tuple[str, ...]]) -> bytes:
-    """All of a request that is signed, in one order."""
-    return _encode((method, sorted(query.items())))
 
 
 def _supporting(config: models.Config) -> models.StorageConfig | None:
@@ -183,7 +187,8 @@ def _get_content(engine: Engine, request: Request, who: str) -> Response:
     etag, kind = checks.text(query, "etag"), checks.text(query, "type") or OCTET_STREAM
     found = downloads.describe(models.ObjectStats("", "object", "", etag, int(checks.text(query, "mtime")), size, kind))
     found["accept-ranges"] = "bytes"
-    found["content-disposition"] = _attachment(checks.text(query, "name"))
+    found["content-disposition"] = links.attachment(checks.text(query, "name"))
+    found |= links.PRIVATE
     if headers.get("if-match", "*") not in ("*", found["etag"]):
         return refuse(412, "the content has another ETag")
     address = bytes.fromhex(digest) if digest else checks.text(query, "address")
@@ -193,24 +198,10 @@ def _get_content(engine: Engine, request: Request, who: str) -> Response:
 
 def _head_content(engine: Engine, request: Request, who: str) -> Response:
     """What a GET would say."""
-    found = _get_content(engine, request, who)
-    if found.done is not None:
-        found.done()
-    if found.status in (200, 206):
-        body = found.body
-        found.headers = {**found.headers, "content-length": str(len(body) if isinstance(body, bytes) else body.length)}
-    found.body, found.done = b"", None
-    return found
+    return links.without_body(_get_content(engine, request, who))
 
 
 def _put_content(engine: Engine, request: Request, who: str) -> Response:
     """Keeps what is put at an address; the answer is that of an S3 store."""
     md5 = engine.addresses.receive(checks.text(request.query, "address"), request.body)
     return Response(200, {"etag": f'"{md5}"'}, reason="OK")
-
-
-def _attachment(name: str) -> str:
-    """The header that gives a download its file name."""
-    if _PLAIN.fullmatch(name):
-        return f"attachment; filename={name}"
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}" if name else "attachment"

@@ -6,9 +6,11 @@ import base64
 import binascii
 from typing import Final
 
-from lakefs_hl.local.keys import Key, Keys
-from lakefs_hl.spec import endpoints
-from lakefs_hl.spec.errors import ForbiddenException, NotAuthorizedException
+from lakefs_hl.local.keys import Key as Key
+from lakefs_hl.local.keys import Keys
+from lakefs_hl.spec import endpoints, links
+from lakefs_hl.spec import keys as access_keys
+from lakefs_hl.spec.errors import ForbiddenException, LakeError, NotAuthorizedException
 from lakefs_hl.spec.wire import Endpoint
 
 _REPOSITORY: Final = "/repositories/{repository}"
@@ -20,6 +22,7 @@ _OPEN: Final = frozenset(
         endpoints.GET_STORAGE_CONFIG,
         endpoints.GET_LAKEFS_VERSION,
         endpoints.GET_CURRENT_USER,
+        endpoints.LIST_REPOSITORIES,  # which has those of the key only: `limited.py`
     )
 )
 
@@ -47,6 +50,17 @@ def principal(keys: Keys, authorization: str | None) -> Key | None:
     return found
 
 
+def is_guess(keys: Keys, authorization: str | None) -> bool:
+    """Whether credentials that were refused may be guessed: not a token that this lake has made and that has ended."""
+    if authorization is None:
+        return False
+    scheme, _, value = authorization.partition(" ")
+    try:
+        return scheme.lower() != "bearer" or not keys.has_signed(value.strip())
+    except LakeError:  # damaged since they were refused
+        return True
+
+
 def _basic(keys: Keys, value: str) -> Key | None:
     try:
         key, colon, secret = base64.b64decode(value, validate=True).decode().partition(":")
@@ -59,15 +73,19 @@ def permit(key: Key, endpoint: Endpoint, params: tuple[str, ...]) -> None:
     """Holds an operation against the limits of a key.
 
     Raises:
-        ForbiddenException: The key may only read, or not in this repository.
+        ForbiddenException: The key may only read, not in this repository, or not manage keys.
     """
-    reads = endpoint.method in ("GET", "HEAD") and endpoint is not endpoints.GET_PHYSICAL_ADDRESS  # to write to
+    if endpoint.operation in access_keys.ENDPOINTS and key.is_limited:
+        raise ForbiddenException(
+            f"insufficient permissions: the key {key.label!r} is limited, and only keys without limits manage keys"
+        )
+    reads = endpoint.method in ("GET", "HEAD") and endpoint not in (endpoints.GET_PHYSICAL_ADDRESS, links.WRITE_LINK)
     if key.read_only and not reads:
-        raise ForbiddenException(f"insufficient permissions: the key {key.name!r} may only read")
+        raise ForbiddenException(f"insufficient permissions: the key {key.label!r} may only read")
     if key.repositories is None or endpoint.public or endpoint.operation in _OPEN:
         return
     if endpoint.path.startswith(_REPOSITORY):
         if params[0] in key.repositories:
             return
-        raise ForbiddenException(f"insufficient permissions: the key {key.name!r} has no access to {params[0]!r}")
-    raise ForbiddenException(f"insufficient permissions: the key {key.name!r} is limited to its repositories")
+        raise ForbiddenException(f"insufficient permissions: the key {key.label!r} has no access to {params[0]!r}")
+    raise ForbiddenException(f"insufficient permissions: the key {key.label!r} is limited to its repositories")

@@ -8,7 +8,7 @@ from typing import Final
 from lakefs_hl.local.api import checks
 from lakefs_hl.local.api.answers import JSON, Handler, done, ok
 from lakefs_hl.local.engine import Engine
-from lakefs_hl.local.keys import Keys
+from lakefs_hl.local.keys import LIFE_SECONDS, Keys
 from lakefs_hl.spec import administration, endpoints, models
 from lakefs_hl.spec.errors import (
     ConflictException,
@@ -16,6 +16,7 @@ from lakefs_hl.spec.errors import (
     NotFoundException,
 )
 from lakefs_hl.spec.headers import READ_ONLY
+from lakefs_hl.spec.keys import EXPIRES_IN, MAX_TOKEN_SECONDS
 from lakefs_hl.spec.wire import Request, Response
 
 GRACE: Final = 86_400  # seconds
@@ -82,7 +83,8 @@ def setup(engine: Engine, request: Request, who: str) -> Response:
 
 
 def login(keys: Keys | None, engine: Engine, request: Request, who: str) -> Response:
-    """Gives a token for a key pair."""
+    """Gives a token for a key pair, for an hour unless another life is asked for."""
+    life = checks.integer(request.query, EXPIRES_IN, LIFE_SECONDS, 1, MAX_TOKEN_SECONDS)
     pair = checks.body(models.Login, request)
     for name in ("access_key_id", "secret_access_key"):
         if not getattr(pair, name):
@@ -90,7 +92,7 @@ def login(keys: Keys | None, engine: Engine, request: Request, who: str) -> Resp
     key = keys.authenticate(pair.access_key_id, pair.secret_access_key) if keys is not None else None
     if keys is None or key is None:
         raise NotAuthorizedException("error authenticating request")
-    return ok(keys.token(key))
+    return ok(keys.token(key, life))
 
 
 def capabilities(engine: Engine, request: Request, who: str) -> Response:

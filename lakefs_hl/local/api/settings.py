@@ -9,7 +9,7 @@ from lakefs_hl.local.api.answers import JSON, Handler, done, ok
 from lakefs_hl.local.api.effects import effect
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.spec import administration, models
-from lakefs_hl.spec.errors import BadRequestException, NotFoundException
+from lakefs_hl.spec.errors import BadRequestException
 from lakefs_hl.spec.wire import Request, Response
 
 
@@ -36,21 +36,14 @@ def add_protection(engine: Engine, request: Request, who: str) -> None:
     """Adds one pattern; adding it twice does no harm."""
     rule = checks.body(models.BranchProtectionRule, request)
     _pattern(rule)
-    repository = request.params[0]
-    rules, etag = engine.settings.protection(repository)
-    if rule not in rules:
-        engine.settings.set_protection(repository, [*rules, rule], etag or None)
+    engine.settings.add_protection(request.params[0], rule)
 
 
 @effect(done)
 def delete_protection(engine: Engine, request: Request, who: str) -> None:
     """Removes one pattern."""
     rule = checks.body(models.BranchProtectionRule, request)
-    repository = request.params[0]
-    rules, etag = engine.settings.protection(repository)
-    if rule not in rules:
-        raise NotFoundException(f"rule {rule.pattern!r} not found")
-    engine.settings.set_protection(repository, [kept for kept in rules if kept != rule], etag or None)
+    engine.settings.remove_protection(request.params[0], rule)
 
 
 def _pattern(rule: models.BranchProtectionRule) -> None:

@@ -9,7 +9,6 @@ Rules of the room: a body that is a file is not used up to its end before it is 
 from __future__ import annotations
 
 import hashlib
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from xxhash import xxh3_128
 
 from lakefs_hl.local.disk import fs
 from lakefs_hl.local.disk.errors import Damaged, DiskError
+from lakefs_hl.local.disk.queues import SimpleQueue
 
 if TYPE_CHECKING:
     from lakefs_hl.local.disk.database import Database
@@ -183,7 +183,7 @@ class _Line(threading.Thread):
     def __init__(self, database: Database, hashes: tuple[_Hash, ...], fd: int, view: memoryview | None) -> None:
         super().__init__(name="lake-hash", daemon=True)
         self._database, self._hashes, self._fd, self._view = database, hashes, fd, view
-        self._reached: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._reached: SimpleQueue[int | None] = SimpleQueue()
         self.stopped = False
         self.error: Exception | None = None
         self.start()
@@ -237,7 +237,7 @@ class Check(threading.Thread):
     def __init__(self, fd: int, length: int, xxh3: bytes, words: str) -> None:
         super().__init__(name="lake-check", daemon=True)
         self._fd, self._length, self._xxh3, self._words = fd, length, xxh3, words
-        self._over: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._over: SimpleQueue[bool] = SimpleQueue()
         self._stopped = False
         self.start()
 

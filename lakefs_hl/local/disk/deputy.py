@@ -13,10 +13,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar, cast
 
 from lakefs_hl.local.disk.errors import NoThread
+from lakefs_hl.local.disk.queues import Empty, SimpleQueue
 
 T = TypeVar("T")
 

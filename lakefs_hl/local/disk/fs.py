@@ -228,6 +228,15 @@ def unlink(path: str, what: str) -> None:
         return
 
 
+def remove_drafts(path: str, what: str) -> None:
+    """Removes what processes that were killed in `write_durably` have left. The caller has the lock of all writers."""
+    folder, name = os.path.split(path)
+    draft = re.compile(rf"{re.escape(name)}\.[0-9]+\.[0-9a-f]{{8}}")
+    for found in os.listdir(folder):
+        if draft.fullmatch(found):
+            unlink(os.path.join(folder, found), what)
+
+
 def write_durably(path: str, data: bytes, what: str, *, sync: bool = True) -> None:
     """Writes a small file whole, readable by its owner only: under another name, synced, then put in its place.
 

@@ -14,10 +14,10 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import Final
 
 from lakefs_hl.local.disk.errors import LockTimeout, NoThread, ReadOnly
+from lakefs_hl.local.disk.queues import Empty, SimpleQueue
 
 #: Name of the file in the lake's folder that writers lock.
 NAME: Final = "lock"

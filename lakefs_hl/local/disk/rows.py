@@ -29,14 +29,16 @@ class Reader:
         loan: Which time it was lent this is: another each time.
     """
 
-    __slots__ = ("_connection", "execute", "loan")
+    __slots__ = ("_connection", "execute", "executemany", "loan")
 
     execute: Callable[..., apsw.Cursor]
+    executemany: Callable[..., apsw.Cursor]
     loan: int
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self.execute = connection.execute
+        self.executemany = connection.executemany
         self.loan = 0
 
     def row(self, sql: str, args: Args = ()) -> tuple[Any, ...] | None:
@@ -60,16 +62,14 @@ class Writer(Reader):
         durable: Whether the transaction is on the disk when it is over, or with the next one that is.
     """
 
-    __slots__ = ("drawn", "durable", "executemany")
+    __slots__ = ("drawn", "durable")
 
     drawn: dict[str, tuple[int, int]]
     durable: bool
-    executemany: Callable[..., apsw.Cursor]
 
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)
         self.drawn = {}
-        self.executemany = connection.executemany
         self.durable = True
 
     @property

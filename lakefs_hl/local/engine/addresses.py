@@ -15,7 +15,7 @@ from lakefs_hl.local.engine.objects import check_address, stats
 from lakefs_hl.local.engine.snapshot import Transaction
 from lakefs_hl.local.engine.writes import Writes
 from lakefs_hl.spec import models
-from lakefs_hl.spec.errors import BadRequestException
+from lakefs_hl.spec.errors import BadRequestException, NotFoundException
 from lakefs_hl.spec.headers import OCTET_STREAM
 from lakefs_hl.spec.wire import FileSlice
 
@@ -60,6 +60,22 @@ class Addresses:
             return blob.md5.hex()
 
         return self._lake.effect(None, work)
+
+    def received(self, repository: str, address: str) -> records.UploadRecord:
+        """What was put at an address of a repository within the last day.
+
+        Raises:
+            BadRequestException: It is no address of the repository.
+            NotFoundException: Nothing was put there.
+        """
+        name = address.partition(",")[0]
+        with self._lake.read(repository) as snapshot:
+            if not name.startswith(f"{snapshot.repo.record.namespace}/data/"):
+                raise BadRequestException(f"address {name!r} is not one of the repository {repository}")
+            value = uploads.find(snapshot.reader, name)
+        if value is None:
+            raise NotFoundException("nothing was uploaded to this address yet")
+        return records.read_upload(value)
 
     def link(
         self, repository: str, branch: str, path: str, link: models.StagingLink, *, create_only: bool = False

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from lakefs_hl.local.disk.tables import nodes, staging
+from lakefs_hl.local.disk.tables import history, nodes, staging
 from lakefs_hl.local.engine import picks, records, tokens, views
 from lakefs_hl.local.engine.bulk import BulkNodes, apply
 from lakefs_hl.local.engine.clock import now
@@ -99,6 +99,19 @@ class Commits:
         if protected(transaction, branch):
             raise ForbiddenException("cannot commit to protected branch")
         return head
+
+    def has_tree(self, repository: str, metarange: str) -> bool:
+        """Whether a commit of a repository has a tree. Looks at every commit until one has it.
+
+        Raises:
+            NotFoundException: There is no such repository.
+        """
+        if _METARANGE.fullmatch(metarange) is None:
+            return False
+        root = bytes.fromhex(metarange)
+        with self._lake.read(repository) as snapshot:
+            rows = history.of_repository(snapshot.reader, snapshot.repo.id)
+            return any(records.read_commit(data).root == root for data in rows)
 
     def _adopt(self, transaction: Transaction, head: Head, metarange: str) -> bytes:
         """The tree that a commit is to have instead of what is staged."""

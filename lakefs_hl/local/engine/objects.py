@@ -19,7 +19,7 @@ from lakefs_hl.local.engine.clock import seconds
 from lakefs_hl.local.engine.failures import BELOW, public, translated
 from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.names import after_key, delimiter_key, path_key, prefix_key
-from lakefs_hl.local.engine.places import LOCAL, Roots
+from lakefs_hl.local.engine.places import LOCAL
 from lakefs_hl.local.engine.records import Entry
 from lakefs_hl.local.engine.snapshot import Repo, Snapshot, Transaction
 from lakefs_hl.local.engine.views import View
@@ -42,6 +42,8 @@ Keys: TypeAlias = "list[bytes]"
 Refusals: TypeAlias = "list[models.ObjectError]"
 Kept: TypeAlias = "list[BlobRef | Exception]"
 Written: TypeAlias = "list[ObjectStats]"
+#: Content type, checksum, time and content of each small object.
+Smalls: TypeAlias = "list[tuple[str, str, int, bytes] | None]"
 
 
 class Content(NamedTuple):
@@ -107,7 +109,7 @@ class Objects:
             IntegrityError: The object was imported, and its file has changed since.
         """
         if isinstance(place.address, str):
-            return _foreign(place, self._lake.import_roots)
+            return _foreign(place, self._lake)
         with self._lake.read() as snapshot:
             return _content(self._lake.blobs.open(snapshot.reader, place.address, place.size))
 
@@ -133,10 +135,37 @@ class Objects:
         """
         repo, entry = snapshot.repo, _entry(snapshot, seen, path_key(path))
         if not isinstance(entry.address, bytes):
-            return stats(repo, path, entry), _foreign(entry, self._lake.import_roots)
+            return stats(repo, path, entry), _foreign(entry, self._lake)
         held = self._lake.blobs.open(snapshot.reader, entry.address, entry.size)
         check = self._lake.blobs.check(snapshot.reader, entry.address, entry.etag, held) if prove else None
         return stats(repo, path, entry), _content(held) if check is None else _proved(held, check)
+
+    def read_small(self, snapshot: Snapshot, seen: View, paths: Sequence[str]) -> Smalls:
+        """Small objects of a reference that was looked up before, with their content.
+
+        Args:
+            snapshot: Of the repository.
+            seen: What the reference shows in it.
+            paths: Those of the objects.
+
+        Returns:
+            Each object. None for what `read_in` has to find out: it is large, imported, missing or damaged.
+        """
+        read = records.read_entry
+        values = views.lookup_many(snapshot, seen, [path_key(path) for path in paths])
+        entries = [None if value is None else read(value) for value in values]
+        names = {entry.address for entry in entries if entry is not None and entry.size <= INLINE}
+        contents = self._lake.blobs.read_small(snapshot.reader, {name for name in names if isinstance(name, bytes)})
+        found: Smalls = []
+        for entry in entries:
+            content = None if entry is None else contents.get(entry.address)
+            if entry is None or content is None or len(content) != entry.size:
+                found.append(None)
+                continue
+            etag = entry.etag
+            checksum = etag.hex() if isinstance(etag, bytes) else etag
+            found.append((entry.content_type or OCTET_STREAM, checksum, entry.mtime, content))
+        return found
 
     def list(
         self,
@@ -409,13 +438,16 @@ def _content(held: Held) -> Content:
     return Content(body, held.release)
 
 
-def _foreign(entry: Entry | Place, roots: Roots) -> Content:
-    """The file of an imported object, if it is what was imported; nothing else outside the lake is ever opened."""
+def _foreign(entry: Entry | Place, lake: Lake) -> Content:
+    """The file of an imported object, if it is what was imported; nothing else outside the lake is ever opened.
+
+    The file may have been swapped for a link meanwhile: a server opens no file of the lake itself by it.
+    """
     if entry.stamp is None:
         raise refusal(410, "No data")
     path = str(entry.address).removeprefix(LOCAL)
     try:
-        held = Held(None, io.FileIO(places.open_file(path, roots)), entry.size)
+        held = Held(None, io.FileIO(places.open_file(path, lake.import_roots, lake.database.folder)), entry.size)
     except OSError as error:
         if error.errno is None:  # outside of the directories that the server was given
             raise refusal(

@@ -76,21 +76,26 @@ def check_below(path: str, roots: Roots) -> None:
         raise _outside(path)
 
 
-def open_file(path: str, roots: Roots) -> int:
+def open_file(path: str, roots: Roots, lake: str = "") -> int:
     """Open a file for reading. Whether it is a regular one has to be looked at.
 
+    Args:
+        path: The file.
+        roots: Directories below which it has to be.
+        lake: The folder of the lake, which may be in one of them: its files are not opened where there are roots.
+
     Raises:
-        PermissionError: It lies below none of the directories.
+        PermissionError: It lies below none of the directories, or in the lake.
         OSError: It cannot be opened.
     """
-    return os.open(path, _READ) if roots is None else _open_below(path, roots, _READ)
+    return os.open(path, _READ) if roots is None else _open_below(path, roots, _READ, lake)
 
 
-def look(path: str, roots: Roots) -> os.stat_result:
+def look(path: str, roots: Roots, lake: str = "") -> os.stat_result:
     """What a path is, with links followed. Raises as `open_file` does."""
     if roots is None:
         return os.stat(path)  # noqa: PTH116 - no path objects here
-    fd = _open_below(path, roots, _READ)
+    fd = _open_below(path, roots, _READ, lake)
     try:
         return os.fstat(fd)
     finally:
@@ -113,10 +118,10 @@ def _outside(path: str) -> PermissionError:
     return PermissionError(f"{path}: not below a directory that this server imports from (--import-root)")
 
 
-def _open_below(path: str, roots: tuple[Path, ...], flags: int) -> int:
+def _open_below(path: str, roots: tuple[Path, ...], flags: int, lake: str = "") -> int:
     real = os.path.realpath(path)
     root = _root(real, roots)
-    if root is None:
+    if root is None or (lake and is_below(real, (Path(os.path.realpath(lake)),))):
         raise _outside(path)
     parts = real[len(root) :].strip("/").split("/")
     at = os.open(root, _WALK)

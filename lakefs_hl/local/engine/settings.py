@@ -52,6 +52,34 @@ class Settings:
 
         self._lake.effect(repository, work)
 
+    def add_protection(self, repository: str, rule: models.BranchProtectionRule) -> None:
+        """Adds one pattern to those that are there."""
+
+        def work(transaction: Transaction) -> None:
+            transaction.must_be_writable()
+            known = _patterns(transaction)
+            if rule.pattern not in known:
+                transaction.set_setting(PROTECTION, records.encode([*known, rule.pattern]))
+
+        self._lake.effect(repository, work)
+
+    def remove_protection(self, repository: str, rule: models.BranchProtectionRule) -> None:
+        """Removes one pattern.
+
+        Raises:
+            NotFoundException: It is not there.
+        """
+
+        def work(transaction: Transaction) -> None:
+            transaction.must_be_writable()
+            known = _patterns(transaction)
+            if rule.pattern not in known:
+                raise NotFoundException(f"rule {rule.pattern!r} not found")
+            left = [pattern for pattern in known if pattern != rule.pattern]
+            transaction.set_setting(PROTECTION, records.encode(left))
+
+        self._lake.effect(repository, work)
+
     def gc_rules(self, repository: str) -> models.GCRules:
         """How long history is kept.
 
@@ -87,8 +115,12 @@ class Settings:
 
 def protected(snapshot: Snapshot, branch: str) -> bool:
     """Whether a branch may be changed by merges only."""
+    return any(_pattern(one).fullmatch(branch) for one in _patterns(snapshot))
+
+
+def _patterns(snapshot: Snapshot) -> list[str]:
     stored = snapshot.setting(PROTECTION)
-    return stored is not None and any(_pattern(one).fullmatch(branch) for one in records.read_patterns(stored))
+    return [] if stored is None else list(records.read_patterns(stored))
 
 
 def _etag(stored: bytes) -> str:

@@ -108,7 +108,7 @@ def _folder(location: ImportLocation, manner: Manner) -> Iterator[Item]:
 def _object(file: str, manner: Manner) -> bytes:
     manner.check()
     path = os.path.abspath(file)  # noqa: PTH100 - links stay links
-    status = places.look(path, manner.roots)
+    status = places.look(path, manner.roots, manner.lake)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{path}: is no regular file")
     return _entry(LOCAL + path, status.st_size, status.st_mtime_ns, manner)
@@ -133,7 +133,7 @@ def _entry(address: str, size: int, mtime: int, manner: Manner) -> bytes:
 def _md5(path: str, size: int, mtime: int, manner: Manner) -> bytes:
     """Reads a file for its MD5; it must not change meanwhile."""
     digest = hashlib.md5(usedforsecurity=False)
-    fd = places.open_file(path, manner.roots)
+    fd = places.open_file(path, manner.roots, manner.lake)
     try:
         while block := os.read(fd, _BLOCK):
             digest.update(block)

@@ -6,7 +6,9 @@ Rules of the room: everything here runs inside the caller's transaction, so a pa
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import gt
 from typing import Final, NamedTuple, TypeAlias
 
 from lakefs_hl.local.disk.tables import staging
@@ -50,6 +52,13 @@ def lookup(snapshot: Snapshot, seen: View, key: bytes) -> bytes | None:
     """The entry of one path, encoded; None if there is none."""
     found = staging.find(snapshot.reader, seen.tokens, key)
     return snapshot.tree.get(seen.root, key) if found is None else found[0]
+
+
+def lookup_many(snapshot: Snapshot, seen: View, keys: Sequence[bytes]) -> list[bytes | None]:
+    """The entries of many paths, encoded; of paths in order, those in one leaf cost one way through the tree."""
+    if seen.tokens or any(map(gt, keys, islice(keys, 1, None))):
+        return [lookup(snapshot, seen, key) for key in keys]
+    return list(snapshot.tree.find(seen.root, keys))
 
 
 def slices(snapshot: Snapshot, seen: View, start: bytes, end: bytes) -> Iterator[Slice]:

@@ -34,6 +34,7 @@ class Access(NamedTuple):
         key: Private key of the certificate, in PEM format.
         insecure: Whether credentials may cross the network in clear text.
         largest: Bytes of the largest upload.
+        origins: Origins whose web pages may use signed URLs, such as `https://app.example`, or `*` for all.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +45,7 @@ class Access(NamedTuple):
     key: Path | None = None
     insecure: bool = False
     largest: int = 5 * _GIB
+    origins: tuple[str, ...] = ()
 
     def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         """The address to listen on.

@@ -17,11 +17,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
 
-from lakefs_hl.local.api import App, answers, presign
+from lakefs_hl.local.api import App, answers, presign, principals
 from lakefs_hl.local.serve import exchange
 from lakefs_hl.local.serve.attempts import Attempts
 from lakefs_hl.local.serve.door import Door
 from lakefs_hl.local.serve.exchange import Asked
+from lakefs_hl.local.serve.origins import Origins, is_preflight
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.headers import IDEMPOTENCY_KEY
 from lakefs_hl.spec.wire import FileSlice, Response
@@ -46,8 +47,7 @@ LIGHT: Final = frozenset(
     for row in (
         endpoints.STAT_OBJECT,
         endpoints.GET_OBJECT,
-        presign.GET_CONTENT,
-        presign.HEAD_CONTENT,
+        *presign.READS,
         endpoints.HEAD_OBJECT,
         endpoints.GET_BRANCH,
         endpoints.GET_TAG,
@@ -60,7 +60,7 @@ LIGHT: Final = frozenset(
     )
 )
 #: Those of them that open a file outside of the lake, if the object was imported: the disk may be slow.
-OPENING: Final = frozenset(row.operation for row in (endpoints.GET_OBJECT, presign.GET_CONTENT, presign.HEAD_CONTENT))
+OPENING: Final = frozenset(row.operation for row in (endpoints.GET_OBJECT, *presign.READS))
 
 
 class ClientGone(Exception):
@@ -75,13 +75,26 @@ class Asgi:
         folder: Where uploads wait on disk until they are complete; on the lake's own file system.
         door: Which requests are looked at.
         largest: Bytes of the largest upload.
+        origins: Whose web pages may use signed URLs.
+
+    Attributes:
+        has_links: Whether there are signed URLs.
     """
 
-    def __init__(self, app: App, folder: Path, door: Door, largest: int) -> None:
+    def __init__(
+        self,
+        app: App,
+        folder: Path,
+        door: Door,
+        largest: int,
+        origins: Origins = Origins(),  # noqa: B008 - a value
+    ) -> None:
         self._app = app
         self._folder = folder
         self._door = door
         self._largest = largest
+        self.has_links: bool = app.presign is not None
+        self._origins = origins
         self._attempts = Attempts()
         self._light = LIGHT if app.import_roots == () else LIGHT - OPENING
         self._held = 0  # bytes of bodies in memory
@@ -103,15 +116,22 @@ class Asgi:
         connection = scope["lakefs_hl"]
         method: str = scope["method"]
         headers = _headers(scope["headers"])
+        path = cast("bytes", scope["raw_path"]).decode("latin-1")
         exit_ = _Exit(self, method, headers, receive, send)
         refusal = self._door.refusal(scope["headers"], connection.target)
         if refusal is not None:
             await exit_.answer(refusal, close=True)
             return
-        path = cast("bytes", scope["raw_path"]).decode("latin-1")
+        if self.has_links and path in presign.ROWS:
+            exit_.fields += self._origins.fields(headers)
+            if is_preflight(method, headers):
+                exit_.fields += self._origins.allowances(path, headers)
+                await exit_.answer(Response(204, reason="No Content"), close=True)
+                return
         asked = exchange.parse(self._app, method, path, scope["query_string"].decode("latin-1"), headers)
         if isinstance(asked, Response):
-            asked = self._slowed(asked, scope) if asked.status == 401 and "authorization" in headers else asked
+            if asked.status == 401 and principals.is_guess(self._app.keys, headers.get("authorization")):
+                asked = self._slowed(asked, scope)
             await exit_.answer(asked, close=method not in ("GET", "HEAD"))
             return
         if asked.principal is not None:
@@ -225,11 +245,14 @@ class _Exit:
     def __init__(self, asgi: Asgi, method: str, asked: Mapping[str, str], receive: Receive, send: Send) -> None:
         self._asgi, self._method, self._asked = asgi, method, asked
         self._receive, self._send = receive, send
+        #: Further headers of the answer.
+        self.fields: list[tuple[bytes, bytes]] = []
 
     async def answer(self, response: Response, *, close: bool = False) -> None:
         """Sends an answer."""
         head = self._method == "HEAD"
-        headers = exchange.dress(response, head=head, key=self._asked.get(IDEMPOTENCY_KEY))
+        key = self._asked.get(IDEMPOTENCY_KEY)
+        headers = [*exchange.dress(response, head=head, key=key, links=self._asgi.has_links), *self.fields]
         if close:
             headers.append((b"connection", b"close"))
         try:

@@ -1,7 +1,8 @@
 """Wrong credentials, counted by peer: whoever guesses is slowed down, and whoever knows is not.
 
 Credentials are compared first and counted only if they are wrong, so that a client with a stale secret, or an attacker
-on the same machine, locks nobody out.
+on the same machine, locks nobody out. A token that the lake has made is no guess, and is not counted after its end: a
+fleet of workers then gets 401, which says that the token has ended, and not 429, which says to try again.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A page in a browser on this machine can send requests to the loopback. It cannot choose these headers: the browser
 writes them. So whoever resolves a name of theirs to 127.0.0.1 (DNS rebinding), or posts a form to it, is refused here,
-before the request is routed and whatever credentials it has. A pre-signed URL is its own credentials, which no page
-can guess: its requests need the right `Host` only.
+before the request is routed and whatever credentials it has. A signed URL is its own credentials, which no page can
+guess: its requests need the right `Host` only. Which pages may read the answers is in `origins.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from lakefs_hl.local.api import answers, presign
 from lakefs_hl.spec.wire import Response
 
-_SIGNED: Final = presign.PATH.encode()
+_SIGNED: Final = frozenset(path.encode() for path in presign.ROWS)
 _HOST: Final = re.compile(rb"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Za-z._-]{1,253}))(?::([0-9]{1,5}))?")
 
 
@@ -61,7 +61,7 @@ class Door:
                 421,
                 f"this server does not answer to the host {host.decode()!r}; start it with --allowed-host to add it",
             )
-        if target.partition(b"?")[0] == _SIGNED:
+        if target.partition(b"?")[0] in _SIGNED:
             return None
         if any(origin.lower() not in (b"http://" + host.lower(), b"https://" + host.lower()) for origin in origins):
             return answers.refuse(403, "requests of web pages are refused (Origin header)")

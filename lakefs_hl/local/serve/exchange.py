@@ -17,9 +17,12 @@ from urllib.parse import unquote_plus
 
 from lakefs_hl._version import __version__
 from lakefs_hl.local.api import App, answers, effects, presign, principals
+from lakefs_hl.local.api.principals import Key
 from lakefs_hl.spec import endpoints, routes
 from lakefs_hl.spec.errors import IntegrityError, LakeError, LakeLockedError, ServerException
 from lakefs_hl.spec.headers import CAPABILITIES, IDEMPOTENCY_KEY, JSON, VERSION
+from lakefs_hl.spec.keys import KEYS
+from lakefs_hl.spec.links import LINKS
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Query, Request, Response
 
 MAX_BODY: Final = 8 * 1024 * 1024  # bytes of a JSON body
@@ -29,11 +32,11 @@ MAX_UNKNOWN: Final = 32 * 1024
 FREE: Final = 512 * 1024 * 1024
 #: Answers whether the process is alive, without credentials; for whoever supervises it.
 HEALTH: Final = "/_health"
-#: What this server does beyond lakeFS, for clients of ours: here, that every operation honours `Idempotency-Key`.
-_OURS: Final = (
-    (CAPABILITIES.encode(), IDEMPOTENCY_KEY.encode()),
-    (VERSION.encode(), __version__.encode()),
-)
+#: What this server does beyond lakeFS, for clients of ours: every operation honours `Idempotency-Key`, and it manages
+#: access keys. A server that has links of its own says that too.
+_VERSION: Final = (VERSION.encode(), __version__.encode())
+_OURS: Final = ((CAPABILITIES.encode(), f"{IDEMPOTENCY_KEY}, {KEYS}".encode()), _VERSION)
+_WITH_LINKS: Final = ((CAPABILITIES.encode(), f"{IDEMPOTENCY_KEY}, {KEYS}, {LINKS}".encode()), _VERSION)
 _BELOW: Final = routes.BASE + "/"
 _LOG: Final = logging.getLogger("lakefs_hl.serve")
 
@@ -46,7 +49,8 @@ class Asked(NamedTuple):
         params: Its path parameters.
         query: Its query.
         headers: Lower-case names; the first of several wins.
-        principal: The caller; None if unauthenticated, "" for a holder of a pre-signed URL.
+        principal: The caller; None if unauthenticated, "" for a holder of a signed URL.
+        key: The key that it is asked with, or that the signed URL was made with.
     """
 
     endpoint: Endpoint
@@ -54,11 +58,12 @@ class Asked(NamedTuple):
     query: Query
     headers: Mapping[str, str]
     principal: str | None
+    key: Key | None = None
 
     @property
     def is_upload(self) -> bool:
         """Whether the body is an object, of any size, and not JSON."""
-        return self.endpoint is endpoints.UPLOAD_OBJECT or self.endpoint is presign.PUT_CONTENT
+        return self.endpoint is endpoints.UPLOAD_OBJECT or self.endpoint.operation in presign.UPLOADS
 
     @property
     def is_plain(self) -> bool:
@@ -93,8 +98,8 @@ def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, st
     """
     if path == HEALTH and method in ("GET", "HEAD"):
         return Response(200, answers.TEXT, b"alive\n", reason="OK")
-    if path == presign.PATH and app.presign is not None:
-        return _parse_signed(app.presign, method, query, headers)
+    if path in presign.ROWS and app.presign is not None:
+        return _parse_signed(app.presign, path, method, query, headers)
     found = routes.match(path[len(routes.BASE) :]) if path.startswith(_BELOW) else None
     endpoint = found[0].get(method) if found is not None else None
     if found is None or endpoint is None:
@@ -110,28 +115,30 @@ def parse(app: App, method: str, path: str, query: str, headers: Mapping[str, st
     if key is None and not endpoint.public and endpoint is not endpoints.GET_CURRENT_USER:
         return answers.refuse(401, "error authenticating request")
     try:
-        return Asked(endpoint, found[1], parse_query(query), headers, None if key is None else key.user)
+        return Asked(endpoint, found[1], parse_query(query), headers, None if key is None else key.user, key)
     except UnicodeDecodeError:
         return answers.refuse(400, "the query is not valid UTF-8")
 
 
-def _parse_signed(signed: presign.Presign, method: str, query: str, headers: Mapping[str, str]) -> Asked | Response:
-    """Reads a request to a pre-signed URL, which is its own authentication."""
+def _parse_signed(
+    signed: presign.Presign, path: str, method: str, query: str, headers: Mapping[str, str]
+) -> Asked | Response:
+    """Reads a request to a signed URL, which is its own authentication."""
     try:
         found = parse_query(query)
-        refusal = signed.refusal(method, found)
+        admitted = signed.admit(path, method, found)
     except UnicodeDecodeError:
         return answers.refuse(400, "the query is not valid UTF-8")
     except LakeError as exc:  # the file of the keys is damaged
         return failure(exc, presign.GET_CONTENT.operation)
-    return refusal if refusal is not None else Asked(presign.ENDPOINTS[method], (), found, headers, "")
+    return admitted if isinstance(admitted, Response) else Asked(*admitted[:2], found, headers, "", admitted[2])
 
 
 def most(asked: Asked, largest: int) -> int:
     """Bytes of body that a request may have."""
     if asked.principal is None:
         return MAX_UNKNOWN
-    if asked.endpoint is presign.PUT_CONTENT:
+    if asked.endpoint.operation in presign.UPLOADS:
         return min(largest, presign.limit(asked.query))
     return largest if asked.is_upload else MAX_BODY
 
@@ -199,9 +206,23 @@ def parse_query(query: str) -> Query:
 
 
 def answer(app: App, asked: Asked, body: bytes | FileSlice) -> Response:
-    """Calls the API; whatever it raises becomes an answer."""
+    """Calls the API; whatever it raises becomes an answer.
+
+    The body of a write may have taken long: the key is looked at again, which may be gone or limited by now.
+    """
     try:
-        return app(asked.request(body), asked.principal)
+        key = asked.key
+        if key is not None and asked.endpoint.method not in ("GET", "HEAD"):
+            now = app.keys.find(key.access_key_id)
+            if now is None or now.generation != key.generation:
+                return answers.refuse(401, "error authenticating request")
+            if now != key:
+                rights, params = presign.rights(asked.endpoint, asked.params, asked.query)
+                principals.permit(now, rights, params)
+                key = now
+        return app(asked.request(body), asked.principal, key)
+    except ServerException as exc:
+        return answers.refusal(exc)
     except Exception as exc:  # noqa: BLE001 - a bug must not take the server down, nor show its insides to whoever asks
         return failure(exc, asked.endpoint.operation)
 
@@ -230,13 +251,16 @@ def length(response: Response) -> int:
     return body.length if isinstance(body, FileSlice) else len(body)
 
 
-def dress(response: Response, *, head: bool = False, key: str | None = None) -> list[tuple[bytes, bytes]]:
+def dress(
+    response: Response, *, head: bool = False, key: str | None = None, links: bool = False
+) -> list[tuple[bytes, bytes]]:
     """The headers of an answer as HTTP sends them: the API's, a length, a fresh id, what this server is.
 
     Args:
         response: The answer.
         head: Whether HEAD was asked.
         key: The request's idempotency key, which is sent back: so a client knows that no proxy has dropped it.
+        links: Whether the server has links of its own.
     """
     found = [(name.encode("latin-1"), _value(value)) for name, value in response.headers.items()]
     if "content-length" not in response.headers and response.status not in (204, 304) and not head:
@@ -244,7 +268,7 @@ def dress(response: Response, *, head: bool = False, key: str | None = None) -> 
     if "x-content-type-options" not in response.headers:
         found.append((b"x-content-type-options", b"nosniff"))
     found.append((b"x-request-id", str(uuid.uuid4()).encode()))
-    found.extend(_OURS)
+    found.extend(_WITH_LINKS if links else _OURS)
     if key is not None and effects.KEY.fullmatch(key) is not None:
         found.append((IDEMPOTENCY_KEY.encode(), key.encode()))
     return found

@@ -27,6 +27,7 @@ from lakefs_hl.local.serve.door import Door
 from lakefs_hl.local.serve.guard import Guarded
 from lakefs_hl.local.serve.handshake import Handshake
 from lakefs_hl.local.serve.journal import bounded
+from lakefs_hl.local.serve.origins import Origins, parse
 from lakefs_hl.spec.errors import InvalidConfigError
 
 BACKLOG: Final = 1024
@@ -56,10 +57,11 @@ class HttpServer:
     def __init__(self, app: App, folder: Path, access: Access) -> None:
         context = access.context()
         door = Door(access.hosts())
+        origins = Origins(map(parse, access.origins))
         self._socket = listen(access)
         self.url: str = access.url(self._socket.getsockname()[1])
         self.connections = Connections(capacity())
-        self._asgi = Asgi(app, folder, door, access.largest)
+        self._asgi = Asgi(app, folder, door, access.largest, origins)
         config = uvicorn.Config(
             self._asgi,
             interface="asgi3",
@@ -69,6 +71,7 @@ class HttpServer:
             lifespan="off",
             access_log=False,
             log_config=None,
+            log_level="error",  # at a lower level of the root logger it logs whole URLs, with the signatures of links
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,

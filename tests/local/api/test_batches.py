@@ -274,7 +274,7 @@ def test_look_ups_share_a_snapshot_but_not_with_a_file_that_moves(app: App) -> N
         assert isinstance(outcome, Response)
         held.append((names[number], database.local.reading()))
         content(outcome)
-    assert held == [("small", True), ("small", True), ("large", False), ("small", True)]
+    assert held == [("small", True), ("small", True), ("small", True), ("large", False)]  # small ones come first
     assert not database.local.reading()
 
 
@@ -284,3 +284,12 @@ def test_an_answer_that_is_not_taken_holds_nothing(app: App) -> None:
     next(answers)
     answers.close()
     assert not app.engine.lake.database.local.reading()
+
+
+def test_a_bad_path_of_a_missing_reference_is_refused_for_its_path_in_a_batch_too(app: App) -> None:
+    requests = [
+        request(endpoints.GET_OBJECT, "\ud800", branch="none"),
+        request(endpoints.GET_OBJECT, "a", branch="none"),
+    ]
+    found = dict(app.batch(requests, WHO))
+    assert [response.status for _, response in sorted(found.items()) if isinstance(response, Response)] == [400, 404]

@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from lakefs_hl.local.api import App, presign
+from lakefs_hl.local.api import App, links, presign
 from lakefs_hl.local.keys import Key
 from lakefs_hl.spec import endpoints
-from lakefs_hl.spec.wire import Query, Request
+from lakefs_hl.spec.wire import Query, Request, Response
 from tests.local.api.support import ask, content, put, record
 
 HOST = {"host": "lake.example:99"}
@@ -46,9 +46,10 @@ def test_a_url_is_let_in_as_it_was_signed_and_in_no_other_way(signing: App) -> N
     put(signing, "a", b"content")
     found = ask(signing, endpoints.STAT_OBJECT, query={"path": "a", "presign": "true"}, headers=HOST)
     query = query_of(record(found)["physical_address"])
-    assert signing.presign.refusal("GET", query) is None
-    assert signing.presign.refusal("HEAD", query) is None
-    assert signing.presign.refusal("GET", dict(reversed(query.items()))) is None
+    assert signing.presign.admit(presign.PATH, "GET", query) == (presign.GET_CONTENT, (), None)
+    assert signing.presign.admit(presign.PATH, "HEAD", query) == (presign.HEAD_CONTENT, (), None)
+    assert signing.presign.admit(presign.PATH, "GET", dict(reversed(query.items()))) == (presign.GET_CONTENT, (), None)
+    assert isinstance(signing.presign.admit(links.PATH, "GET", query), Response)
     wrong: list[tuple[str, Query]] = [
         ("PUT", query),
         ("POST", query),
@@ -59,8 +60,8 @@ def test_a_url_is_let_in_as_it_was_signed_and_in_no_other_way(signing: App) -> N
         ("GET", {**query, "expires": str(int(query["expires"]) + 1)}),
     ]
     for method, other in wrong:
-        refusal = signing.presign.refusal(method, other)
-        assert refusal is not None
+        refusal = signing.presign.admit(presign.PATH, method, other)
+        assert isinstance(refusal, Response)
         assert refusal.status == 403
     assert content(signing(Request(presign.GET_CONTENT, (), query), "")) == b"content"
 

@@ -10,6 +10,7 @@ import pytest
 from lakefs_hl.local.api import principals
 from lakefs_hl.local.keys import Key, Keys
 from lakefs_hl.spec import administration, endpoints
+from lakefs_hl.spec import keys as access_keys
 from lakefs_hl.spec.endpoints import ENDPOINTS
 from lakefs_hl.spec.errors import ForbiddenException, NotAuthorizedException
 from lakefs_hl.spec.wire import Endpoint
@@ -60,6 +61,8 @@ def test_a_key_of_some_repositories() -> None:
     with pytest.raises(ForbiddenException, match="key 'limited' has no access to 'mine2'"):
         principals.permit(LIMITED, endpoints.GET_REPOSITORY, ("mine2",))
     assert not may(LIMITED, endpoints.CREATE_REPOSITORY)
-    assert not may(LIMITED, endpoints.LIST_REPOSITORIES)
+    assert may(LIMITED, endpoints.LIST_REPOSITORIES)  # which has its own only
     assert not may(LIMITED, administration.GET_USER, "me")
+    for row in access_keys.ENDPOINTS.values():
+        assert [may(key, row, *row.parameters) for key in (FREE, READER, LIMITED)] == [True, False, False]
     assert not may(Key("K4", "s", "none", "me", repositories=()), endpoints.GET_REPOSITORY, "mine")

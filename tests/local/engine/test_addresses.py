@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,17 @@ def test_a_place_is_read_whatever_became_of_the_object(engine: Engine) -> None:
     assert content.body == b"content"
     content.release()
     refused(410, lambda: engine.objects.open(places[2]))
+
+
+def test_what_was_put_at_an_address_is_told(engine: Engine) -> None:
+    address = drawn(engine)
+    refused(404, lambda: engine.addresses.received("repo", address), "nothing was uploaded to this address yet")
+    for body in (b"first", b"second one"):
+        md5 = engine.addresses.receive(address, body)
+        found = engine.addresses.received("repo", address)
+        assert (found.md5.hex(), found.size) == (md5, len(body))
+    bare = address.partition(",")[0]
+    assert engine.addresses.received("repo", bare) == found
+    for other in ("", "s3://b/a", bare.replace("repo", "repo2"), "local://repo/dat"):
+        refused(400, partial(engine.addresses.received, "repo", other))
+    refused(404, lambda: engine.addresses.received("none", address), "repository not found")

@@ -112,6 +112,23 @@ def test_outside(root: Path) -> None:
         places.open_file(str(root / "loop"), roots)
 
 
+def test_the_lake_within_a_root(root: Path) -> None:
+    """A file that was imported may be swapped for a link to the keys of the lake."""
+    roots, lake = places.resolved([root]), root / "lake"
+    lake.mkdir()
+    (lake / "keys.json").write_text("secret")
+    (root / "swapped").symlink_to(lake / "keys.json")
+    for path in (lake / "keys.json", root / "swapped", root / "in" / ".." / "lake" / "keys.json"):
+        for spelling in (str(lake), f"{root}/in/../lake"):
+            with pytest.raises(PermissionError):
+                places.open_file(str(path), roots, spelling)
+            with pytest.raises(PermissionError):
+                places.look(str(path), roots, spelling)
+    os.close(places.open_file(str(root / "in" / "file"), roots, str(lake)))
+    (root / "lake2").write_text("no lake")
+    os.close(places.open_file(str(root / "lake2"), roots, str(lake)))
+
+
 def test_a_directory_that_is_swapped_for_a_link(root: Path) -> None:
     """Whatever moment it is swapped at, nothing outside is ever read."""
     target, kept, link = root / "in", root / "kept", root / "link"

@@ -7,6 +7,7 @@ import http.client
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from lakefs_hl import Client, admin
 from lakefs_hl.local.serve.attempts import LIMIT, PEERS, WINDOW_SECONDS, Attempts
 from tests.serving import Served, running
 
@@ -69,3 +70,19 @@ def test_over_http(tmp_path: Path) -> None:
         connection.request("POST", "/api/v1/auth/login", body, {"content-type": "application/json"})
         assert connection.getresponse().status == 429
         connection.close()
+
+
+def test_a_token_that_has_ended_is_no_guess(tmp_path: Path) -> None:
+    """Workers whose token has ended all learn that, and whoever forges one is still slowed down."""
+    with running(tmp_path / "lake") as served, Client(served.url, served.key, served.secret) as client:
+        made = admin(client).credentials.create("workers")
+        with Client(served.url, made.id, made.secret_access_key) as owner:
+            token = owner.temporary_token(600).token
+        ended = {"authorization": f"Bearer {token}"}
+        forged = {"authorization": f"bearer {token[:-2]}"}
+        assert statuses(served, [ended]) == [(200, None)]
+        admin(client).credentials.delete(made)
+        assert statuses(served, [ended] * 3 * LIMIT) == [(401, None)] * 3 * LIMIT
+        found = statuses(served, [forged, ended] * 2 * LIMIT)
+        assert [status for status, _ in found] == [401] * 2 * LIMIT + [429, 401] * LIMIT
+        assert client.health_check().user == "admin"

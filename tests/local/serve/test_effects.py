@@ -20,7 +20,7 @@ from lakefs_hl.spec.wire import Endpoint, Request
 from tests.local.operations import OPERATIONS, Operation, kept, prepare, tables
 from tests.serving import Served, running, start
 
-ANNOUNCED = ("x-lakefs-hl", "idempotency-key")
+ANNOUNCED = ("x-lakefs-hl", "idempotency-key, keys")
 
 
 @pytest.fixture(scope="module")

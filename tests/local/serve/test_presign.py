@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import pytest
 
-from lakefs_hl.local.api import presign
-from lakefs_hl.local.api.presign import LIFE_SECONDS, Settings
+from lakefs_hl.local.api import presign, urls
+from lakefs_hl.local.api.presign import Settings
+from lakefs_hl.local.api.urls import LIFE_SECONDS
 from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.keys import Key, Keys
 from lakefs_hl.local.serve import exchange, guard
@@ -318,7 +319,7 @@ def test_a_url_is_one_however_its_client_writes_it(server: HttpServer) -> None:
 
 def test_a_url_ends(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(server, "a", b"content")
-    monkeypatch.setattr(presign, "LIFE_SECONDS", 0)
+    monkeypatch.setattr(urls, "LIFE_SECONDS", 0)
     url, (_, put) = readable(server, "a"), writable(server)
     for method, one in (("GET", url), ("HEAD", url), ("PUT", put)):
         answer = follow(server, method, one, b"" if method == "PUT" else None)
@@ -337,7 +338,9 @@ def test_urls_end_with_the_key_that_signs(server: HttpServer) -> None:
     keys.unlink()
     assert follow(server, "GET", url).status == 403, "a lake without keys has no valid signature"
     assert server._asgi._app.presign is not None
-    forged, _ = server._asgi._app.presign._url(Request(presign.GET_CONTENT, headers={"host": "x"}), "GET", size="1")
+    forged, _ = server._asgi._app.presign._url(
+        Request(presign.GET_CONTENT, ("repo",), headers={"host": "x"}), "GET", {"size": "1"}
+    )
     target_of_it = forged.partition("x")[2]
     assert ask(server, "GET", target_of_it, known=False).status == 403, "which signs with an empty key"
     keys.write_bytes(kept.replace(b"KEY", b"KEZ"))

@@ -22,6 +22,11 @@ def get(reader: Reader, name: bytes) -> bytes | None:
     return None if row is None else row[0]
 
 
+def get_many(reader: Reader, names: Iterable[bytes]) -> dict[bytes, bytes]:
+    """The contents of the hashes that are there; in the order of their names it is fastest."""
+    return dict(reader.executemany("SELECT hash, CAST(data AS BLOB) FROM blob WHERE hash = ?", zip(names)))
+
+
 def size(reader: Reader, name: bytes) -> int | None:
     """How long the content of a hash is."""
     row = reader.row("SELECT length(data) FROM blob WHERE hash = ?", (name,))

@@ -37,6 +37,15 @@ def scan(reader: Reader) -> Iterator[tuple[int, bytes, bytes]]:
     return typed(reader.execute("SELECT repository, id, data FROM history"), int, bytes, bytes)
 
 
+def of_repository(reader: Reader, repository: int) -> Iterator[bytes]:
+    """The contents of a repository's rows, checked."""
+    rows = reader.execute("SELECT id, data, sum FROM history WHERE repository = ?", (repository,))
+    for name, data, found in typed(rows, bytes, bytes, int):
+        if row_sum("history", repository, name, data) != found:
+            raise damaged("history", repository, name)
+        yield data
+
+
 def put(writer: Writer, repository: int, name: bytes, data: bytes) -> None:
     """Adds a row; one that is there is put right if it is damaged."""
     writer.execute(

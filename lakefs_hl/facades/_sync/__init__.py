@@ -1,0 +1,1 @@
+"""The blocking facades, generated from `lakefs_hl.facades.aio`."""

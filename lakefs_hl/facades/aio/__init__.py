@@ -1,0 +1,1 @@
+"""The awaitable facades, and the source of the blocking ones."""

@@ -1,0 +1,84 @@
+"""Lifecycles: rules in the metadata of a repository, which delete what is old when they are applied."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from lakefs_hl import aio as lakefs
+from lakefs_hl.exceptions import InvalidConfigError
+from lakefs_hl.facades.rules import Rules, read_rules
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from lakefs_hl.facades.rules import Rule
+
+#: Key of the repository's metadata.
+KEY: Final = "lakefs_hl.lifecycle"
+#: How often the merge of a lifecycle is tried again that lost a race.
+RETRIES: Final = 3
+
+
+async def set_rules(repository: lakefs.Repository, rules: Rules) -> None:
+    """Store rules in place of those that are there."""
+    found = [rule.to_dict() for rule in read_rules(rules)]
+    await repository.set_metadata({KEY: json.dumps(found)})
+
+
+async def get_rules(repository: lakefs.Repository) -> list[dict[str, Any]]:
+    """Return the rules; none if none are stored."""
+    return [rule.to_dict() for rule in await _read(repository)]
+
+
+async def delete_rules(repository: lakefs.Repository) -> None:
+    """Delete the rules. What they have deleted stays deleted."""
+    await repository.delete_metadata(KEY)
+
+
+async def _read(repository: lakefs.Repository) -> list[Rule]:
+    stored = (await repository.metadata()).get(KEY)
+    if stored is None:
+        return []
+    try:
+        return read_rules(json.loads(stored))
+    except (TypeError, ValueError) as exc:
+        msg = f"the lifecycle of {repository.uri}, in its metadata {KEY!r}, cannot be read: {exc}; set it again"
+        raise InvalidConfigError(msg) from exc
+
+
+async def apply(
+    repository: lakefs.Repository,
+    branch: str | None,
+    now: datetime | date | str | None,
+    *,
+    dry_run: bool,
+) -> lakefs.ExpiryReport:
+    """Delete what has expired, by one commit."""
+    rules = [rule for rule in await _read(repository) if rule.is_enabled]
+    target = repository.branch((await repository.properties).default_branch if branch is None else branch)
+    moment = datetime.now(UTC) if now is None else now
+    if dry_run:
+        return await _plan(target, rules, moment)
+    if not rules:
+        return lakefs.ExpiryReport([])
+    planned, counts = list[str](), dict[str, int]()
+    message = f"Apply lifecycle: {', '.join(rule.id for rule in rules)}"
+    async with target.transaction(message, delete_on_error=True, retries=RETRIES) as tx:
+        for rule in rules:
+            report = await tx.expire(rule.prefix, rule.age, now=moment)
+            planned += report.planned
+            counts[rule.id] = report.requested
+    return lakefs.ExpiryReport(planned, (), tx.merge_commit_id, counts)
+
+
+async def _plan(target: lakefs.Branch, rules: list[Rule], moment: datetime | date | str) -> lakefs.ExpiryReport:
+    """Return what the rules would delete. An object counts for the first rule that it falls under."""
+    planned, counts = dict[str, None](), dict[str, int]()
+    for rule in rules:
+        before = len(planned)
+        report = await target.expire(rule.prefix, rule.age, dry_run=True, now=moment)
+        planned.update(dict.fromkeys(report.planned))
+        counts[rule.id] = len(planned) - before
+    return lakefs.ExpiryReport(list(planned), (), None, counts, dry_run=True)

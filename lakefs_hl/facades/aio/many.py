@@ -1,0 +1,81 @@
+"""Many objects of several repositories: dictionaries that name theirs, as S3 clients have them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Literal
+
+from lakefs_hl import aio as lakefs
+from lakefs_hl.exceptions import NotFoundException
+from lakefs_hl.facades.aio.threads import Items, check_items, each
+from lakefs_hl.types import ProgressLike
+
+#: Names of the repository in an item.
+_REPOSITORY: Final = ("repository", "bucket")
+#: The branch of a repository that does not exist: its items fail by themselves.
+_NO_BRANCH: Final = "main"
+
+
+async def upload(
+    client: lakefs.Client,
+    items: Items[Mapping[str, Any]],
+    max_workers: int | None,
+    on_error: Literal["raise", "return"],
+    progress: ProgressLike | None,
+) -> lakefs.TransferReport:
+    """Write objects to the default branches of their repositories; see `Client.upload_many_concurrent`."""
+    check_items(items, "items")
+    found = _locate(client, items, "items", "branch")
+    first = await anext(found, None)
+    if first is None:
+        return lakefs.TransferReport()
+    branch = lakefs.Branch(first["repository"], first["branch"], client)
+    whole = _chain(first, found)
+    return await branch.upload_many(whole, max_workers=max_workers, on_error=on_error, progress=progress)
+
+
+async def download(
+    client: lakefs.Client,
+    items: Items[Mapping[str, Any]],
+    max_workers: int | None,
+    on_error: Literal["raise", "return"],
+    progress: ProgressLike | None,
+) -> list[lakefs.GetResult]:
+    """Read objects at the default branches of their repositories; see `Client.download_many_concurrent`."""
+    check_items(items, "items")
+    found = _locate(client, items, "items", "reference")
+    first = await anext(found, None)
+    if first is None:
+        return []
+    place = lakefs.Reference(first["repository"], first["reference"], client)
+    whole = _chain(first, found)
+    return await place.download_many(whole, max_workers=max_workers, on_error=on_error, progress=progress)
+
+
+async def _locate(
+    client: lakefs.Client, items: Items[Any], argument: str, reference: str
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield items with the name of their repository and of its default branch, which is looked up once."""
+    branches = dict[str, str]()
+    async for item in each(items):
+        if not isinstance(item, Mapping):
+            msg = f"{argument} must hold dictionaries, not {type(item).__name__}: {item!r:.80}"
+            raise TypeError(msg)
+        names = [item[name] for name in _REPOSITORY if name in item]
+        if len(names) != 1:
+            msg = f"{argument}: a dictionary names its repository as 'bucket' or 'repository', and one has {[*item]}"
+            raise ValueError(msg)
+        repository = lakefs.Repository(names[0], client)
+        if repository.id not in branches:
+            try:
+                branches[repository.id] = (await repository.properties).default_branch
+            except NotFoundException:
+                branches[repository.id] = _NO_BRANCH
+        rest = {name: value for name, value in item.items() if name not in _REPOSITORY}
+        yield {"repository": repository.id, reference: branches[repository.id], **rest}
+
+
+async def _chain(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    yield first
+    async for item in rest:
+        yield item
