@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lakefs_hl.transport import forks, greenlets
 from lakefs_hl.transport.deadlines import UNWINDING_SECONDS
@@ -72,7 +72,7 @@ class Workers:
         from concurrent.futures import Future  # blocking clients need none
 
         future: Future[T] = Future()
-        self.post(_fulfil, future, work, *args)
+        self.post(_fulfil, future, Spent(partial(work, *args)))
         return future
 
     def close(self) -> None:
@@ -221,7 +221,7 @@ def start(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
     import asyncio  # blocking clients load this module too, and need no asyncio
     from concurrent.futures import Future
 
-    call = partial(contextvars.copy_context().run, work, *args)
+    call = Spent(partial(contextvars.copy_context().run, work, *args))
     try:
         return asyncio.get_running_loop().run_in_executor(None, call)
     except RuntimeError as exc:
@@ -232,12 +232,29 @@ def start(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         return asyncio.wrap_future(future)
 
 
-def _fulfil(future: Future[T], work: Callable[..., T], *args: Any) -> None:
+class Spent(Generic[T]):
+    """A call that is made once, and refers to nothing any more when it returns.
+
+    A thread that fulfils a future lets go of its work a moment after whoever waits for the future goes on. Until then
+    it would keep alive what the work refers to, such as a file that nobody else has any more, and finalize it.
+    """
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = [work]
+
+    def __call__(self) -> T:
+        """Make the call."""
+        return self._work.pop()()
+
+
+def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
     """Do the work of a future, unless it was cancelled before."""
     if not future.set_running_or_notify_cancel():
         return
     try:
-        result = work(*args)
+        result = work()
     except BaseException as exc:  # noqa: BLE001 - raised by the result
         future.set_exception(exc)
         del future  # the traceback refers to this frame, and the future to the traceback

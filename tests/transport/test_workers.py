@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
 import operator
 import os
 import subprocess
@@ -10,14 +11,16 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
 
 from lakefs_hl.ops.effects import gather, send
 from lakefs_hl.transport.blocking import Blocking
-from lakefs_hl.transport.workers import Workers
+from lakefs_hl.transport.workers import Workers, start
 from tests.transport.fakes import STAT, Fake
 from tests.transport.peers import answer, answering
 
@@ -305,3 +308,49 @@ def test_awaitable_files_work_in_an_atexit_handler() -> None:
     )
     assert ended.stdout.split("\n") == ["end", "9000000 b'y' 9000000", ""], ended.stderr
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("way", ["submit", "start"])
+def test_a_worker_that_tells_a_result_holds_nothing_of_its_work(way: str) -> None:
+    """Else a file that its last caller drops is finalized by a worker, a moment later and where nobody expects it."""
+    go, told = threading.Event(), threading.Event()
+
+    class Thing:
+        def work(self) -> int:
+            assert go.wait(10)
+            return 1
+
+    def hold(_: Future[int]) -> None:
+        """Keep the worker from going on when it has told the result."""
+        assert told.wait(10)
+
+    class Noting(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            futures.append(super().submit(fn, *args, **kwargs))
+            return futures[-1]
+
+    async def main() -> None:
+        thing = Thing()
+        seen = weakref.ref(thing)
+        if way == "start":
+            asyncio.get_running_loop().set_default_executor(Noting(1))
+            future = start(thing.work)
+        else:
+            futures.append(pool.submit(thing.work))
+            future = asyncio.wrap_future(futures[-1])
+        futures[-1].add_done_callback(hold)  # called after the one that wakes the loop
+        go.set()
+        while not future.done():
+            await asyncio.sleep(0)
+        del thing
+        assert seen() is None
+        assert await future == 1
+        told.set()
+
+    futures: list[Future[Any]] = []
+    pool = Workers(1, "test")
+    try:
+        asyncio.run(main())
+    finally:
+        told.set()
+        pool.close()
