@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Iterator
 
@@ -11,14 +10,13 @@ import pytest
 
 import lakefs_hl
 import lakefs_hl.aio
+from tests.drawing import deselect, parameters
 from tests.lakes import client as client
 from tests.lakes import clients as clients
 from tests.lakes import real_lakefs as real_lakefs
 from tests.lakes import served_lake as served_lake
 from tests.worlds import PREFIXES, Settler, World, kinds, plainly
 
-#: Set, every test runs on each lake in each colour.
-EVERY_WORLD = "LAKEFS_HL_TEST_EVERY_WORLD"
 #: Tests that create repositories, with and without a storage namespace.
 CREATING = {"test_buckets.py", "test_nouns.py", "test_scopes.py"}
 
@@ -32,21 +30,16 @@ def kind(request: pytest.FixtureRequest) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what repeats: each test runs in both colours and on both lakes, not on each lake in each colour.
 
-    Which lake has which colour is drawn by the printed seed, for each test anew. `LAKEFS_HL_TEST_EVERY_WORLD` runs all.
-    A server with an S3 store is met in one of the colours. One without a default namespace differs in creating
-    repositories, which the modules of `CREATING` do.
+    Which lake has which colour is drawn by the printed seed, for each test anew. A server with an S3 store is met in
+    one of the colours. One without a default namespace differs in creating repositories, which the modules of
+    `CREATING` do.
     """
-    if os.environ.get(EVERY_WORLD):
-        return
     seed = config.option.hypothesis_seed
-    repeated = {item for item in items if _is_repeated(item, seed)}
-    if repeated:
-        config.hook.pytest_deselected(items=list(repeated))
-        items[:] = [item for item in items if item not in repeated]
+    deselect(config, items, lambda item: _is_repeated(item, seed))
 
 
 def _is_repeated(item: pytest.Item, seed: object) -> bool:
-    params = _parameters(item)
+    params = parameters(item)
     kind, colour = params.get("kind"), params.get("world")
     if kind == "no namespace":
         return item.path.name not in CREATING
@@ -55,11 +48,6 @@ def _is_repeated(item: pytest.Item, seed: object) -> bool:
     drawn = random.Random(f"{seed}:{item.path.name}:{item.name.partition('[')[0]}").random()
     colour_of_served = "blocking" if drawn < 0.5 else "awaitable"
     return (colour == colour_of_served) == (kind == "in process")
-
-
-def _parameters(item: pytest.Item) -> dict[str, object]:
-    found: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-    return found
 
 
 @pytest.fixture(params=["blocking", "awaitable"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +19,15 @@ from tests.conformance.conftest import clients as clients
 from tests.conformance.conftest import real_lakefs as real_lakefs
 from tests.conformance.conftest import served_lake as served_lake
 from tests.conformance.conftest import world as world
+from tests.drawing import deselect, repeats
 from tests.worlds import Settled, Settler, bare, kinds, plainly
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run each test in one colour on one lake: facades are written once, on calls that `tests/conformance` tries."""
+    here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    left_out = repeats(here, config.option.hypothesis_seed, "kind", "world", "colour")
+    deselect(config, items, left_out.__contains__)
 
 
 @pytest.fixture(params=kinds())
