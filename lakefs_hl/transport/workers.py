@@ -235,8 +235,8 @@ def start(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
 class Spent(Generic[T]):
     """A call that is made once, and refers to nothing any more when it returns.
 
-    A thread that fulfils a future lets go of its work a moment after whoever waits for the future goes on. Until then
-    it would keep alive what the work refers to, such as a file that nobody else has any more, and finalize it.
+    A thread that fulfils a future lets go of its work a moment after the caller who waits for the future goes on. Until
+    then it would keep alive what the work refers to, such as a file that the caller drops, and finalize it.
     """
 
     __slots__ = ("_work",)
