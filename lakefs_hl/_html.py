@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from html import escape as escape_markup
 from typing import Any, Final, TypeVar
 
 R = TypeVar("R", bound=type)
@@ -37,6 +36,8 @@ TINTS: Final = {
 
 def escape(text: str) -> str:
     """Escape a text for HTML. A character that turns the direction of what follows becomes a replacement character."""
+    from html import escape as escape_markup  # it loads the names of all characters of HTML, and few programs show any
+
     return escape_markup(_DIRECTIONS.sub("\ufffd", text))
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 from hypothesis import settings
 
 settings.register_profile("house", derandomize=False, print_blob=True, database=None, deadline=None)
@@ -33,6 +34,9 @@ _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
 #: Rooms whose tests look for lost data by chance: there one failure is a finding, however rare.
 _STRICT = ("faults", "local", "long", "stateful")
+
+#: Outcome of a failure after which the test runs again, in pytest's closing line.
+_AGAIN = "rerun"
 
 _outer_environ = dict(os.environ)
 
@@ -88,21 +92,38 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFunction(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test that failed run once more, with the same seed, outside of the strict rooms.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Let a test that failed run again, with the same seed, outside of the strict rooms.
 
     Of 22,000 tests on a busy machine one may meet a thread that the system did not run for seconds. The failure is
     printed in full all the same: it is a fault to mend, of the test or of the package.
     """
-    again = pytest.mark.flaky(reruns=1)
-    for item in items:
-        if not any(f"tests/{room}/" in item.nodeid for room in _STRICT):
-            item.add_marker(again)
+    if any(f"tests/{room}/" in item.nodeid for room in _STRICT):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    if any(report.failed for report in reports):
+        for report in reports:
+            if report.failed:
+                report.outcome = _AGAIN  # type: ignore[assignment]
+                item.ihook.pytest_runtest_logreport(report=report)
+        item._initrequest()  # type: ignore[attr-defined]  # as pytest's own plugins do that run a test again
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count failures of tests that run again by themselves."""
+    return (_AGAIN, "R", "AGAIN") if report.outcome == _AGAIN else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what made tests run again."""
-    for report in terminalreporter.stats.get("rerun", ()):
+    for report in terminalreporter.stats.get(_AGAIN, ()):
         terminalreporter.section(f"failed, then run again: {report.nodeid}")
         report.toterminal(terminalreporter._tw)
 

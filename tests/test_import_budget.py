@@ -79,6 +79,14 @@ def test_a_lake_in_process_needs_no_http_stack() -> None:
     assert not {"urllib3", "lakefs_sdk", "pydantic", "boto3", "uvicorn"} & set(loaded(code))
 
 
+def test_a_client_of_a_server_loads_what_it_uses() -> None:
+    """No file of lakectl, no page of a notebook, no error response: the first client pays for none of them."""
+    code = "import os, sys, lakefs_hl\nos.environ['HOME'] = '/nonexistent'\n"
+    code += "from lakefs_hl.spec import kinds\n"
+    code += "lakefs_hl.Client('http://127.0.0.1:1', 'key', 'secret')\n"
+    assert run(f"{code}print(*sys.modules.keys() & {{'yaml', 'html'}}, kinds._matcher.cache_info().currsize)") == "0\n"
+
+
 def test_listing_the_public_names_loads_nothing() -> None:
     assert loaded("import lakefs_hl\nassert 'repository' in dir(lakefs_hl)") == []
 

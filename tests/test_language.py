@@ -202,6 +202,7 @@ NAMED = {
     "uncommitted": "the name in the high-level SDK",
     "listing": "a noun",
     "feed": "a verb",
+    "isclosed": "of http.client: whether a response is at its end",
     "attempt": "a verb",
     "mapping": "a noun",
     "coding": "a noun: of HTTP",

@@ -944,7 +944,8 @@ def _sent(request: Request) -> str:
     assert {type(one) for one in flat} <= {str}, f"{request}: {flat}"
     body = request.body if isinstance(request.body, bytes) else b"a file"
     headers = {name: value for name, value in request.headers.items() if name != "idempotency-key"}
-    words = (request.endpoint.operation, request.params, dict(request.query), headers, body, request.digest)
+    digest = request.digest if isinstance(request.digest, bool) else request.digest.hexdigest()
+    words = (request.endpoint.operation, request.params, dict(request.query), headers, body, digest)
     drawn = r"[0-9a-f]{32}\b|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\bLKHL[A-Z2-7]{16}\b|\b[A-Za-z0-9]{40}\b"
     return re.sub(drawn, "ID", str(words))
 

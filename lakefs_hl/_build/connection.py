@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lakefs_hl._build.lake import open_lake, private_name
+from lakefs_hl._build.session import policy_of
 from lakefs_hl._version import __version__
 from lakefs_hl.config.endpoint import is_loopback
 from lakefs_hl.config.options import ClientOptions
@@ -18,7 +19,10 @@ from lakefs_hl.transport.base import Transport
 from lakefs_hl.transport.offline import Offline
 
 #: Concurrent requests to a server, unless something else was configured.
-MAX_CONCURRENCY = 64
+#: Threads of one operation: more only wait for each other's turn at the interpreter.
+MAX_THREADS = 32
+#: Requests of one operation on one thread.
+MAX_ON_LANE = 128
 
 
 def settle(options: ClientOptions, *, without_secret: bool) -> tuple[ClientOptions, Settings, bool]:
@@ -68,9 +72,12 @@ def open_transport(settings: Settings, options: ClientOptions, *, new: bool, cre
         return open_lake(settings, new=new, create=create)
     from lakefs_hl.transport.http import Http  # urllib3 costs 100 ms: loaded by the first client that needs it
 
+    most = options.max_concurrency or settings.max_concurrency
+    policy = policy_of(options)
     return Http(
         settings.endpoint,
-        fan_out=options.max_concurrency or settings.max_concurrency or MAX_CONCURRENCY,
+        fan_out=most or MAX_THREADS,
+        width=most or MAX_ON_LANE,
         ca_cert=settings.ca_cert,
         verify_ssl=options.verify_ssl,
         proxies=settings.proxies,
@@ -78,6 +85,7 @@ def open_transport(settings: Settings, options: ClientOptions, *, new: bool, cre
         allowed_storage_hosts=tuple(options.allowed_storage_hosts),
         user_agent=f"lakefs-hl/{__version__}",
         most=settings.most_in_process,
+        repeats_overwrites=policy.retry_overwrites and policy.attempts > 1,
     )
 
 

@@ -1,7 +1,8 @@
 """Whether a local file and an object are equal, and which of two different ones is newer.
 
-Content decides, never a time: equal are those with the same size and MD5. An ETag that is no MD5, as that of an object
-in several parts, proves nothing; then files of the same size and time count as equal.
+Content decides, never a time: equal are those with the same size and MD5. An ETag that is no MD5 proves nothing, so
+files of the same size and time count as equal. If the times differ and the ETag is that of an object in several parts
+of a usual length, the content decides.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from lakefs_hl._folders.found import Found
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.spec.headers import CLIENT_MTIME
 from lakefs_hl.spec.models import ObjectStats
-from lakefs_hl.spec.multipart import SHORTEST_PART, PartHashes, is_one_part
+from lakefs_hl.spec.multipart import PartHashes, is_one_part, part_sizes
 
 #: What comparing a file with an object has shown: "unknown" asks for the MD5 of the file.
 Verdict: TypeAlias = Literal["equal", "different", "unknown"]
@@ -36,7 +37,9 @@ def compare(found: Found, record: ObjectStats, md5: str | None) -> Verdict:
         if md5 is None:
             return "unknown"
         return "equal" if record.checksum == md5 or is_one_part(record.checksum, md5) else "different"
-    return "equal" if seconds_of(found) == modified_seconds(record) else "different"
+    if seconds_of(found) == modified_seconds(record):
+        return "equal"
+    return "unknown" if part_sizes(record.checksum, found.size) else "different"
 
 
 def seconds_of(found: Found) -> int:
@@ -81,12 +84,12 @@ def is_upload_in_parts(fd: int, checksum: str, md5: str) -> bool:
         checksum: What the server has.
         md5: MD5 of the file.
     """
-    if checksum == md5 or not MD5.fullmatch(checksum):
-        return False
     size = os.fstat(fd).st_size
-    if is_one_part(checksum, md5) or size <= SHORTEST_PART:
-        return is_one_part(checksum, md5)
-    hashes = PartHashes(size)
+    if checksum == md5 or not part_sizes(checksum, size):
+        return checksum != md5 and is_one_part(checksum, md5)
+    if is_one_part(checksum, md5):
+        return True
+    hashes = PartHashes(size, checksum)
     os.lseek(fd, 0, os.SEEK_SET)
     while block := os.read(fd, _BLOCK):
         hashes.update(memoryview(block))
@@ -96,9 +99,29 @@ def is_upload_in_parts(fd: int, checksum: str, md5: str) -> bool:
 
 def md5_of_file(fd: int) -> str:
     """Return the MD5 of an open file, from its beginning. Its position is at the beginning afterwards."""
+    return hash_file(fd).hexdigest()
+
+
+def hash_file(fd: int) -> hashlib._Hash:
+    """Return the hash of an open file, from its beginning. Its position is at the beginning afterwards."""
     hashed = hashlib.md5(usedforsecurity=False)
     os.lseek(fd, 0, os.SEEK_SET)
     while block := os.read(fd, _BLOCK):
         hashed.update(block)
     os.lseek(fd, 0, os.SEEK_SET)
-    return hashed.hexdigest()
+    return hashed
+
+
+def hash_range(hashed: hashlib._Hash, fd: int, start: int, end: int) -> None:
+    """Hash a range of an open file. Its position does not move.
+
+    Raises:
+        EOFError: The file is shorter.
+    """
+    while start < end:
+        block = os.pread(fd, min(_BLOCK, end - start), start)
+        if not block:
+            msg = f"the file is shorter than expected: {start} of {end} bytes"
+            raise EOFError(msg)
+        hashed.update(block)
+        start += len(block)

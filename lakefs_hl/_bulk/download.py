@@ -18,13 +18,13 @@ from lakefs_hl._bulk import comparing
 from lakefs_hl._bulk.local import stat_file
 from lakefs_hl._bulk.memory import Memory
 from lakefs_hl._bulk.options import DirectoryJob, is_chosen
+from lakefs_hl._bulk.partial import Partial
 from lakefs_hl._bulk.run import SMALL, SMALL_IN_PROCESS, Run, pace_of
 from lakefs_hl._bulk.steps import CHECK, SEND, SKIP, Step, decide
 from lakefs_hl._folders import names, reading
 from lakefs_hl._folders.choice import Paths
 from lakefs_hl._folders.directories import Directories
 from lakefs_hl._folders.found import Found
-from lakefs_hl._folders.parts import Part as FilePart
 from lakefs_hl._folders.tree import Tree
 from lakefs_hl._folders.walk import walk
 from lakefs_hl.ops import bulk, objects
@@ -104,59 +104,6 @@ class Spool:
         self._file.close()
 
 
-class Partial:
-    """A large file that is fetched in parts.
-
-    Attributes:
-        fd: Its descriptor.
-        filled: Number of bytes that are there.
-        on_move: Takes how many are there, while it is fetched.
-    """
-
-    def __init__(
-        self,
-        part: FilePart,
-        wanted: Wanted,
-        *,
-        verify: bool = True,
-        watch: Callable[[], None] | None = None,
-        on_move: Callable[[int], None] | None = None,
-    ) -> None:
-        self._part, self._wanted, self._verify, self._watch = part, wanted, verify, watch
-        self.on_move = on_move
-        self.fd = part.fd
-        self.filled = part.size
-
-    def check(self, md5: str | None) -> str | None:
-        """Return what is wrong with the whole content. It is read and hashed unless its MD5 is known."""
-        size = os.fstat(self.fd).st_size
-        if size != self._wanted.size:
-            return f"received {size} bytes, and the object has {self._wanted.size}"
-        if not self._verify or not MD5.fullmatch(self._wanted.checksum):
-            return None
-        found = md5 or comparing.md5_of_file(self.fd)
-        if found == self._wanted.checksum or comparing.is_upload_in_parts(self.fd, self._wanted.checksum, found):
-            return None
-        return f"the content has MD5 {found}, the object has {self._wanted.checksum}"
-
-    def restart(self) -> None:
-        """Drop the content."""
-        self._part.restart()
-        self.filled = 0
-
-    def finish(self) -> None:
-        """Give the file its name and its time."""
-        if self._watch is not None:
-            self._watch()
-        self._part.finish(self._wanted.modified * 1_000_000_000)
-
-    def close(self) -> None:
-        """Close the file. One without its name is kept, for a later call to continue."""
-        if self._part.fd >= 0:
-            self._part.size = min(self.filled or os.fstat(self._part.fd).st_size, self._wanted.size)
-            self._part.keep()
-
-
 class FileTarget(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Where an object is written to.
 
@@ -188,7 +135,10 @@ class FileTarget(msgspec.Struct, frozen=True, eq=False, gc=False):
         wanted = self.wanted
         start = self.tree.adopt if self.adopts else self.tree.resume
         part = start(wanted.local, wanted.checksum, wanted.size)
-        return Partial(part, wanted, verify=self.verify, watch=self.watch, on_move=self.on_move)
+        mtime_ns = wanted.modified * 1_000_000_000
+        return Partial(
+            part, wanted.size, wanted.checksum, mtime_ns, verify=self.verify, watch=self.watch, on_move=self.on_move
+        )
 
 
 class FileFetch(Fetch, eq=False, gc=False, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from lakefs_hl._folders.checksums import Checksums
 from lakefs_hl._folders.found import Found
 from lakefs_hl._folders.journal import Journal, TransferRunningError
+from lakefs_hl.ops.presign import MD5
 from lakefs_hl.spec import callers
 from lakefs_hl.spec.errors import InvalidConfigError
 
@@ -101,7 +102,9 @@ class Memory:
         return self._checksums.get(files) if files else []
 
     def learn(self, found: Found, md5: str, read_at_ns: int) -> None:
-        """Keep the MD5 of a file as it was when it was read."""
+        """Keep the MD5 of a file as it was when it was read. Another checksum is not kept."""
+        if not MD5.fullmatch(md5):
+            return
         if self._learned and abs(read_at_ns - self._read_at_ns) > _SPREAD_NS:
             self._flush()  # the earliest counts for all of them
         if not self._learned or read_at_ns < self._read_at_ns:

@@ -19,13 +19,13 @@ from lakefs_hl._bulk.merging import merge
 from lakefs_hl._bulk.options import DirectoryJob, is_chosen
 from lakefs_hl._bulk.run import Run, pace_of
 from lakefs_hl._bulk.steps import CHECK, DELETE, SEND, SKIP, Step, decide
+from lakefs_hl._bulk.upload_journal import UploadJournal
 from lakefs_hl._folders import reading
 from lakefs_hl._folders.choice import Choice, Paths
 from lakefs_hl._folders.directories import Directories
 from lakefs_hl._folders.found import Found
 from lakefs_hl._folders.walk import walk
-from lakefs_hl._handles.handle import Handle
-from lakefs_hl.ops import branches, bulk, ephemeral, kept, objects
+from lakefs_hl.ops import branches, bulk, ephemeral, kept, objects, parts
 from lakefs_hl.ops.bulk import Put, Written
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.presign import MD5
@@ -53,6 +53,7 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
         read_at_ns: When it was read.
         is_equal: Whether it has the content of the object that is there.
         watched: A large file while it is open.
+        journal: Keeps what was sent of a large file.
     """
 
     source: Directories
@@ -64,6 +65,7 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
     read_at_ns: int = 0
     is_equal: bool = False
     watched: reading.Watched | None = None
+    journal: UploadJournal | None = None
 
     @property
     def size(self) -> int | None:
@@ -75,6 +77,8 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
         content = self._read()
         if self.metadata is not None:
             self.metadata[CLIENT_MTIME] = str(comparing.seconds_of(self.found))
+        if self.journal is not None:
+            self.journal.found = self.found
         return content
 
     def _read(self) -> bytes | FileSlice | None:
@@ -96,9 +100,11 @@ class FileBody(msgspec.Struct, eq=False, gc=False):
         return FileSlice(watched.fd, 0, watched.found.size, watched.check, self.on_move)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and its journal."""
         if self.watched is not None:
             self.watched.close()
+        if self.journal is not None:
+            self.journal.close()
 
 
 class FilePut(Put, eq=False, gc=False, kw_only=True):
@@ -118,7 +124,7 @@ class FilePut(Put, eq=False, gc=False, kw_only=True):
 
 
 def file_put(
-    at: Handle,
+    at: Any,
     branch: str,
     path: str,
     source: Directories,
@@ -145,9 +151,14 @@ def file_put(
         verify: Whether to compare what was stored with what was sent.
     """
     told = dict(metadata)
-    file = FileBody(source, found, expected or None, bool(reason), told, on_move)
-    repository = at._repository_id
-    return FilePut(repository, branch, path, file, None, told, verify, file=file, expected=expected, reason=reason)
+    repository, journal = at._repository_id, None
+    if found.size > parts.THRESHOLD:
+        client = at._client
+        journal = UploadJournal(lambda: client.cache_directory, client._place, repository, branch, path)
+    file = FileBody(source, found, expected or None, bool(reason), told, on_move, journal=journal)
+    return FilePut(
+        repository, branch, path, file, None, told, verify, journal, file=file, expected=expected, reason=reason
+    )
 
 
 class Job(DirectoryJob, Protocol):

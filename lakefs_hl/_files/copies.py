@@ -262,7 +262,13 @@ class _Streamed:
         self, session: Session, row: ObjectStats, write: Callable[[memoryview], object], restart: Callable[[], None]
     ) -> Op[int]:
         return stream.copy_to(
-            session, *self._source, row.path, write, etag=row.checksum or None, verify=True, restart=restart
+            session,
+            *self._source,
+            row.path,
+            stream.ToFunction(write),
+            etag=row.checksum or None,
+            verify=True,
+            restart=restart,
         )
 
     def _read(self, session: Session, row: ObjectStats) -> Op[bytes]:

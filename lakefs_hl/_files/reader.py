@@ -75,6 +75,7 @@ class RawReader(io.RawIOBase):
         self._has_jumped = False
         self._etag: str | None = None
         self._link: str | None = None
+        self._pin: str | None = None
         self._size = 0
         self._hashed, self._hashed_to = _md5(), 0
         self.name = object_uri(place._repository_id, place._id, path)
@@ -200,16 +201,16 @@ class RawReader(io.RawIOBase):
         left = self._size - self._position
         if left <= 0:
             return b""
-        content = bytearray(left)
-        view = memoryview(content)
-        count = self._from_window(view)
-        if not count and left <= TAIL:
-            count = self.readinto(view)
-            return bytes(view[:count])
-        if count < left:
-            count += self._fetch(view[count:], self._position + count)
-        self._position += count
-        return bytes(view[:count])
+        content = io.BytesIO(bytes(left))  # which gives these bytes back, without a copy
+        with content.getbuffer() as view:
+            count = self._from_window(view)
+            if not count and left <= TAIL:
+                count = self.readinto(view)
+            else:
+                if count < left:
+                    count += self._fetch(view[count:], self._position + count)
+                self._position += count
+        return content.getvalue() if count == left else content.getvalue()[:count]
 
     def close(self) -> None:
         """Close the file and free its windows."""
@@ -268,7 +269,7 @@ class RawReader(io.RawIOBase):
             del self._windows[0]
 
     def _fetch(self, sink: memoryview, start: int) -> int:
-        place = self._place
+        place, goes_on = self._place, start == self._hashed_to
         part = place._client._run_here(
             transfer.read_into,
             place._repository_id,
@@ -279,10 +280,15 @@ class RawReader(io.RawIOBase):
             etag=self._etag,
             pre_signed=self._pre_signed,
             link=self._link,
+            pin=self._pin,
+            digest=self._hashed if goes_on else False,
         )
-        self._etag, self._size, self._link = part.etag, part.size, part.link
+        self._etag, self._size, self._link, self._pin = part.etag, part.size, part.link, part.pin
         self._end = start + part.filled
-        if start <= self._hashed_to < self._end:
+        if goes_on and part.hashed is not None:
+            self._hashed = part.hashed
+            self._verify(sink[:0])
+        elif start <= self._hashed_to < self._end:
             self._verify(sink[self._hashed_to - start : part.filled])
         return part.filled
 

@@ -22,6 +22,7 @@ from lakefs_hl._handles import paths
 from lakefs_hl._handles.handle import Handle
 from lakefs_hl.ops import stream
 from lakefs_hl.spec import arguments
+from lakefs_hl.spec.errors import LakeFSException
 
 
 class BinaryFile(Protocol):
@@ -88,49 +89,45 @@ def save(plan: Saving, stopped: Callable[[], bool] = lambda: False) -> int:
         Number of bytes written.
     """
     if not _is_local_path(plan.target):
-        return _copy(plan, plan.target, stopped)
+        return _copy_to_object(plan, plan.target, stopped)
     target = os.fspath(plan.target)
     with _replacement(target) as file:
-        count = _copy(plan, _Named(file, target), stopped, lambda: _clear(file))
+        count = _copy_to_file(plan, file, target, stopped)
         if stopped():
             raise Abandoned
     return count
 
 
-class _Named(io.RawIOBase):
-    """A local file whose errors name it: those of a full disk name none.
+def _copy_to_file(plan: Saving, file: io.FileIO, name: str, stopped: Callable[[], bool]) -> int:
+    def check(_: int) -> None:
+        if stopped():
+            raise Abandoned
 
-    Args:
-        file: The file.
-        name: Its path, as the caller gave it.
-    """
-
-    def __init__(self, file: io.FileIO, name: str) -> None:
-        self._file = file
-        self._name = name
-
-    def write(self, content: Any, /) -> int:
-        """Write a part of a block, and return the number of bytes."""
-        try:
-            return self._file.write(content)
-        except OSError as exc:
-            exc.filename = self._name
-            raise
+    try:
+        return _copy(plan, stream.ToFile(file.fileno(), check), lambda: _clear(file))
+    except OSError as exc:
+        if exc.filename is None and not isinstance(exc, LakeFSException):
+            exc.filename = name  # the error of a full disk names no file
+        raise
 
 
-def _copy(plan: Saving, file: Any, stopped: Callable[[], bool], restart: Callable[[], None] | None = None) -> int:
+def _copy_to_object(plan: Saving, file: Any, stopped: Callable[[], bool]) -> int:
     def write(content: memoryview) -> None:
         if stopped():
             raise Abandoned
         _write(file, content)
 
+    return _copy(plan, stream.ToFunction(write))
+
+
+def _copy(plan: Saving, target: stream.Target, restart: Callable[[], None] | None = None) -> int:
     place = plan.place
     return place._client._run_here(
         stream.copy_to,
         place._repository_id,
         place._id,
         plan.path,
-        write,
+        target,
         start=plan.start,
         end=plan.end,
         verify=plan.verify,

@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple, Self, TypeAlias
@@ -25,6 +26,9 @@ _PERMISSIONS: Final = 0o777
 _NAME_BYTES: Final = 200
 #: How often a part is opened that others remove meanwhile.
 _TRIES: Final = 5
+#: What is after the last byte of a file whose ranges are written in any order: a mark, and how much is complete.
+_SPREAD: Final = struct.Struct("<16sQ")
+_MARK: Final = b"lakefs_hl ranges"
 #: What an open says about something that is no regular file: a link, a directory, a FIFO, a socket.
 _NO_FILE: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO})
 #: Opens the directory of a path anew, and creates it if needed.
@@ -41,6 +45,23 @@ def part_name(name: str, token: str) -> str:
 def version_token(path: str, version: str, size: int) -> str:
     """Return what the temporary name has of one version of an object."""
     return hashlib.sha256(f"{path}\0{version}\0{size}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class _Spread(NamedTuple):
+    """The end of a file that ranges are written to in any order, after the place of its last byte.
+
+    A file with it is longer than the object, so that holes in it are never taken for content.
+    """
+
+    mark: bytes
+    filled: int
+
+    @classmethod
+    def read(cls, fd: int, size: int) -> Self:
+        return cls(*_SPREAD.unpack(os.pread(fd, _SPREAD.size, size)))
+
+    def write(self, fd: int, size: int) -> None:
+        os.pwrite(fd, _SPREAD.pack(*self), size)
 
 
 class Part:
@@ -77,6 +98,10 @@ class Part:
         self.size = size
         self.can_continue = can_continue
 
+    def __del__(self) -> None:
+        # an interrupt may come before its `with` block; with the descriptor its lock would stay
+        self._close()
+
     def write(self, data: bytes | memoryview) -> None:
         """Write all of the data at the end."""
         try:
@@ -102,6 +127,20 @@ class Part:
         os.ftruncate(self.fd, 0)
         os.lseek(self.fd, 0, os.SEEK_SET)
         self.size = 0
+
+    def spread(self, size: int, filled: int) -> None:
+        """Note how much is complete of a file whose ranges are written in any order, up to `collect`.
+
+        Args:
+            size: Size of the object.
+            filled: Number of bytes that are complete, from its beginning.
+        """
+        _Spread(_MARK, filled).write(self.fd, size)
+
+    def collect(self, filled: int) -> None:
+        """Cut the file to what is complete."""
+        os.ftruncate(self.fd, filled)
+        self.size = filled
 
     def finish(self, mtime_ns: int | None = None, *, sync: bool = False) -> None:
         """Put the file in its place. An existing file is replaced at once; a link is replaced and not followed.
@@ -261,6 +300,8 @@ def continue_named(directory: Directory, path: str, usual: int, version: str, si
             if not try_lock(fd):
                 os.close(fd)
                 return None
+            if found.st_size == size + _SPREAD.size:
+                found = _collect(fd, found, size)
             if _can_continue(found, size) and _is_at(directory, temporary, found):
                 os.lseek(fd, 0, os.SEEK_END)
                 kept = usual if mode is None else mode
@@ -276,9 +317,22 @@ def continue_named(directory: Directory, path: str, usual: int, version: str, si
     return None
 
 
+def _collect(fd: int, found: os.stat_result, size: int) -> os.stat_result:
+    """Drop all but what is complete of a file whose ranges were written in any order. Return what it is then."""
+    end = _Spread.read(fd, size)
+    if end.mark != _MARK or end.filled > size or not _is_ours(found):
+        return found
+    os.ftruncate(fd, end.filled)
+    return os.fstat(fd)
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    is_user = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and is_user
+
+
 def _can_continue(found: os.stat_result, size: int) -> bool:
-    is_ours = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size <= size and is_ours
+    return _is_ours(found) and found.st_size <= size
 
 
 def _is_at(directory: Directory, name: str, found: os.stat_result) -> bool:

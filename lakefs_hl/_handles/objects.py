@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import PurePosixPath
@@ -346,6 +346,21 @@ def wrap(kind: type[K], reference: Handle, record: ObjectStats | str, _new: Any 
     info._reference = reference
     info._record = record
     return info
+
+
+def wrap_entries(kind: type[K], prefix: type[P], reference: Handle) -> Callable[[ObjectStats], K | P]:
+    """Return a function that does what `wrap` and `wrap_prefix` do, in one call per row of a listing."""
+    new: Any = object.__new__
+
+    def entry(record: ObjectStats) -> K | P:
+        if record.path_type != "object":
+            return wrap_prefix(prefix, reference, record.path)
+        info: K = new(kind)
+        info._reference = reference
+        info._record = record
+        return info
+
+    return entry
 
 
 def wrap_prefix(kind: type[P], reference: Handle, path: str) -> P:

@@ -43,19 +43,21 @@ class Upload:
         tags: object = None,
     ) -> None:
         self._branch = at._id
+        self._create_only = arguments.flag(if_none_match, "if_none_match")
         self._call = partial(
             upload.upload,
             repository=at._repository_id,
             path=paths.path(path, at),
             content_type=arguments.optional_text(content_type, "content_type"),
             metadata=with_tags(arguments.user_metadata(metadata), tags),
-            create_only=arguments.flag(if_none_match, "if_none_match"),
+            create_only=self._create_only,
             pre_signed=arguments.optional_flag(pre_signed, "pre_signed"),
         )
 
     def of(self, session: Session, body: bytes | FileSlice, branch: str = "") -> Op[ObjectStats]:
         """Write the object, to another branch than its own if one is given."""
-        return self._call(session, branch=branch or self._branch, body=body, op_id=new_op_id())
+        op_id = new_op_id() if self._create_only else ""
+        return self._call(session, branch=branch or self._branch, body=body, op_id=op_id)
 
 
 def copy(

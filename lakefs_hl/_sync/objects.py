@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from lakefs_hl._handles import facades, writes
 from lakefs_hl._handles import objects as calls
 from lakefs_hl._handles.handle import Handle, own_client
-from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix, PrefixFields, wrap, wrap_prefix
+from lakefs_hl._handles.objects import ObjectOrPrefix, ObjectPath, Prefix, PrefixFields, wrap, wrap_entries
 from lakefs_hl._handles.paths import object_path
 from lakefs_hl._sync import fileio
 from lakefs_hl._sync.client import Client
@@ -173,7 +173,15 @@ class ReadIOBase(PrefixReads, TagReads, TransferReads, LinkReads, FacadeReads, L
             ValueError: `max_amount` is negative.
         """
         return self._client._list(
-            self._entry, calls.listing, self, max_amount, after, prefix, delimiter, recursive, suffix
+            wrap_entries(ObjectInfo, CommonPrefix, self),
+            calls.listing,
+            self,
+            max_amount,
+            after,
+            prefix,
+            delimiter,
+            recursive,
+            suffix,
         )
 
     @overload
@@ -237,11 +245,6 @@ class ReadIOBase(PrefixReads, TagReads, TransferReads, LinkReads, FacadeReads, L
 
     def _object(self, record: ObjectStats) -> ObjectInfo:
         return wrap(ObjectInfo, self, record)
-
-    def _entry(self, record: ObjectStats) -> ObjectInfo | CommonPrefix:
-        if record.path_type == "object":
-            return wrap(ObjectInfo, self, record)
-        return wrap_prefix(CommonPrefix, self, record.path)
 
 
 class ObjectInfo(LazyObject):

@@ -609,6 +609,10 @@ class TransferWrites(TransferReads):
 
         The modification time of the file is kept in the metadata of the object, where lakectl keeps it too.
 
+        A file of more than 64 MiB is sent in parts where the server's object store offers that. If the process is
+        killed, or the server can no longer be reached, the same call continues the upload within a day, unless the
+        file has changed. What was sent is removed from the store if the upload fails otherwise or is interrupted.
+
         Args:
             local_path: The file.
             path: Destination path. One that ends with a slash gets the name of the file. Defaults to that name.

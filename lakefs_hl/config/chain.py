@@ -24,6 +24,7 @@ from lakefs_hl.config.credentials import (
 )
 from lakefs_hl.config.endpoint import DEFAULT_ENDPOINT, is_lake, parse_endpoint, same_endpoint
 from lakefs_hl.config.environment import Environment
+from lakefs_hl.config.lakectl import load
 from lakefs_hl.config.options import OPTIONS, ClientOptions
 from lakefs_hl.config.sources import ARGUMENTS, Source
 from lakefs_hl.spec.errors import InvalidConfigError, NoAuthenticationFound
@@ -216,8 +217,6 @@ def _read_file(profile: str | None, environment: Environment) -> Source:
         if profile is None and not environment.get(_CONFIG_FILE):
             return Source("~/.lakectl.yaml", held="there is no home directory")
         raise InvalidConfigError(f"lakectl's file is looked for in the home directory: {exc}") from None
-    from lakefs_hl.config.lakectl import load  # yaml is loaded only if the file is needed
-
     content = load(path, named=named)
     if content is None:
         return Source(str(path), held="there is no such file")

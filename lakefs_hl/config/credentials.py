@@ -7,8 +7,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from lakefs_hl.config.headers import header_fault
-from lakefs_hl.config.lakectl import ROLE_HEADERS
+from lakefs_hl.config.headers import ROLE_HEADERS, header_fault
 from lakefs_hl.config.options import OPTIONS
 from lakefs_hl.spec.errors import InvalidConfigError
 from lakefs_hl.spec.secret import KeyPair, hide, hide_values, mask, reveal

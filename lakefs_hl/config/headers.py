@@ -8,6 +8,8 @@ from typing import Final
 
 from lakefs_hl.spec.secret import reveal
 
+#: The setting that has them. Names below this one are those of headers, and are not changed.
+ROLE_HEADERS: Final = "token_request_headers"
 #: The name of a header (RFC 9110, section 5.6.2).
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

@@ -279,7 +279,7 @@ class ClientOptions:
         help="Maximum number of concurrent requests.",
         convert=count,
         variables=("LAKEFS_HL_MAX_CONCURRENCY",),
-        unset="64; with `transport`, 1",
+        unset="32, and 128 small ones with the extra `fast`; with `transport`, 1",
         per_call=True,
     )
     retries: int | Retry | None = _option(

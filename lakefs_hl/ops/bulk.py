@@ -19,9 +19,10 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from lakefs_hl.ops import branches, presign, refs, transfer, upload
+from lakefs_hl.ops import branches, presign, ranges, refs, transfer, upload
 from lakefs_hl.ops.effects import Call, Op, gather, gather_each
 from lakefs_hl.ops.pace import Pace
+from lakefs_hl.ops.parts import Journal
 from lakefs_hl.ops.retry import Session, call, first_attempts, is_local, is_success
 from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec import endpoints
@@ -74,6 +75,7 @@ class Put(msgspec.Struct, eq=False):
         content_type: Content type. Defaults to the type of the path's suffix.
         metadata: User metadata.
         verify: Whether to compare what was stored with what was sent.
+        journal: Keeps what was sent of a large object, for a later call.
     """
 
     repository: str
@@ -83,6 +85,7 @@ class Put(msgspec.Struct, eq=False):
     content_type: str | None = None
     metadata: Mapping[str, str] = NOTHING
     verify: bool = True
+    journal: Journal | None = None
 
 
 class Get(msgspec.Struct, eq=False):
@@ -107,12 +110,13 @@ class Get(msgspec.Struct, eq=False):
     size: int = 0
 
 
-class Part(Protocol):
+class Part(ranges.File, Protocol):
     """A file that an object is written to, under a temporary name."""
 
-    fd: int
-    filled: int
     on_move: Callable[[int], None] | None
+
+    def hash_start(self) -> transfer.Hash | None:
+        """Return the hash of what is there already; None if nothing is verified by its MD5."""
 
     def check(self, md5: str | None) -> str | None:
         """Return what is wrong with the whole content; None if nothing is. `md5` is its MD5, if it is known."""
@@ -288,6 +292,7 @@ def _upload(session: Session, item: Put, content: bytes | FileSlice, outcome: Ou
                 metadata=item.metadata,
                 verify=item.verify,
                 outcome=_raise_defect(outcome),
+                journal=item.journal,
             )
         )
     except NotAuthorizedException:
@@ -442,7 +447,7 @@ def download_each(
             on_outcome(item, error)
 
     def alone(item: F) -> Op[list[tuple[F, Exception | None]]]:
-        return _fetch(session, item, small)
+        return _fetch(session, item, small, single=pace == 1)
 
     if isinstance(pace, Pace) and (yield from _goes_together(session)):
         together = partial(_fetch_together, session, pace, small)
@@ -489,7 +494,7 @@ def _save_all(contents: Iterable[tuple[F, bytes]]) -> list[tuple[F, Exception | 
 
 
 def _fetch(
-    session: Session, item: F, small: int, outcome: Outcome | None = None
+    session: Session, item: F, small: int, outcome: Outcome | None = None, *, single: bool = False
 ) -> Op[list[tuple[F, Exception | None]]]:
     try:
         if item.size <= small:
@@ -504,7 +509,7 @@ def _fetch(
             )
             yield Call(partial(item.target.save, content))
         else:
-            yield from _fetch_parts(session, item)
+            yield from _fetch_parts(session, item, single=single)
     except NotAuthorizedException:
         raise
     except FAILURES as exc:
@@ -512,18 +517,16 @@ def _fetch(
     return [(item, None)]
 
 
-def _fetch_parts(session: Session, item: Fetch) -> Op[None]:
+def _fetch_parts(session: Session, item: Fetch, *, single: bool) -> Op[None]:
     """Read an object into its file, from where an earlier run ended. The whole is verified, else read again."""
     part = yield Call(item.target.place)
     try:
         for left in range(EXTRA_TRANSFERS, -1, -1):
-            filled, md5 = part.filled, None
-            if filled < item.size:
-                sink = FileSlice(part.fd, filled, item.size - filled, None, part.on_move)
-                read = yield from transfer.read_into(
-                    session, item.repository, item.ref, item.path, filled, sink, etag=item.etag, digest=not filled
-                )
-                part.filled, md5 = filled + read.filled, read.md5
+            hashed = yield Call(part.hash_start)
+            if part.filled < item.size:
+                md5 = yield from _fetch_rest(session, item, part, hashed, single=single)
+            else:
+                md5 = hashed.hexdigest() if hashed is not None else None
             wrong = yield Call(partial(part.check, md5))
             if wrong is None:
                 break
@@ -538,3 +541,25 @@ def _fetch_parts(session: Session, item: Fetch) -> Op[None]:
         raise
     finally:
         part.close()
+
+
+def _fetch_rest(
+    session: Session, item: Fetch, part: Part, hashed: transfer.Hash | None, *, single: bool
+) -> Op[str | None]:
+    """Read what a file lacks: in one response, or in ranges if that is faster. Return its MD5, if it is known."""
+    place, link, pin = (item.repository, item.ref, item.path), None, None
+    lacks = item.size - part.filled
+    length = ranges.FIRST if single and session.remote and lacks >= ranges.LEAST else lacks
+    while True:
+        filled = part.filled
+        digest = hashed if hashed is not None and filled else hashed is not None
+        sink = FileSlice(part.fd, filled, length, None, part.on_move)
+        read = yield from transfer.read_into(
+            session, *place, filled, sink, etag=item.etag, link=link, pin=pin, digest=digest
+        )
+        part.filled = filled + read.filled
+        if read.filled < length or part.filled == item.size:
+            return read.md5
+        if read.seconds * ranges.FAST > read.filled:
+            return (yield from ranges.read_rest(session, place, item.size, part, read))
+        hashed, link, pin, length = read.hashed, read.link, read.pin, item.size - part.filled

@@ -7,13 +7,12 @@ out only if the hash matches.
 from __future__ import annotations
 
 import hashlib
-from functools import partial
 from typing import Final
 
 import msgspec
 
 from lakefs_hl.ops import multipart, objects, transfer
-from lakefs_hl.ops.effects import Op, call_function
+from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec.errors import IntegrityError
@@ -27,8 +26,6 @@ SPAN: Final = 4 << 20
 LARGEST_FIRST: Final = 8 << 20
 #: Buffers that are kept: of the chunks that are being taken, of the range that is fetched, and of the one between.
 KEPT: Final = 3
-#: Content that is longer than this is hashed off the loop.
-HASHED_HERE: Final = 64 << 10
 
 
 class ChunkPage(msgspec.Struct, frozen=True):
@@ -67,10 +64,12 @@ class Chunks:
         self._place = repository, ref, path
         self._at, self._end = start, end
         self._size = size
-        self._hashed = hashlib.md5(usedforsecurity=False) if verify and not start and end is None else None
+        self._verifies = verify and not start and end is None
+        self._hashed: transfer.Hash | None = hashlib.md5(usedforsecurity=False) if self._verifies else None
         self._pre_signed = pre_signed
         self._etag: str | None = None
         self._link: str | None = None
+        self._pin: str | None = None
         self._started = False
         self._buffers: list[bytearray] = []
 
@@ -85,8 +84,8 @@ class Chunks:
             yield from objects.stat(session, *self._place)  # nothing to read, but of an object that exists
             return ChunkPage(Pagination(False, "", 0, 0), [])
         content = yield from self._read(session)
-        if self._hashed is not None:
-            yield from self._verify(session, content)
+        if self._verifies:
+            yield from self._verify(session)
         more = self._at < (self._end or 0)
         chunks = [content[at : at + self._size] for at in range(0, len(content), self._size)]
         return ChunkPage(Pagination(more, str(self._at), len(chunks), 0), chunks)
@@ -121,27 +120,35 @@ class Chunks:
         if self._started and not sink.nbytes:
             return sink
         part = yield from transfer.read_into(
-            session, *self._place, self._at, sink, etag=self._etag, pre_signed=self._pre_signed, link=self._link
+            session,
+            *self._place,
+            self._at,
+            sink,
+            etag=self._etag,
+            pre_signed=self._pre_signed,
+            link=self._link,
+            pin=self._pin,
+            digest=self._hashed or False,
         )
+        if self._hashed is not None and part.filled:
+            self._hashed = part.hashed
         self._started = True
         self._at += part.filled
-        self._etag, self._link = part.etag or None, part.link
+        self._etag, self._link, self._pin = part.etag or None, part.link, part.pin
         self._end = part.size if self._end is None else min(self._end, part.size)
         return sink[: part.filled]
 
-    def _verify(self, session: Session, content: memoryview) -> Op[None]:
-        """Hash the next bytes, and compare the hash at the end.
+    def _verify(self, session: Session) -> Op[None]:
+        """Compare the hash at the end.
 
         Raises:
             IntegrityError: The content does not match its ETag.
         """
         hashed, promised = self._hashed, self._etag or ""
-        if hashed is None or not MD5.fullmatch(promised):
+        if not MD5.fullmatch(promised):
             return
-        if len(content) <= HASHED_HERE:
-            hashed.update(content)
-        else:
-            yield from call_function(partial(hashed.update, content))
+        if hashed is None:
+            raise AssertionError  # a sink in memory is hashed in any case
         if self._at < (self._end or 0) or (md5 := hashed.hexdigest()) == promised:
             return
         known = yield from multipart.is_upload(

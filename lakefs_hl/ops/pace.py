@@ -1,9 +1,10 @@
 """How many ops of a Gather run at a time: more while that helps, fewer once the server is busy.
 
-The width starts at 16. After each window of completed ops it grows by half, if the ops have become faster with the last
-growth; otherwise it goes back to what it was, and the next try comes later. A busy server (429, 503, a timeout) cuts it
-by 0.7, at most once a window: all requests that are under way then tell the same. `ops.retry` reports these, a driver
-reports completed ops and reads the width whenever it could start one.
+The width starts at 16, or higher where a driver says that more cost it little. After each window of completed ops it
+grows by half, if the ops have become faster with the last growth; otherwise it goes back to what it was, and the next
+try comes later. A busy server (429, 503, a timeout) cuts it by 0.7, at most once a window: all requests that are under
+way then tell the same. `ops.retry` reports these, a driver reports completed ops and reads the width whenever it could
+start one.
 
 Rules of the room: the clock is an argument. Several threads may report at a time, without a lock: a lost report changes
 the width a little later, and nothing else.
@@ -63,6 +64,15 @@ class AdaptiveWidth:
         """Return the limit of one Gather, of at most `most` ops at a time."""
         return Pace(self, self.most if most is None else most)
 
+    def widen(self, width: int) -> None:
+        """Begin at a larger width, for a driver to which many ops at a time cost little.
+
+        Not if something was found out before: then the width is what the server takes.
+        """
+        if self._width == START and not (self._hold or self._slowed):
+            self._width = max(self._width, float(min(width, self.most)))
+            self._begin(0)
+
     def slow(self) -> None:
         """Report a busy server."""
         if self._slowed:  # once a window
@@ -116,6 +126,10 @@ class Pace:
     def width(self, most: int) -> int:
         """Return the number of ops to run now, of at most `most` that the driver can run."""
         return max(1, min(self._adaptive.width, self.most, most))
+
+    def widen(self, width: int) -> None:
+        """Begin at a larger width, if nothing is known of the server."""
+        self._adaptive.widen(min(width, self.most))
 
     def count_end(self, most: int) -> None:
         """Report a completed op, with the most that the driver can run."""

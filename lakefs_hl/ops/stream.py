@@ -1,13 +1,14 @@
-"""Content of an object passed to a function, range by range, so that it need not fit in memory.
+"""Content of an object passed to a function, range by range, or written to a file: it need not fit in memory.
 
-Rules of the room: all ranges are of one version. Where the bytes go is not known here: the function writes them.
+Rules of the room: all ranges are of one version. A function gets the bytes of a range when it is complete, a file gets
+the first range and then the rest in one response.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from lakefs_hl.ops import multipart, objects, transfer
 from lakefs_hl.ops.effects import Op
@@ -16,10 +17,68 @@ from lakefs_hl.ops.retry import Session
 from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.uri import object_uri
+from lakefs_hl.spec.wire import FileSlice
 
 #: Length of the first range and of the others, in bytes. A small object costs one request and little memory.
 FIRST: Final = 256 << 10
 SPAN: Final = 8 << 20
+
+
+class Target(Protocol):
+    """Where an object is written to, from its first byte that is asked for."""
+
+    def sink(self, at: int, length: int | None) -> memoryview | FileSlice:
+        """Return what is filled with the next bytes.
+
+        Args:
+            at: Number of bytes before them.
+            length: Most bytes to read. None if it is unknown how many there are.
+        """
+
+    def take(self, sink: memoryview | FileSlice, filled: int) -> None:
+        """Take the bytes that a sink was filled with."""
+
+
+class ToFunction:
+    """Passes ranges to a function.
+
+    Args:
+        write: Called with the bytes of each range, which are valid during the call.
+    """
+
+    def __init__(self, write: Callable[[memoryview], object]) -> None:
+        self._write = write
+        self._buffer = bytearray(FIRST)
+
+    def sink(self, at: int, length: int | None) -> memoryview:
+        """Return memory of at most `length` bytes."""
+        if at and length is not None and len(self._buffer) == FIRST:
+            self._buffer = bytearray(min(SPAN, length))
+        return memoryview(self._buffer)[:length]
+
+    def take(self, sink: memoryview | FileSlice, filled: int) -> None:
+        """Pass the bytes on."""
+        if isinstance(sink, memoryview):
+            self._write(sink[:filled])
+
+
+class ToFile:
+    """Writes to a file.
+
+    Args:
+        fd: Its descriptor. Its position does not move.
+        on_move: Called from time to time while bytes are written. What it raises ends the transfer.
+    """
+
+    def __init__(self, fd: int, on_move: Callable[[int], None] | None = None) -> None:
+        self._fd, self._on_move = fd, on_move
+
+    def sink(self, at: int, length: int | None) -> FileSlice:
+        """Return all of the file that is not written, once its length is known."""
+        return FileSlice(self._fd, at, FIRST if length is None else length, None, self._on_move)
+
+    def take(self, sink: memoryview | FileSlice, filled: int) -> None:
+        """Do nothing: the bytes are in the file."""
 
 
 def copy_to(
@@ -27,7 +86,7 @@ def copy_to(
     repository: str,
     ref: str,
     path: str,
-    write: Callable[[memoryview], object],
+    target: Target,
     *,
     start: int | None = None,
     end: int | None = None,
@@ -36,14 +95,14 @@ def copy_to(
     pre_signed: bool | None = None,
     restart: Callable[[], None] | None = None,
 ) -> Op[int]:
-    """Pass an object, or its bytes from `start` to before `end`, to `write`. Returns the number of bytes.
+    """Write an object, or its bytes from `start` to before `end`, to a target. Returns the number of bytes.
 
     Args:
         session: The client's.
         repository: Repository ID.
         ref: Reference.
         path: Path of the object.
-        write: Called with the bytes of each range, which are valid during the call.
+        target: Where to write it.
         start: Offset of the first byte. Negative values count from the end.
         end: Offset after the last byte.
         etag: ETag of the version to read. Defaults to the current one.
@@ -66,7 +125,7 @@ def copy_to(
     verify = verify and not first and end is None
     for left in range(EXTRA_TRANSFERS if verify and restart is not None else 0, -1, -1):
         count, wrong = yield from _copy(
-            session, repository, ref, path, write, first, end, etag, pre_signed, verify=verify
+            session, (repository, ref, path), target, first, end, etag, pre_signed, verify=verify
         )
         if wrong is None:
             return count
@@ -79,40 +138,35 @@ def copy_to(
 
 def _copy(
     session: Session,
-    repository: str,
-    ref: str,
-    path: str,
-    write: Callable[[memoryview], object],
-    at: int,
+    place: tuple[str, str, str],
+    target: Target,
+    first: int,
     end: int | None,
     etag: str | None,
     pre_signed: bool | None,
     *,
     verify: bool,
 ) -> Op[tuple[int, str | None]]:
-    """Pass each range to `write`. Returns the number of bytes and what is wrong with them."""
-    first, link, buffer = at, None, bytearray(FIRST)
-    hashed = hashlib.md5(usedforsecurity=False)
+    """Write each range to the target. Returns the number of bytes and what is wrong with them."""
+    at, link, pin = first, None, None
+    hashed: transfer.Hash | None = hashlib.md5(usedforsecurity=False) if verify else None
     while True:
-        sink = memoryview(buffer)
-        sink = sink if end is None else sink[: end - at]  # a slice may be longer than what it is taken from
+        sink = target.sink(at - first, None if end is None else end - at)
         part = yield from transfer.read_into(
-            session, repository, ref, path, at, sink, etag=etag, pre_signed=pre_signed, link=link
+            session, *place, at, sink, etag=etag, pre_signed=pre_signed, link=link, pin=pin, digest=hashed or False
         )
-        content = sink[: part.filled]
-        if verify:
-            hashed.update(content)
-        write(content)
-        at, etag, link = at + part.filled, part.etag or None, part.link
+        hashed = part.hashed if part.filled else hashed
+        target.take(sink, part.filled)
+        at, etag, link, pin = at + part.filled, part.etag or None, part.link, part.pin
         end = part.size if end is None else min(end, part.size)
         if at >= end:
             break
-        if len(buffer) == FIRST:
-            buffer = bytearray(min(SPAN, end - at))
-    promised, found = etag or "", hashed.hexdigest()
-    if not verify or not MD5.fullmatch(promised) or promised == found:
+    if not verify or not MD5.fullmatch(etag or ""):
         return at - first, None
-    known = yield from multipart.is_upload(
-        session, repository, ref, path, at, md5=found, etag=promised, pre_signed=pre_signed
+    if hashed is None:
+        return at - first, "the content was not hashed while it was received"
+    promised, found = etag or "", hashed.hexdigest()
+    known = promised == found or (
+        yield from multipart.is_upload(session, *place, at, md5=found, etag=promised, pre_signed=pre_signed)
     )
     return at - first, None if known else f"the content has MD5 {found}, the object's is {promised}"

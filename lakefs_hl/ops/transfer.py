@@ -6,10 +6,11 @@ versions. Credentials are never sent to a pre-signed URL, and no such URL is pri
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -21,6 +22,7 @@ from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec import endpoints, errors, multipart
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 
+Hash: TypeAlias = "hashlib._Hash"
 #: How many times an interrupted response is resumed without `PROGRESS_BYTES` in between.
 MAX_RESUMES: Final = 5
 PROGRESS_BYTES: Final = 65536
@@ -42,7 +44,10 @@ class Part(msgspec.Struct, frozen=True):
         size: Size of the object in bytes.
         etag: ETag of the version of the object; pass it to the next read.
         link: A pre-signed URL that may serve the next read too. Never printed.
-        md5: MD5 of the whole object, if it was asked for and one response had all of it.
+        md5: MD5 of the object up to its end, if it was asked for and the end was reached.
+        hashed: The hash of the object up to the end of this part, if it was asked for.
+        pin: ETag that the store has for the link. Not that of the object.
+        seconds: Duration of the responses, in seconds.
     """
 
     filled: int
@@ -50,6 +55,9 @@ class Part(msgspec.Struct, frozen=True):
     etag: str
     link: str | None = None
     md5: str | None = None
+    hashed: Hash | None = None
+    pin: str | None = None
+    seconds: float = 0.0
 
     def __repr__(self) -> str:
         return f"Part(filled={self.filled}, size={self.size}, etag={self.etag!r})"
@@ -62,6 +70,7 @@ class _Source(msgspec.Struct, frozen=True, gc=False):
     ref: str
     path: str
     link: str | None = None
+    pin: str | None = None  # ETag of the store: a link may lead to other content later
     checksum: str | None = None
     size: int | None = None  # from the object's record, if it was looked up; the store's response must have it
 
@@ -69,9 +78,13 @@ class _Source(msgspec.Struct, frozen=True, gc=False):
     def about(self) -> str:
         return endpoints.GET_OBJECT.describe(self.repository, self.ref, path=self.path)
 
-    def request(self, headers: Mapping[str, str], sink: memoryview | FileSlice | None, *, digest: bool) -> Request:
+    def request(
+        self, headers: Mapping[str, str], sink: memoryview | FileSlice | None, *, digest: bool | Hash
+    ) -> Request:
         params = (self.repository, self.ref)
         if self.link is not None:
+            if self.pin is not None:
+                headers = {**headers, "if-match": self.pin}
             return Request(
                 endpoints.PRESIGNED_GET, params, {"path": self.path}, headers, b"", sink, digest, url=self.link
             )
@@ -211,7 +224,8 @@ def read_into(
     etag: str | None = None,
     pre_signed: bool | None = None,
     link: str | None = None,
-    digest: bool = False,
+    pin: str | None = None,
+    digest: bool | Hash = False,
 ) -> Op[Part]:
     """Fill a sink from byte `start` of an object, as far as the object goes. An interrupted response is resumed.
 
@@ -225,7 +239,9 @@ def read_into(
         etag: ETag of the version to read. Defaults to the current one.
         pre_signed: Whether to read from the store directly. By default the server is asked once whether it can.
         link: A pre-signed URL of an earlier part; used with `etag`.
-        digest: Whether to hash a whole object, read from its start.
+        pin: The store's ETag of that part.
+        digest: Whether to hash the bytes of the object up to the end of this part: True from its start, a hash of
+            what is before `start` from there on. It stays as it is.
 
     Raises:
         ObjectChangedError: The object has another version now. Discard the content of the sink.
@@ -233,19 +249,37 @@ def read_into(
     source = _Source(repository, ref, path, checksum=etag or None)
     if (yield from presign.should_presign(session, pre_signed)):
         known = link is not None and source.checksum is not None
-        source = msgspec.structs.replace(source, link=link) if known else (yield from _sign(session, source))
-    length, filled, breaks, mark = presign.length(sink), 0, 0, 0
+        replace = msgspec.structs.replace
+        source = replace(source, link=link, pin=pin) if known else (yield from _sign(session, source))
+    length, filled, breaks, mark, seconds = presign.length(sink), 0, 0, 0, 0.0
+    hashed: bool | Hash = False if digest is True and start else digest
     while True:
-        part, source = yield from _read_part(session, source, start + filled, _rest_of(sink, filled), digest=digest)
-        filled += part.filled
+        part, source = yield from _read_part(session, source, start + filled, _rest_of(sink, filled), digest=hashed)
+        if part.filled:
+            hashed = part.hashed or _hash_on(hashed, _rest_of(sink, filled), part)
+        filled, seconds = filled + part.filled, seconds + part.seconds
         if part.error is None or filled == length:  # the connection may fail after the last byte
-            whole = part.md5 if not start and filled == part.filled == part.size else None
-            return Part(filled, part.size, source.checksum or "", source.link, whole)
+            state = None if isinstance(hashed, bool) else hashed
+            md5 = part.md5 if state is None else state.hexdigest()
+            md5 = md5 if start + filled == part.size else None
+            return Part(filled, part.size, source.checksum or "", source.link, md5, state, source.pin, seconds)
         breaks, mark = (1, filled) if filled - mark >= PROGRESS_BYTES else (breaks + 1, mark)
         if breaks > MAX_RESUMES or not session.budget.spend(RETRY_COST):
             raise part.error
         reason = f"resuming after {filled} bytes: {part.error}"
         yield from sleep(session.policy.backoff(breaks, busy=False), 0.0, reason, endpoints.GET_OBJECT.operation)
+
+
+def _hash_on(hashed: bool | Hash, sink: memoryview | FileSlice, part: _PartResult) -> bool | Hash:
+    """Return the hash after a part that the transport did not hash. False if that is not asked for, or its MD5 known.
+
+    False also of a file, which the caller has to read then.
+    """
+    if hashed is False or part.md5 is not None or isinstance(sink, FileSlice):
+        return False
+    goes_on = hashlib.md5(usedforsecurity=False) if isinstance(hashed, bool) else hashed.copy()
+    goes_on.update(sink[: part.filled])
+    return goes_on
 
 
 class _PartResult(msgspec.Struct, frozen=True):
@@ -255,10 +289,12 @@ class _PartResult(msgspec.Struct, frozen=True):
     size: int
     error: errors.LakeFSException | None = None
     md5: str | None = None
+    hashed: Hash | None = None
+    seconds: float = 0.0
 
 
 def _read_part(
-    session: Session, source: _Source, start: int, sink: memoryview | FileSlice, *, digest: bool = False
+    session: Session, source: _Source, start: int, sink: memoryview | FileSlice, *, digest: bool | Hash = False
 ) -> Op[tuple[_PartResult, _Source]]:
     """Read one range. If the response is interrupted, return how much was received."""
     length = presign.length(sink)
@@ -273,9 +309,9 @@ def _read_part(
             raise
         if broken.response is None:  # version and offset of the bytes are unknown
             return _PartResult(0, -1, exc), source
-        source = _check_version(source, _etag(source, broken.response))
+        source = _pin(_check_version(source, _etag(source, broken.response)), broken.response)
         size = _check_range(source, broken.response, start, -1)
-        return _PartResult(min(broken.received, length), size, exc), source
+        return _PartResult(min(broken.received, length), size, exc, None, broken.hashed, broken.seconds), source
     except errors.ServerException as exc:
         if exc.status != 416:
             raise
@@ -285,8 +321,8 @@ def _read_part(
     expected = min(length, size - start)
     if response.filled < expected:
         error = errors.TransportException(f"{source.about}: received {response.filled} of {expected} bytes")
-        return _PartResult(response.filled, size, error), source
-    return _PartResult(expected, size, None, response.md5), source
+        return _PartResult(response.filled, size, error, None, response.hashed, response.seconds), source
+    return _PartResult(expected, size, None, response.md5, response.hashed, response.seconds), source
 
 
 def _read_past_end(session: Session, source: _Source, start: int | None) -> Op[tuple[_PartResult, _Source]]:
@@ -304,24 +340,43 @@ def _request_content(
 ) -> Op[tuple[Response, _Source]]:
     """Request content. An expired pre-signed URL is renewed once."""
     try:
-        return (yield from call(session, request, first=outcome)), source
+        response = yield from call(session, request, first=outcome)
+        return response, _pin(source, response)
     except errors.ObjectNotFoundException:
         if source.link is None:
             yield from objects.check_reference(session, source.repository, source.ref, source.about)
         raise
     except errors.ServerException as exc:
+        if source.pin is not None and exc.status == 412:
+            raise _changed_error(source, source.checksum or "", "") from None
         if source.link is None or exc.status not in (400, 401, 403):
             raise
     source = yield from _sign(session, source)
-    renewed = msgspec.structs.replace(request, url=source.link)
-    return (yield from call(session, renewed)), source
+    headers = {name: value for name, value in request.headers.items() if name != "if-match"}
+    renewed = msgspec.structs.replace(request, url=source.link, headers=headers)
+    response = yield from call(session, renewed)
+    return response, _pin(source, response)
+
+
+def _pin(source: _Source, response: Response) -> _Source:
+    """Return the source with the store's ETag, if it is a strong one.
+
+    Raises:
+        ObjectChangedError: It is not the one that was asked for: not every store knows such a condition.
+    """
+    etag = response.headers.get("etag", "")
+    if source.link is None or not etag.startswith('"'):
+        return source
+    if source.pin not in (None, etag):
+        raise _changed_error(source, source.checksum or "", "")
+    return msgspec.structs.replace(source, pin=etag)
 
 
 def _sign(session: Session, source: _Source) -> Op[_Source]:
     """Request a new pre-signed URL. The object must not have changed since the last one."""
     record = yield from objects.stat(session, source.repository, source.ref, source.path, presign=True)
     link = presign.require_url(record.physical_address, source.about)
-    return msgspec.structs.replace(_check_version(source, record.checksum), link=link, size=record.size_bytes)
+    return msgspec.structs.replace(_check_version(source, record.checksum), link=link, pin=None, size=record.size_bytes)
 
 
 def _etag(source: _Source, response: Response) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from lakefs_hl.ops import objects, presign, refs
+from lakefs_hl.ops import objects, parts, presign, refs
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.failure import Outcome, body_of
 from lakefs_hl.ops.requests import json_request
@@ -72,6 +73,7 @@ def upload(
     op_id: str = "",
     verify: bool = True,
     outcome: Outcome | None = None,
+    journal: parts.Journal | None = None,
 ) -> Op[models.ObjectStats]:
     """Write an object, and verify that the server stored what was sent unless that is not wanted.
 
@@ -89,6 +91,7 @@ def upload(
             an equal object of another writer. "" adds none.
         verify: Whether to compare the MD5 of what was sent with the checksum of what was stored.
         outcome: Outcome of the first attempt of `server_request`, if that was made before.
+        journal: Keeps what was sent of a large object, for a later call.
 
     Returns:
         The object's record.
@@ -105,9 +108,10 @@ def upload(
     signed = presign.decision(session, pre_signed)
     if signed is None:
         signed = yield from presign.should_presign(session, pre_signed)
-    run = _upload_to_store(session, new) if signed else _upload_to_server(session, new, outcome)
     try:
-        return (yield from run)
+        if signed and (yield from _is_for_store(session, new, pre_signed)):
+            return (yield from _upload_to_store(session, new, journal))
+        return (yield from _upload_to_server(session, new, outcome))
     except (errors.NotFoundException, errors.BadRequestException) as exc:
         yield from refs.check_writable(session, repository, branch, new.about, exc)
         raise
@@ -244,7 +248,32 @@ def _find_created(session: Session, upload: _Upload, failed: errors.LakeFSExcept
     return record
 
 
-def _upload_to_store(session: Session, upload: _Upload) -> Op[models.ObjectStats]:
+def _is_for_store(session: Session, upload: _Upload, pre_signed: bool | None) -> Op[bool]:
+    """Return whether the store can take an object: in one part up to 5 GiB, or in parts, which are not create-only."""
+    length = presign.length(upload.body)
+    if pre_signed or length <= parts.LARGEST_PUT:
+        return True
+    return not upload.create_only and (yield from parts.is_offered(session, length))
+
+
+def _upload_to_store(session: Session, upload: _Upload, journal: parts.Journal | None) -> Op[models.ObjectStats]:
+    """Request an address, write to it, link it; or write a large object in parts."""
+    if not upload.create_only and (yield from parts.is_offered(session, presign.length(upload.body))):
+        content = parts.Content(
+            upload.repository,
+            upload.branch,
+            upload.path,
+            upload.body,
+            upload.content_type,
+            upload.metadata,
+            upload.verify,
+        )
+        with suppress(errors.UnsupportedOperationException):  # whatever the configuration says
+            return (yield from parts.upload(session, content, journal))
+    return (yield from _upload_whole(session, upload))
+
+
+def _upload_whole(session: Session, upload: _Upload) -> Op[models.ObjectStats]:
     """Request an address, write to it, link it. An expired address is replaced once."""
     for left in (1, 0):
         place = yield from _address(session, upload)

@@ -317,6 +317,7 @@ GET_STORAGE_CONFIG: Final = row(
 
 # Not part of lakeFS's API: pre-signed URLs of the object store behind it. Their paths only name the parameters.
 PRESIGNED_GET: Final = Endpoint("presignedGet", "GET", f"{REF}/objects", "A", GET_OBJECT.wording, (200, 206), DATA)
+PRESIGNED_PART: Final = Endpoint("presignedPart", "PUT", UPLOAD_PART.path, "B", UPLOAD_PART.wording, (200,), DATA)
 PRESIGNED_PUT: Final = Endpoint(
     "presignedPut", "PUT", f"{BRANCH}/objects", "B", UPLOAD_OBJECT.wording, (200, 201), DATA
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import cache
 from typing import Final, NamedTuple
 
 
@@ -99,7 +100,7 @@ class ErrorKind(StrEnum):
 class _Row(NamedTuple):
     statuses: tuple[int, ...]
     operations: frozenset[str]
-    words: re.Pattern[str]
+    words: str
     kind: ErrorKind
 
 
@@ -116,7 +117,13 @@ _NAMED: Final = rf"{_STEP}(?:[-\w]+: )?"
 
 def _row(statuses: tuple[int, ...] | int, pattern: str, kind: ErrorKind, *operations: str) -> _Row:
     codes = (statuses,) if isinstance(statuses, int) else statuses
-    return _Row(codes, frozenset(operations), re.compile(pattern, re.DOTALL | re.ASCII), kind)
+    return _Row(codes, frozenset(operations), pattern, kind)
+
+
+@cache
+def _matcher(words: str) -> re.Pattern[str]:
+    """Return the compiled words of a row. Compiling all of them takes as long as the rest of a client's first call."""
+    return re.compile(words, re.DOTALL | re.ASCII)
 
 
 _K = ErrorKind
@@ -145,6 +152,7 @@ _ROWS: Final = (
         "stageObject",
         "completePresignMultipartUpload",
         "abortPresignMultipartUpload",
+        "uploadPart",
     ),
     _row(
         400,
@@ -239,7 +247,7 @@ def kind_of_message(operation: str, status: int, message: str, *, create_only: b
     """
     for row in _ROWS:
         applies = status in row.statuses and (not row.operations or operation in row.operations)
-        if applies and row.words.fullmatch(message):
+        if applies and _matcher(row.words).fullmatch(message):
             return row.kind
     if create_only and (status, message) == (412, "Precondition failed"):
         return ErrorKind.OBJECT_EXISTS

@@ -7,7 +7,7 @@ values of an enumeration are strings. Times are in Unix seconds, sizes in bytes.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, field
@@ -294,7 +294,7 @@ class ObjectStats(Record, frozen=True):
     """Record of one object. With `path_type` "common_prefix" it has only a path."""
 
     path: str
-    path_type: str
+    path_type: Literal["object", "common_prefix"]  # the decoder makes no string of its own for each row
     physical_address: str = field(default_factory=str)
     checksum: str = field(default_factory=str)
     mtime: int = field(default_factory=int)
@@ -405,6 +405,51 @@ class StagingLink(Record, frozen=True):
     content_type: str | None = None
     mtime: Moment | None = None
     force: bool | None = None
+
+
+# -- multipart uploads ------------------------------------------------------------------------------------------------
+
+
+class MultipartUpload(Record, frozen=True):
+    """A multipart upload that was begun. The URLs are secrets until they expire."""
+
+    upload_id: str
+    physical_address: str
+    presigned_urls: list[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"MultipartUpload(upload_id={self.upload_id!r}, physical_address={self.physical_address!r})"
+
+
+class MultipartAddress(Record, frozen=True):
+    """Where the object of a multipart upload will be: what a part is put to, or what is aborted."""
+
+    physical_address: str
+
+
+class PartURL(Record, frozen=True):
+    """Where to write a part. The URL is a secret until it expires."""
+
+    presigned_url: str
+
+    def __repr__(self) -> str:
+        return _without_query(self)
+
+
+class UploadedPart(Record, frozen=True):
+    """A part that the store has."""
+
+    part_number: int
+    etag: str
+
+
+class MultipartCompletion(Record, frozen=True):
+    """The parts of an object, in their order, and what to record of it."""
+
+    physical_address: str
+    parts: list[UploadedPart]
+    user_metadata: dict[str, str] | None = None
+    content_type: str | None = None
 
 
 # -- imports ----------------------------------------------------------------------------------------------------------

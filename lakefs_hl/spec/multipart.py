@@ -8,6 +8,8 @@ The length of the parts is kept nowhere, so the usual ones are tried. A match ca
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable
 from typing import Final
 
 #: The shortest part of a multipart upload that is not the last one.
@@ -17,9 +19,37 @@ SHORTEST_PART: Final = 5 << 20
 PART_SIZES: Final = tuple(count << 20 for count in (5, 8, 10, 16, 20, 25, 32, 50, 64, 100, 128))
 
 
+_ETAG: Final = re.compile(r"[0-9a-f]{32}(?:-([0-9]{1,5}))?")
+#: The most parts that an upload may have.
+MOST_PARTS: Final = 10_000
+
+
+def combined_etag(md5s: Iterable[bytes]) -> str:
+    """Return the ETag that S3 gives an object in parts: the MD5 of their MD5s, "-" and their number.
+
+    Args:
+        md5s: MD5 of each part, in their order.
+    """
+    digests = list(md5s)
+    return f"{_md5(b''.join(digests)).hexdigest()}-{len(digests)}"
+
+
 def is_one_part(checksum: str, md5: str) -> bool:
     """Return whether a checksum is that of an upload in one part, by the MD5 of the content."""
     return _md5(bytes.fromhex(md5)).hexdigest() == checksum
+
+
+def part_sizes(checksum: str, size: int) -> list[int]:
+    """Return the usual lengths of parts that content may have been uploaded in, in bytes.
+
+    Args:
+        checksum: What the server has: an ETag of S3, which ends with the number of parts, or the beginning of one.
+        size: Length of the content in bytes.
+    """
+    found = _ETAG.fullmatch(checksum)
+    if found is None:
+        return []
+    return [each for each in PART_SIZES if each < size and found[1] in (None, str(-(-size // each)))]
 
 
 class PartHashes:
@@ -27,11 +57,12 @@ class PartHashes:
 
     Args:
         size: Length of the content in bytes.
+        checksum: An ETag that says how many parts there are. Defaults to any number.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, checksum: str = "0" * 32) -> None:
         self._whole = _md5()
-        self._parts = [_Parts(length) for length in PART_SIZES if length < size]
+        self._parts = [_Parts(length) for length in part_sizes(checksum, size)]
 
     def update(self, block: memoryview) -> None:
         """Hash the next bytes."""
@@ -43,7 +74,8 @@ class PartHashes:
         """Return whether the content has this MD5, and the checksum is that of an upload of it in parts."""
         if self._whole.hexdigest() != md5:
             return False
-        return is_one_part(checksum, md5) or any(parts.hexdigest() == checksum for parts in self._parts)
+        digest = checksum.partition("-")[0]
+        return is_one_part(checksum, md5) or any(parts.hexdigest() == digest for parts in self._parts)
 
 
 class _Parts:

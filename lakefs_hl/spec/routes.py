@@ -13,6 +13,8 @@ from lakefs_hl.spec.wire import Endpoint, Query, Request
 
 BASE: Final = "/api/v1"
 _PARAMETER: Final = re.compile(r"\{[a-z_]+\}")
+#: What is quoted in slashes only: unreserved characters of RFC 3986.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
 _ROWS: Final = {**ENDPOINTS, **links.ENDPOINTS, **keys.ENDPOINTS}
 _FORMATS: Final = {name: BASE + _PARAMETER.sub("%s", row.path) for name, row in _ROWS.items()}
 
@@ -49,7 +51,8 @@ def encode_query(query: Query) -> str:
     if len(query) == 1:  # by far the most frequent
         ((name, value),) = query.items()
         if isinstance(value, str):
-            return f"{_quote(name)}={quote(value, safe='')}"
+            quoted = value.replace("/", "%2F") if _PLAIN.fullmatch(value) else quote(value, safe="")
+            return f"{_quote(name)}={quoted}"
     return urlencode(query, doseq=True, quote_via=quote, safe="")
 
 

@@ -6,6 +6,7 @@ shows a credential or a pre-signed URL.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -113,7 +114,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         headers: Headers by lower-case name.
         body: Bytes, or a slice of an open file. Both are replayable.
         sink: Filled from its start by a 200 or 206 response, never with an error body.
-        digest: Whether the transport computes the MD5 of the body that it sends or receives, as `Response.md5`.
+        digest: Whether the transport computes the MD5 of the body that it sends or receives, as `Response.md5`. A hash
+            of hashlib is continued: the body follows what was hashed by it before. It stays as it is, and the continued
+            one is `Response.hashed`, or `TransportError.hashed` after an interrupted response.
         authorization: Value of the header. It is not in `headers`, so that nothing prints it.
         timeout: Read timeout in seconds. Defaults to the row's.
         url: A pre-signed URL to use instead of the row's path. Never sent with `authorization`.
@@ -127,7 +130,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     headers: Mapping[str, str] = NOTHING
     body: bytes | FileSlice = b""
     sink: memoryview | FileSlice | None = None
-    digest: bool = False
+    digest: bool | hashlib._Hash = False
     authorization: str | None = None
     timeout: float | None = None
     url: str | None = None
@@ -157,6 +160,7 @@ class Response(msgspec.Struct, gc=False):
         seconds: Time from the first byte sent to the last byte received, in seconds.
         filled: Number of bytes written to the sink.
         md5: MD5 of the body as hex digits, if the request asked for it.
+        hashed: The hash of which `md5` are the digits.
         reason: The reason phrase.
         done: Called once after the body was read; releases the file that holds it.
     """
@@ -167,6 +171,7 @@ class Response(msgspec.Struct, gc=False):
     seconds: float = 0.0
     filled: int = 0
     md5: str | None = None
+    hashed: hashlib._Hash | None = None
     reason: str = ""
     done: Callable[[], None] | None = None
 
@@ -189,7 +194,10 @@ class TransportError(Exception):
         retry: Whether a retry can help. False for a bad certificate, or a peer that does not speak HTTP.
         kind: "timeout", "certificate", "protocol", "proxy", "refused", "reset", "dns" or "other".
         response: Status and headers of the response whose body was interrupted. None if there was no response.
+        hashed: The hash after the bytes that were received, if the request asked for one.
     """
+
+    hashed: hashlib._Hash | None = None
 
     def __init__(
         self,

@@ -8,13 +8,17 @@ A transport promises:
 - `send` returns a response of any status. It raises `TransportError` if there is none or its body is incomplete, with
   the phase, the bytes moved and the seconds spent, and an error of the caller's own file as itself. It never retries
   and never follows a redirect.
-- A sink is filled from its start, by a 200 or 206 only. With `digest` the bytes that move are hashed, either way.
+- A sink is filled from its start, by a 200 or 206 only. With `digest` the bytes that move are hashed, either way. A
+  hash as `digest` is continued by a copy: `Response.hashed`, or `TransportError.hashed` after `received` bytes.
 - Credentials go to the endpoint only. No message, log line or frame holds a credential or a pre-signed URL.
 - `send` ends within the seconds of the request, and of `within`. Once `scope` is cancelled, it ends soon and raises
   `Cancelled`, and nothing is written to the sink after that.
 - It is thread-safe, fork-safe, and usable again after `close`.
 - If many requests at a time are cheaper than each by itself, it has `send_many`, for requests that are under way at the
   same time. Each gets what `send` would give it, or raise; a write among them is as durable, and as alone.
+- If it can make many exchanges on one thread, it has `has_multi`, `open_multi` and `keep_multi` (`lane.Lanes`), by
+  which a driver runs a whole Gather on the calling thread. Only what is safe to repeat and small goes that way: the
+  peer may get such a request twice.
 - If it has a network, its `address` is scheme, host and port of the endpoint, for logs and spans.
 
 A driver promises, for each effect of `ops.effects`:
@@ -26,17 +30,20 @@ A driver promises, for each effect of `ops.effects`:
 - `Gather`: `gather(...)`, which a driver may do in its own way. It reads ops as slots become free, calls `on_result` on
   the calling thread or loop, returns results in the order of the ops, and ends all ops when one fails, when `on_result`
   raises, or when the iterable does: running ops get an interruption and are waited for. Then the first error is raised.
-- Where a transport has `send_many`, a Gather sends by it what its ops ask for at the same time.
+- Where a transport has `send_many`, a Gather sends by it what its ops ask for at the same time. Where it has
+  `open_multi`, a Gather runs on one thread: the calling one, or another one if that has an event loop.
 - An interruption is thrown into the op, whose further effects are limited to `deadlines.UNWINDING_SECONDS` together. An
   op cannot hide it.
 - `run` and `pages` hold the deadline of the whole call, over all effects.
 
 A second transport or driver finds the following, and writes none of it again:
 
-- `body`: bodies, sinks, hashes, size limits. `BodyReader` serves a read callback, `receiver` a write callback.
+- `body`: bodies, sinks, size limits. `BodyReader` serves a read callback, `receiver` a write callback. What they raise
+  of the request's own file is an `OwnFileError`: its cause is what `send` raises.
+- `hashing`: MD5 on a thread beside a large transfer.
 - `route`: `Route.target` before connecting, `Target.guard` with the address of the peer, `Route.proxy`.
 - `deadlines`: `Bounds`, the timeouts of one exchange, and what a call's deadline leaves.
-- `reply`: `read_head` reads a response's head within limits, from any buffered stream.
+- `reply`: `read_head` reads a response's head within limits, from any buffered stream; `parse_headers` from lines.
 - `failures`: the kinds of failures, each in one wording.
 - `telemetry`: a driver takes its `send` from `sender`, so that every exchange is logged and traced in one place.
 - `scope`, `forks`, `workers`: cancellation, fork safety, threads.

@@ -15,24 +15,30 @@ import io
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Final, Protocol, TypeAlias
+from contextlib import suppress
+from typing import Final, Protocol
 
 from lakefs_hl.spec.headers import CONTENT_ENCODING
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Request, Response, TransportError
+from lakefs_hl.transport.hashing import DEPTH, BackgroundHash, Hash, background, settle
 from lakefs_hl.transport.limits import Limits
 
-Hash: TypeAlias = "hashlib._Hash"
 #: Bytes that move at once.
 BLOCK: Final = 1 << 20
+#: Longest content that is allocated before it is received, in bytes.
+ALLOCATED: Final = 1 << 30
 #: Bytes that are copied at once inside of the system.
 COPIED: Final = 8 << 20
 #: Window bits that make zlib read each coding; deflate is zlib's format by the standard, and raw in practice.
 _WINDOWS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 
 
-def md5(request: Request) -> Hash | None:
+def md5(request: Request) -> hashlib._Hash | None:
     """Return what hashes the bytes that move, if the request asks for it."""
-    return hashlib.md5(usedforsecurity=False) if request.digest else None
+    digest = request.digest
+    if not isinstance(digest, bool):
+        return digest.copy()
+    return hashlib.md5(usedforsecurity=False) if digest else None
 
 
 def is_data(endpoint: Endpoint) -> bool:
@@ -44,7 +50,7 @@ def is_data(endpoint: Endpoint) -> bool:
 
 
 class OwnFileError(Exception):
-    """The request's own file cannot be read: no network failure, and HTTP libraries must not take it for one."""
+    """The request's own file cannot be read or written. HTTP libraries must not take that for a network failure."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
@@ -254,11 +260,15 @@ class Receiver(Protocol):
     @property
     def is_full(self) -> bool: ...
 
+    def hash_beside(self) -> Hash | None:
+        """Hash on another thread from here on, if there is much to hash; return what hashes, for `hashing.close`."""
+
     def feed(self, block: bytes | memoryview) -> None:
         """Take the next bytes.
 
         Raises:
             TransportError: They are more than was asked for, or than any record has.
+            OwnFileError: The file of the sink cannot be written.
         """
 
     def finish(self) -> None:
@@ -285,6 +295,9 @@ def receiver(request: Request, response: Response, limits: Limits, hashed: Hash 
         raise _corruption_error(coding)
     if request.sink is not None and response.status in (200, 206):
         return SinkBody(response, request.sink, reads, hashed)
+    if data and BLOCK < (_length(response) or 0) <= ALLOCATED:
+        with suppress(MemoryError):  # a limit of the process's address space: what arrives may be less
+            return MemoryBody(response, reads, hashed)
     return WholeBody(response, None if data else limits.record, coding, reads, hashed)
 
 
@@ -302,6 +315,9 @@ class ErrorBody:
     @property
     def is_full(self) -> bool:
         return len(self._body) >= self.limit
+
+    def hash_beside(self) -> Hash | None:
+        return self._hashed
 
     def feed(self, block: bytes | memoryview) -> None:
         self.received += len(block)
@@ -330,23 +346,28 @@ class SinkBody:
     ) -> None:
         self._response, self._sink, self._reads, self._hashed = response, sink, reads, hashed
         self._room = room(sink)
-        length = _length(response)
-        if length is not None and length > self._room:
-            raise too_long(self._room, length)
-        self._buffer: memoryview | None = None
+        self._length = _length(response)
+        if self._length is not None and self._length > self._room:
+            raise too_long(self._room, self._length)
+        self._buffers = Buffers(self._room)
         self.received = 0
 
     @property
     def is_full(self) -> bool:
         return False  # one byte more is an error
 
+    def hash_beside(self) -> Hash | None:
+        if self._reads is not None:
+            self._reads = self._hashed = background(self._reads, self._length or self._room)
+            if isinstance(self._hashed, BackgroundHash):
+                self._buffers = Buffers(self._room, DEPTH + 1)
+        return self._hashed
+
     def window(self) -> memoryview:
         """Return where the next bytes may be read into; empty once the sink is full. `advance` takes what was read."""
         if isinstance(self._sink, memoryview):
             return self._sink[self.received : self.received + BLOCK]
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(min(BLOCK, self._room)))
-        return self._buffer[: min(BLOCK, self._room - self.received)]
+        return self._buffers.current(self._room - self.received)
 
     def advance(self, count: int) -> None:
         """Take bytes that were read into `window()`."""
@@ -354,9 +375,9 @@ class SinkBody:
         if self._reads is not None:
             self._reads.update(into)
         if isinstance(self._sink, FileSlice):
-            write_at(self._sink.fd, into, self._sink.offset + self.received)
+            self._buffers.turn()
+            _put(self._sink, into, self.received)
         self.received += count
-        _tell(self._sink, self.received)
 
     def feed(self, block: bytes | memoryview) -> None:
         view = memoryview(block)
@@ -365,15 +386,70 @@ class SinkBody:
         if isinstance(self._sink, memoryview):
             self._sink[self.received : self.received + len(view)] = view
         else:
-            write_at(self._sink.fd, view, self._sink.offset + self.received)
+            _put(self._sink, view, self.received)
         if self._reads is not None:
             self._reads.update(view)
         self.received += len(view)
-        _tell(self._sink, self.received)
 
     def finish(self) -> None:
         self._response.filled = self.received
         _finish(self._response, self._hashed)
+
+
+class MemoryBody(SinkBody):
+    """A large content of known length that is kept in memory: it is received where it stays.
+
+    Memory is allocated at once, but the system gives it only when it is filled: not by what a server announces.
+    """
+
+    def __init__(self, response: Response, reads: Hash | None, hashed: Hash | None) -> None:
+        self._content = io.BytesIO(bytes(_length(response) or 0))  # which gives these bytes back, without a copy
+        super().__init__(response, self._content.getbuffer(), reads, hashed)
+
+    def finish(self) -> None:
+        _finish(self._response, self._hashed)
+        self._sink = memoryview(b"")  # while there is a view, `getvalue` makes a copy
+        content = self._content.getvalue()
+        self._response.body = content if self.received == len(content) else content[: self.received]
+
+
+def _put(sink: FileSlice, block: memoryview, filled: int) -> None:
+    """Write a block to a file, after so many bytes, and report it.
+
+    Raises:
+        OwnFileError: It cannot be written: no network failure.
+    """
+    try:
+        write_at(sink.fd, block, sink.offset + filled)
+        _tell(sink, filled + len(block))
+    except OSError as exc:
+        raise OwnFileError(exc) from None
+
+
+class Buffers:
+    """Memory of one block, whose parts are filled in turns, so that each stays as it is while it is hashed.
+
+    Args:
+        room: Most bytes that are read altogether.
+        count: Number of parts.
+    """
+
+    __slots__ = ("_at", "_buffers", "_count", "_size")
+
+    def __init__(self, room: int, count: int = 1) -> None:
+        self._size, self._count = min(BLOCK // count, room), count
+        self._buffers: list[memoryview] = []
+        self._at = 0
+
+    def current(self, room: int) -> memoryview:
+        """Return memory of at most so many bytes, the same until `turn`."""
+        if self._at == len(self._buffers):
+            self._buffers.append(memoryview(bytearray(self._size)))
+        return self._buffers[self._at][: min(self._size, room)]
+
+    def turn(self) -> None:
+        """Go on to the next memory."""
+        self._at = (self._at + 1) % self._count
 
 
 class WholeBody:
@@ -381,7 +457,17 @@ class WholeBody:
 
     received: int
 
-    __slots__ = ("_coding", "_first", "_gathered", "_hashed", "_limit", "_reads", "_response", "length", "received")
+    __slots__ = (
+        "_coding",
+        "_first",
+        "_gathered",
+        "_hashed",
+        "_limit",
+        "_reads",
+        "_response",
+        "length",
+        "received",
+    )
 
     def __init__(
         self, response: Response, limit: int | None, coding: str, reads: Hash | None, hashed: Hash | None
@@ -398,10 +484,18 @@ class WholeBody:
     def is_full(self) -> bool:
         return False
 
+    def hash_beside(self) -> Hash | None:
+        if self._reads is not None:
+            self._reads = self._hashed = background(self._reads, self.length)
+        return self._hashed
+
     def feed(self, block: bytes | memoryview) -> None:
         self.received += len(block)
-        if self._limit is not None and self.received > self._limit:
-            raise _too_large(self._limit)
+        if self._limit is not None:
+            if self.received > self._limit:
+                raise _too_large(self._limit)
+        elif self._reads is not None:
+            self._reads.update(block)  # data is not decoded
         if self.received == len(block):
             self._first = bytes(block)  # mostly the only one: bytes are not copied
             return
@@ -417,7 +511,7 @@ class WholeBody:
             body = _decompress(body, self._coding, self._limit)
             response.headers = _without_coding(response.headers)
         response.body = body
-        if self._reads is not None:
+        if self._limit is not None and self._reads is not None:
             self._reads.update(body)
         if self._hashed is not None:
             _finish(response, self._hashed)
@@ -426,6 +520,7 @@ class WholeBody:
 def _finish(response: Response, hashed: Hash | None) -> None:
     if hashed is not None:
         response.md5 = hashed.hexdigest()
+        response.hashed = settle(hashed)
 
 
 def _length(response: Response) -> int | None:

@@ -19,8 +19,10 @@ from typing import Any, Final
 from urllib3.connection import HTTPConnection  # noqa: TC002 - loaded by the others anyway
 
 from lakefs_hl.spec.wire import Phase, Response
+from lakefs_hl.transport import hashing
 from lakefs_hl.transport.deadlines import Bounds
 from lakefs_hl.transport.greenlets import Local
+from lakefs_hl.transport.hashing import Hash
 from lakefs_hl.transport.limits import LIMITS, Limits
 from lakefs_hl.transport.route import Guard
 from lakefs_hl.transport.scope import Flag, Scope
@@ -84,6 +86,7 @@ class Exchange:
         received: Body bytes received.
         headers: Headers of the response, once they are received: names in lower case, values of one name joined.
         response: Status and headers, once they are received.
+        hashed: What hashes the bytes that move, if the request asks for it. Closed by `finish`.
         slow: Why it was ended although the peer sent something in time; "" otherwise.
     """
 
@@ -107,6 +110,7 @@ class Exchange:
         "bounds",
         "careful",
         "guard",
+        "hashed",
         "headers",
         "limits",
         "phase",
@@ -145,6 +149,7 @@ class Exchange:
         self.received: int = 0
         self.headers: dict[str, str] = {}
         self.response: Response | None = None
+        self.hashed: Hash | None = None
         self.slow = ""
         self._watch: Watch | None = None
         self._wire_counts = False
@@ -213,6 +218,8 @@ class Exchange:
     def finish(self) -> None:
         """End the exchange; what a late look-up opens is closed again."""
         self._over = True
+        if self.hashed is not None:
+            hashing.close(self.hashed)
         if self._lock is not None:
             with self._lock:  # a socket that is attached at this moment is detached below
                 pass

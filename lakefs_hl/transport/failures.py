@@ -175,6 +175,12 @@ def incomplete(where: str, missing: str) -> Fault:
     return Fault("reset", f"{where} ended the response early: {missing}", "read")
 
 
+def not_all_taken(where: str, sent: int, length: int) -> Fault:
+    """Return the failure of a success that comes before the content was there: it is of less than that."""
+    message = f"{where} confirmed content of which it had {sent} of {length} bytes at most, and closed the connection"
+    return Fault("protocol", message, "read")
+
+
 def not_http(where: str, what: str, phase: Phase) -> Fault:
     """Return the failure of a response that is not HTTP."""
     return Fault("protocol", f"{where} does not speak HTTP: {what}", phase, retry=False)

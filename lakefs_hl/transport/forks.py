@@ -35,6 +35,16 @@ def keep(thing: object) -> None:
     _inherited.append(thing)
 
 
+def leak(thing: object) -> None:
+    """Keep an object of the parent from being finalised even at the exit of this child.
+
+    Modules, and what they refer to, are finalised then. libcurl would take leave of a TLS peer that is the parent's.
+    """
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
 def _renew() -> None:
     for thing in list(_watched.values()):
         thing._after_fork()

@@ -22,6 +22,12 @@ def is_cooperative(monkey: Any) -> bool:
     return monkey is not None and monkey.is_module_patched("socket") and not monkey.is_module_patched("threading")
 
 
+def is_patched() -> bool:
+    """Return whether gevent has patched threads or sockets: a thread would be a greenlet, and hold up all others."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and (monkey.is_module_patched("socket") or monkey.is_module_patched("threading"))
+
+
 #: Whether workers are greenlets although threads are not.
 COOPERATIVE: Final = is_cooperative(sys.modules.get("gevent.monkey"))
 

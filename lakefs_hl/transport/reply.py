@@ -12,8 +12,10 @@ import http.client
 import io
 import re
 import socket
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from lakefs_hl.spec.wire import Response
 from lakefs_hl.transport.exchange import Exchange, current
 from lakefs_hl.transport.limits import Limits
 
@@ -22,6 +24,8 @@ _BODILESS: Final = frozenset({204, 304})
 _NAME: Final = re.compile(r"[!-9;-~]+")
 _HEX: Final = re.compile(rb"[0-9a-fA-F]{1,16}")
 _ENDS: Final = (b"\r\n", b"\n")
+#: A header line; what is none is skipped.
+_FIELD: Final = re.compile(r"^([!-9;-~]+):([^\n]*)", re.MULTILINE)
 
 
 class MalformedReply(http.client.HTTPException):
@@ -29,10 +33,10 @@ class MalformedReply(http.client.HTTPException):
 
 
 class _Wire(io.RawIOBase):
-    """A socket as a raw stream, whose reads wait as long as the exchange allows."""
+    """A socket as a raw stream, whose reads wait as long as the exchange allows; first what was read already."""
 
-    def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
-        self._sock, self._exchange = sock, exchange
+    def __init__(self, sock: socket.socket, exchange: Exchange, ahead: bytes) -> None:
+        self._sock, self._exchange, self._ahead = sock, exchange, ahead
         # http.client closes the socket under a response that ends with the connection: this keeps it open until then
         self._hold = sock.makefile("rb", buffering=0)
 
@@ -40,7 +44,12 @@ class _Wire(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        return self._exchange.receive(self._sock, buffer)
+        if not self._ahead:
+            return self._exchange.receive(self._sock, buffer)
+        window = memoryview(buffer)[: len(self._ahead)]
+        window[:] = self._ahead[: len(window)]
+        self._ahead = self._ahead[len(window) :]
+        return len(window)
 
     def close(self) -> None:
         try:
@@ -52,11 +61,12 @@ class _Wire(io.RawIOBase):
 class _Source:
     """What http.client takes for a socket, to make a file of it."""
 
-    def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
-        self._sock, self._exchange = sock, exchange
+    def __init__(self, sock: socket.socket, exchange: Exchange, ahead: bytes) -> None:
+        self._sock, self._exchange, self._ahead = sock, exchange, ahead
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        wire: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", _Wire(self._sock, self._exchange)))
+        raw = _Wire(self._sock, self._exchange, self._ahead)
+        wire: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", raw))
         return self._tunnel(wire) if self._exchange.is_connecting else wire
 
     def _tunnel(self, wire: io.BufferedReader) -> io.BufferedReader:
@@ -126,8 +136,79 @@ class _Chunks(io.RawIOBase):
             self._wire.close()
 
 
+class Arrived:
+    """A response that arrived as a whole, as small ones do: there is nothing left to wait for.
+
+    It has what `reuse` needs of a `Reply`, whose four layers of streams take longer to make than such a response takes
+    to read.
+
+    Attributes:
+        status: The status.
+        reason: The reason.
+        length: Number of bytes that are still to arrive.
+    """
+
+    status: int
+    reason: str
+
+    __slots__ = ("_body", "reason", "status")
+    length: Final = 0
+    will_close: Final = False
+
+    def __init__(self, status: int, reason: str, body: bytes) -> None:
+        self.status, self.reason, self._body = status, reason, body
+
+    @classmethod
+    def of(cls, data: bytes, exchange: Exchange, method: str) -> Arrived | None:
+        """Return the response if `data` is all of it and the connection stays open. None takes a `Reply`.
+
+        Raises:
+            HTTPException: It begins with a head that is none, or exceeds a limit.
+        """
+        if b"\r\n\r\n" not in data or method == "HEAD":
+            return None
+        stream = io.BytesIO(data)
+        version, status, reason, headers = read_head(stream, exchange.limits)
+        stays = version == 11 and headers.get("connection", "keep-alive").lower() == "keep-alive"
+        if status < 200 or not stays or "transfer-encoding" in headers:
+            return None
+        body = stream.read()
+        if (0 if status in _BODILESS else body_length(headers)) != len(body):
+            return None
+        exchange.headers = headers
+        return cls(status, reason, body)
+
+    def read(self, size: int | None = None) -> bytes:
+        """Read the body, or up to so many bytes of it; b"" at its end."""
+        body = self._body
+        size = len(body) if size is None else size
+        self._body = body[size:]
+        return body[:size]
+
+    def readinto(self, window: memoryview) -> int:
+        """Read into memory, and return the number of bytes; 0 at the end of the body."""
+        block = self.read(len(window))
+        window[: len(block)] = block
+        return len(block)
+
+    def isclosed(self) -> bool:
+        """Return whether the connection is at the end of the response."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing: it holds no stream."""
+
+
 class Reply(http.client.HTTPResponse):
-    """A response to the exchange that this thread makes."""
+    """A response to the exchange that this thread makes.
+
+    Args:
+        sock: The socket.
+        debuglevel: As in http.client.
+        method: Method of the request.
+        url: Unused.
+        ahead: What was read of the response already.
+    """
 
     code: int
     status: int
@@ -138,12 +219,19 @@ class Reply(http.client.HTTPResponse):
     fp: io.BufferedReader
 
     def __init__(
-        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+        *,
+        ahead: bytes = b"",
     ) -> None:
         self._exchange = current()
         self._asked = method
         self._begun = False
-        source = sock if self._exchange is None else cast("Any", _Source(sock, self._exchange))
+        self._awaited = bool(ahead)
+        source = sock if self._exchange is None else cast("Any", _Source(sock, self._exchange, ahead))
         super().__init__(source, debuglevel, method, url)
 
     def begin(self) -> None:
@@ -155,7 +243,7 @@ class Reply(http.client.HTTPResponse):
         if self._begun:
             return
         wire = self.fp
-        version, status, reason, headers = _final_head(wire, exchange)
+        version, status, reason, headers = _final_head(wire, exchange, awaited=self._awaited)
         self.code, self.status, self.reason, self.version = status, status, reason, version
         exchange.headers = headers
         self._begun = True
@@ -166,13 +254,9 @@ class Reply(http.client.HTTPResponse):
 
     def _frame(self, wire: io.BufferedReader, headers: dict[str, str], exchange: Exchange) -> None:
         """Determine where the body ends."""
-        coding = headers.get("transfer-encoding", "").lower()
-        if coding not in ("", "chunked", "identity"):
-            msg = f"sends a body with transfer coding {coding[:40]!r}, which was not asked for"
-            raise MalformedReply(msg)
-        chunked = coding == "chunked"
+        chunked = is_chunked(headers)
         self.chunked = False  # http.client never sees the framing
-        self.length = None if chunked else _length(headers)
+        self.length = None if chunked else body_length(headers)
         if self.status in _BODILESS or self.status < 200 or self._asked == "HEAD":
             self.length, chunked = 0, False
         connection = headers.get("connection", "").lower()
@@ -183,10 +267,13 @@ class Reply(http.client.HTTPResponse):
         exchange.await_body(chunked=chunked)
 
 
-def _final_head(wire: io.BufferedReader, exchange: Exchange) -> tuple[int, int, str, dict[str, str]]:
-    """Read heads up to the first that is not of an interim response."""
-    for _ in range(exchange.limits.interim + 1):
-        exchange.await_head()
+def _final_head(
+    wire: io.BufferedReader, exchange: Exchange, *, awaited: bool = False
+) -> tuple[int, int, str, dict[str, str]]:
+    """Read heads up to the first that is not of an interim response; `awaited`: the first has begun to arrive."""
+    for number in range(exchange.limits.interim + 1):
+        if number or not awaited:
+            exchange.await_head()
         head = read_head(wire, exchange.limits)
         if head[1] >= 200 or head[1] == _SWITCHING:
             return head
@@ -194,7 +281,7 @@ def _final_head(wire: io.BufferedReader, exchange: Exchange) -> tuple[int, int, 
     raise MalformedReply(msg)
 
 
-def read_head(fp: io.BufferedReader, limits: Limits) -> tuple[int, int, str, dict[str, str]]:
+def read_head(fp: io.BufferedIOBase, limits: Limits) -> tuple[int, int, str, dict[str, str]]:
     """Read one head.
 
     Args:
@@ -223,9 +310,9 @@ def read_head(fp: io.BufferedReader, limits: Limits) -> tuple[int, int, str, dic
     return 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11, int(status), reason.strip(), headers
 
 
-def read_headers(fp: io.BufferedReader, limits: Limits, room: int) -> dict[str, str]:
+def read_headers(fp: io.BufferedIOBase, limits: Limits, room: int) -> dict[str, str]:
     """Read header lines up to the blank one, at most `room` bytes. A line that is not a header is skipped."""
-    found: list[tuple[str, str]] = []
+    lines = list[str]()
     for _ in range(limits.head_lines + 1):
         line = fp.readline(room + 1)
         room -= len(line)
@@ -236,18 +323,100 @@ def read_headers(fp: io.BufferedReader, limits: Limits, room: int) -> dict[str, 
         if not line.endswith(b"\n"):
             msg = "the connection was closed within the headers"
             raise http.client.RemoteDisconnected(msg)
-        text = line.decode("latin-1")
+        lines.append(line.decode("latin-1"))
+    else:
+        raise _too_many_lines(limits)
+    return _headers_of(lines)
+
+
+def final_head_of(lines: list[bytes], limits: Limits, *, has_body: bool) -> tuple[int, int, str, dict[str, str]] | None:
+    """Return the first head in lines that is not of an interim response.
+
+    Args:
+        lines: Lines of heads with their ends, and perhaps those of trailers.
+        limits: Limits of each head.
+        has_body: Whether a body follows, whose length has to be known.
+
+    Returns:
+        Number of lines up to its end, status, reason and headers. None if it is incomplete.
+
+    Raises:
+        HTTPException: It is not a head, or exceeds a limit.
+    """
+    start = 0
+    for _ in range(limits.interim + 1):
+        end = _index_of_blank(lines, start)
+        if end is None:
+            return None
+        first = lines[start].decode("latin-1").split(None, 2)
+        if len(first) < 2 or not first[0].startswith("HTTP/1.") or not first[1].isdecimal():
+            raise http.client.BadStatusLine(" ".join(first))
+        status = int(first[1])
+        if status == _SWITCHING:
+            msg = "switches to another protocol, which was not asked for"
+            raise MalformedReply(msg)
+        if status >= 200:
+            break
+        start = end + 1
+    else:
+        msg = f"sent more than {limits.interim} interim (1xx) responses"
+        raise MalformedReply(msg)
+    head = b"".join(lines[start + 1 : end])
+    headers = parse_headers(head.decode("latin-1"), limits, len(lines[start]) + len(head))
+    if not is_chunked(headers) and has_body:
+        body_length(headers)
+    return end + 1, status, first[2].strip() if len(first) > 2 else "", headers
+
+
+def check_trailers(lines: list[bytes], limits: Limits) -> None:
+    """Check the size of trailers, of which none is used.
+
+    Raises:
+        MalformedReply: They exceed a limit.
+    """
+    if len(lines) > limits.head_lines:
+        raise _too_many_lines(limits)
+    if sum(map(len, lines)) > limits.head_bytes:
+        raise _head_too_large(limits)
+
+
+def _index_of_blank(lines: list[bytes], start: int) -> int | None:
+    """Return the index of the line that ends a head. None if it has not arrived yet."""
+    return next((index for index in range(start, len(lines)) if lines[index] in _ENDS), None)
+
+
+def parse_headers(text: str, limits: Limits, size: int) -> dict[str, str]:
+    """Return the headers in a text that was read before, within the same limits.
+
+    Args:
+        text: Header lines with their ends.
+        limits: Limits of lines and bytes.
+        size: Number of bytes of the whole head.
+
+    Raises:
+        MalformedReply: They exceed a limit.
+    """
+    if text.count("\n") > limits.head_lines:
+        raise _too_many_lines(limits)
+    if size > limits.head_bytes:
+        raise _head_too_large(limits)
+    found = _FIELD.findall(text)
+    headers = {name.lower(): value.strip() for name, value in found}
+    if len(headers) < len(found) or "\n " in text or "\n\t" in text:  # repeated names, or folded lines
+        return _headers_of(text.splitlines(keepends=True))
+    return headers
+
+
+def _headers_of(lines: list[str]) -> dict[str, str]:
+    found: list[tuple[str, str]] = []
+    for text in lines:
         if text[0] in " \t":  # obsolete line folding (RFC 9112, section 5.2)
             if found:
-                name, value = found[-1]
-                found[-1] = name, f"{value} {text.strip()}"
+                found[-1] = found[-1][0], f"{found[-1][1]} {text.strip()}"
             continue
         name, colon, value = text.partition(":")
         if colon and _NAME.fullmatch(name):
             found.append((name.lower(), value.strip()))
-    else:
-        msg = f"sends more than {limits.head_lines:,} header lines"
-        raise MalformedReply(msg)
     headers = dict(found)
     if len(headers) < len(found):
         headers = dict[str, str]()
@@ -256,11 +425,44 @@ def read_headers(fp: io.BufferedReader, limits: Limits, room: int) -> dict[str, 
     return headers
 
 
+def _too_many_lines(limits: Limits) -> MalformedReply:
+    return MalformedReply(f"sends more than {limits.head_lines:,} header lines")
+
+
 def _head_too_large(limits: Limits) -> MalformedReply:
     return MalformedReply(f"sends more than {limits.head_bytes >> 10:,} KiB of headers")
 
 
-def _length(headers: dict[str, str]) -> int | None:
+def is_chunked(headers: Mapping[str, str]) -> bool:
+    """Return whether a body comes in chunks.
+
+    Raises:
+        MalformedReply: It comes with another transfer coding, which was not asked for.
+    """
+    coding = headers.get("transfer-encoding", "").lower()
+    if coding not in ("", "chunked", "identity"):
+        msg = f"sends a body with transfer coding {coding[:40]!r}, which was not asked for"
+        raise MalformedReply(msg)
+    return coding == "chunked"
+
+
+def is_short(response: Response, received: int) -> bool:
+    """Return whether a body is shorter than announced. libcurl takes a length beyond its integers for none."""
+    if response.status in _BODILESS or is_chunked(response.headers):
+        return False
+    length = body_length(response.headers)
+    return length is not None and received < length
+
+
+def body_length(headers: Mapping[str, str]) -> int | None:
+    """Return the length of a body that headers announce. None if they announce none.
+
+    Raises:
+        MalformedReply: They announce several.
+    """
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdecimal():
+        return int(length)
     lengths = {one.strip() for one in headers.get("content-length", "").split(",")}
     if len(lengths) > 1:
         msg = f"sends {len(lengths)} different lengths of one body"

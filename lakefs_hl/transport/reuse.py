@@ -18,14 +18,17 @@ from typing import Any, Final
 
 from urllib3.exceptions import IncompleteRead
 
+from lakefs_hl.spec.secret import reveal
 from lakefs_hl.transport.exchange import Exchange
-from lakefs_hl.transport.reply import Reply
+from lakefs_hl.transport.reply import Arrived, Reply
 from lakefs_hl.transport.sockets import Plain, PlainPool
 
+#: Most bytes of a response that are read at first: the whole of a small one.
+_FIRST: Final = 16 << 10
 #: Characters of a target that urllib3 would leave as they are.
 _TARGET: Final = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*")
 _NAME: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_END: Final = re.compile(rb"[\r\n\0]")
+_END: Final = re.compile(r"[\r\n\0]")
 #: A server may close a connection when it has sent its response, as to a body that is too large: it can still be read.
 _MAYBE_ANSWERED: Final = (errno.EPIPE, errno.EPROTOTYPE, errno.ECONNRESET)
 _LOGGER: Final = logging.getLogger("urllib3.connectionpool")
@@ -36,7 +39,7 @@ class Answer:
 
     __slots__ = ("_connection", "_pool", "_received", "_reply")
 
-    def __init__(self, pool: PlainPool, connection: Plain, reply: Reply) -> None:
+    def __init__(self, pool: PlainPool, connection: Plain, reply: Arrived | Reply) -> None:
         self._pool, self._connection, self._reply = pool, connection, reply
         self._received = 0
 
@@ -133,7 +136,7 @@ def ask(
 
 def _exchange(
     connection: Plain, exchange: Exchange, method: str, head: bytes, body: bytes | Iterator[bytes] | None
-) -> Reply:
+) -> Arrived | Reply:
     connection.own(exchange)
     try:
         exchange.send(connection, head, _never)
@@ -145,7 +148,20 @@ def _exchange(
     except OSError as exc:
         if exc.errno not in _MAYBE_ANSWERED:
             raise
-    reply = Reply(connection.sock, method=method)
+    reply = _await_reply(connection, exchange, method)
+    exchange.phase = "read"
+    connection.note_use()
+    return reply
+
+
+def _await_reply(connection: Plain, exchange: Exchange, method: str) -> Arrived | Reply:
+    exchange.await_head()
+    buffer = bytearray(_FIRST)
+    ahead = bytes(memoryview(buffer)[: exchange.receive(connection.sock, buffer)])
+    whole = Arrived.of(ahead, exchange, method)
+    if whole is not None:
+        return whole
+    reply = Reply(connection.sock, method=method, ahead=ahead)
     try:
         reply.begin()
     except BaseException:
@@ -153,8 +169,6 @@ def _exchange(
         raise
     if reply.will_close:
         connection.close()  # the response holds its socket
-    exchange.phase = "read"
-    connection.note_use()
     return reply
 
 
@@ -168,12 +182,12 @@ def _head(
     """Return request line and headers. None if urllib3 or http.client would change or refuse anything."""
     if not host or not _TARGET.fullmatch(target):
         return None
-    lines = [f"{method} {target} HTTP/1.1".encode("ascii"), b"Host: " + host]
+    lines = [f"{method} {reveal(target)} HTTP/1.1".encode("ascii"), b"Host: " + host]
     for name, value in headers.items():
-        encoded, content = _encode_name(name), value.encode("latin-1")
-        if encoded is None or _END.search(content):
+        encoded = _encode_name(name)
+        if encoded is None or (not value.isprintable() and _END.search(value)):
             return None
-        lines.append(encoded + content)
+        lines.append(encoded + value.encode("latin-1"))
     if isinstance(body, bytes):
         lines.append(b"Content-Length: %d" % len(body))
     lines.append(b"\r\n")

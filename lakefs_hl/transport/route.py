@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from lakefs_hl.spec import routes
 from lakefs_hl.spec.hosts import ascii_host, host_and_port, proxy_fault
-from lakefs_hl.spec.secret import Secret
+from lakefs_hl.spec.secret import Secret, hide
 from lakefs_hl.spec.wire import Request, TransportError
 
 #: Given the peer's address before anything is sent; raises if the address is not allowed.
@@ -135,7 +135,8 @@ class Route:
         self._endpoint = endpoint
         self._prefix = endpoint.path.rstrip("/")
         self._agent = user_agent
-        self._proxies, self._no_proxy = dict(proxies), tuple(no_proxy)
+        self._proxies = {scheme: hide(proxy) for scheme, proxy in proxies.items()}
+        self._no_proxy = tuple(no_proxy)
         self._allowed = frozenset(host_and_port(entry) for entry in allowed)
         self._home: tuple[Guard | None] | None = None
         self._peer = ""  # the endpoint's address, once we were connected to it without a proxy

@@ -120,13 +120,41 @@ def _open_span(tracer: Tracer, name: str, **options: Any) -> Iterator[Span]:
                 started.__exit__(None, None, None)
 
 
-def with_trace_context(request: Request) -> Request:
-    """Return a request with the headers `traceparent` and `tracestate` of the current span."""
+def start_request(tracer: Tracer, address: str, request: Request) -> tuple[Span, Request]:
+    """Start the span of a request that is not the only one under way on its thread. `end_request` ends it.
+
+    Returns:
+        The span, and the request with its trace context if it goes to the endpoint.
+    """
+    from opentelemetry.trace import INVALID_SPAN, SpanKind
+
+    span: Span = INVALID_SPAN
+    with suppress(Exception):
+        attributes = _attributes(address, request, remote=True)
+        span = tracer.start_span(request.endpoint.operation, kind=SpanKind.CLIENT, attributes=attributes)
+    # an object store, which a pre-signed URL may name, gets no header of ours
+    return span, with_trace_context(request, span) if address and request.url is None else request
+
+
+def end_request(span: Span, outcome: Response | BaseException) -> None:
+    """End the span of a request."""
+    with suppress(Exception):
+        if isinstance(outcome, Response):
+            set_response(span, outcome)
+        else:
+            _fail(span, outcome.kind if isinstance(outcome, TransportError) else type(outcome).__name__)
+    with suppress(Exception):
+        span.end()
+
+
+def with_trace_context(request: Request, span: Span | None = None) -> Request:
+    """Return a request with the headers `traceparent` and `tracestate` of a span. Defaults to the current one."""
     headers: dict[str, str] = {}
     with suppress(Exception):
+        from opentelemetry.trace import set_span_in_context
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        TraceContextTextMapPropagator().inject(headers)
+        TraceContextTextMapPropagator().inject(headers, None if span is None else set_span_in_context(span))
     return msgspec.structs.replace(request, headers={**request.headers, **headers}) if headers else request
 
 

@@ -30,18 +30,53 @@ class Send(Protocol):
 
 def sender(transport: Transport) -> Send:
     """Return the transport's `send`, with logs, spans and metrics if they are on at this moment."""
-    return partial(_send, transport) if _is_on() else transport.send
+    return partial(_send, transport) if is_on() else transport.send
 
 
 def many_sender(transport: Transport) -> SendMany | None:
     """Return the transport's `send_many` if it has one, with logs, spans and metrics if they are on at this moment."""
     found: SendMany | None = getattr(transport, "send_many", None)
-    if found is None or not _is_on():
+    if found is None or not is_on():
         return found
     return partial(_send_many, transport, found)
 
 
-def _is_on() -> bool:
+class Watched:
+    """An exchange under way beside others on its thread, which is logged, traced and measured.
+
+    Args:
+        transport: Makes the exchange.
+        request: Its request.
+
+    Attributes:
+        request: The request to send.
+    """
+
+    __slots__ = ("_address", "_asked", "_span", "_start", "request")
+
+    def __init__(self, transport: Transport, request: Request) -> None:
+        self._address, self._asked = _address(transport), request
+        self._start = time.perf_counter()
+        tracer = find_tracer()
+        self._span = None
+        self.request: Request = request
+        if tracer is not None:
+            self._span, self.request = spans.start_request(tracer, self._address, request)
+
+    def end(self, outcome: Response | BaseException) -> None:
+        """Note how it ended."""
+        if (meters := metrics.find_meters()) is not None:
+            metrics.record(meters, self._asked, outcome, time.perf_counter() - self._start)
+        if not isinstance(outcome, Response):
+            log_failure(self._address, self._asked, outcome)
+        elif LOGGER.isEnabledFor(logging.DEBUG):
+            log_response(self._address, self._asked, outcome)
+        if self._span is not None:
+            spans.end_request(self._span, outcome)
+
+
+def is_on() -> bool:
+    """Return whether anything is logged, traced or measured at this moment."""
     return (
         LOGGER.isEnabledFor(logging.DEBUG)
         or (spans.OPENTELEMETRY in sys.modules and find_tracer() is not None)

@@ -16,7 +16,7 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
-from lakefs_hl._build.connection import MAX_CONCURRENCY
+from lakefs_hl._build.connection import MAX_ON_LANE, MAX_THREADS
 from lakefs_hl.config import chain
 from lakefs_hl.transport.function import FunctionTransport
 from lakefs_hl.transport.http import Http
@@ -99,7 +99,7 @@ def _stats(path: str, data: bytes) -> dict[str, Any]:
 def test_the_endpoint_names_the_transport(tmp_path: Path) -> None:
     server = lakefs_hl.Client("http://127.0.0.1:1", KEY, SECRET)
     assert isinstance(server._transport, Http)
-    assert server._transport.fan_out == MAX_CONCURRENCY
+    assert (server._transport.fan_out, server._transport.most) == (MAX_THREADS, MAX_ON_LANE)
     assert isinstance(lakefs_hl.Client("mem://")._transport, InProcess)
     assert isinstance(lakefs_hl.Client(f"local:{tmp_path}/lake")._transport, InProcess)
     function = lakefs_hl.Client(transport=Server())

@@ -11,6 +11,7 @@ import pytest
 from lakefs_hl._bulk import comparing
 from lakefs_hl._folders.found import Found
 from lakefs_hl.spec.models import ObjectStats
+from lakefs_hl.spec.multipart import combined_etag
 
 MD5 = hashlib.md5(b"x").hexdigest()
 
@@ -34,6 +35,9 @@ def record(checksum: str = MD5, size: int = 1, mtime: int = 100, client_mtime: s
         (found(seconds=1), record(), MD5, "equal"),
         (found(), record("abc-2"), MD5, "equal"),
         (found(seconds=101), record("abc-2"), MD5, "different"),
+        (found(6 << 20, 101), record(f"{MD5}-2", 6 << 20), None, "unknown"),
+        (found(6 << 20, 101), record(f"{MD5}-3", 6 << 20), None, "different"),
+        (found(6 << 20, 100), record(f"{MD5}-2", 6 << 20), None, "equal"),
         (found(seconds=7), record("abc-2", client_mtime="7"), None, "equal"),
     ],
 )
@@ -61,3 +65,14 @@ def test_the_md5_of_a_file_is_that_of_its_content(tmp_path: Path) -> None:
     with (tmp_path / "a").open("rb") as file:
         file.read(5)
         assert comparing.md5_of_file(file.fileno()) == hashlib.md5(content).hexdigest()
+
+
+def test_a_file_is_what_was_uploaded_in_parts(tmp_path: Path) -> None:
+    content = bytes(range(256)) * (6 << 12)
+    (tmp_path / "a").write_bytes(content)
+    pieces = [content[: 5 << 20], content[5 << 20 :]]
+    etag = combined_etag(hashlib.md5(piece).digest() for piece in pieces)
+    with (tmp_path / "a").open("rb") as file:
+        md5 = comparing.md5_of_file(file.fileno())
+        for checksum, expected in ((etag, True), (etag[:32], True), (etag[:-1] + "3", False), ("0" * 32 + "-2", False)):
+            assert comparing.is_upload_in_parts(file.fileno(), checksum, md5) is expected

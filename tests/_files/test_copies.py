@@ -113,6 +113,7 @@ def test_damaged_content_is_read_again(source: lakefs_hl.Branch, target: lakefs_
         if isinstance(request.sink, memoryview) and len(damaged) < 2:
             request.sink[0] ^= 1
             damaged.append(1)
+            response.md5 = response.hashed = None  # those of what was damaged later
         return response
 
     tap.change = damage

@@ -6,7 +6,6 @@ tests/conformance/test_downloads.py downloads real objects.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,14 @@ import pytest
 from lakefs_hl._files.bodies import Abandoned
 from lakefs_hl._files.saving import plan, save
 from lakefs_hl.ops import stream
+from lakefs_hl.spec.wire import FileSlice
+from lakefs_hl.transport.body import write_at
 
 BLOCKS = (b"0123", b"4567", b"89")
 
 
 class FakeClient:
-    """A client that runs one call: it passes blocks to `write`.
+    """A client that runs one call: it passes blocks to its target.
 
     Args:
         fails_after: Number of blocks after which the call raises. None is never.
@@ -30,16 +31,21 @@ class FakeClient:
         self.fails_after = fails_after
         self.given: dict[str, Any] = {}
 
-    def _run_here(
-        self, call: Any, repository: str, ref: str, path: str, write: Callable[[memoryview], None], **given: Any
-    ) -> int:
+    def _run_here(self, call: Any, repository: str, ref: str, path: str, target: stream.Target, **given: Any) -> int:
         assert call is stream.copy_to
         assert (repository, ref, path) == ("example", "main", "a.csv")
         self.given = given
         for number, block in enumerate(BLOCKS):
             if number == self.fails_after:
                 raise ConnectionError("the connection is gone")
-            write(memoryview(block))
+            sink = target.sink(4 * number, None)
+            if isinstance(sink, FileSlice):
+                write_at(sink.fd, block, sink.offset)
+                assert sink.on_move is not None
+                sink.on_move(0)
+            else:
+                sink[: len(block)] = block
+            target.take(sink, len(block))
         return sum(map(len, BLOCKS))
 
 

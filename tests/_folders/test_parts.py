@@ -231,6 +231,38 @@ def test_another_version_is_not(tmp_path: Path, version: str, size: int, path: s
         assert part.size == 0
 
 
+def test_a_part_that_was_lost_is_no_longer_in_use(tmp_path: Path) -> None:
+    directory = Directories(tmp_path).get("")
+    part = resume(directory)
+    assert part is not None
+    part.write(b"0123")
+    del part  # as by an interrupt before its `with` block
+    gc.collect()
+    with resume(directory) or pytest.fail("it is locked") as again:
+        assert again.size == 4
+
+
+@pytest.mark.parametrize(("filled", "end"), [(4, b""), (11, b""), (4, b"x")], ids=["complete", "too many", "longer"])
+def test_a_file_of_ranges_is_continued_where_it_was_complete(tmp_path: Path, filled: int, end: bytes) -> None:
+    directory = Directories(tmp_path).get("")
+    part = resume(directory)
+    assert part is not None
+    part.write(b"0123")
+    part.spread(10, filled)
+    os.pwrite(part.fd, b"89", 8)  # a range that landed, behind a hole
+    part.keep()
+    (left_over,) = tmp_path.iterdir()
+    left_over.write_bytes(left_over.read_bytes() + end)
+    with resume(directory) or pytest.fail("it is locked") as again:
+        assert again.size == (4 if filled == 4 and not end else 0)
+        assert b"".join(again.blocks()) == b"0123"[: again.size]
+        again.write(b"0123456789"[again.size :])
+        again.spread(10, 4)
+        again.collect(10)
+        again.finish()
+    assert left(tmp_path) == {"a": b"0123456789"}
+
+
 def test_nothing_written_is_nothing_to_keep(tmp_path: Path) -> None:
     kept(Directories(tmp_path).get(""), b"")
     assert left(tmp_path) == {}

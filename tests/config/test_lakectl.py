@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakefs_hl.config import lakectl
+from lakefs_hl.config import entries
 from lakefs_hl.config.credentials import AwsRole
 from lakefs_hl.config.options import ClientOptions
 from lakefs_hl.config.settings import resolve
@@ -200,7 +200,7 @@ def test_a_directory_in_place_of_the_file_is_refused(home: Path) -> None:
 @given(st.binary(max_size=200) | st.text(alphabet="ab:[]{}&*!|>-?'\"\n \t#~,%@`", max_size=60).map(str.encode))
 def test_any_bytes_are_entries_or_an_invalid_config_error(content: bytes) -> None:
     try:
-        data = lakectl.parse(content, "the file")
+        data = entries.parse(content, "the file")
     except InvalidConfigError as exc:
         said = str(exc)
     else:

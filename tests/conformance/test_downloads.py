@@ -260,16 +260,15 @@ def test_a_listed_path_that_looks_like_a_uri_is_taken_as_it_is(branch: Any) -> N
 
 
 def test_an_error_of_a_local_file_names_it(branch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full(io.FileIO):
-        def write(self, data: Any, /) -> int:
-            raise OSError(28, "No space left on device")
+    def fail(*args: Any) -> int:
+        raise OSError(28, "No space left on device")
 
     def refuse(path: Any, *args: Any) -> int:
         raise PermissionError(13, "Permission denied", path)
 
     target = str(tmp_path / "t.csv")
     with monkeypatch.context() as patched:
-        patched.setattr("lakefs_hl._files.saving.io.FileIO", Full)
+        patched.setattr("lakefs_hl.transport.body.os.pwrite", fail)
         with pytest.raises(OSError, match="No space left on device") as caught:
             branch.download("data/t.csv", target)
     assert caught.value.filename == target

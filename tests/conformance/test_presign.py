@@ -92,6 +92,21 @@ def test_ranges_and_files(branch: Any, signed: list[str], rng: random.Random, tm
     assert len(signed) >= 6
 
 
+def test_bulk_calls(branch: Any, signed: list[str], tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    for name in "abc":
+        (tmp_path / "source" / name).write_bytes(name.encode() * 1000)
+    branch.upload_dir(tmp_path / "source", "dir/")
+    branch.upload_many([("one", b"1"), ("two", b"2")])
+    branch.upload_file(tmp_path / "source" / "a", "file")
+    assert len(signed) == 6
+    branch.download_dir("dir/", tmp_path / "copy")
+    branch.download_file("file", tmp_path / "a")
+    assert {each.path: each.content for each in branch.download_many(["one", "two"])} == {"one": b"1", "two": b"2"}
+    assert len(signed) == 12
+    assert (tmp_path / "copy" / "b").read_bytes() == b"b" * 1000
+
+
 def test_create_only_and_conflicts(branch: Any) -> None:
     branch.upload(b"one", "a", if_none_match=True)
     with pytest.raises(exceptions.ObjectExistsException):

@@ -91,7 +91,7 @@ def replay(path: Path, server: Server, exceptions: Mapping[str, str]) -> Outcome
             problems = [] if problems else [f"agrees now; take it off the list ({exceptions[name]})"]
         if problems:
             request = line["request"]
-            title = f"{name} {request['method']} {request['path']} {request.get('query', '')}"
+            title = f"{name} {request['method']} {request.get('path', 'a signed URL')} {request.get('query', '')}"
             outcome.failed.append("\n    ".join([title, *problems]))
         else:
             outcome.passed += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import tracemalloc
 import unicodedata
@@ -19,7 +20,7 @@ from lakefs_hl._files import saving
 from lakefs_hl._files.bodies import Abandoned
 from lakefs_hl.ops.stream import FIRST, SPAN
 from lakefs_hl.spec import models
-from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.spec.wire import FileSlice, Request, Response
 from lakefs_hl.transport.blocking import Blocking
 from tests.faces.conftest import Tap
 
@@ -414,8 +415,7 @@ def test_a_download_to_a_file_fetches_ranges(tapped: lakefs_hl.Branch, tap: Tap,
     ranges = [request.headers["range"] for request in tap.requests]
     assert ranges == [
         f"bytes=0-{FIRST - 1}",
-        f"bytes={FIRST}-{FIRST + SPAN - 1}",
-        f"bytes={FIRST + SPAN}-{2 * SPAN - 1}",
+        f"bytes={FIRST}-{2 * SPAN - 1}",
     ]
     tapped.upload(b"small", "b")
     tap.requests.clear()
@@ -430,8 +430,11 @@ def test_a_file_with_the_wrong_checksum_is_fetched_three_times(
     spoiled = [1, 2]
 
     def spoil(request: Request, response: Response) -> Response:
-        if isinstance(request.sink, memoryview) and tap.reads() in spoiled:
-            request.sink[:5] = b"wrong"
+        if tap.reads() in spoiled:
+            if isinstance(request.sink, FileSlice):
+                os.pwrite(request.sink.fd, b"wrong", request.sink.offset)
+            elif request.sink is not None:
+                request.sink[:5] = b"wrong"
         return response
 
     tap.change = spoil

@@ -9,6 +9,7 @@ import pytest
 
 import lakefs_hl
 from tests.drawing import deselect, repeats
+from tests.faults.lanes import way as way
 from tests.lakes import served_lake as served_lake
 from tests.serving import Served
 from tests.transport.peers import Peer, answer, answering

@@ -44,6 +44,8 @@ LIMITS: Final = limits.LIMITS._replace(record=4 << 20)
 MOST_SECONDS: Final = 12.0
 #: Cases of one test that run side by side: most of their time they wait.
 SIDE_BY_SIDE: Final = 8
+#: How often the transport itself sends a request again, unseen: libcurl does on a connection that it has used before.
+resent = 0
 #: How often a request of a random schedule meets a fault.
 LIKELY: Final = 0.3
 
@@ -232,7 +234,7 @@ def _excessive(case: Case, verdict: Verdict, proxy: Proxy) -> Iterator[str]:
     most = 3 if case.foreign and endpoints.ENDPOINTS[operation.sends[0]].retry == "D" else 5
     if operation.data and operation.kind == "A":
         most *= 3  # content that was damaged on its way is fetched again
-    most *= operation.calls
+    most = (most + resent) * operation.calls
     sent = len(_sent(case, proxy))
     if sent > most:
         yield f"sent {sent} times, {most} are allowed"

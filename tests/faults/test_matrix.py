@@ -25,11 +25,17 @@ LOSING = ("F3", "F4", "F5", "F7", "F9")
 #: Random schedules per call; `tests/long` has more.
 SCHEDULES = 3
 PRESIGNED = "the served lake does not sign URLs: tests/ops/test_upload.py"
+IN_PARTS = "the served lake does not sign URLs: tests/ops/test_parts.py"
 #: Requests that change something and are not in the matrix, with the reason.
 ELSEWHERE = {
     "importCancel": "an import that is cancelled twice is cancelled: tests/ops/test_imports.py",
     "linkPhysicalAddress": PRESIGNED,
     "presignedPut": PRESIGNED,
+    "createPresignMultipartUpload": IN_PARTS,
+    "uploadPart": IN_PARTS,
+    "presignedPart": IN_PARTS,
+    "completePresignMultipartUpload": IN_PARTS,
+    "abortPresignMultipartUpload": IN_PARTS,
     "login": "changes nothing: tests/ops/test_auth.py",
     "externalPrincipalLogin": "changes nothing: tests/ops/test_auth.py",
 }
@@ -109,12 +115,16 @@ def test_every_call_reports_correctly_whether_it_was_applied(
     served_lake: Served,
     ground: Ground,
     elsewhere: Peer,
+    way: str,
 ) -> None:
     # Each case in one of the colours, which run the same operations; `tests/long` runs all in both.
     own = cases(operation)[COLOURS.index(colour) :: len(COLOURS)]
+    if way == "lane":
+        # The next request is under way at once, and bytes behind a response that come later are taken for its own.
+        own = [case for case in own if case.kind.row != "F12"]
     wrong = run_all(own, served_lake, ground, colour, elsewhere.url + "/")
     assert not elsewhere.asked, f"{operation.name}: followed a redirect to a stranger"
-    assert not wrong, f"{len(wrong)} wrong verdicts:\n" + "\n".join(wrong)
+    assert not wrong, f"{len(wrong)} wrong verdicts over {way}:\n" + "\n".join(wrong)
 
 
 @every_call

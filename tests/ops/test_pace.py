@@ -35,6 +35,18 @@ def test_it_starts_at_16() -> None:
     assert AdaptiveWidth(float).width == START == 16
 
 
+def test_a_driver_may_begin_wider_until_something_is_known_of_the_server() -> None:
+    width = AdaptiveWidth(float)
+    Pace(width, 40).widen(64)
+    assert width.width == 40
+    width.widen(64)
+    assert width.width == 40
+    width = AdaptiveWidth(float)
+    width.slow()
+    width.widen(64)
+    assert width.width == int(START * CUT)
+
+
 def test_it_grows_while_ops_become_faster_up_to_its_maximum() -> None:
     clock = Clock()
     width, seen = AdaptiveWidth(clock), set[int]()

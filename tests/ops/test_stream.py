@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from typing import Any
 
 import pytest
 
 from lakefs_hl.ops import stream
-from lakefs_hl.ops.stream import FIRST, SPAN
+from lakefs_hl.ops.stream import FIRST, SPAN, ToFile, ToFunction
 from lakefs_hl.spec import errors, models
-from lakefs_hl.spec.wire import Request, Response
+from lakefs_hl.spec.wire import FileSlice, Request, Response
+from lakefs_hl.transport.body import md5 as hash_of
 from tests.ops.script import Play, breaking, ok, session, step
 
 S = session()
@@ -40,8 +43,11 @@ def part(content: bytes, start: int = 0, size: int = 10, etag: str = MD5) -> Any
     def answer(request: Request) -> Response:
         assert isinstance(request.sink, memoryview)
         request.sink[: len(content)] = content
+        hashed = hash_of(request)
+        if hashed is not None:
+            hashed.update(content)
         headers = {"etag": f'"{etag}"', "content-range": f"bytes {start}-{start + len(content) - 1}/{size}"}
-        return Response(206, headers, b"", filled=len(content))
+        return Response(206, headers, b"", filled=len(content), hashed=hashed)
 
     return answer
 
@@ -51,7 +57,9 @@ def stat(size: int = 10) -> Response:
 
 
 def copy(file: File, **options: Any) -> Any:
-    return stream.copy_to(S, "r", "b", "k", file.write, **{"pre_signed": False, "restart": file.restart, **options})
+    return stream.copy_to(
+        S, "r", "b", "k", ToFunction(file.write), **{"pre_signed": False, "restart": file.restart, **options}
+    )
 
 
 def test_a_small_object_is_one_request() -> None:
@@ -132,4 +140,39 @@ def test_an_error_of_the_function_ends_the_read() -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        Play(step(*GET, answer=part(DATA))).run(stream.copy_to(S, "r", "b", "k", full, pre_signed=False))
+        Play(step(*GET, answer=part(DATA))).run(stream.copy_to(S, "r", "b", "k", ToFunction(full), pre_signed=False))
+
+
+def to_file(content: bytes, start: int, size: int, etag: str, *, tells: bool = True) -> Any:
+    """A range, written to the file."""
+
+    def answer(request: Request) -> Response:
+        assert isinstance(request.sink, FileSlice)
+        os.pwrite(request.sink.fd, content, request.sink.offset)
+        hashed = hash_of(request) if tells else None
+        if hashed is not None:
+            hashed.update(content)
+        headers = {"etag": f'"{etag}"', "content-range": f"bytes {start}-{start + len(content) - 1}/{size}"}
+        return Response(206, headers, b"", filled=len(content), hashed=hashed)
+
+    return answer
+
+
+def test_a_file_gets_the_first_range_and_then_the_rest() -> None:
+    content = bytes(range(256)) * ((FIRST + SPAN) // 256 + 1)
+    etag, size = hashlib.md5(content).hexdigest(), len(content)
+    steps = [
+        step(*GET, answer=to_file(content[:FIRST], 0, size, etag), headers={"range": f"bytes=0-{FIRST - 1}"}),
+        step(*GET, answer=to_file(content[FIRST:], FIRST, size, etag), headers={"range": f"bytes={FIRST}-{size - 1}"}),
+    ]
+    with tempfile.TemporaryFile() as file:
+        target = ToFile(file.fileno())
+        assert Play(*steps).run(stream.copy_to(S, "r", "b", "k", target, pre_signed=False)) == size
+        assert file.read() == content
+
+
+def test_a_file_whose_content_was_not_hashed_is_not_taken_for_verified() -> None:
+    with tempfile.TemporaryFile() as file:
+        target, play = ToFile(file.fileno()), Play(step(*GET, answer=to_file(DATA, 0, 10, MD5, tells=False)))
+        op = stream.copy_to(S, "r", "b", "k", target, pre_signed=False)
+        play.fails(op, errors.IntegrityError, "the content was not hashed while it was received")

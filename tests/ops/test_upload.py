@@ -424,7 +424,7 @@ def test_create_only_link_of_the_lost_attempt() -> None:  # B5.57
 def test_a_large_body_is_hashed_by_the_transport_and_not_by_the_op(size: int) -> None:
     body = bytes(size)
     below = size > ops.MAX_HASHED_BYTES
-    asked: list[bool] = []
+    asked: list[object] = []
 
     def take(request: Request) -> Response:
         asked.append(request.digest)

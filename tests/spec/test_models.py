@@ -115,3 +115,14 @@ def test_a_skipped_hook_and_a_running_action_are_read() -> None:  # lakeFS write
         b'"pre-commit", "status": "failed", "commit_id": ""}',
     )
     assert (run.event_type, run.end_time) == ("pre-commit", None)
+
+
+def test_rows_share_their_type() -> None:
+    page = json.dumps(
+        {
+            "pagination": {"has_more": False, "next_offset": "", "results": 2, "max_per_page": 1000},
+            "results": [{"path": name, "path_type": "object"} for name in "ab"],
+        }
+    )
+    one, other = models.decode(models.ObjectPage, page.encode()).results
+    assert one.path_type is other.path_type

@@ -52,6 +52,17 @@ def file() -> Iterator[IO[bytes]]:
         yield opened
 
 
+def test_content_without_room_for_all_of_it_grows_as_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    for taker in (body.MemoryBody, body.WholeBody):
+        headers = {"content-length": str(len(CONTENT))}
+        assert type(receiver(reading(), Response(200, headers), LIMITS, None)) is taker
+        assert received(reading(digest=True), Response(200, headers), CONTENT).body == CONTENT
+        monkeypatch.setattr(body.MemoryBody, "__init__", refuse)
+
+
 @pytest.fixture
 def content(file: IO[bytes]) -> FileSlice:
     file.write(b"before" + CONTENT + b"after")

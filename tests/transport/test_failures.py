@@ -21,6 +21,8 @@ VALUES: dict[str, Any] = {
     "missing": "1 bytes received, 2 missing",
     "reason": "Bad Gateway",
     "status": 502,
+    "sent": 5,
+    "length": 9,
     "seconds": 1.5,
     "phase": "read",
 }

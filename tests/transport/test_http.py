@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -10,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import FileSlice, Request, TransportError
 from lakefs_hl.transport import sockets
 from lakefs_hl.transport.blocking import Blocking
+from lakefs_hl.transport.exchange import Exchange
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.limits import LIMITS
 from lakefs_hl.transport.scope import Scope
@@ -124,6 +127,38 @@ def test_an_error_response_within_a_long_upload_is_read() -> None:
     with peer(refuse) as server:
         response = Http(server.url).send(upload(bytes(8 << 20)))
     assert (response.status, response.body) == (413, b'{"message":"too large"}')
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["new", "open"])
+def test_a_success_before_the_content_was_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, warm: bool
+) -> None:
+    transmit = Exchange._transmit
+
+    def cut(self: Exchange, sock: socket.socket, data: Any, headers: int) -> None:
+        if not headers:  # what the client meets, sooner or later, once the peer has closed the connection
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        transmit(self, sock, data, headers)
+
+    def confirm(server: Peer, conn: socket.socket, number: int) -> None:
+        if warm:
+            conn.recv(1000)
+            conn.sendall(answer(b"{}"))
+        conn.recv(1000)
+        conn.sendall(answer(b"{}"))
+
+    monkeypatch.setattr(Exchange, "_transmit", cut)
+    (tmp_path / "f").write_bytes(bytes(1 << 20))
+    with (tmp_path / "f").open("rb") as file:
+        for body in (bytes(1 << 20), FileSlice(file.fileno(), 0, 1 << 20)):
+            with peer(confirm) as server:
+                http = Http(server.url)
+                if warm:
+                    http.send(Request(endpoints.GET_CONFIG))
+                with pytest.raises(TransportError, match="confirmed content of which it had") as caught:
+                    http.send(upload(body))
+                assert caught.value.applied is None
+                http.close()
 
 
 def test_a_redirect_is_returned_and_not_followed() -> None:

@@ -11,8 +11,11 @@ import pytest
 
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.wire import Request, Response, TransportError
+from lakefs_hl.transport.deadlines import Bounds
+from lakefs_hl.transport.exchange import Exchange, begin, end
 from lakefs_hl.transport.http import Http
 from lakefs_hl.transport.limits import LIMITS
+from lakefs_hl.transport.reply import Arrived, Reply
 from tests.transport.peers import Peer, answer, answering, peer
 
 STAT = Request(endpoints.STAT_OBJECT, ("r", "main"), {"path": "k"})
@@ -237,3 +240,54 @@ def test_the_data_of_an_object_is_never_decoded(sink: bool) -> None:
     with answering(answer(packed, content_encoding="gzip")) as store:  # stored so, which the store says
         signed = Request(endpoints.PRESIGNED_GET, ("r", "main"), {"path": "k"}, url=f"{store.url}/k")
         assert Http(store.url).send(signed).body == packed
+
+
+# ----------------------------------------------------------------------------------------- what arrives in one piece
+
+
+def exchange() -> Exchange:
+    return Exchange(Bounds(5.0, 5.0, 5.0, None), None, None)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(b"hello", etag="x"),
+        answer(b"gone", "404 Not Found", connection="Keep-Alive"),
+        b"HTTP/1.1 204 No Content\r\ndate: today\r\n\r\n",
+    ],
+    ids=["200", "404", "204"],
+)
+def test_a_response_is_the_same_wherever_it_is_cut(reply: bytes) -> None:
+    known = exchange()
+    whole = Arrived.of(reply, known, "GET")
+    assert whole is not None
+    status, body = whole.status, whole.read(2) + whole.read() + whole.read(1)
+    for cut in range(1, len(reply)):
+        here = exchange()
+        assert Arrived.of(reply[:cut], here, "GET") is None
+        client, server = socket.socketpair()
+        with client, server:
+            server.sendall(reply[cut:])
+            begin(here)
+            found = Reply(client, method="GET", ahead=reply[:cut])
+            found.begin()
+            assert (found.status, found.read(), here.headers) == (status, body, known.headers)
+            end()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        HINT + answer(b"{}"),
+        answer(b"{}") + b"more",
+        answer(b"{}", connection="close"),
+        b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+        HEAD_OF_CHUNKS + b"0\r\n\r\n",
+    ],
+    ids=["interim", "too long", "closing", "HTTP/1.0", "without a length", "chunks"],
+)
+def test_what_takes_more_than_one_piece_is_left_to_a_stream(reply: bytes) -> None:
+    assert Arrived.of(reply, exchange(), "GET") is None
+    assert Arrived.of(answer(b""), exchange(), "HEAD") is None

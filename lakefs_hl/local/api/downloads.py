@@ -92,9 +92,9 @@ def get_object(engine: Engine, request: Request, who: str, see: Callable[[], See
     if wanted is not None:
         ranges.check(wanted)
     if see is None:
-        stats, content = engine.objects.read(repository, ref, path, prove=request.digest)
+        stats, content = engine.objects.read(repository, ref, path, prove=request.digest is True)
     else:
-        stats, content = engine.objects.read_in(*see(), path, prove=request.digest)
+        stats, content = engine.objects.read_in(*see(), path, prove=request.digest is True)
     return send(request, describe(stats), stats.size_bytes or 0, content)
 
 

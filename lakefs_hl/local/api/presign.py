@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from lakefs_hl.local.api import checks, downloads, links, objects, principals, ranges, staging, urls
+from lakefs_hl.local.api import checks, downloads, links, multipart, objects, principals, ranges, staging, urls
 from lakefs_hl.local.api.answers import Handler, ok, refusal, refuse
 from lakefs_hl.local.api.urls import Settings as Settings
 from lakefs_hl.local.api.urls import Urls
@@ -65,6 +65,7 @@ class Presign:
             HEAD_CONTENT.operation: _head_content,
             PUT_CONTENT.operation: _put_content,
             **links.Links(self._urls).handlers,
+            **multipart.Multipart(self._part_url).handlers,
         }
 
     def admit(self, path: str, method: str, query: Query) -> Admitted | Response:
@@ -92,6 +93,9 @@ class Presign:
 
     def _url(self, request: Request, method: str, query: dict[str, str], life: int | None = None) -> tuple[str, int]:
         return self._urls.make(request, PATH, method, {"repository": request.params[0], **query}, life)
+
+    def _part_url(self, request: Request, query: dict[str, str]) -> str:
+        return self._url(request, "PUT", {**self._urls.holder(request), "limit": str(self._urls.largest), **query})[0]
 
     # ------------------------------------------------------------------------------------------------- who gives URLs
 
@@ -171,7 +175,9 @@ def limit(query: Query) -> int:
 
 def _supporting(config: models.Config) -> models.StorageConfig | None:
     storage = config.storage_config
-    return None if storage is None else msgspec.structs.replace(storage, pre_sign_support=True)
+    if storage is None:
+        return None
+    return msgspec.structs.replace(storage, pre_sign_support=True, pre_sign_multipart_upload=True)
 
 
 # ------------------------------------------------------------------------------------------------ the URLs themselves
@@ -203,5 +209,7 @@ def _head_content(engine: Engine, request: Request, who: str) -> Response:
 
 def _put_content(engine: Engine, request: Request, who: str) -> Response:
     """Keeps what is put at an address; the answer is that of an S3 store."""
+    if multipart.UPLOAD in request.query:
+        return multipart.put(engine, request)
     md5 = engine.addresses.receive(checks.text(request.query, "address"), request.body)
     return Response(200, {"etag": f'"{md5}"'}, reason="OK")

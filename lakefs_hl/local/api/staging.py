@@ -47,7 +47,7 @@ def link_address(engine: Engine, request: Request, who: str) -> models.ObjectSta
 
 
 def multipart(engine: Engine, request: Request, who: str) -> Response:
-    """The lake's own store has no multipart uploads."""
+    """A lake that signs no URLs has no multipart uploads; `multipart.py` has those of one that does."""
     checks.path(request.query)
     checks.integer(request.query, "parts", 0, 0, 10_000)
     raise UnsupportedOperationException("presign multipart upload API is not supported")

@@ -19,7 +19,7 @@ import msgspec
 
 from lakefs_hl.local.disk import filing, fs
 from lakefs_hl.local.disk.copying import PARALLEL, Check, md5
-from lakefs_hl.local.disk.copying import Span as Span
+from lakefs_hl.local.disk.copying import Body as Body
 from lakefs_hl.local.disk.copying import blocks as blocks
 from lakefs_hl.local.disk.database import Database, Reader, Writer
 from lakefs_hl.local.disk.errors import Damaged, DiskError, ReadOnly, scarcity
@@ -111,7 +111,7 @@ class Blobs:
             if error.errno not in _UNWRITABLE:
                 raise scarcity(error.errno, message) or DiskError(message) from error
 
-    def put(self, body: bytes | Span) -> BlobRef:
+    def put(self, body: Body) -> BlobRef:
         """Keeps a body: a large one is durable on return; a small one once `record`ed in a transaction.
 
         Raises:
@@ -129,7 +129,7 @@ class Blobs:
                 del found  # its traceback names this frame
         return found
 
-    def put_many(self, bodies: Sequence[bytes | Span]) -> list[BlobRef | Exception]:
+    def put_many(self, bodies: Sequence[Body]) -> list[BlobRef | Exception]:
         """Keeps bodies as `put` does, with the syncs of all large ones together; gives what became of each."""
         found: list[BlobRef | Exception] = []
         large: list[int] = []
@@ -150,7 +150,7 @@ class Blobs:
                     found[index] = BlobRef(kept.sha256, kept.md5, _length(bodies[index]), None, kept.xxh3)
         return found
 
-    def _keep(self, bodies: list[bytes | Span]) -> list[filing.Kept]:
+    def _keep(self, bodies: list[Body]) -> list[filing.Kept]:
         """Makes files of bodies, where no signal comes: what is opened is closed."""
 
         def work() -> list[filing.Kept]:
@@ -164,7 +164,7 @@ class Blobs:
             self._told(one, body) if isinstance(one, Exception) else one for one, body in zip(kept, bodies, strict=True)
         ]
 
-    def _told(self, error: Exception, body: bytes | Span) -> Exception:
+    def _told(self, error: Exception, body: Body) -> Exception:
         """Why a body was not kept, in our words if it is the lake's doing; a failed sync ends writing."""
         folder = self.database.folder
         found: DiskError
@@ -321,11 +321,11 @@ class Blobs:
         fs.fsync_folder(folder, "blob")
 
 
-def _length(body: bytes | Span) -> int:
+def _length(body: Body) -> int:
     return len(body) if isinstance(body, bytes) else body.length
 
 
-def _small(body: bytes | Span) -> BlobRef:
+def _small(body: Body) -> BlobRef:
     data = body if isinstance(body, bytes) else b"".join(blocks(body))
     return BlobRef(hashlib.sha256(data).digest(), md5(data).digest(), len(data), data)
 

@@ -12,7 +12,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from xxhash import xxh3_128
 
@@ -47,6 +47,22 @@ class Span(Protocol):
         """Called with the offset up to which the file was read."""
 
 
+class Joined(NamedTuple):
+    """Spans of files, one after the other, as one body.
+
+    Attributes:
+        length: Bytes of all of them.
+        spans: Opens them in their order, each until the next is asked for.
+    """
+
+    length: int
+    spans: Callable[[], Iterator[Span]]
+
+
+#: What can be copied into a file of the lake.
+Body: TypeAlias = "bytes | Span | Joined"
+
+
 class Hashed(NamedTuple):
     """What was stored.
 
@@ -70,7 +86,7 @@ def md5(data: bytes = b"") -> hashlib._Hash:
     return hashlib.md5(data, usedforsecurity=False)
 
 
-def blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
+def blocks(body: Body) -> Iterator[bytes | memoryview]:
     """The body in pieces.
 
     Raises:
@@ -80,6 +96,10 @@ def blocks(body: bytes | Span) -> Iterator[bytes | memoryview]:
         view = memoryview(body)
         for start in range(0, len(view), fs.BLOCK):
             yield view[start : start + fs.BLOCK]
+        return
+    if isinstance(body, Joined):
+        for span in body.spans():
+            yield from blocks(span)
         return
     at, end = body.offset, body.offset + body.length
     while at < end:
@@ -98,7 +118,7 @@ def _too_short(body: Span, found: int) -> EOFError:
     return EOFError(f"the body ended after {found} of {body.length} bytes: did the file change?")
 
 
-def copy(body: bytes | Span, fd: int, database: Database) -> Hashed:
+def copy(body: Body, fd: int, database: Database) -> Hashed:
     """Writes a body to a new file; gives the hashes of what was written.
 
     Raises:
@@ -146,7 +166,7 @@ def _must_be_open(database: Database) -> None:
         raise DiskError(f"{database.folder}: this lake is being closed; nothing was kept")
 
 
-def _write(body: bytes | Span, length: int, fd: int, lines: list[_Line], database: Database) -> None:
+def _write(body: Body, length: int, fd: int, lines: list[_Line], database: Database) -> None:
     """Writes a large body, and says how far it is. Its last bytes are hashed when it is known to be unchanged."""
     if isinstance(body, bytes):
         for line in lines:
@@ -155,13 +175,21 @@ def _write(body: bytes | Span, length: int, fd: int, lines: list[_Line], databas
             _must_be_open(database)
             fs.write(fd, piece, "blob")
         return
-    done = 0
+    at = 0
+    for span in body.spans() if isinstance(body, Joined) else (body,):
+        _append(span, at, fd, lines, database)
+        at += span.length
+
+
+def _append(body: Span, at: int, fd: int, lines: list[_Line], database: Database) -> None:
+    """Writes a span at an offset of a file, behind what is there, and says how far it is."""
+    done, length = 0, body.length
     while done < length:
         _must_be_open(database)
-        count = fs.copy_range(body.fd, body.offset + done, fd, done, min(STEP, length - done), "blob")
+        count = fs.copy_range(body.fd, body.offset + done, fd, at + done, min(STEP, length - done), "blob")
         if not count:
             piece = fs.read(body.fd, body.offset + done, min(fs.BLOCK, length - done))
-            fs.overwrite(fd, piece, done, "blob")
+            fs.overwrite(fd, piece, at + done, "blob")
             count = len(piece)
         done += count
         if body.check is not None and (not count or done >= length):
@@ -171,7 +199,7 @@ def _write(body: bytes | Span, length: int, fd: int, lines: list[_Line], databas
         if body.on_move is not None:
             body.on_move(body.offset + done)
         for line in lines:
-            line.reach(done)
+            line.reach(at + done)
 
 
 class _Line(threading.Thread):

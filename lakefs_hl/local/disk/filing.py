@@ -15,7 +15,7 @@ from lakefs_hl.local.disk.group import again
 
 if TYPE_CHECKING:
     from lakefs_hl.local.disk.blobs import Blobs
-    from lakefs_hl.local.disk.copying import Span
+    from lakefs_hl.local.disk.copying import Body
 
 #: Files that are open at a time, at most.
 OPEN: Final = 64
@@ -40,7 +40,7 @@ class _Draft:
             fs.close(fd)
 
 
-def keep(blobs: Blobs, bodies: Sequence[bytes | Span]) -> list[Kept]:
+def keep(blobs: Blobs, bodies: Sequence[Body]) -> list[Kept]:
     """Makes files of bodies; each is in its place, and on the disk, when this returns."""
     found: list[Kept] = []
     for start in range(0, len(bodies), OPEN):
@@ -48,7 +48,7 @@ def keep(blobs: Blobs, bodies: Sequence[bytes | Span]) -> list[Kept]:
     return found
 
 
-def _keep(blobs: Blobs, bodies: Sequence[bytes | Span]) -> list[Kept]:
+def _keep(blobs: Blobs, bodies: Sequence[Body]) -> list[Kept]:
     found: list[Kept | None] = [None] * len(bodies)
     drafts: list[_Draft] = []
     together = blobs.database.sync and len(bodies) >= MANY and fs.can_sync_all()
@@ -80,7 +80,7 @@ def _keep(blobs: Blobs, bodies: Sequence[bytes | Span]) -> list[Kept]:
     return [one for one in found if one is not None]
 
 
-def _write(blobs: Blobs, index: int, body: bytes | Span) -> _Draft:
+def _write(blobs: Blobs, index: int, body: Body) -> _Draft:
     fd, path = blobs.temporary()
     try:
         hashed = copying.copy(body, fd, blobs.database)

@@ -228,6 +228,12 @@ def unlink(path: str, what: str) -> None:
         return
 
 
+def remove_folder(path: str, what: str) -> None:
+    """Removes an empty folder."""
+    reach(f"{what}.rmdir")
+    os.rmdir(path)
+
+
 def remove_drafts(path: str, what: str) -> None:
     """Removes what processes that were killed in `write_durably` have left. The caller has the lock of all writers."""
     folder, name = os.path.split(path)

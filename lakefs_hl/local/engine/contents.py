@@ -59,7 +59,12 @@ def _of_upload(upload: records.UploadRecord, address: str, size: int, checksum: 
             f"link address invalid: {address}: {upload.size} bytes were put there, and size_bytes is {size}; put the "
             "content again"
         )
-    if _MD5.fullmatch(checksum) and checksum.lower() != upload.md5.hex():
+    if upload.etag and checksum != upload.etag:
+        raise BadRequestException(
+            f"link address invalid: {address}: the content that was put there has the checksum {upload.etag}, and "
+            f"checksum is {checksum}"
+        )
+    if not upload.etag and _MD5.fullmatch(checksum) and checksum.lower() != upload.md5.hex():
         raise BadRequestException(
             f"link address invalid: {address}: the content that was put there has the MD5 {upload.md5.hex()}, and "
             f"checksum is {checksum}; put the content again"

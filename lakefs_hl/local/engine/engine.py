@@ -23,6 +23,7 @@ from lakefs_hl.local.engine.idempotency import Idempotency
 from lakefs_hl.local.engine.imports import Imports
 from lakefs_hl.local.engine.lake import Lake
 from lakefs_hl.local.engine.merges import Merges
+from lakefs_hl.local.engine.multipart import Multipart
 from lakefs_hl.local.engine.objects import Objects
 from lakefs_hl.local.engine.pulls import PullRequests
 from lakefs_hl.local.engine.repositories import Repositories
@@ -53,7 +54,8 @@ class Engine:
     Attributes:
         folder: The lake.
         lake: Disk and trees, for fsck and measurements.
-        repositories, branches, tags, commits, diffs, merges, pulls, objects, addresses, imports, settings: The nouns.
+        repositories, branches, tags, commits, diffs, merges, pulls: The nouns.
+        objects, addresses, multipart, imports, settings: More of them.
         idempotency: Answers of requests with an idempotency key.
     """
 
@@ -80,6 +82,7 @@ class Engine:
         self.pulls: PullRequests = PullRequests(lake, self.merges)
         self.objects: Objects = Objects(lake, writes)
         self.addresses: Addresses = Addresses(lake, writes)
+        self.multipart: Multipart = Multipart(lake, self.addresses)
         self.imports: Imports = Imports(lake)
         self.settings: Settings = Settings(lake)
         self.idempotency: Idempotency = Idempotency(lake)

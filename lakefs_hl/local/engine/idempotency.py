@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from xxhash import xxh3_128
 
-from lakefs_hl.local.disk.blobs import Span, blocks
+from lakefs_hl.local.disk.blobs import blocks
+from lakefs_hl.local.disk.copying import Span
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.tables import idempotency
 from lakefs_hl.local.engine import records

@@ -16,6 +16,7 @@ from lakefs_hl.local.disk import batch
 from lakefs_hl.local.disk.blobs import Blobs
 from lakefs_hl.local.disk.database import Database
 from lakefs_hl.local.disk.nodes import NodeStore
+from lakefs_hl.local.disk.parts import Parts
 from lakefs_hl.local.disk.rows import Reader, Writer
 from lakefs_hl.local.disk.tables import nodes as node_rows
 from lakefs_hl.local.disk.tables import repositories
@@ -61,6 +62,7 @@ class Lake:
 
     Attributes:
         blobs: The contents of objects.
+        parts: Those of multipart uploads that are under way.
         cache: Nodes in memory.
         commits: Commits in memory.
         purge: Removes what deletions have left.
@@ -72,6 +74,7 @@ class Lake:
         self.database = database
         self.shape = shape
         self.blobs: Blobs = Blobs(database)
+        self.parts: Parts = Parts(database)
         self.cache: Cache = Cache()
         self.commits: KeptCommits = KeptCommits()
         self.purge: Purge = Purge(self)

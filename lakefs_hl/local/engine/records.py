@@ -128,11 +128,19 @@ class PullRecord(msgspec.Struct, array_like=True, frozen=True):
 
 
 class UploadRecord(msgspec.Struct, array_like=True, frozen=True):
-    """What was put at an address: the sha256 and MD5 of the content, and its size in bytes."""
+    """What was put at an address.
+
+    Attributes:
+        sha256: Of the content.
+        md5: The same.
+        size: Bytes.
+        etag: Checksum of content that was put in parts; "" of other content, whose checksum is its MD5.
+    """
 
     sha256: bytes
     md5: bytes
     size: int
+    etag: str = ""
 
 
 class AnswerRecord(msgspec.Struct, array_like=True, frozen=True):

@@ -134,6 +134,8 @@ def test_a_lake_survives_it(tmp_path: Path, rng: random.Random) -> None:
     ids=" of ".join,
 )
 def test_a_sync_left_out_is_found(tmp_path: Path, rng: random.Random, without: tuple[str, str]) -> None:
-    # That the model tells, and that each kind of sync is needed.
+    # That the model tells, and that each kind of sync is needed. Some histories have no moment at which it is missed.
     with pytest.raises((AssertionError, LakeError, OSError)):
-        lose_power(tmp_path, rng, turns=40, states=400, without=without)
+        for number in range(5):
+            (tmp_path / str(number)).mkdir()
+            lose_power(tmp_path / str(number), rng, turns=40, states=400, without=without)

@@ -81,7 +81,8 @@ def few_descriptors() -> Iterator[Callable[[], list[int]]]:
     taken: list[int] = []
 
     def use_up() -> list[int]:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        # above those that the process has open, such as connections that its clients keep
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(256, max(map(int, os.listdir("/dev/fd"))) + 64), hard))
         try:
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))

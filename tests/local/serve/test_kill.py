@@ -27,6 +27,7 @@ from lakefs_hl.local.engine import Engine
 from lakefs_hl.local.engine.fsck import fsck
 from lakefs_hl.spec import models
 from tests.data.lakes.make import HERE, content
+from tests.local.engine.test_multipart import AT_PARTS
 from tests.local.serve.clients import Connection, Crowd
 from tests.local.serve.ledger import REPOSITORY, Ledger
 from tests.local.serve.mortal import Launcher, Life, Order, launching
@@ -295,6 +296,7 @@ def points_in_source() -> set[str]:
                         "fsync_folder": 1,
                         "sync_all": 1,
                         "unlink": 1,
+                        "remove_folder": 1,
                         "write_durably": 2,
                     }[name]
                 ]
@@ -304,6 +306,6 @@ def points_in_source() -> set[str]:
 
 
 def test_every_failpoint_has_its_row() -> None:
-    rows = [*AT_WORK, *AT_FIRST, *AT_MIGRATION, *AT_BATCH]
+    rows = [*AT_WORK, *AT_FIRST, *AT_MIGRATION, *AT_BATCH, *AT_PARTS]
     assert len(set(rows)) == len(rows)
     assert points_in_source() == set(rows)

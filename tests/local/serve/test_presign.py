@@ -120,7 +120,7 @@ def test_the_configuration_says_so(server: HttpServer) -> None:
     assert (alone["pre_sign_support"], alone["pre_sign_support_ui"], alone["pre_sign_multipart_upload"]) == (
         True,
         False,
-        False,
+        True,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lakefs_hl.local.disk import layout
+from lakefs_hl.local.disk import layout, parts
 from lakefs_hl.local.disk.blobs import INLINE
 from lakefs_hl.local.disk.errors import Damaged
 from lakefs_hl.local.disk.nodes import NodeStore
@@ -204,6 +204,8 @@ class Contents:
                         leave("large blobs")
         except OSError as error:
             self._fault(f"{objects}: cannot be listed: {error}")
+        for _ in (self._folder / parts.NAME).glob("*/[0-9]*"):
+            leave("parts of uploads")
 
 
 def _is_blob(folder: str, name: str) -> bool:
