@@ -22,7 +22,7 @@ OURS = "lakefs_hl"
 #: Not clients: what the same bytes cost without one.
 BOUNDS = ("urllib3", "md5")
 
-#: Why a rival is faster or smaller, by benchmark, row and rival. A row without a reason says so.
+#: Why a rival is faster or smaller, by benchmark, row and rival. A row without one is shown as not examined yet.
 REASONS: dict[tuple[str, str, str], str] = {
     ("clients", "import", "lakectl"): "a compiled program starts without an interpreter",
     ("clients", "import", "curl"): "a compiled program starts without an interpreter",

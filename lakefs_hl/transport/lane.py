@@ -53,11 +53,11 @@ class Lanes(Protocol):
     """What a transport has that can make many exchanges on one thread.
 
     Attributes:
-        most: Maximum number of exchanges on one thread that is worthwhile.
+        width: Maximum number of exchanges on one thread that is worthwhile.
         repeats_overwrites: Whether a write may be sent again that may overwrite what another writer has written since.
     """
 
-    most: int
+    width: int
     repeats_overwrites: bool
 
     def has_multi(self) -> bool:
@@ -105,7 +105,7 @@ class Lane:
         self._transport, self._multi, self._workers, self._driver = transport, multi, workers, driver
         self._scope, self._until = scope, until
         lanes = lanes_of(transport)
-        self._most: int = transport.fan_out if lanes is None else lanes.most
+        self._most: int = transport.fan_out if lanes is None else lanes.width
         self._repeats_overwrites = lanes is not None and lanes.repeats_overwrites
         if isinstance(self._limit, Pace):
             self._limit.widen(START)
