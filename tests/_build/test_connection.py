@@ -99,7 +99,7 @@ def _stats(path: str, data: bytes) -> dict[str, Any]:
 def test_the_endpoint_names_the_transport(tmp_path: Path) -> None:
     server = lakefs_hl.Client("http://127.0.0.1:1", KEY, SECRET)
     assert isinstance(server._transport, Http)
-    assert (server._transport.fan_out, server._transport.most) == (MAX_THREADS, MAX_ON_LANE)
+    assert (server._transport.fan_out, server._transport.width) == (MAX_THREADS, MAX_ON_LANE)
     assert isinstance(lakefs_hl.Client("mem://")._transport, InProcess)
     assert isinstance(lakefs_hl.Client(f"local:{tmp_path}/lake")._transport, InProcess)
     function = lakefs_hl.Client(transport=Server())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import signal
 import subprocess
@@ -602,21 +603,23 @@ def test_a_process_waits_for_what_another_has(tmp_path: Path, mocker: Any) -> No
 
 
 LAKE_WORK = """
-import os, signal, sys
+import os, sys
 import lakefs_hl
 from lakefs_hl.facades import jobs
-lake, source, target, job, last = sys.argv[1:]
-take, count = jobs.Job.take, 0
+lake, source, target, job, role = sys.argv[1:]
+take, begun = jobs.Job.take, False
 
-def counted(self, number):
-    global count
-    count += 1
-    if count == int(last):
-        taken = take(self, number)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return take(self, number)
+def told(self, number):
+    global begun
+    taken = take(self, number)
+    if not begun:
+        os.write(1, b"begun\\n")
+    if role == "victim":
+        sys.stdin.read()  # with a block in hand, until it is killed
+    begun = True
+    return taken
 
-jobs.Job.take = counted
+jobs.Job.take = told
 lakefs_hl.init(lake)
 report = lakefs_hl.transfer(source, target, job=job, block_size=8, progress=False)
 print(report.transferred, report.skipped, report.failed_count)
@@ -629,11 +632,25 @@ def test_processes_share_a_job_into_a_lake(tmp_path: Path) -> None:
     lake, target = f"local:{tmp_path}/lake", "lakefs://shared/main/data"
     with lakefs_hl.Client(lake) as client:
         lakefs_hl.repository("shared", client=client).create()
-    command = [sys.executable, "-c", LAKE_WORK, lake, source, target, str(job)]
-    running = [subprocess.Popen([*command, last], stdout=subprocess.PIPE) for last in ("2", "0", "0")]
-    running[0].communicate(timeout=100)  # the first to begin: the others have not done everything before it is killed
-    assert running[0].returncode == -signal.SIGKILL
-    counts = [end(process) for process in running[1:]]
+    with contextlib.ExitStack() as stack:
+
+        def begin(role: str) -> subprocess.Popen[bytes]:
+            command = [sys.executable, "-c", LAKE_WORK, lake, source, target, str(job), role]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        victim = begin("victim")
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == b"begun\n"
+        others = [begin("other") for _ in range(2)]
+        for other in others:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"begun\n"
+        victim.kill()
+        assert victim.wait(100) == -signal.SIGKILL
+        counts = [end(process) for process in others]
     assert all(sum(count) == 120 and count[2] == 0 for count in counts)
     with lakefs_hl.Client(lake) as client:
         branch = lakefs_hl.repository("shared", client=client).branch("main")
