@@ -128,10 +128,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         report.toterminal(terminalreporter._tw)
 
 
-def pytest_collection_finish() -> None:
-    """Leave the tests themselves, half a million objects, out of later garbage collections. Many tests ask for one."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect the tests without garbage collections. Nearly all that is made stays; they cost a fifth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+#: Key of the module of the last test.
+_MODULE = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before each module, leave what is there out of later garbage collections. Many tests ask for one.
+
+    The tests themselves are half a million objects, and what they import and cache some millions by the end: then one
+    collection took half a second of the processor.
+    """
+    if item.config.stash.get(_MODULE, None) != item.path:
+        item.config.stash[_MODULE] = item.path
+        gc.collect()  # garbage would stay for good
+        gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

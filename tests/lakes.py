@@ -5,11 +5,13 @@ A `conftest.py` imports those that its tests use.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 
 import lakefs_hl
+from lakefs_hl.transport import fast
 from tests import containers, serving
 from tests.s3_server import NoNamespaceServer, S3Server
 from tests.worlds import REAL, given_lakefs, kinds, storage_hosts
@@ -52,8 +54,16 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def client(kind: str, clients: dict[str, lakefs_hl.Client], request: pytest.FixtureRequest) -> lakefs_hl.Client:
-    """The blocking client of this kind of world."""
+def client(
+    kind: str,
+    clients: dict[str, lakefs_hl.Client],
+    request: pytest.FixtureRequest,
+    rng: random.Random,
+    monkeypatch: pytest.MonkeyPatch,
+) -> lakefs_hl.Client:
+    """The blocking client of this kind of world. Over a network, half of the tests make many requests over threads."""
+    if kind in ("served", REAL) and rng.random() < 0.5:
+        monkeypatch.setattr(fast, "ENABLED", False)
     if kind not in clients:
         if kind == "in process":
             clients[kind] = lakefs_hl.Client("mem://")

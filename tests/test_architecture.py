@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "config": {"spec"},
     "aws": {"spec.errors", "spec.secret", "spec.sigv4", "config"},
     "_handles": {"spec", "ops", "types"},
-    "_files": {"spec", "ops", "_handles", "transport.blocking", "transport.aio"},
+    "_files": {"spec", "ops", "_handles", "_folders.found", "transport.blocking", "transport.aio"},
     "_progress": {"spec", "_handles", "config.display"},
     "_bulk": {
         "spec",
@@ -199,6 +199,11 @@ class Module:
         return ast.parse(self.text)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree, which most rules look at."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def room(self) -> str:
         parts = self.name.split(".")
         for end in range(len(parts), 0, -1):
@@ -214,7 +219,7 @@ class Module:
         for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
             if token.type not in layout:
                 lines.update(range(token.start[0], token.end[0] + 1))
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if (
                 isinstance(node, ast.Expr)
                 and isinstance(node.value, ast.Constant)
@@ -227,12 +232,12 @@ class Module:
         return len(self.code_lines & set(range(node.lineno, (node.end_lineno or node.lineno) + 1)))
 
     def classes(self) -> Iterator[ast.ClassDef]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.ClassDef):
                 yield node
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield node
 
@@ -417,7 +422,7 @@ def forgotten_yield_from(modules: Modules) -> Iterator[str]:
             continue
         known = _bound(module, modules)
         methods = {name for owner, name in ops if owner == module.name}
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
                 continue
             owner, _, name = ast.unparse(node.value.func).rpartition(".")
@@ -434,7 +439,7 @@ def forgotten_yield_from(modules: Modules) -> Iterator[str]:
 def _bound(module: Module, modules: Modules) -> dict[str, str]:
     """Name in the module -> dotted name below the package, for all that it imports from us."""
     found = {}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}".removeprefix(f"{PACKAGE}.")
@@ -481,7 +486,7 @@ def opening(modules: Modules) -> Iterator[str]:
 
 def _calls(modules: Modules) -> Iterator[tuple[Module, ast.Call]]:
     for module in modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Call):
                 yield module, node
 
@@ -491,7 +496,7 @@ def prose(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         if module.room not in {"ops", "_handles", "_build", "_sync", "aio"}:
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Compare) and any(isinstance(each, ast.In | ast.NotIn) for each in node.ops):
                 for where in node.comparators:
                     text = ast.unparse(where)
@@ -505,7 +510,7 @@ def environment(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         if module.room == "config":
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             line = getattr(node, "lineno", 0)
             if isinstance(node, ast.Attribute):
                 if node.attr in attributes or (node.attr == "home" and ast.unparse(node.value).endswith("Path")):
@@ -531,7 +536,7 @@ def statements(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         if module.room == "local.disk" or not module.name.startswith("local"):
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             line = getattr(node, "lineno", 0)
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and module.name not in _SQL_ALLOWED:
                 if _SQL.search(node.value):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests import conftest
 from tests.conftest import NetworkForbiddenError
+from tests.processes import ending
 
 
 @pytest.mark.parametrize("address", [("192.0.2.1", 80), ("example.com", 80), ("2001:db8::1", 80, 0, 0)])
@@ -60,3 +66,27 @@ def test_workers_have_the_seed_that_is_printed(request: pytest.FixtureRequest) -
         assert done.returncode == 0, done.stdout + done.stderr
     else:
         assert request.config.option.hypothesis_seed == given["lakefs_hl_seed"]
+
+
+def test_what_a_module_leaves_is_not_looked_through_by_later_collections() -> None:
+    class Left:
+        pass
+
+    item: Any = SimpleNamespace(path=Path("a module"), config=SimpleNamespace(stash=pytest.Stash()))
+    left = Left()
+    assert gc.isenabled()
+    assert any(each is left for each in gc.get_objects())
+    conftest.pytest_runtest_setup(item)
+    assert not any(each is left for each in gc.get_objects())
+    later = Left()
+    conftest.pytest_runtest_setup(item)
+    assert any(each is later for each in gc.get_objects()), "once for each module"
+
+
+def test_no_process_outlives_its_block() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with pytest.raises(AssertionError, match="failed"), ending(process):
+        raise AssertionError("the test has failed")
+    assert process.returncode == -signal.SIGKILL
+    assert process.stdin is not None
+    assert process.stdin.closed

@@ -16,6 +16,7 @@ from lakefs_hl.ops.presign import MD5
 from lakefs_hl.spec.headers import CLIENT_MTIME
 from lakefs_hl.spec.models import ObjectStats
 from lakefs_hl.spec.multipart import PartHashes, is_one_part, part_sizes
+from lakefs_hl.spec.wire import Hash
 
 #: What comparing a file with an object has shown: "unknown" asks for the MD5 of the file.
 Verdict: TypeAlias = Literal["equal", "different", "unknown"]
@@ -99,12 +100,11 @@ def is_upload_in_parts(fd: int, checksum: str, md5: str) -> bool:
 
 def md5_of_file(fd: int) -> str:
     """Return the MD5 of an open file, from its beginning. Its position is at the beginning afterwards."""
-    return hash_file(fd).hexdigest()
+    return hash_file(fd, hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def hash_file(fd: int) -> hashlib._Hash:
-    """Return the hash of an open file, from its beginning. Its position is at the beginning afterwards."""
-    hashed = hashlib.md5(usedforsecurity=False)
+def hash_file(fd: int, hashed: Hash) -> Hash:
+    """Hash an open file, from its beginning, and return the hash. Its position is at the beginning afterwards."""
     os.lseek(fd, 0, os.SEEK_SET)
     while block := os.read(fd, _BLOCK):
         hashed.update(block)
@@ -112,7 +112,7 @@ def hash_file(fd: int) -> hashlib._Hash:
     return hashed
 
 
-def hash_range(hashed: hashlib._Hash, fd: int, start: int, end: int) -> None:
+def hash_range(hashed: Hash, fd: int, start: int, end: int) -> None:
     """Hash a range of an open file. Its position does not move.
 
     Raises:

@@ -24,7 +24,7 @@ from lakefs_hl._bulk.steps import CHECK, SEND, SKIP, Step, decide
 from lakefs_hl._folders import names, reading
 from lakefs_hl._folders.choice import Paths
 from lakefs_hl._folders.directories import Directories
-from lakefs_hl._folders.found import Found
+from lakefs_hl._folders.found import Found, is_same
 from lakefs_hl._folders.tree import Tree
 from lakefs_hl._folders.walk import walk
 from lakefs_hl.ops import bulk, objects
@@ -136,9 +136,7 @@ class FileTarget(msgspec.Struct, frozen=True, eq=False, gc=False):
         start = self.tree.adopt if self.adopts else self.tree.resume
         part = start(wanted.local, wanted.checksum, wanted.size)
         mtime_ns = wanted.modified * 1_000_000_000
-        return Partial(
-            part, wanted.size, wanted.checksum, mtime_ns, verify=self.verify, watch=self.watch, on_move=self.on_move
-        )
+        return Partial(part, wanted.size, wanted.checksum, mtime_ns, watch=self.watch, on_move=self.on_move)
 
 
 class FileFetch(Fetch, eq=False, gc=False, kw_only=True):
@@ -460,7 +458,7 @@ def watch_file(tree: Tree, local: str, before: Found | None, shown: str) -> None
         FileChangedError: It is not.
     """
     now = tree.stat(local)
-    if now is before or (now is not None and before is not None and reading.is_same(now, before)):
+    if now is before or (now is not None and before is not None and is_same(now, before)):
         return
     raise reading.FileChangedError(
         errno.EBUSY, "the file changed while its object was downloaded, and was not replaced; run the call again", shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ from lakefs_hl._handles.paths import Item
 from lakefs_hl._handles.tagging import with_tags
 from lakefs_hl.ops.bulk import FAILURES, Body, Get, Put
 from lakefs_hl.spec import arguments
-from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.wire import NOTHING, FileSlice
 
 #: Names of one thing in the dictionaries of other libraries.
@@ -30,10 +28,10 @@ class Held:
 
     size: Final = None
 
-    def __init__(self, body: FileSlice) -> None:
+    def __init__(self, body: FileSlice, name: object) -> None:
         fd = self._fd = os.dup(body.fd)
         # `check` does not refer to this object, so that the last reference to it closes the file.
-        self._slice = FileSlice(fd, body.offset, body.length, partial(_check_unchanged, fd, _state(fd)))
+        self._slice = FileSlice(fd, body.offset, body.length, bodies.change_check(fd, name))
 
     def open(self) -> FileSlice:
         """Return the slice."""
@@ -46,18 +44,6 @@ class Held:
             os.close(fd)
 
     __del__ = close  # of an op that never began
-
-
-def _state(fd: int) -> tuple[int, int]:
-    found = os.fstat(fd)
-    return found.st_size, found.st_mtime_ns
-
-
-def _check_unchanged(fd: int, before: tuple[int, int]) -> None:
-    if _state(fd) != before:
-        raise IntegrityError(
-            "the file changed while it was uploaded; nothing was stored. Upload it when nothing writes to it"
-        )
 
 
 class FromPath:
@@ -110,7 +96,7 @@ def body_of(data: Any, caller: Caller) -> bytes | Body:
             return FromPath(data, caller.is_stopped)
         bodies.warn_of_file_name(data)
         with bodies.replayable(caller.data(data), caller.is_stopped) as body:
-            return body if isinstance(body, bytes) else Held(body)
+            return body if isinstance(body, bytes) else Held(body, getattr(data, "name", None))
     except bodies.Abandoned:
         raise
     except FAILURES as exc:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable
 
 from lakefs_hl._bulk import comparing
 from lakefs_hl._folders.parts import Part
-from lakefs_hl.ops.presign import MD5
+from lakefs_hl.ops.comparison import Comparison, is_etag, wrong
+from lakefs_hl.spec.wire import Hash
 
 
 class Partial:
@@ -20,7 +20,6 @@ class Partial:
         size: Size of the object in bytes.
         checksum: Its ETag.
         mtime_ns: Modification time that the file gets, in nanoseconds.
-        verify: Whether to compare the content with the checksum.
         watch: Raises if the file that is there must not be replaced after all.
         on_move: Takes how many bytes are there, while it is fetched.
 
@@ -37,11 +36,10 @@ class Partial:
         checksum: str,
         mtime_ns: int,
         *,
-        verify: bool = True,
         watch: Callable[[], None] | None = None,
         on_move: Callable[[int], None] | None = None,
     ) -> None:
-        self._part, self._verify, self._watch = part, verify, watch
+        self._part, self._watch = part, watch
         self._size, self._checksum, self._mtime_ns = size, checksum, mtime_ns
         self.on_move = on_move
         self.fd = part.fd
@@ -49,15 +47,14 @@ class Partial:
         self._lock = threading.Lock()
         self._landed = dict[int, int]()
         self._follows = False
-        self._hashed: hashlib._Hash | None = None
+        self._hashed: Hash | None = None
 
-    def hash_start(self) -> hashlib._Hash | None:
-        """Return the hash of what is there already. None if nothing is verified by its MD5."""
-        if not self._verify or not MD5.fullmatch(self._checksum):
-            return None
-        return comparing.hash_file(self.fd)
+    def hash_start(self, compared: Comparison | None) -> Hash | None:
+        """Return the hash of what is there already. None if nothing is compared."""
+        empty = None if compared is None else compared.begin(self._checksum, self._size)
+        return None if empty is None else comparing.hash_file(self.fd, empty)
 
-    def spread(self, hashed: hashlib._Hash | None) -> None:
+    def spread(self, hashed: Hash | None) -> None:
         """Prepare for ranges in any order. `hashed` is the hash of what is complete, if it goes on."""
         self._hashed = None if hashed is None else hashed.copy()
         self._landed, self._follows = {}, False
@@ -89,7 +86,7 @@ class Partial:
                 self.on_move(at)
 
     def collect(self) -> str | None:
-        """End the writing of ranges, if all are there. Return the MD5 of the file, if it was hashed.
+        """End the writing of ranges, if all are there. Return the digits of the file's hash, if it was hashed.
 
         Else the file stays as it is until it is continued: a range that was cancelled may still be written to it.
         """
@@ -98,17 +95,25 @@ class Partial:
         self._part.collect(self.filled)
         return None if self._hashed is None else self._hashed.hexdigest()
 
-    def check(self, md5: str | None) -> str | None:
-        """Return what is wrong with the whole content. It is read and hashed unless its MD5 is known."""
+    def check(self, found: str | None, compared: Comparison | None) -> str | None:
+        """Return what is wrong with the whole content. None if nothing is.
+
+        Args:
+            found: The digits of its hash. The file is read and hashed if they are not known.
+            compared: What compares it. None if only its length counts.
+        """
         size = os.fstat(self.fd).st_size
         if size != self._size:
             return f"received {size} bytes, and the object has {self._size}"
-        if not self._verify or not MD5.fullmatch(self._checksum):
+        empty = None if compared is None else compared.begin(self._checksum, self._size)
+        if compared is None or empty is None:
             return None
-        found = md5 or comparing.md5_of_file(self.fd)
-        if found == self._checksum or comparing.is_upload_in_parts(self.fd, self._checksum, found):
+        found = found or comparing.hash_file(self.fd, empty).hexdigest()
+        if compared.takes(self._checksum, self._size, found):
             return None
-        return f"the content has MD5 {found}, the object has {self._checksum}"
+        if not is_etag(self._checksum) and comparing.is_upload_in_parts(self.fd, self._checksum, found):
+            return None
+        return wrong(self._checksum, found)
 
     def restart(self) -> None:
         """Drop the content."""

@@ -7,6 +7,7 @@ at once, the second keeps none. Nothing depends on it: without it, an interrupte
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -19,13 +20,17 @@ import msgspec
 
 from lakefs_hl._folders.found import Found
 from lakefs_hl._folders.locks import try_lock
-from lakefs_hl.ops.parts import Part, Upload
+from lakefs_hl.ops.parts import Expired, Part, Upload
 from lakefs_hl.spec.errors import InvalidConfigError
 
 _VERSION: Final = 1
 _FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-#: An upload is not continued after so long, in seconds: lakeFS takes an address for a day.
+#: An upload is aborted by the next one after so long, in seconds: lakeFS takes an address for a day.
 _MOST_SECONDS: Final = 7 * 24 * 3600
+#: Journals are removed after so long, in seconds, whatever became of their uploads.
+_LAST_SECONDS: Final = 4 * _MOST_SECONDS
+#: Most other uploads that one call aborts.
+_MOST_EXPIRED: Final = 8
 _MOST_BYTES: Final = 4 << 20
 
 
@@ -63,9 +68,11 @@ class UploadJournal:
     Attributes:
         found: The file, as it was when it was opened.
         outdated: What an earlier call has left of another content, after `load`.
+        expired: Other uploads to the same endpoint that are not continued any more, after `load`.
     """
 
     outdated: Upload | None
+    expired: list[Expired]
 
     def __init__(self, directory: Callable[[], Path], *key: str) -> None:
         self._directory, self._key = directory, key
@@ -74,6 +81,7 @@ class UploadJournal:
         self._failed = False
         self.found: Found | None = None
         self.outdated = None
+        self.expired = []
 
     @property
     def _identity(self) -> tuple[int, ...]:
@@ -95,8 +103,8 @@ class UploadJournal:
             self.close()
         if self._fd < 0:
             return None
-        head, found = self._read()
-        if head is None or found is None:
+        head, found = _read(self._fd)
+        if head is None or found is None or head.key != self._key:
             return None
         if (head.file, head.part_size) == (self._identity, part_size) and head.file:
             return found
@@ -106,29 +114,33 @@ class UploadJournal:
     def _open(self) -> None:
         folder = self._directory() / "uploads"
         folder.mkdir(mode=0o700, exist_ok=True)
-        _remove_old(folder)
-        name = hashlib.sha256(msgspec.json.encode(self._key)).hexdigest()[:32]
-        self._path = folder / f"{name}.jsonl"
+        self._path = folder / _name(self._key)
+        self._look_at_old(folder)
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _FLAGS, 0o600)
         if not try_lock(self._fd):
             self.close()  # the same upload is running
 
-    def _read(self) -> tuple[_Head | None, Upload | None]:
-        """Return what the file says. A line that was cut off, or is none of ours, ends it."""
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        first, *lines = os.read(self._fd, _MOST_BYTES).split(b"\n")
-        try:
-            head = _head.decode(first)
-        except msgspec.DecodeError:
-            return None, None
-        if head.key != self._key or head.version != _VERSION:
-            return None, None
-        found = Upload(head.upload_id, head.address, head.part_size, {})
-        with suppress(msgspec.DecodeError):
-            for line in lines:
-                part = Part(*_part.decode(line))
-                found.parts[part.number] = part
-        return head, found
+    def _look_at_old(self, folder: Path) -> None:
+        """Note other uploads that have expired, and remove journals that are of no use any more."""
+        for path in folder.iterdir():
+            if path == self._path or len(self.expired) == _MOST_EXPIRED:
+                continue
+            with suppress(OSError):  # another call has removed it
+                age = time.time() - path.stat().st_mtime
+                if age <= _MOST_SECONDS:
+                    continue
+                head, found = _read_unused(path)
+                if head is None or found is None or len(head.key) != len(self._key) or age > _LAST_SECONDS:
+                    path.unlink()
+                elif head.key[0] == self._key[0]:
+                    _, repository, branch, name = head.key
+                    self.expired.append(Expired(repository, branch, name, found))
+
+    def forget(self, expired: Expired) -> None:
+        """Keep nothing of another upload any more."""
+        name = _name((self._key[0], expired.repository, expired.branch, expired.path))
+        with suppress(OSError):  # another call has removed it
+            (self._path.parent / name).unlink()
 
     def begin(self, upload: Upload) -> None:
         """Keep that an upload was begun, in place of an earlier one."""
@@ -175,9 +187,39 @@ class UploadJournal:
             os.close(fd)
 
 
-def _remove_old(folder: Path) -> None:
-    """Remove journals that are of no use any more."""
-    for each in folder.iterdir():
-        with suppress(OSError):  # another call has removed it
-            if time.time() - each.stat().st_mtime > _MOST_SECONDS:
-                each.unlink()
+def _name(key: tuple[str, ...]) -> str:
+    """Return the name of the file of a journal."""
+    return f"{hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:32]}.jsonl"
+
+
+def _read(fd: int) -> tuple[_Head | None, Upload | None]:
+    """Return what a journal says. A line that was cut off, or is none of ours, ends it."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    first, *lines = os.read(fd, _MOST_BYTES).split(b"\n")
+    try:
+        head = _head.decode(first)
+    except msgspec.DecodeError:
+        return None, None
+    if head.version != _VERSION:
+        return None, None
+    found = Upload(head.upload_id, head.address, head.part_size, {})
+    with suppress(msgspec.DecodeError):
+        for line in lines:
+            part = Part(*_part.decode(line))
+            found.parts[part.number] = part
+    return head, found
+
+
+def _read_unused(path: Path) -> tuple[_Head | None, Upload | None]:
+    """Return what a journal says whose upload is not running.
+
+    Raises:
+        OSError: It is running, or the file cannot be read.
+    """
+    fd = os.open(path, os.O_RDWR | _FLAGS)
+    try:
+        if not try_lock(fd):
+            raise BlockingIOError(errno.EAGAIN, "the upload is running", str(path))
+        return _read(fd)
+    finally:
+        os.close(fd)

@@ -18,6 +18,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, cast
 
+from lakefs_hl._folders.found import change_of, from_stat, is_same
 from lakefs_hl.spec import callers
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.wire import FileSlice
@@ -250,16 +251,30 @@ def _measure(fd: int, offset: int, name: object) -> FileSlice | None:
     if not stat.S_ISREG(before.st_mode) or size <= offset or len(os.pread(fd, 2, size - 1)) != 1:
         return None
 
+    return FileSlice(fd, offset, size - offset, change_check(fd, name))
+
+
+def change_check(fd: int, name: object) -> Callable[[], None]:
+    """Return what checks that an open file is what it is now.
+
+    Args:
+        fd: Its descriptor.
+        name: Its name, for messages.
+
+    Raises:
+        IntegrityError: By the check: the file has changed.
+    """
+    before = from_stat("", os.fstat(fd))
+
     def check() -> None:
-        after = os.fstat(fd)
-        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
-            now = f"has {after.st_size} now" if after.st_size != size else "was modified since"
+        after = from_stat("", os.fstat(fd))
+        if not is_same(before, after):
             raise IntegrityError(
-                f"the file {name!r} changed while it was uploaded: it had {size} bytes and {now}; nothing was stored. "
+                f"the file {name!r} changed while it was uploaded: {change_of(before, after)}; nothing was stored. "
                 "Upload it when nothing writes to it anymore, or upload a copy"
             )
 
-    return FileSlice(fd, offset, size - offset, check)
+    return check
 
 
 # -- everything else is read to its end --------------------------------------------------------------------------------

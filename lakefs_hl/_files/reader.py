@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from lakefs_hl._files.place import Place
 from lakefs_hl.ops import multipart, transfer
+from lakefs_hl.ops.comparison import hash_for, is_etag, kind
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec import arguments
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.multipart import SHORTEST_PART, is_one_part
 from lakefs_hl.spec.uri import object_uri
+from lakefs_hl.spec.wire import Hash
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -42,8 +44,8 @@ class RawReader(io.RawIOBase):
     a window costs a copy and saves only calls, so it stays small.
 
     An object that is read from its start without a gap is hashed, and its end is returned only if the hash matches the
-    ETag, where that is an MD5. An object that fits into the first window is fetched again, twice, before a mismatch is
-    an error.
+    ETag, as far as `ops.comparison` can tell. An object that fits into the first window is fetched again, twice, before
+    a mismatch is an error.
 
     Args:
         place: The reference.
@@ -77,7 +79,7 @@ class RawReader(io.RawIOBase):
         self._link: str | None = None
         self._pin: str | None = None
         self._size = 0
-        self._hashed, self._hashed_to = _md5(), 0
+        self._begin_hash()
         self.name = object_uri(place._repository_id, place._id, path)
         self.mode = "rb"
         self._has_begun = version is None
@@ -96,7 +98,8 @@ class RawReader(io.RawIOBase):
             except IntegrityError:
                 if not left:
                     raise
-                self._hashed, self._hashed_to, self._link = _md5(), 0, None
+                self._begin_hash()
+                self._link = None
 
     def _begin_at_footer(self, expected_size: int) -> bool:
         """Fetch the footer first. Returns False if there is none, or the object is not as large as was expected."""
@@ -118,6 +121,12 @@ class RawReader(io.RawIOBase):
         self._windows.clear()
         self._end = 0
         self._etag = self._link = None
+        self._begin_hash()
+
+    def _begin_hash(self) -> None:
+        """Hash from the start. While it is not known what the checksum is, it may be an MD5."""
+        self._hashed: Hash | None = hashlib.md5(usedforsecurity=False)
+        self._hashed_to, self._compared = 0, False
 
     def begin(self, position: int) -> None:
         """Fetch the first window, at a position, of the version of now, if nothing was fetched yet.
@@ -269,6 +278,7 @@ class RawReader(io.RawIOBase):
             del self._windows[0]
 
     def _fetch(self, sink: memoryview, start: int) -> int:
+        self._choose_hash()
         place, goes_on = self._place, start == self._hashed_to
         part = place._client._run_here(
             transfer.read_into,
@@ -281,10 +291,11 @@ class RawReader(io.RawIOBase):
             pre_signed=self._pre_signed,
             link=self._link,
             pin=self._pin,
-            digest=self._hashed if goes_on else False,
+            digest=(self._hashed or False) if goes_on else False,
         )
         self._etag, self._size, self._link, self._pin = part.etag, part.size, part.link, part.pin
         self._end = start + part.filled
+        goes_on = not self._choose_hash() and goes_on
         if goes_on and part.hashed is not None:
             self._hashed = part.hashed
             self._verify(sink[:0])
@@ -292,43 +303,53 @@ class RawReader(io.RawIOBase):
             self._verify(sink[self._hashed_to - start : part.filled])
         return part.filled
 
+    def _choose_hash(self) -> bool:
+        """Choose what hashes the content, once its checksum is known. Return whether that has changed."""
+        etag = self._etag
+        if self._compared or etag is None:
+            return False
+        self._compared = True
+        if not is_etag(etag):
+            return False
+        self._hashed = hash_for(etag, self._size)
+        return True
+
     def _verify(self, content: memoryview) -> None:
         """Hash the next bytes, and compare the hash at the end of the object.
 
         Raises:
             IntegrityError: The content does not match its ETag.
         """
-        self._hashed.update(content)
+        hashed, etag = self._hashed, (self._etag or "").strip('"')
         self._hashed_to = self._end
-        promised, found = (self._etag or "").strip('"'), self._hashed.hexdigest()
-        if self._hashed_to != self._size or not MD5.fullmatch(promised) or promised == found:
+        if hashed is None:
             return
-        if not is_one_part(promised, found) and not self._is_in_parts(found, promised):
+        hashed.update(content)
+        if self._hashed_to != self._size or not (MD5.fullmatch(etag) or is_etag(etag)):
+            return
+        found = hashed.hexdigest()
+        if found != etag and not self._is_in_parts(found, etag):
             raise IntegrityError(
-                f"reading {self.name}: the {self._size} bytes received have the MD5 {found}, and the ETag is "
-                f"{promised}; read it again, and if that fails the same way, the object is damaged"
+                f"reading {self.name}: the {self._size} bytes received have the {kind(found)} {found}, and the ETag is "
+                f"{etag}; read it again, and if that fails the same way, the object is damaged"
             )
 
-    def _is_in_parts(self, md5: str, checksum: str) -> bool:
-        """Return whether what was read is what was uploaded in several parts. It is read again for that."""
-        if self._size <= SHORTEST_PART:
-            return False
+    def _is_in_parts(self, found: str, etag: str) -> bool:
+        """Return whether what was read is what was uploaded in parts. It is read again unless it was one part."""
+        if not is_etag(etag) and (self._size <= SHORTEST_PART or is_one_part(etag, found)):
+            return is_one_part(etag, found)
         place = self._place
         return place._client._run_here(
-            multipart.is_upload,
+            multipart.is_content,
             place._repository_id,
             place._id,
             self._path,
             self._size,
-            md5=md5,
-            etag=checksum,
+            found=found,
+            etag=etag,
             pre_signed=self._pre_signed,
         )
 
 
 def _end_of(window: tuple[int, memoryview]) -> int:
     return window[0] + len(window[1])
-
-
-def _md5() -> hashlib._Hash:
-    return hashlib.md5(usedforsecurity=False)

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from lakefs_hl._folders import names
 from lakefs_hl._folders.directories import READ, Directories, Directory
-from lakefs_hl._folders.found import Found, from_stat
+from lakefs_hl._folders.found import Found, change_of, from_stat, is_same
 
 #: Files up to this size are read as a whole.
 SMALL: Final = 1 << 20
@@ -30,23 +30,9 @@ class FileChangedError(OSError):
 
 def change_error(path: str, before: Found, after: Found) -> FileChangedError:
     """Return the error for a file that is not what it was."""
-    what = "it was replaced by another file"
-    if (before.device, before.inode) == (after.device, after.inode):
-        what = "it was modified"
-        if before.size != after.size:
-            what = f"it had {before.size} bytes, and now has {after.size}"
+    what = change_of(before, after)
     return FileChangedError(
         errno.EBUSY, f"the file changed while it was read: {what}; try again when nothing writes to it", path
-    )
-
-
-def is_same(one: Found, other: Found) -> bool:
-    """Return whether two looks at a file saw the same content."""
-    return (
-        one.size == other.size
-        and one.mtime_ns == other.mtime_ns
-        and one.inode == other.inode
-        and one.device == other.device
     )
 
 
@@ -102,12 +88,7 @@ def read(source: Directories, found: Found) -> tuple[bytes, Found]:
     try:
         content = os.read(fd, found.size + 1)
         after = os.fstat(fd)
-        if (
-            after.st_mtime_ns == found.mtime_ns
-            and after.st_size == found.size == len(content)
-            and after.st_ino == found.inode
-            and after.st_dev == found.device
-        ):
+        if len(content) == found.size and is_same(from_stat(found.path, after), found):
             return content, found
         if not stat.S_ISREG(after.st_mode):
             raise _not_regular(directory, name)

@@ -121,7 +121,8 @@ class ReadIOBase(PrefixReads, TagReads, TransferReads, LinkReads, FacadeReads, L
                 it need not fit in memory. Defaults to returning the content.
             start: Offset of the first byte. Negative values count from the end, as in a slice.
             end: Offset after the last byte. Defaults to the end of the object.
-            verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+            verify: Whether to compare a whole object with its checksum: its MD5, or that of an upload in parts of a
+                usual length. Parts of another length cannot be told from damage: such an object is read twice.
             pre_signed: Whether to read from the object store by a pre-signed URL. Defaults to what the server supports.
 
         Returns:
@@ -367,7 +368,8 @@ class ObjectInfo(LazyObject):
             file: Local path of the file to write, or a binary file object. Defaults to returning the content.
             start: Offset of the first byte. Negative values count from the end, as in a slice.
             end: Offset after the last byte. Defaults to the end of the object.
-            verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+            verify: Whether to compare a whole object with its checksum: its MD5, or that of an upload in parts of a
+                usual length. Parts of another length cannot be told from damage: such an object is read twice.
             pre_signed: Whether to read from the object store by a pre-signed URL. Defaults to what the server supports.
 
         Returns:

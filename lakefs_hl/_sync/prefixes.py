@@ -140,8 +140,8 @@ class PrefixReads(Handle):
             start: Offset of the first byte. Negative values count from the end, as in a slice.
             end: Offset after the last byte. Defaults to the end of the object.
             chunk_size: Size of a chunk in bytes. Only the last one may be smaller.
-            verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5. The last chunks
-                are returned only if it matches.
+            verify: Whether to compare a whole object with its checksum, as `download` does. The last chunks are
+                returned only if it matches.
             pre_signed: Whether to read from the object store by a pre-signed URL. Defaults to what the server supports.
 
         Raises:

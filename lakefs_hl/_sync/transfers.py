@@ -297,7 +297,8 @@ class TransferReads(Handle):
             continue_: Whether a local file that is shorter than the object and not older is continued. The whole is
                 verified, and else fetched anew.
             progress: Takes events or shows a bar. Defaults to a bar in a terminal and in a notebook.
-            verify: Whether to compare the MD5 of the content with the object's ETag, where that is an MD5.
+            verify: Whether to compare the content with the object's checksum: its MD5, or that of an upload in parts
+                of a usual length. Parts of another length cannot be told from damage: such an object is read twice.
 
         Returns:
             The path of the file.

@@ -57,7 +57,7 @@ class WriteIOBase(ReadIOBase, PrefixWrites, ExpiryWrites, TagWrites, TransferWri
             content_type: Media type. Defaults to the type of the path's suffix, such as `text/csv`; to
                 `application/octet-stream` if it has none that is known.
             metadata: User metadata. Keys are converted to lower case.
-            if_none_match: Create only: an existing object is an error.
+            if_none_match: Create only: an existing object is an error. The data is not sent in parts.
             pre_signed: Whether to write to the object store by a pre-signed URL. Defaults to what the server supports.
             tags: Tags of the object, as `set_tags` stores them. An object that is replaced loses its own.
             commit_message: Make one commit of this object with this message: a version of it. The branch must have no

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import select
+import selectors
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,7 +76,9 @@ def serve(directory: Path) -> Iterator[LakeServer]:
 def _await_server(process: subprocess.Popen[bytes], log: Path) -> LakeServer:
     """Wait until the server answers."""
     assert process.stdout is not None  # noqa: S101 - it is a pipe
-    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    with selectors.DefaultSelector() as selector:  # `select` takes no descriptor above 1,023
+        selector.register(process.stdout, selectors.EVENT_READ)
+        ready = selector.select(START_SECONDS)
     lines = [process.stdout.readline().decode().strip() for _ in range(2)] if ready else []
     if not all(lines) or not lines:
         said = log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]

@@ -20,6 +20,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from lakefs_hl.ops import branches, presign, ranges, refs, transfer, upload
+from lakefs_hl.ops.comparison import Comparison, is_etag
 from lakefs_hl.ops.effects import Call, Op, gather, gather_each
 from lakefs_hl.ops.pace import Pace
 from lakefs_hl.ops.parts import Journal
@@ -36,7 +37,7 @@ from lakefs_hl.spec.errors import (
 )
 from lakefs_hl.spec.models import ObjectStats
 from lakefs_hl.spec.uri import object_uri
-from lakefs_hl.spec.wire import NOTHING, FileSlice, Request, Response, TransportError
+from lakefs_hl.spec.wire import NOTHING, FileSlice, Hash, Request, Response, TransportError
 
 #: What one item may fail with and the others go on. A TypeError or ValueError is that of data which cannot be sent.
 FAILURES: Final = (LakeFSException, OSError, ValueError, TypeError)
@@ -115,11 +116,16 @@ class Part(ranges.File, Protocol):
 
     on_move: Callable[[int], None] | None
 
-    def hash_start(self) -> transfer.Hash | None:
-        """Return the hash of what is there already; None if nothing is verified by its MD5."""
+    def hash_start(self, compared: Comparison | None) -> Hash | None:
+        """Return the hash of what is there already; None if nothing is compared."""
 
-    def check(self, md5: str | None) -> str | None:
-        """Return what is wrong with the whole content; None if nothing is. `md5` is its MD5, if it is known."""
+    def check(self, found: str | None, compared: Comparison | None) -> str | None:
+        """Return what is wrong with the whole content; None if nothing is.
+
+        Args:
+            found: The digits of its hash, if they are known.
+            compared: What compares it. None if only its length counts.
+        """
 
     def restart(self) -> None:
         """Drop the content."""
@@ -158,7 +164,7 @@ class Fetch(Get, eq=False, kw_only=True):
         etag: ETag of the version to read.
         size: Its size in bytes.
         target: Where to write it.
-        verify: Whether to compare a small object with its checksum; of others the target decides.
+        verify: Whether to compare it with its checksum.
     """
 
     etag: str
@@ -519,15 +525,16 @@ def _fetch(
 
 def _fetch_parts(session: Session, item: Fetch, *, single: bool) -> Op[None]:
     """Read an object into its file, from where an earlier run ended. The whole is verified, else read again."""
+    compared = Comparison(session, item.repository) if item.verify else None
     part = yield Call(item.target.place)
     try:
         for left in range(EXTRA_TRANSFERS, -1, -1):
-            hashed = yield Call(part.hash_start)
+            hashed = yield Call(partial(part.hash_start, compared))
             if part.filled < item.size:
-                md5 = yield from _fetch_rest(session, item, part, hashed, single=single)
+                found = yield from _fetch_rest(session, item, part, hashed, compared, single=single)
             else:
-                md5 = hashed.hexdigest() if hashed is not None else None
-            wrong = yield Call(partial(part.check, md5))
+                found = hashed.hexdigest() if hashed is not None else None
+            wrong = yield Call(partial(part.check, found, compared))
             if wrong is None:
                 break
             if not left:
@@ -544,20 +551,26 @@ def _fetch_parts(session: Session, item: Fetch, *, single: bool) -> Op[None]:
 
 
 def _fetch_rest(
-    session: Session, item: Fetch, part: Part, hashed: transfer.Hash | None, *, single: bool
+    session: Session, item: Fetch, part: Part, hashed: Hash | None, compared: Comparison | None, *, single: bool
 ) -> Op[str | None]:
-    """Read what a file lacks: in one response, or in ranges if that is faster. Return its MD5, if it is known."""
+    """Read what a file lacks: in one response, or in ranges if that is faster.
+
+    Returns:
+        The digits of its hash, if they are known.
+    """
     place, link, pin = (item.repository, item.ref, item.path), None, None
     lacks = item.size - part.filled
     length = ranges.FIRST if single and session.remote and lacks >= ranges.LEAST else lacks
     while True:
         filled = part.filled
-        digest = hashed if hashed is not None and filled else hashed is not None
+        digest = hashed if hashed is not None and (filled or is_etag(item.etag)) else hashed is not None
         sink = FileSlice(part.fd, filled, length, None, part.on_move)
         read = yield from transfer.read_into(
             session, *place, filled, sink, etag=item.etag, link=link, pin=pin, digest=digest
         )
         part.filled = filled + read.filled
+        if read.encrypted and compared is not None:
+            compared.note_encryption(item.etag, item.size)
         if read.filled < length or part.filled == item.size:
             return read.md5
         if read.seconds * ranges.FAST > read.filled:

@@ -7,17 +7,20 @@ out only if the hash matches.
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from lakefs_hl.ops import multipart, objects, transfer
-from lakefs_hl.ops.effects import Op
+from lakefs_hl.ops.comparison import Comparison, is_etag, wrong
+from lakefs_hl.ops.effects import Op, call_function
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.models import Pagination
 from lakefs_hl.spec.uri import object_uri
+from lakefs_hl.spec.wire import Hash
 
 #: Least length of the first range and of the others in bytes, if the chunks are shorter. A chunk may be longer.
 FIRST: Final = 256 << 10
@@ -45,7 +48,7 @@ class Chunks:
         start: Offset of the first byte. Negative values count from the end.
         end: Offset after the last byte.
         size: Size of a chunk in bytes. The last one may be smaller.
-        verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+        verify: Whether to compare a whole object with its checksum, as far as `comparison` can.
         pre_signed: Whether to use pre-signed URLs. None lets the server's capabilities decide.
     """
 
@@ -65,7 +68,7 @@ class Chunks:
         self._at, self._end = start, end
         self._size = size
         self._verifies = verify and not start and end is None
-        self._hashed: transfer.Hash | None = hashlib.md5(usedforsecurity=False) if self._verifies else None
+        self._hashed: Hash | None = hashlib.md5(usedforsecurity=False) if self._verifies else None
         self._pre_signed = pre_signed
         self._etag: str | None = None
         self._link: str | None = None
@@ -132,6 +135,10 @@ class Chunks:
         )
         if self._hashed is not None and part.filled:
             self._hashed = part.hashed
+        if self._hashed is not None and not self._started and is_etag(part.etag):  # only now that is known
+            self._hashed = Comparison(session, self._place[0]).begin(part.etag, part.size)
+            if self._hashed is not None:
+                yield from call_function(partial(self._hashed.update, sink[: part.filled]))
         self._started = True
         self._at += part.filled
         self._etag, self._link, self._pin = part.etag or None, part.link, part.pin
@@ -145,19 +152,16 @@ class Chunks:
             IntegrityError: The content does not match its ETag.
         """
         hashed, promised = self._hashed, self._etag or ""
-        if not MD5.fullmatch(promised):
+        if hashed is None or not (MD5.fullmatch(promised) or is_etag(promised)) or self._at < (self._end or 0):
             return
-        if hashed is None:
-            raise AssertionError  # a sink in memory is hashed in any case
-        if self._at < (self._end or 0) or (md5 := hashed.hexdigest()) == promised:
-            return
-        known = yield from multipart.is_upload(
-            session, *self._place, self._at, md5=md5, etag=promised, pre_signed=self._pre_signed
+        found = hashed.hexdigest()
+        known = yield from multipart.is_content(
+            session, *self._place, self._at, found=found, etag=promised, pre_signed=self._pre_signed
         )
         if not known:
             msg = (
-                f"reading {object_uri(*self._place)}: the content has MD5 {md5}, and the ETag of the "
-                f"object is {promised}; its last chunks are not given out. verify=False reads it without the comparison"
+                f"reading {object_uri(*self._place)}: {wrong(promised, found)}; its last chunks are not given out. "
+                f"verify=False reads it without the comparison"
             )
             raise IntegrityError(msg)
 

@@ -1,11 +1,13 @@
-"""Objects whose checksum is no MD5 of their content, because they were uploaded through the S3 gateway in parts."""
+"""Objects in parts whose content was passed on before it could be compared: they are read again for that."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from lakefs_hl.ops import transfer
+from lakefs_hl.ops.comparison import Comparison, is_etag
 from lakefs_hl.ops.effects import Op, call_function
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec.multipart import SHORTEST_PART, PartHashes, is_one_part
@@ -14,18 +16,18 @@ from lakefs_hl.spec.multipart import SHORTEST_PART, PartHashes, is_one_part
 _SPAN: Final = 8 << 20
 
 
-def is_upload(
+def is_content(
     session: Session,
     repository: str,
     ref: str,
     path: str,
     size: int,
     *,
-    md5: str,
+    found: str,
     etag: str,
     pre_signed: bool | None = None,
 ) -> Op[bool]:
-    """Return whether content that was read is what was uploaded in parts. A long object is read again for that.
+    """Return whether what was read is the content of an object. A long one in parts is read again for that.
 
     Args:
         session: The client's.
@@ -33,24 +35,56 @@ def is_upload(
         ref: Reference.
         path: Path of the object.
         size: Its size in bytes.
-        md5: MD5 of what was read.
-        etag: ETag of the object, which looks like another MD5.
+        found: Digits of the hash of what was read.
+        etag: ETag of the object. Without the number of its parts it looks like an MD5.
         pre_signed: Whether to use pre-signed URLs. None lets the server's capabilities decide.
 
     Raises:
         ObjectChangedError: The object was replaced meanwhile.
     """
-    if is_one_part(etag, md5):
+    compared = Comparison(session, repository)
+    if compared.takes(etag, size, found):
+        return True
+    place = repository, ref, path
+    if is_etag(etag):
+        hashed = compared.begin(etag, size)
+        if hashed is None:
+            return True  # what no content can be compared with, as was found out meanwhile
+        is_whole = yield from _read_again(session, place, size, hashed.update, etag, pre_signed, compared)
+        if compared.begin(etag, size) is None:
+            return True
+        return is_whole and hashed.hexdigest() == found and compared.takes(etag, size, found)
+    if is_one_part(etag, found):
         return True
     if size <= SHORTEST_PART:
         return False
-    hashes, at, link, buffer = PartHashes(size), 0, None, memoryview(bytearray(min(_SPAN, size)))
+    hashes = PartHashes(size)
+    is_whole = yield from _read_again(session, place, size, hashes.update, etag, pre_signed, compared)
+    return is_whole and (yield from call_function(partial(hashes.match, etag, found)))
+
+
+def _read_again(
+    session: Session,
+    place: tuple[str, str, str],
+    size: int,
+    take: Callable[[memoryview], None],
+    etag: str,
+    pre_signed: bool | None,
+    compared: Comparison,
+) -> Op[bool]:
+    """Read an object, and pass its content to a function. Return whether all of it came.
+
+    It ends with the first response if the store encrypts: then there is nothing to compare.
+    """
+    at, link, buffer = 0, None, memoryview(bytearray(min(_SPAN, size)))
     while at < size:
         part = yield from transfer.read_into(
-            session, repository, ref, path, at, buffer[: size - at], etag=etag, pre_signed=pre_signed, link=link
+            session, *place, at, buffer[: size - at], etag=etag, pre_signed=pre_signed, link=link
         )
-        if not part.filled:
+        if part.encrypted:
+            compared.note_encryption(etag, size)
+        if not part.filled or (part.encrypted and is_etag(etag)):
             return False
-        yield from call_function(partial(hashes.update, buffer[: part.filled]))
+        yield from call_function(partial(take, buffer[: part.filled]))
         at, link = at + part.filled, part.link
-    return (yield from call_function(partial(hashes.match, etag, md5)))
+    return True

@@ -23,13 +23,11 @@ from lakefs_hl.ops.requests import json_request
 from lakefs_hl.ops.retry import RETRYABLE, Session, ask, call, check_page, read
 from lakefs_hl.spec import endpoints, errors, models
 from lakefs_hl.spec.kinds import ErrorKind
-from lakefs_hl.spec.multipart import MOST_PARTS, combined_etag
+from lakefs_hl.spec.multipart import combined_etag, part_size
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 
 #: Longest object that is sent in one part, in bytes: its checksum is the MD5 of its content, which others can compare.
 THRESHOLD: Final = 64 << 20
-#: Length of a part in bytes, unless the object would have too many of them.
-PART_BYTES: Final = 16 << 20
 #: Parts that are sent at a time: slices of a file, and of bytes, which are copied.
 WIDTH: Final = 4
 WIDTH_OF_BYTES: Final = 2
@@ -103,14 +101,32 @@ class Upload(msgspec.Struct, gc=False):
     parts: dict[int, Part]
 
 
+class Expired(msgspec.Struct, frozen=True, gc=False):
+    """An upload of any object that was left too long ago to be continued.
+
+    Attributes:
+        repository: Repository ID.
+        branch: Branch ID.
+        path: Path of the object.
+        upload: The upload.
+    """
+
+    repository: str
+    branch: str
+    path: str
+    upload: Upload
+
+
 class Journal(Protocol):
     """Keeps what was sent of one file, for a later call. Its methods may block, and fail for no reason but a defect.
 
     Attributes:
         outdated: What an earlier call has left of another content, after `load`.
+        expired: Other uploads to the same endpoint that are not continued any more, after `load`.
     """
 
     outdated: Upload | None
+    expired: list[Expired]
 
     def load(self, part_size: int) -> Upload | None:
         """Return what an earlier call has left of the same content. None if there is nothing."""
@@ -124,17 +140,8 @@ class Journal(Protocol):
     def end(self) -> None:
         """Keep nothing any more: the upload was completed or aborted."""
 
-
-def part_size(length: int) -> int:
-    """Return the length of the parts of an object in bytes: it grows with the object, which has 10,000 of them at most.
-
-    Args:
-        length: Bytes of the object.
-    """
-    size = PART_BYTES
-    while size * MOST_PARTS < length:
-        size *= 2
-    return size
+    def forget(self, expired: Expired) -> None:
+        """Keep nothing of another upload any more."""
 
 
 def is_offered(session: Session, length: int) -> Op[bool]:
@@ -169,6 +176,7 @@ def upload(session: Session, content: Content, journal: Journal | None = None) -
         kept = yield from call_function(partial(journal.load, size))
         if journal.outdated is not None:
             yield from _drop_outdated(session, content, journal)
+        yield from _drop_expired(session, journal)
     if kept is not None:
         count = -(-content.length // size)
         kept.parts = {
@@ -416,7 +424,20 @@ def _drop_outdated(session: Session, content: Content, journal: Journal) -> Op[N
             return  # what is begun now takes its place in the journal
 
 
-def _abort(session: Session, content: Content, upload: Upload) -> Op[None]:
+def _drop_expired(session: Session, journal: Journal) -> Op[None]:
+    """Abort other uploads that nothing continues any more. A journal stays where another call may do better."""
+    for expired in journal.expired:
+        try:
+            yield from _abort(session, expired, expired.upload)
+        except (errors.NotAuthorizedException, errors.ForbiddenException):
+            continue  # it may be the upload of another caller
+        except errors.LakeFSException as exc:
+            if _may_pass(exc) and not _is_gone(exc):
+                continue
+        yield from call_function(partial(journal.forget, expired))
+
+
+def _abort(session: Session, content: Content | Expired, upload: Upload) -> Op[None]:
     where, query = (content.repository, content.branch, upload.upload_id), {"path": content.path}
     body = models.MultipartAddress(upload.address)
     yield from call(

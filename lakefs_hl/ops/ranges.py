@@ -1,9 +1,9 @@
 """One object in concurrent ranges of one version, each written to its place in one file.
 
 A single connection is limited by the latency of its way, and by what a store gives to one connection. So a large object
-begins with one range, whose speed decides: at `FAST` and more the rest comes in one response, because it cannot come
-faster and is hashed while it arrives. Else it comes in ranges, and the hash follows the part of the file that is
-complete.
+begins with one range, whose speed once it comes decides: at `FAST` and more the rest comes in one response, because it
+cannot come faster and is hashed while it arrives. Else it comes in ranges, and the hash follows the part of the file
+that is complete.
 
 Rules of the room: all ranges have the ETag of the first. A range that is interrupted is resumed by itself. The file
 knows at any moment how much of it is complete, so that a later call can continue it.
@@ -20,7 +20,7 @@ from lakefs_hl.ops.effects import Call, Op, gather_each
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.uri import object_uri
-from lakefs_hl.spec.wire import FileSlice
+from lakefs_hl.spec.wire import FileSlice, Hash
 
 #: Least number of missing bytes that are worth it.
 LEAST: Final = 64 << 20
@@ -44,20 +44,20 @@ class File(Protocol):
     fd: int
     filled: int
 
-    def spread(self, hashed: transfer.Hash | None) -> None:
+    def spread(self, hashed: Hash | None) -> None:
         """Prepare for ranges in any order. `hashed` is the hash of what is complete, if it goes on."""
 
     def land(self, start: int, end: int) -> None:
         """Take a range that was written. What is complete from the beginning is hashed. Thread-safe."""
 
     def collect(self) -> str | None:
-        """End the writing of ranges, if all are there. Return the MD5 of the file, if it was hashed."""
+        """End the writing of ranges, if all are there. Return the digits of the file's hash, if it was hashed."""
 
 
 def read_rest(
     session: Session, place: tuple[str, str, str], size: int, file: File, first: transfer.Part
 ) -> Op[str | None]:
-    """Read what a file lacks. Return its MD5, if it is known.
+    """Read what a file lacks. Return the digits of its hash, if they are known.
 
     Args:
         session: The client's session.
@@ -91,5 +91,5 @@ def read_rest(
     try:
         yield from gather_each(reads(), WIDTH, lambda _, __: None)
     finally:
-        md5 = file.collect()
-    return md5
+        found = file.collect()
+    return found

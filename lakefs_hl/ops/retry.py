@@ -133,6 +133,7 @@ class Session:
         budget: The client's retry tokens.
         endpoint: The endpoint, for messages; "" in process.
         storage: The server's storage configuration, once it was requested.
+        incomparable: Which objects in parts have checksums that no content can be compared with: see `comparison`.
         storage_refused: Whether these credentials may not read it.
         exactly_once: Whether the server reports that it honours `Idempotency-Key`. None while unknown. Unused in
             process, where no response can be lost.
@@ -158,6 +159,7 @@ class Session:
         "endpoint",
         "exactly_once",
         "gateway",
+        "incomparable",
         "keys_arrive",
         "links",
         "make_repository",
@@ -188,6 +190,7 @@ class Session:
         self.remote: bool = bool(endpoint)
         self.storage: models.StorageConfig | None = None
         self.storage_refused: bool = False
+        self.incomparable: set[tuple[str, int]] = set()
         self.exactly_once: bool | None = None
         self.keys_arrive: bool | None = None
         self.links: bool | None = None

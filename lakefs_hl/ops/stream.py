@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from lakefs_hl.ops import multipart, objects, transfer
+from lakefs_hl.ops.comparison import Comparison, is_etag, wrong
 from lakefs_hl.ops.effects import Op
 from lakefs_hl.ops.presign import MD5
 from lakefs_hl.ops.retry import Session
 from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec.errors import IntegrityError
 from lakefs_hl.spec.uri import object_uri
-from lakefs_hl.spec.wire import FileSlice
+from lakefs_hl.spec.wire import FileSlice, Hash
 
 #: Length of the first range and of the others, in bytes. A small object costs one request and little memory.
 FIRST: Final = 256 << 10
@@ -106,7 +107,7 @@ def copy_to(
         start: Offset of the first byte. Negative values count from the end.
         end: Offset after the last byte.
         etag: ETag of the version to read. Defaults to the current one.
-        verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+        verify: Whether to compare a whole object with its checksum, as far as `comparison` can.
         pre_signed: Whether to use pre-signed URLs. None lets the server's capabilities decide.
         restart: Drops what was written. With it, a whole object that does not match is read again, twice.
 
@@ -122,18 +123,19 @@ def copy_to(
     if end is not None and end <= first:
         yield from objects.stat(session, repository, ref, path)  # nothing to read, but of an object that exists
         return 0
-    verify = verify and not first and end is None
-    for left in range(EXTRA_TRANSFERS if verify and restart is not None else 0, -1, -1):
-        count, wrong = yield from _copy(
-            session, (repository, ref, path), target, first, end, etag, pre_signed, verify=verify
+    compared = Comparison(session, repository) if verify and not first and end is None else None
+    again = compared is not None and restart is not None
+    for left in range(EXTRA_TRANSFERS if again else 0, -1, -1):
+        count, error = yield from _copy(
+            session, (repository, ref, path), target, first, end, etag, pre_signed, compared, again=again
         )
-        if wrong is None:
+        if error is None:
             return count
         if restart is None or not left:
             break
         restart()
     uri = object_uri(repository, ref, path)
-    raise IntegrityError(f"reading {uri}: {wrong}; verify=False reads it without the comparison")
+    raise IntegrityError(f"reading {uri}: {error}; verify=False reads it without the comparison")
 
 
 def _copy(
@@ -144,12 +146,16 @@ def _copy(
     end: int | None,
     etag: str | None,
     pre_signed: bool | None,
+    compared: Comparison | None,
     *,
-    verify: bool,
+    again: bool,
 ) -> Op[tuple[int, str | None]]:
-    """Write each range to the target. Returns the number of bytes and what is wrong with them."""
+    """Write each range to the target. Returns the number of bytes and what is wrong with them.
+
+    If it is in parts, it may be read again to be compared, unless the caller does that (`again`).
+    """
     at, link, pin = first, None, None
-    hashed: transfer.Hash | None = hashlib.md5(usedforsecurity=False) if verify else None
+    hashed: Hash | None = hashlib.md5(usedforsecurity=False) if compared is not None else None
     while True:
         sink = target.sink(at - first, None if end is None else end - at)
         part = yield from transfer.read_into(
@@ -157,16 +163,22 @@ def _copy(
         )
         hashed = part.hashed if part.filled else hashed
         target.take(sink, part.filled)
+        if at == first and compared is not None and hashed is not None:  # only now the kind of the checksum is known
+            hashed = compared.go_on(hashed, part.filled, part.etag, part.size)
+        if part.encrypted and compared is not None:
+            compared.note_encryption(part.etag, part.size)
         at, etag, link, pin = at + part.filled, part.etag or None, part.link, part.pin
         end = part.size if end is None else min(end, part.size)
         if at >= end:
             break
-    if not verify or not MD5.fullmatch(etag or ""):
+    promised = etag or ""
+    if compared is None or not (MD5.fullmatch(promised) or is_etag(promised)):
         return at - first, None
     if hashed is None:
-        return at - first, "the content was not hashed while it was received"
-    promised, found = etag or "", hashed.hexdigest()
-    known = promised == found or (
-        yield from multipart.is_upload(session, *place, at, md5=found, etag=promised, pre_signed=pre_signed)
-    )
-    return at - first, None if known else f"the content has MD5 {found}, the object's is {promised}"
+        return at - first, None if is_etag(promised) else "the content was not hashed while it was received"
+    found = hashed.hexdigest()
+    if again and is_etag(promised):
+        known = compared.begin(promised, at) is None or compared.takes(promised, at, found)
+    else:
+        known = yield from multipart.is_content(session, *place, at, found=found, etag=promised, pre_signed=pre_signed)
+    return at - first, None if known else wrong(promised, found)

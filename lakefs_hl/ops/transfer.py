@@ -10,19 +10,19 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
-from lakefs_hl.ops import objects, presign
+from lakefs_hl.ops import comparison, objects, presign
+from lakefs_hl.ops.comparison import Comparison, is_etag
 from lakefs_hl.ops.effects import Op, call_function, sleep
 from lakefs_hl.ops.failure import Outcome, body_of, check, is_html
 from lakefs_hl.ops.retry import RETRY_COST, Session, call
 from lakefs_hl.ops.upload import EXTRA_TRANSFERS
 from lakefs_hl.spec import endpoints, errors, multipart
-from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
+from lakefs_hl.spec.wire import FileSlice, Hash, Request, Response, TransportError
 
-Hash: TypeAlias = "hashlib._Hash"
 #: How many times an interrupted response is resumed without `PROGRESS_BYTES` in between.
 MAX_RESUMES: Final = 5
 PROGRESS_BYTES: Final = 65536
@@ -47,7 +47,8 @@ class Part(msgspec.Struct, frozen=True):
         md5: MD5 of the object up to its end, if it was asked for and the end was reached.
         hashed: The hash of the object up to the end of this part, if it was asked for.
         pin: ETag that the store has for the link. Not that of the object.
-        seconds: Duration of the responses, in seconds.
+        seconds: Time in which the content came, in seconds, without the waits for it where they are known.
+        encrypted: Whether the store has encrypted the object with a key, so that its ETag is not made of MD5s.
     """
 
     filled: int
@@ -58,6 +59,7 @@ class Part(msgspec.Struct, frozen=True):
     hashed: Hash | None = None
     pin: str | None = None
     seconds: float = 0.0
+    encrypted: bool = False
 
     def __repr__(self) -> str:
         return f"Part(filled={self.filled}, size={self.size}, etag={self.etag!r})"
@@ -116,7 +118,7 @@ def download(
         path: Path of the object.
         start: Offset of the first byte.
         end: Offset after the last byte.
-        verify: Whether to compare the MD5 of a whole object with its ETag, where that is an MD5.
+        verify: Whether to compare a whole object with its checksum, as far as `comparison` can.
         pre_signed: Whether to read from the store directly. By default the server is asked once whether it can.
         etag: ETag of the version to read. Defaults to the current one.
         outcome: Outcome of the first attempt of `whole_request`, if that was made before.
@@ -133,13 +135,14 @@ def download(
         yield from objects.stat(session, repository, ref, path)  # nothing to read, but the object must exist
         return b""
     source = _Source(repository, ref, path, checksum=etag or None)
+    compared = Comparison(session, repository) if verify and not first and end is None else None
     signed = presign.decision(session, pre_signed)
     if signed is None:
         signed = yield from presign.should_presign(session, pre_signed)
     for left in range(EXTRA_TRANSFERS, -1, -1):
         if signed and (left == EXTRA_TRANSFERS or source.link is None):
             source = yield from _sign(session, source)
-        found = yield from _fetch(session, source, first, end, verify=verify, outcome=outcome)
+        found = yield from _fetch(session, source, first, end, compared, outcome)
         outcome = None
         if isinstance(found, bytes):
             return found
@@ -169,13 +172,13 @@ def whole_content(response: Response, etag: str, size: int) -> bytes | None:
 
 
 def _fetch(
-    session: Session, source: _Source, start: int, end: int | None, *, verify: bool, outcome: Outcome | None = None
+    session: Session, source: _Source, start: int, end: int | None, compared: Comparison | None, outcome: Outcome | None
 ) -> Op[bytes | str]:
     """Read once without a sink. Return the content, or what is wrong with it."""
     whole = not start and end is None
     span = {} if whole else {"range": f"bytes={start}-{'' if end is None else end - 1}"}
     try:
-        request = source.request(span, None, digest=verify and whole)
+        request = source.request(span, None, digest=_digest(source, compared))
         response, source = yield from _request_content(session, source, request, outcome)
     except errors.ServerException as exc:
         if exc.status == 416 and span:
@@ -189,11 +192,8 @@ def _fetch(
     if whole:
         if source.size is not None and len(content) != source.size:
             return f"received {len(content)} bytes, and the object has {source.size}"
-        wrong = _checksum_error(response, etag)
-        if wrong is None or response.md5 is None:
-            return content
-        known = yield from call_function(partial(multipart.is_upload_of, etag, response.md5, content))
-        return content if known else wrong
+        wrong = yield from _compare(response, etag, content, compared)
+        return content if wrong is None else wrong
     if response.status == 200:  # a server that ignores ranges sends everything
         return content[start:end]
     size = _check_range(source, response, start, len(content))
@@ -201,16 +201,34 @@ def _fetch(
     return content if len(content) == expected else f"received {len(content)} of {expected} bytes"
 
 
-def _checksum_error(response: Response, checksum: str) -> str | None:
-    """Return what is wrong with a whole content, as far as its checksum shows it. None if nothing is."""
-    if (
-        response.md5 is None
-        or response.md5 == checksum
-        or not presign.MD5.fullmatch(checksum)
-        or presign.is_encrypted(response)
-    ):
+def _digest(source: _Source, compared: Comparison | None) -> bool | Hash:
+    """Return what hashes a whole object while it is received: its MD5, unless it is known to be in parts."""
+    if compared is None or source.checksum is None or not is_etag(source.checksum):
+        return compared is not None
+    return False if source.size is None else compared.begin(source.checksum, source.size) or False
+
+
+def _compare(response: Response, checksum: str, content: bytes, compared: Comparison | None) -> Op[str | None]:
+    """Return what is wrong with a whole content, as far as its checksum shows it. None if nothing is.
+
+    Only the response says that an object is in parts, unless its record was looked up: then it is hashed afterwards.
+    """
+    found, size = response.md5, len(content)
+    if compared is None or found == checksum or presign.is_encrypted(response):
         return None
-    return f"the content has MD5 {response.md5}, the object has {checksum}"
+    if is_etag(checksum) and (found is None or not is_etag(found)):
+        hashed = compared.begin(checksum, size)
+        if hashed is None:
+            return None
+        yield from call_function(partial(hashed.update, content))
+        found = hashed.hexdigest()
+    elif found is None or not (is_etag(checksum) or presign.MD5.fullmatch(checksum)):
+        return None
+    if compared.takes(checksum, size, found):
+        return None
+    if not is_etag(checksum) and (yield from call_function(partial(multipart.is_upload_of, checksum, found, content))):
+        return None
+    return comparison.wrong(checksum, found)
 
 
 def read_into(
@@ -262,7 +280,8 @@ def read_into(
             state = None if isinstance(hashed, bool) else hashed
             md5 = part.md5 if state is None else state.hexdigest()
             md5 = md5 if start + filled == part.size else None
-            return Part(filled, part.size, source.checksum or "", source.link, md5, state, source.pin, seconds)
+            made = Part(filled, part.size, source.checksum or "", source.link, md5, state, source.pin, seconds)
+            return msgspec.structs.replace(made, encrypted=True) if part.encrypted else made
         breaks, mark = (1, filled) if filled - mark >= PROGRESS_BYTES else (breaks + 1, mark)
         if breaks > MAX_RESUMES or not session.budget.spend(RETRY_COST):
             raise part.error
@@ -291,6 +310,7 @@ class _PartResult(msgspec.Struct, frozen=True):
     md5: str | None = None
     hashed: Hash | None = None
     seconds: float = 0.0
+    encrypted: bool = False
 
 
 def _read_part(
@@ -318,11 +338,12 @@ def _read_part(
         return (yield from _read_past_end(session, source, start))
     source = _check_version(source, _etag(source, response))
     size = _check_range(source, response, start, response.filled)
-    expected = min(length, size - start)
+    expected, seconds = min(length, size - start), response.moving or response.seconds
     if response.filled < expected:
         error = errors.TransportException(f"{source.about}: received {response.filled} of {expected} bytes")
-        return _PartResult(response.filled, size, error, None, response.hashed, response.seconds), source
-    return _PartResult(expected, size, None, response.md5, response.hashed, response.seconds), source
+        return _PartResult(response.filled, size, error, None, response.hashed, seconds), source
+    found = _PartResult(expected, size, None, response.md5, response.hashed, seconds)
+    return (msgspec.structs.replace(found, encrypted=True) if presign.is_encrypted(response) else found), source
 
 
 def _read_past_end(session: Session, source: _Source, start: int | None) -> Op[tuple[_PartResult, _Source]]:

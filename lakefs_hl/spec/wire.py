@@ -6,12 +6,11 @@ shows a credential or a pre-signed URL.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, Self, TypeAlias
 
 import msgspec
 
@@ -104,6 +103,19 @@ class FileSlice(msgspec.Struct, frozen=True, gc=False):
     on_move: Callable[[int], None] | None = None
 
 
+class Hash(Protocol):
+    """What hashes content: an object of hashlib, or one that is used like it."""
+
+    def update(self, block: Any, /) -> None:
+        """Hash the next bytes."""
+
+    def copy(self) -> Self:
+        """Return a hash that goes on from here by itself."""
+
+    def hexdigest(self) -> str:
+        """Return the digits of what was hashed."""
+
+
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One HTTP request of an operation.
 
@@ -115,7 +127,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         body: Bytes, or a slice of an open file. Both are replayable.
         sink: Filled from its start by a 200 or 206 response, never with an error body.
         digest: Whether the transport computes the MD5 of the body that it sends or receives, as `Response.md5`. A hash
-            of hashlib is continued: the body follows what was hashed by it before. It stays as it is, and the continued
+            is continued: the body follows what was hashed by it before. It stays as it is, and the continued
             one is `Response.hashed`, or `TransportError.hashed` after an interrupted response.
         authorization: Value of the header. It is not in `headers`, so that nothing prints it.
         timeout: Read timeout in seconds. Defaults to the row's.
@@ -130,7 +142,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     headers: Mapping[str, str] = NOTHING
     body: bytes | FileSlice = b""
     sink: memoryview | FileSlice | None = None
-    digest: bool | hashlib._Hash = False
+    digest: bool | Hash = False
     authorization: str | None = None
     timeout: float | None = None
     url: str | None = None
@@ -158,8 +170,9 @@ class Response(msgspec.Struct, gc=False):
         headers: Headers by lower-case name.
         body: The content, or the slice of a file that holds it. Empty if a sink received the content.
         seconds: Time from the first byte sent to the last byte received, in seconds.
+        moving: Those of them in which the content came, after the wait for it. 0 where that was not measured.
         filled: Number of bytes written to the sink.
-        md5: MD5 of the body as hex digits, if the request asked for it.
+        md5: MD5 of the body as hex digits, if the request asked for it; or the digits of the hash that it gave.
         hashed: The hash of which `md5` are the digits.
         reason: The reason phrase.
         done: Called once after the body was read; releases the file that holds it.
@@ -169,9 +182,10 @@ class Response(msgspec.Struct, gc=False):
     headers: Mapping[str, str] = NOTHING
     body: bytes | FileSlice = b""
     seconds: float = 0.0
+    moving: float = 0.0
     filled: int = 0
     md5: str | None = None
-    hashed: hashlib._Hash | None = None
+    hashed: Hash | None = None
     reason: str = ""
     done: Callable[[], None] | None = None
 
@@ -197,7 +211,7 @@ class TransportError(Exception):
         hashed: The hash after the bytes that were received, if the request asked for one.
     """
 
-    hashed: hashlib._Hash | None = None
+    hashed: Hash | None = None
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ A second transport or driver finds the following, and writes none of it again:
 - `route`: `Route.target` before connecting, `Target.guard` with the address of the peer, `Route.proxy`.
 - `deadlines`: `Bounds`, the timeouts of one exchange, and what a call's deadline leaves.
 - `reply`: `read_head` reads a response's head within limits, from any buffered stream; `parse_headers` from lines.
+- `framing`: where a body ends, by its length or by its chunks. What follows belongs to no request.
 - `failures`: the kinds of failures, each in one wording.
 - `telemetry`: a driver takes its `send` from `sender`, so that every exchange is logged and traced in one place.
 - `scope`, `forks`, `workers`: cancellation, fork safety, threads.

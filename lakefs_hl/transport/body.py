@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
+from lakefs_hl.spec import wire
 from lakefs_hl.spec.headers import CONTENT_ENCODING
 from lakefs_hl.spec.wire import Endpoint, FileSlice, Request, Response, TransportError
 from lakefs_hl.transport.hashing import DEPTH, BackgroundHash, Hash, background, settle
@@ -33,7 +34,7 @@ COPIED: Final = 8 << 20
 _WINDOWS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 
 
-def md5(request: Request) -> hashlib._Hash | None:
+def md5(request: Request) -> wire.Hash | None:
     """Return what hashes the bytes that move, if the request asks for it."""
     digest = request.digest
     if not isinstance(digest, bool):

@@ -25,7 +25,7 @@ from lakefs_hl.spec.wire import Phase, TransportError
 from lakefs_hl.transport import failures
 from lakefs_hl.transport.exchange import Exchange
 from lakefs_hl.transport.failures import Fault
-from lakefs_hl.transport.reply import MalformedReply
+from lakefs_hl.transport.framing import BrokenReply, MalformedReply
 
 #: What OpenSSL says when the peer responds in plain text.
 _NO_TLS: Final = (
@@ -60,7 +60,7 @@ def explain(
 
 def fault_of(exc: BaseException, exchange: Exchange, where: str) -> Fault:
     """Return the failure that an exception stands for."""
-    chain = list(_chain(exc))
+    chain = list(chain_of(exc))
     phase = exchange.phase
     at_proxy = exchange.proxy if phase == "connect" else ""
     peer = f"the proxy {at_proxy}" if at_proxy else where
@@ -111,6 +111,8 @@ def _other(chain: list[BaseException], where: str, phase: Phase) -> Fault:
             if line.lstrip("'\"").startswith(("\x15\x03", "\\x15\\x03")):
                 return failures.speaks_tls(where, phase)
             return failures.not_http(where, f"it sent {line[:60]!r}", phase)
+        if isinstance(cause, BrokenReply):
+            return failures.broken_response(where, str(cause), phase)
         if isinstance(cause, MalformedReply):
             return failures.bad_response(where, str(cause), phase)
         if isinstance(cause, InvalidChunkLength | http.client.HTTPException):
@@ -133,7 +135,7 @@ def _tls(cause: BaseException, chain: list[BaseException], where: str, phase: Ph
     return failures.tls_failed(where, _last([cause]), at)
 
 
-def _chain(exc: BaseException) -> Iterator[BaseException]:
+def chain_of(exc: BaseException) -> Iterator[BaseException]:
     """Iterate over the exception and its causes, outermost first."""
     seen: set[int] = set()
     todo: list[BaseException] = [exc]

@@ -18,6 +18,10 @@ NOTHING_CAME, SEND, RECEIVE, CERTIFICATE, REWIND, BAD_CA, PROXY, TOO_LARGE = 52,
 BAD_CODING: Final = 61
 #: Codes after which no byte of the request was sent, whatever libcurl counted.
 NOT_SENT: Final = frozenset({MALFORMED_URL, PROXY_NAME, HOST_NAME, CONNECT, PROXY})
+#: Codes of a response that does not begin like one.
+NOT_HTTP: Final = frozenset({UNSUPPORTED, WEIRD_REPLY})
+#: Codes of a kept connection that is closed, or on which there is something else than a response.
+NOT_KEPT: Final = NOT_HTTP | {SEND}
 #: Codes of TLS: the handshake, certificates, files of certificates.
 TLS: Final = frozenset({TLS_CONNECT, 51, 53, 54, 58, 59, CERTIFICATE, 64, 66, BAD_CA, 80, 82, 83, 90, 91, 96, 98})
 #: What OpenSSL says when the peer responds in plain text.
@@ -88,7 +92,9 @@ def _after_sending(ended: Ended) -> Fault:
     code, phase, where = ended.code, ended.phase, ended.where
     if code == PARTIAL:
         return failures.incomplete(where, ended.missing)
-    if code in (UNSUPPORTED, WEIRD_REPLY):
+    if code == WEIRD_REPLY and "content-length" in ended.message.lower():
+        return failures.broken_response(where, "sends what is no number as the length of a body", phase)
+    if code in NOT_HTTP:
         return failures.not_http(where, _NOT_HTTP, phase)
     if code in (NOTHING_CAME, SEND, REWIND):
         return failures.connection_closed(where, phase)
@@ -130,5 +136,5 @@ def _received_badly(ended: Ended) -> Fault:
     if "too large response headers" in message or "too many" in message:
         return failures.bad_response(ended.where, _LARGE_HEAD, ended.phase)
     if "chunk" in message:
-        return failures.not_http(ended.where, "its body is not chunked as announced", ended.phase)
+        return failures.broken_response(ended.where, "sends a body that is not chunked as announced", ended.phase)
     return failures.connection_closed(ended.where, ended.phase)

@@ -6,7 +6,8 @@ code.
 
 Python handles a signal when a function of Python begins. While libcurl works that is a callback, outside of any `try`
 in it, and a Ctrl-C there would be printed and lost. So each callback is the `send` of a generator, which is C code and
-goes on inside of a `try`.
+goes on inside of a `try`. Where several arguments come, or something else than a number is returned, `max` calls it for
+each argument, and returns one of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import http.client
 import re
 import socket
 from collections.abc import Generator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 import pycurl
@@ -24,12 +25,13 @@ from lakefs_hl.spec.secret import Secret
 from lakefs_hl.spec.wire import FileSlice, Phase, Request, Response, TransportError
 from lakefs_hl.transport import failures
 from lakefs_hl.transport.body import BodyReader, OwnFileError, Receiver, md5, receiver
-from lakefs_hl.transport.curl_causes import NOT_SENT, PARTIAL, TLS, Ended, fault_of
+from lakefs_hl.transport.curl_causes import NOT_KEPT, NOT_SENT, PARTIAL, TLS, Ended, fault_of
 from lakefs_hl.transport.deadlines import Bounds
 from lakefs_hl.transport.failures import Fault, wants_tls
+from lakefs_hl.transport.framing import BODILESS, BrokenReply, Chunks, MalformedReply, body_length, is_chunked
 from lakefs_hl.transport.hashing import Hash
 from lakefs_hl.transport.limits import Limits
-from lakefs_hl.transport.reply import MalformedReply, body_length, check_trailers, final_head_of, is_short
+from lakefs_hl.transport.reply import final_head_of, is_short
 from lakefs_hl.transport.route import Target, parse, place, without_login
 from lakefs_hl.transport.timing import Moved, Timing
 
@@ -40,6 +42,8 @@ _NAME: Final = re.compile(r"[!#-'*+.0-9A-Z^-z|~-]+")
 _SECRET: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 #: Bytes that libcurl reads and sends at once.
 _BUFFER: Final = 128 << 10
+#: A response that begins sooner after its request was there before.
+_AT_ONCE_SECONDS: Final = 0.00005
 #: A larger body in memory is not kept until the next exchange of its handle.
 _KEPT: Final = 64 << 10
 
@@ -77,6 +81,19 @@ class Kind(NamedTuple):
         return f"<Kind {self.method} {self.body}>"
 
 
+class _Opened:
+    """Sockets that were opened for pycurl, which takes a duplicate of what `fileno` returns, once."""
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+        self.descriptor: dict[str, int] = {}
+        self.fileno = partial(self.descriptor.pop, "fd", pycurl.SOCKET_BAD)
+
+    def close(self) -> None:
+        while self.sockets:
+            self.sockets.pop().close()
+
+
 class Easy:
     """A handle of libcurl, for one exchange after the other.
 
@@ -101,63 +118,22 @@ class Easy:
         self._headers: dict[str, str] = {}
         self._server: tuple[object, str] = None, ""
         self._kept: BaseException | None = None
-        self._opened: list[socket.socket] = []  # of which pycurl takes duplicates
-        self._callbacks = [self._take_blocks(), self._give_blocks()]
+        self._is_fresh = False
+        self._opened = _Opened()
+        self._callbacks = [self._take_blocks(), self._give_blocks(), self._open_sockets(), self._begin_bodies()]
         for callback in self._callbacks:
             next(callback)
         self._configure(trust)
 
     def _configure(self, trust: Trust) -> None:
-        curl, kind = self.curl, self.kind
-        options: list[tuple[int, Any]] = [
-            (pycurl.NOSIGNAL, 1),
-            (pycurl.PATH_AS_IS, 1),
-            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-            (pycurl.FOLLOWLOCATION, 0),
-            (pycurl.NOPROXY, ""),
-            (pycurl.PROXY, ""),
-            (pycurl.SSL_VERIFYPEER, int(trust.verify)),
-            (pycurl.SSL_VERIFYHOST, 2 if trust.verify else 0),
-            (pycurl.PROXY_SSL_VERIFYPEER, int(trust.verify)),
-            (pycurl.PROXY_SSL_VERIFYHOST, 2 if trust.verify else 0),
-            (pycurl.BUFFERSIZE, _BUFFER),
-            (pycurl.UPLOAD_BUFFERSIZE, _BUFFER),
-            (_SUPPRESS_CONNECT_HEADERS, 1),
-            (_QUICK_EXIT, 1),
-        ]
-        for option, value in options:
-            curl.setopt(option, value)
-        for option, value in ((pycurl.CAINFO, trust.file), (pycurl.CAPATH, trust.directory)):
-            if value:
-                curl.setopt(option, value)
-            elif trust.file or trust.directory:
-                curl.unsetopt(option)
-        for option, value in ((pycurl.PROXY_CAINFO, trust.file), (pycurl.PROXY_CAPATH, trust.directory)):
-            if value:
-                curl.setopt(option, value)
-        if kind.proxy:
-            address, login = without_login(kind.proxy)
-            curl.setopt(pycurl.PROXY, address)
-            curl.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
-            curl.setopt(pycurl.PROXYHEADER, _lines_of(login))
-        self._configure_method()
+        curl = self.curl
+        _set_options(curl, self.kind, trust)
+        _set_method(curl, self.kind)
+        if self.kind.body == "file":
+            curl.setopt(pycurl.READFUNCTION, self._callbacks[1].send)
+            curl.setopt(pycurl.SEEKFUNCTION, partial(max, True, key=self._callbacks[3].send))
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)  # libcurl has limits of its own, the same for all
         curl.setopt(pycurl.WRITEFUNCTION, self._callbacks[0].send, use_memoryview=True)
-
-    def _configure_method(self) -> None:
-        curl, method = self.curl, self.kind.method
-        if self.kind.body == "file":
-            curl.setopt(pycurl.UPLOAD, 1)
-            curl.setopt(pycurl.READFUNCTION, self._callbacks[1].send)
-            curl.setopt(pycurl.SEEKFUNCTION, self._seek)
-        elif self.kind.body:
-            curl.setopt(pycurl.POST, 1)
-        elif method == "HEAD":
-            curl.setopt(pycurl.NOBODY, 1)
-            return
-        if method != "GET" or self.kind.body:
-            curl.setopt(pycurl.CUSTOMREQUEST, method)
 
     # -- an exchange ---------------------------------------------------------------------------------------------------
 
@@ -179,9 +155,9 @@ class Easy:
         self._hashed: Hash | None = md5(request)
         self._response: Response | None = None
         self._receiver: Receiver | None = None
+        self._chunks: Chunks | None = None
         self._kept = None
         self._full = False
-        self._head_lines = 0
         self._lines.clear()
         curl = self.curl
         if bounds.connect != self._connect:
@@ -197,7 +173,40 @@ class Easy:
             curl.setopt(pycurl.HTTPHEADER, _lines_of(target.headers, has_body=bool(self.kind.body)))
             self._headers = target.headers
         if self.kind.secret:
-            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+            curl.setopt(pycurl.OPENSOCKETFUNCTION, partial(max, self._opened, key=self._callbacks[2].send))
+
+    def is_too_early(self) -> bool:
+        """Return whether a response has begun on a kept connection of TLS. Asked just after the request was sent.
+
+        No network is as fast. A peer on this machine may be, and then gets the request twice.
+        """
+        if self._target.url.scheme != "https" or not self._lines or not self.is_on_kept_connection():
+            return False
+        curl = self.curl
+        return bool(curl.getinfo(pycurl.STARTTRANSFER_TIME) - curl.getinfo(pycurl.PRETRANSFER_TIME) <= _AT_ONCE_SECONDS)
+
+    def is_on_kept_connection(self) -> bool:
+        """Return whether the connection was made for an earlier exchange, and no interrupt is to be raised."""
+        return not self.curl.getinfo(pycurl.NUM_CONNECTS) and isinstance(self._kept, Exception | None)
+
+    def is_misled(self, code: int) -> bool:
+        """Return whether a kept connection was closed, or had something else than a response, by libcurl's code.
+
+        libcurl itself tries five closed ones, and then gives up.
+        """
+        return code in NOT_KEPT and not self._lines and self.is_on_kept_connection()
+
+    @property
+    def has_surplus(self) -> bool:
+        """Return whether anything has arrived behind the response."""
+        return self._chunks is not None and self._chunks.has_surplus
+
+    def begin_anew(self) -> None:
+        """Set everything for the same exchange again, on a connection of its own."""
+        timing = self.timing
+        self.begin(self._request, self._target, timing.bounds, self.index, timing.since)
+        self._is_fresh = True
+        self.curl.setopt(pycurl.FRESH_CONNECT, 1)
 
     def _set_body(self, body: bytes | FileSlice) -> None:
         if isinstance(body, FileSlice):
@@ -208,32 +217,54 @@ class Easy:
                 self._hashed.update(body)
             self.curl.setopt(pycurl.POSTFIELDS, body)
 
-    def _open_socket(self, purpose: int, address: Any) -> Any:
-        """Check the peer's address before anything is sent to it."""
-        try:
-            family, kind, protocol, where = address
-            guard = self._target.guard
-            if guard is not None and not self.kind.proxy:
-                guard(str(where[0]))
-            opened = socket.socket(family, kind, protocol)
-            self._opened.append(opened)
-            return opened
-        except BaseException as exc:  # noqa: BLE001 - raised by `outcome`
-            self._kept = self._kept or exc
-            return pycurl.SOCKET_BAD
+    def _open_sockets(self) -> Generator[int, Any, None]:
+        """Open sockets, and check the peer's address before anything is sent to it.
 
-    def _seek(self, offset: int, origin: int) -> int:
-        """Begin the body again: libcurl has found the connection closed before the request was sent."""
-        try:
-            if offset or origin:
-                return int(pycurl.SEEKFUNC_CANTSEEK)
-            self._hashed = md5(self._request)
-            if isinstance(self._request.body, FileSlice):
-                self._reader = BodyReader(self._request.body, self._hashed)
-        except BaseException as exc:  # noqa: BLE001 - raised by `outcome`
-            self._kept = self._kept or exc
-            return int(pycurl.SEEKFUNC_FAIL)
-        return int(pycurl.SEEKFUNC_OK)
+        Takes what `max` compares, the holder of the descriptor, a purpose and an address. All are equal, so the first
+        one is what pycurl gets, and asks for the descriptor that is left for it here.
+        """
+        while True:
+            try:
+                while True:
+                    value = yield 0
+                    if value is self._opened or isinstance(value, int):
+                        continue
+                    family, kind, protocol, where = value
+                    guard = self._target.guard
+                    if guard is not None and not self.kind.proxy:
+                        guard(str(where[0]))
+                    conn = socket.socket(family, kind, protocol)
+                    self._opened.sockets.append(conn)
+                    self._opened.descriptor["fd"] = conn.fileno()
+            except GeneratorExit:
+                raise
+            except BaseException as exc:  # noqa: BLE001 - raised by `outcome`
+                self._kept = self._kept or exc
+
+    def _begin_bodies(self) -> Generator[int, Any, None]:
+        """Begin the body again: libcurl has found the connection closed before the request was sent.
+
+        Takes what `max` compares: True, which means failure, an offset and its origin. The origin 0 means success too.
+        """
+        key, place = 0, list[int]()
+        while True:
+            try:
+                while True:
+                    value = yield key
+                    key = 0
+                    if value is True:
+                        place.clear()
+                        continue
+                    place.append(value)
+                    if place == [0, 0]:
+                        self._hashed = md5(self._request)
+                        if isinstance(self._request.body, FileSlice):
+                            self._reader = BodyReader(self._request.body, self._hashed)
+                        key = 1
+            except GeneratorExit:
+                raise
+            except BaseException as exc:  # noqa: BLE001 - raised by `outcome`
+                self._kept, key = self._kept or exc, 0
 
     def _take_blocks(self) -> Generator[Any, Any, None]:
         answer: int | None = None
@@ -244,9 +275,11 @@ class Easy:
                     answer = None
                     taker = self._receiver or self._read_head()
                     if taker is not None:
-                        taker.feed(block)
-                        if taker.is_full:
-                            self._full, answer = True, -1
+                        for piece in (block,) if self._chunks is None else self._chunks.feed(block):
+                            taker.feed(piece)
+                            if taker.is_full:
+                                self._full, answer = True, -1
+                                break
             except GeneratorExit:
                 raise
             except BaseException as exc:  # noqa: BLE001 - raised by `outcome`
@@ -272,22 +305,21 @@ class Easy:
             HTTPException: It is not a head, or exceeds a limit.
             TransportError: It announces what was not asked for.
         """
-        found = final_head_of(self._lines, self._limits, has_body=self.kind.method != "HEAD")
+        found = final_head_of(self._lines, self._limits)
         if found is None:
             return None
-        self._head_lines, status, reason, headers = found
+        status, reason, headers = found
+        if is_chunked(headers) and status not in BODILESS and self.kind.method != "HEAD":
+            self._chunks = Chunks(self._limits)
         self._response = Response(status, headers, reason=reason)
         taker = self._receiver = receiver(self._request, self._response, self._limits, self._hashed)
         return taker
 
-    def _try_head(self, *, is_over: bool = False) -> None:
-        """Read the head if it is complete, and keep what is wrong with it, or with the trailers."""
-        if self._kept is None and (is_over or self._receiver is None):
+    def _try_head(self) -> None:
+        """Read the head if it is complete, and keep what is wrong with it."""
+        if self._kept is None and self._receiver is None:
             try:
-                if self._receiver is None:
-                    self._read_head()
-                elif len(self._lines) > self._head_lines:
-                    check_trailers(self._lines[self._head_lines :], self._limits)
+                self._read_head()
             except Exception as exc:  # noqa: BLE001 - raised by `outcome`
                 self._kept = exc
 
@@ -305,7 +337,7 @@ class Easy:
             TransportError: There is no response, or its body is incomplete.
             BaseException: What a callback raised, as itself.
         """
-        self._try_head(is_over=True)
+        self._try_head()
         if self._kept is not None:
             raise self._kept_error(now)
         if code and not self._full:
@@ -313,7 +345,8 @@ class Easy:
         response, taker = self._response, self._receiver
         if response is None or taker is None:
             raise self._error(failures.connection_closed(place(self._target.url), "wait"), now)
-        if not self._full and self.kind.method != "HEAD" and is_short(response, taker.received):
+        is_cut = self._chunks is not None and not self._chunks.is_over
+        if not self._full and self.kind.method != "HEAD" and (is_cut or is_short(response, taker.received)):
             raise self._error(fault_of(self._describe(PARTIAL, "")), now)
         taker.finish()
         response.seconds = now - self.timing.since
@@ -329,7 +362,8 @@ class Easy:
         if isinstance(kept, OwnFileError):
             return kept.cause
         if isinstance(kept, MalformedReply):
-            return self._error(failures.bad_response(place(self._target.url), str(kept), self._phase(0)), now)
+            fault = failures.broken_response if isinstance(kept, BrokenReply) else failures.bad_response
+            return self._error(fault(place(self._target.url), str(kept), self._phase(0)), now)
         if isinstance(kept, http.client.HTTPException):
             what = "its response does not begin with a status line of HTTP/1.1"
             return self._error(failures.not_http(place(self._target.url), what, self._phase(0)), now)
@@ -380,7 +414,9 @@ class Easy:
         if self._kept is not None:
             return self._kept_error(now)
         curl = self.curl
-        payload = curl.getinfo(pycurl.SIZE_UPLOAD_T) + curl.getinfo(pycurl.SIZE_DOWNLOAD_T)
+        chunked = self._chunks is not None and self._receiver is not None  # of these the framing is not counted
+        came = self._receiver.received if chunked and self._receiver else curl.getinfo(pycurl.SIZE_DOWNLOAD_T)
+        payload = curl.getinfo(pycurl.SIZE_UPLOAD_T) + came
         moved = Moved(self._phase(0), payload, curl.getinfo(pycurl.HEADER_SIZE), bool(self._lines))
         fault = self.timing.check(place(self._target.url), moved, now)
         return None if fault is None else self._error(fault, now)
@@ -389,22 +425,70 @@ class Easy:
         """Refer to nothing of the exchange any more."""
         if self.kind.body == "bytes" and len(self._request.body) > _KEPT:  # type: ignore[arg-type]
             self.curl.setopt(pycurl.POSTFIELDS, b"")
+        if self._is_fresh:
+            self._is_fresh = False
+            self.curl.setopt(pycurl.FRESH_CONNECT, 0)
         del self._request, self._target, self._response, self._receiver, self._hashed
         self._kept = None
-        self._close_opened()
+        self._opened.close()
         if self.kind.body == "file":
             del self._reader
-
-    def _close_opened(self) -> None:
-        while self._opened:
-            self._opened.pop().close()
 
     def close(self) -> None:
         """Close the handle. A transfer under way must have been removed from its multi."""
         self.curl.close()
-        self._close_opened()
+        self._opened.close()
         for callback in self._callbacks:
             callback.close()
+
+
+def _set_options(curl: Any, kind: Kind, trust: Trust) -> None:
+    """Set what is the same for all exchanges of a handle."""
+    options: list[tuple[int, Any]] = [
+        (pycurl.NOSIGNAL, 1),
+        (pycurl.PATH_AS_IS, 1),
+        (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+        (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+        (pycurl.HTTP_TRANSFER_DECODING, 0),  # libcurl drops what it has read behind the last chunk
+        (pycurl.FOLLOWLOCATION, 0),
+        (pycurl.NOPROXY, ""),
+        (pycurl.PROXY, ""),
+        (pycurl.SSL_VERIFYPEER, int(trust.verify)),
+        (pycurl.SSL_VERIFYHOST, 2 if trust.verify else 0),
+        (pycurl.PROXY_SSL_VERIFYPEER, int(trust.verify)),
+        (pycurl.PROXY_SSL_VERIFYHOST, 2 if trust.verify else 0),
+        (pycurl.BUFFERSIZE, _BUFFER),
+        (pycurl.UPLOAD_BUFFERSIZE, _BUFFER),
+        (_SUPPRESS_CONNECT_HEADERS, 1),
+        (_QUICK_EXIT, 1),
+    ]
+    for option, value in options:
+        curl.setopt(option, value)
+    for option, value in ((pycurl.CAINFO, trust.file), (pycurl.CAPATH, trust.directory)):
+        if value:
+            curl.setopt(option, value)
+        elif trust.file or trust.directory:
+            curl.unsetopt(option)
+    for option, value in ((pycurl.PROXY_CAINFO, trust.file), (pycurl.PROXY_CAPATH, trust.directory)):
+        if value:
+            curl.setopt(option, value)
+    if kind.proxy:
+        address, login = without_login(kind.proxy)
+        curl.setopt(pycurl.PROXY, address)
+        curl.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
+        curl.setopt(pycurl.PROXYHEADER, _lines_of(login))
+
+
+def _set_method(curl: Any, kind: Kind) -> None:
+    if kind.body == "file":
+        curl.setopt(pycurl.UPLOAD, 1)
+    elif kind.body:
+        curl.setopt(pycurl.POST, 1)
+    elif kind.method == "HEAD":
+        curl.setopt(pycurl.NOBODY, 1)
+        return
+    if kind.method != "GET" or kind.body:
+        curl.setopt(pycurl.CUSTOMREQUEST, kind.method)
 
 
 def _url(server: str, path: str) -> str:

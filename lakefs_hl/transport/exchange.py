@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from urllib3.connection import HTTPConnection  # noqa: TC002 - loaded by the others anyway
+from urllib3.util import wait_for_read
 
 from lakefs_hl.spec.wire import Phase, Response
 from lakefs_hl.transport import hashing
@@ -31,6 +32,13 @@ from lakefs_hl.transport.workers import launch
 _MARKS: Final = 8
 #: A body of at most so many bytes goes out together with the headers.
 _JOINED: Final = 64 << 10
+
+
+class UnusableConnectionError(Exception):
+    """There is something to read on a kept connection before the request is sent: its end, or bytes of no request.
+
+    Nothing was sent. What is there would be taken for the response. Not an `OSError`, which urllib3 would wrap.
+    """
 
 
 class Watch:
@@ -87,11 +95,15 @@ class Exchange:
         headers: Headers of the response, once they are received: names in lower case, values of one name joined.
         response: Status and headers, once they are received.
         hashed: What hashes the bytes that move, if the request asks for it. Closed by `finish`.
+        is_kept: Whether the connection has had a response to an earlier request.
+        early: Body bytes sent when something arrived although there were more to send. None if nothing did.
+        has_surplus: Whether bytes arrived behind the response.
         slow: Why it was ended although the peer sent something in time; "" otherwise.
     """
 
     sent: int
     slow: str
+    early: int | None
 
     __slots__ = (
         "_at_body",
@@ -109,9 +121,12 @@ class Exchange:
         "_wire_counts",
         "bounds",
         "careful",
+        "early",
         "guard",
+        "has_surplus",
         "hashed",
         "headers",
+        "is_kept",
         "limits",
         "phase",
         "proxy",
@@ -151,6 +166,9 @@ class Exchange:
         self.response: Response | None = None
         self.hashed: Hash | None = None
         self.slow = ""
+        self.is_kept: bool = False
+        self.early = None
+        self.has_surplus: bool = False
         self._watch: Watch | None = None
         self._wire_counts = False
         self._bound = min(self.until, now + limits.head_seconds)
@@ -168,6 +186,18 @@ class Exchange:
         """Return the seconds to the time limit."""
         return self.until - time.monotonic()
 
+    @property
+    def is_out_of_step(self) -> bool:
+        """Return whether the connection must not be used again: what arrives on it next may be of this exchange."""
+        return self.has_surplus or self.early is not None
+
+    def restart(self) -> None:
+        """Drop what was prepared for a connection that was not usable."""
+        if self.hashed is not None:
+            hashing.close(self.hashed)
+        self.hashed = None
+        self._head, self._at_body, self.phase = b"", False, "connect"
+
     # -- connecting ----------------------------------------------------------------------------------------------------
 
     @property
@@ -178,6 +208,7 @@ class Exchange:
     def connect(self, connection: HTTPConnection, connect: Callable[[], None]) -> None:
         """Connect. Names are looked up on a thread of their own: nothing else ends a look-up (getaddrinfo) in time."""
         self.phase, self._connecting, self._met = "connect", True, False
+        self.is_kept = False
         if self.scope is not None:
             self.scope.check()
         connection.timeout = max(min(self._connect, self.left), 1e-3)
@@ -232,6 +263,9 @@ class Exchange:
         """Send in pieces: each may take the read timeout, and each is counted.
 
         The headers wait for a short body and go out with it, in one packet.
+
+        Raises:
+            UnusableConnectionError: There is something to read on a kept connection. Nothing was sent.
         """
         if connection.sock is None:
             connection.connect()
@@ -243,6 +277,8 @@ class Exchange:
             self._send(connection, data)
 
     def _send(self, connection: HTTPConnection, data: bytes | bytearray | memoryview) -> None:
+        if self.is_kept and self.phase == "connect" and has_input(connection.sock):  # just before the first bytes
+            raise UnusableConnectionError
         self.phase, self._bound = "send", self.until
         head, self._head = self._head, b""
         if head and len(data) > _JOINED:
@@ -254,6 +290,9 @@ class Exchange:
         """Send bytes, of which the first `headers` are not counted."""
         left = memoryview(data)
         while left:
+            # only on a kept connection: on a new one of TLS, that is the server's tickets, and nothing can be older
+            if self.is_kept and self.sent and self.early is None and has_input(sock):
+                self.early = self.sent
             count = self._move(sock, sock.send, left)
             left = left[count:]
             self.sent += max(0, count - headers)
@@ -400,6 +439,12 @@ def _needs_no_lookup(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def has_input(sock: Any) -> bool:
+    """Return whether there is something to read, the end of the connection included, also inside of a TLS layer."""
+    pending = getattr(sock, "pending", None)
+    return (pending is not None and pending() > 0) or wait_for_read(sock, timeout=0.0)
 
 
 def shut(sock: Any) -> None:

@@ -191,6 +191,11 @@ def bad_response(where: str, what: str, phase: Phase) -> Fault:
     return Fault("protocol", f"{where} {what}", phase, retry=False)
 
 
+def broken_response(where: str, what: str, phase: Phase) -> Fault:
+    """Return the failure of a response whose end is in doubt, as of two that are mixed up."""
+    return Fault("protocol", f"{where} {what}", phase)
+
+
 def broken(where: str, why: str, phase: Phase) -> Fault:
     """Return any other failure."""
     return Fault("other", f"the exchange with {where} broke {_DOING[phase]}: {why}", phase)

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from lakefs_hl.transport import greenlets
 
 if TYPE_CHECKING:
-    import hashlib
+    from lakefs_hl.spec import wire
 
 #: Blocks that may wait to be hashed.
 DEPTH: Final = 3
@@ -43,7 +43,7 @@ MOST: Final = os.cpu_count() or 1
 SMALL: Final = 2 << 20
 
 
-Hash: TypeAlias = "hashlib._Hash | BackgroundHash"
+Hash: TypeAlias = "wire.Hash | BackgroundHash"
 
 
 def background(hashed: Hash, size: int | None) -> Hash:
@@ -60,7 +60,7 @@ def background(hashed: Hash, size: int | None) -> Hash:
     return BackgroundHash(hashed)
 
 
-def settle(hashed: Hash) -> hashlib._Hash:
+def settle(hashed: Hash) -> wire.Hash:
     """Return the hash itself, once all bytes are hashed.
 
     Raises:
@@ -88,7 +88,7 @@ class BackgroundHash:
 
     __slots__ = ("_done", "_hashed", "_inline", "_jobs", "_pending", "_pid", "_stop", "_thread")
 
-    def __init__(self, hashed: hashlib._Hash) -> None:
+    def __init__(self, hashed: wire.Hash) -> None:
         self._hashed = hashed
         self._jobs: SimpleQueue[Any] = SimpleQueue()
         #: An item for each block that was hashed: None, or why it could not be. A mark when it was reached, and False
@@ -128,7 +128,7 @@ class BackgroundHash:
         """
         return self.settle().hexdigest()
 
-    def settle(self) -> hashlib._Hash:
+    def settle(self) -> wire.Hash:
         """Wait until all bytes are hashed, and return the hash.
 
         What says so is a mark, and not the count: an interrupt may have come before a block that is done was counted.
@@ -174,7 +174,7 @@ class BackgroundHash:
 
 
 def _work(
-    hashed: hashlib._Hash,
+    hashed: wire.Hash,
     jobs: SimpleQueue[Any],
     done: SimpleQueue[BaseException | _Mark | bool | None],
     stop: list[bool],

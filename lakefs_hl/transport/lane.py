@@ -2,34 +2,29 @@
 
 For a transport that can make many exchanges on one thread. Ops advance to their next request, which is begun at once;
 whatever ends first goes on first. What must not be sent over such a transport, or is large, goes to a worker meanwhile.
-
-Rules of the room: an interrupt may come between any two lines. Every op is in `_live` before it begins, and what has
-begun there is ended, whatever raises.
+The rules are those of `turns`.
 """
 
 from __future__ import annotations
 
-import heapq
-import inspect
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from lakefs_hl.ops.effects import Call, Cancelled, Effect, Gather, Op, Send, Sleep
+from lakefs_hl.ops.effects import Call, Cancelled, Effect, Gather
 from lakefs_hl.ops.pace import Pace
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 from lakefs_hl.transport import forks
 from lakefs_hl.transport.base import Transport
 from lakefs_hl.transport.body import room
-from lakefs_hl.transport.deadlines import FOREVER, UNWINDING_SECONDS, cut_sleep, remaining
+from lakefs_hl.transport.deadlines import FOREVER, UNWINDING_SECONDS, remaining
 from lakefs_hl.transport.fan import current_width
-from lakefs_hl.transport.metrics import note_retry
 from lakefs_hl.transport.scope import Scope
 from lakefs_hl.transport.telemetry import Watched, is_on, sender
+from lakefs_hl.transport.turns import Driver, Turns
 from lakefs_hl.transport.workers import Workers
 
 if TYPE_CHECKING:
@@ -70,14 +65,7 @@ class Lanes(Protocol):
         """Keep it for the next Gather."""
 
 
-class Driver(Protocol):
-    """What a lane needs of the driver of single ops."""
-
-    def _perform(self, effect: Effect, scope: Scope | None, until: float) -> Any: ...
-    def _unwind(self, op: Op[Any], error: BaseException | None, until: float) -> Any: ...
-
-
-class Lane:
+class Lane(Turns):
     """One Gather: reads ops as slots become free, passes on results, and ends all ops on the first failure.
 
     Args:
@@ -100,21 +88,17 @@ class Lane:
         scope: Scope | None,
         until: float,
     ) -> None:
-        self._ops: Iterator[tuple[int, Op[Any]]] = enumerate(effect.ops)
-        self._on_result, self._limit = effect.on_result, effect.limit
-        self._transport, self._multi, self._workers, self._driver = transport, multi, workers, driver
-        self._scope, self._until = scope, until
+        super().__init__(effect, driver, scope, until)
+        self._limit = effect.limit
+        self._transport, self._multi, self._workers = transport, multi, workers
         lanes = lanes_of(transport)
         self._most: int = transport.fan_out if lanes is None else lanes.width
         self._repeats_overwrites = lanes is not None and lanes.repeats_overwrites
         if isinstance(self._limit, Pace):
             self._limit.widen(START)
-        self._live: dict[int, Op[Any]] = {}
-        self._asleep: list[tuple[float, int, float]] = []  # until when, whose, how long
         self._watched: dict[int, Watched] = {}
         self._threads: dict[int, Scope] = {}
         self._arrived: SimpleQueue[tuple[int, Response | BaseException]] = SimpleQueue()
-        self._kept: dict[int, Any] = {}
         self._is_watched = self._has_room = False
 
     def run(self) -> list[Any] | None:
@@ -132,7 +116,7 @@ class Lane:
         except BaseException:
             self._end()
             raise
-        return None if self._on_result else [self._kept[index] for index in range(len(self._kept))]
+        return self._results()
 
     def _fill(self) -> bool:
         """Begin ops while there is room, for a while; return False if there are no more."""
@@ -140,11 +124,8 @@ class Lane:
         self._is_watched, self._has_room = is_on(), False
         until = time.monotonic() + _FILL_SECONDS
         while len(live) < width:
-            found = next(self._ops, None)
-            if found is None:
+            if self._begin() is None:
                 return False
-            index, live[index] = found[0], found[1]
-            self._advance(index, None, None)
             if time.monotonic() >= until:
                 self._has_room = True
                 return True
@@ -154,18 +135,14 @@ class Lane:
         """Let all ops go on that can, and wait for the first one if none can."""
         if not self._live:
             return
-        asleep = self._asleep
-        seconds = min(_LONGEST_SECONDS, asleep[0][0] - time.monotonic()) if asleep else _LONGEST_SECONDS
-        for index, outcome in self._multi.poll(0.0 if self._has_room else max(0.0, seconds)):
+        seconds = 0.0 if self._has_room else min(_LONGEST_SECONDS, self._seconds_asleep())
+        for index, outcome in self._multi.poll(seconds):
             self._take(index, outcome)
         if self._threads:
             self._take_arrived()
         if self._scope is not None:
             self._scope.check()
-        now = time.monotonic()
-        while asleep and asleep[0][0] <= now:
-            _, index, slept = heapq.heappop(asleep)
-            self._advance(index, slept, None)
+        self._wake_due()
 
     def _take(self, index: int, outcome: Response | BaseException) -> None:
         """Let an op go on with the outcome of its request."""
@@ -178,33 +155,10 @@ class Lane:
         else:
             raise outcome
 
-    def _advance(self, index: int, value: Any, error: Exception | None) -> None:
-        """Run an op to its next request or pause, or to its end."""
-        op = self._live[index]
-        while True:
-            try:
-                effect = op.send(value) if error is None else op.throw(error)
-            except StopIteration as stop:
-                result = stop.value
-                break
-            value = error = None
-            try:
-                if type(effect) is Send:
-                    self._send(index, effect.request)
-                    return
-                if type(effect) is Sleep:
-                    self._put_to_sleep(index, effect)
-                    return
-                value = self._perform(effect)
-            except Exception as exc:  # noqa: BLE001 - thrown into the op, which decides
-                error = exc
-        del self._live[index]
+    def _keep(self, index: int, result: Any) -> None:
         if isinstance(self._limit, Pace):
             self._limit.count_end(self._most)
-        if self._on_result is not None:
-            self._on_result(index, result)
-        else:
-            self._kept[index] = result
+        super()._keep(index, result)
 
     def _perform(self, effect: Effect) -> Any:
         """Perform any other effect on this thread. A nested Gather has a lane of its own."""
@@ -223,12 +177,6 @@ class Lane:
     def _run_nested(self, effect: Gather, multi: Multi) -> list[Any] | None:
         driver, scope = self._driver, self._scope
         return Lane(effect, self._transport, multi, self._workers, driver, scope, self._until).run()
-
-    def _put_to_sleep(self, index: int, effect: Sleep) -> None:
-        effect = cut_sleep(effect, self._until)
-        seconds = max(effect.atleast, random.uniform(0.0, effect.upto))
-        note_retry(effect, seconds)
-        heapq.heappush(self._asleep, (time.monotonic() + seconds, index, seconds))
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -281,20 +229,13 @@ class Lane:
                 return
             self._multi.abandon()
             self._end_threads()
-            for index, op in self._live.items():
-                if (watched := self._watched.pop(index, None)) is not None:
-                    watched.end(Cancelled())
-                if inspect.getgeneratorstate(op) == inspect.GEN_SUSPENDED:
-                    try:
-                        self._driver._unwind(op, Cancelled(), until)
-                    except (Exception, Cancelled):  # noqa: BLE001, S112 - the first error is raised, not the others
-                        continue
+            while self._watched:
+                self._watched.popitem()[1].end(Cancelled())
+            self._unwind(until)
         finally:
             for scope in self._threads.values():
                 scope.cancel()
-            for op in self._live.values():
-                with suppress(BaseException):  # whatever it makes of it: nothing of it is left running
-                    op.close()
+            self._close()
 
     def _end_threads(self) -> None:
         for scope in self._threads.values():

@@ -6,7 +6,9 @@ waits. A multi is used by one thread at a time, and only in the process that mad
 connection would end that of the parent.
 
 libcurl looks at idle connections once a second only. What comes on one that nothing was asked on belongs to no request,
-so the connection is ended before libcurl can take it for the next one: its bytes would be that one's response.
+so the connection is ended before libcurl can take it for the next one: its bytes would be that one's response. What a
+TLS layer has decrypted already is not seen so, but read at once when the next request was sent: no response can be
+there so early, so that exchange is made again on a new connection.
 
 libcurl has the timeout of connecting. All others are checked here, after the sockets were read: what arrived while the
 thread was busy with something else is not too late.
@@ -29,6 +31,7 @@ import pycurl
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 from lakefs_hl.transport.deadlines import Bounds, deadline_error
 from lakefs_hl.transport.easy import Easy, Kind, Trust
+from lakefs_hl.transport.idle import IdleConnections, close_idle, end_connection
 from lakefs_hl.transport.limits import Limits
 from lakefs_hl.transport.route import Route, Target, port_of
 
@@ -68,6 +71,7 @@ class Multi:
 
     Attributes:
         epoch: How often its transport had been closed when it was opened.
+        resting: Its idle connections.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -77,9 +81,9 @@ class Multi:
         self._multi: Any = pycurl.CurlMulti()
         self._poller: Any = select.epoll() if hasattr(select, "epoll") else select.poll()
         self._unit = 1.0 if hasattr(select, "epoll") else 1000.0
-        self._resting: dict[int, int] = {}  # inodes of idle connections, by descriptor
-        self._rests: Any = select.poll()  # changed for each exchange, which takes no call of the system
+        self.resting: IdleConnections = IdleConnections()
         self._flying: dict[Any, Easy] = {}
+        self._begun: list[Easy] = []
         self._idle: dict[Kind, list[Easy]] = {}
         self._bounds: dict[tuple[str, float | None, float | None], Bounds] = {}
         self._home_proxy: str | None = None  # to the endpoint, once it was asked for
@@ -117,8 +121,7 @@ class Multi:
                         self._poller.modify(fd, _EVENTS[event])
                     else:
                         known.add(fd)
-                        if fd in self._resting:
-                            self._end_rest(fd)
+                        self.resting.discard(fd)
                         self._poller.register(fd, _EVENTS[event])
             except GeneratorExit:
                 raise
@@ -176,6 +179,7 @@ class Multi:
         if self._next_check > now + _TICK_SECONDS or bounds.within < _TICK_SECONDS or bounds.read < _TICK_SECONDS:
             self._next_check = min(self._next_check, now + min(_TICK_SECONDS, bounds.within, bounds.read))
         self._flying[easy.curl] = easy
+        self._begun.append(easy)
         self._multi.add_handle(easy.curl)
         self._check()
 
@@ -216,10 +220,11 @@ class Multi:
         left = multi.timeout()  # milliseconds; negative for none
         seconds = min(seconds, self._next_check - time.monotonic())
         if not left:
-            if self._resting:
-                self._end_strange()
+            if self.resting:
+                self.resting.end_strange()
             act(pycurl.SOCKET_TIMEOUT, 0)
             self._check()
+            self._check_begun()
             seconds = 0.0
         elif 0 < left < seconds * 1000:
             seconds = left / 1000
@@ -237,6 +242,22 @@ class Multi:
             ended += self._check_times()
         return ended
 
+    def _check_begun(self) -> None:
+        """Make those exchanges again whose response was there before their request."""
+        begun, self._begun = self._begun, []
+        for easy in begun:
+            if easy.is_too_early():
+                self._begin_anew(easy)
+
+    def _begin_anew(self, easy: Easy) -> None:
+        """Make an exchange again, on a new connection: what was on its own belongs to no request."""
+        end_connection(easy.curl.getinfo(pycurl.ACTIVESOCKET))
+        self._multi.remove_handle(easy.curl)
+        self._check()
+        easy.begin_anew()
+        self._multi.add_handle(easy.curl)
+        self._check()
+
     def _read_ended(self) -> list[tuple[int, Response | Exception]]:
         ended = list[tuple[int, Response | Exception]]()
         more = 1
@@ -248,12 +269,18 @@ class Multi:
             for curl in good:
                 ended.append(self._end(curl, 0, "", now))
             for curl, code, message in bad:
-                ended.append(self._end(curl, code, message, now))
+                if self._flying[curl].is_misled(code):
+                    self._begin_anew(self._flying[curl])
+                else:
+                    ended.append(self._end(curl, code, message, now))
         return ended
 
     def _end(self, curl: Any, code: int, message: str, now: float) -> tuple[int, Response | Exception]:
         easy = self._flying[curl]
-        self._begin_rest(curl.getinfo(pycurl.ACTIVESOCKET))
+        fd = curl.getinfo(pycurl.ACTIVESOCKET)
+        if easy.has_surplus:
+            end_connection(fd)
+        self.resting.add(fd, curl.getinfo(pycurl.LOCAL_PORT))
         self._multi.remove_handle(curl)
         self._check()
         outcome: Response | Exception
@@ -262,25 +289,6 @@ class Multi:
         except Exception as exc:  # noqa: BLE001 - the outcome of this exchange
             outcome = exc
         return self._release(easy, outcome)
-
-    def _begin_rest(self, fd: int) -> None:
-        """Watch a connection on which nothing is asked."""
-        if fd >= 0:
-            self._rests.register(fd, _READ)
-            self._resting[fd] = os.fstat(fd).st_ino
-
-    def _end_rest(self, fd: int) -> None:
-        del self._resting[fd]
-        self._rests.unregister(fd)
-
-    def _end_strange(self) -> None:
-        """End the idle connections on which something came. libcurl cannot send on them, and takes others."""
-        for fd, _ in self._rests.poll(0):
-            inode = self._resting[fd]
-            self._end_rest(fd)
-            with suppress(OSError), socket.socket(fileno=os.dup(fd)) as conn:  # closed, or of another kind
-                if os.fstat(fd).st_ino == inode and conn.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                    conn.shutdown(socket.SHUT_RDWR)
 
     def _release(self, easy: Easy, outcome: Response | Exception) -> tuple[int, Response | Exception]:
         index = easy.index
@@ -358,6 +366,14 @@ class Multi:
                 self._multi.remove_handle(curl)
             easy.close()
             self._flying.pop(curl, None)
+
+    def trim(self, most: int) -> None:
+        """Close idle connections, but for `most`. Nothing must be under way."""
+        self.resting.discard_closed()
+        if len(self.resting) > most:
+            close_idle(self._multi, most)
+            self._check()
+            self.resting.discard_closed()
 
     def close(self) -> None:
         """Close all connections and handles."""

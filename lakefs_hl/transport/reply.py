@@ -12,24 +12,30 @@ import http.client
 import io
 import re
 import socket
-from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from lakefs_hl.spec.wire import Response
 from lakefs_hl.transport.exchange import Exchange, current
+from lakefs_hl.transport.framing import (
+    BODILESS,
+    CHUNK_END,
+    ENDS,
+    BrokenReply,
+    MalformedReply,
+    body_length,
+    check_chunk_end,
+    chunk_size,
+    head_too_large,
+    is_chunked,
+    line_too_long,
+    too_many_lines,
+)
 from lakefs_hl.transport.limits import Limits
 
 _SWITCHING: Final = 101
-_BODILESS: Final = frozenset({204, 304})
 _NAME: Final = re.compile(r"[!-9;-~]+")
-_HEX: Final = re.compile(rb"[0-9a-fA-F]{1,16}")
-_ENDS: Final = (b"\r\n", b"\n")
 #: A header line; what is none is skipped.
 _FIELD: Final = re.compile(r"^([!-9;-~]+):([^\n]*)", re.MULTILINE)
-
-
-class MalformedReply(http.client.HTTPException):
-    """The response breaks HTTP or is larger than any of lakeFS's; the message continues "host:port …"."""
 
 
 class _Wire(io.RawIOBase):
@@ -39,12 +45,23 @@ class _Wire(io.RawIOBase):
         self._sock, self._exchange, self._ahead = sock, exchange, ahead
         # http.client closes the socket under a response that ends with the connection: this keeps it open until then
         self._hold = sock.makefile("rb", buffering=0)
+        self._is_over = False
 
     def readable(self) -> bool:
         return True
 
+    def end(self) -> None:
+        """Read nothing more from the socket."""
+        self._is_over = True
+
+    def note_surplus(self) -> None:
+        """Note that there are bytes behind the response, which belong to no request."""
+        self._exchange.has_surplus = True
+
     def readinto(self, buffer: Any, /) -> int:
         if not self._ahead:
+            if self._is_over:
+                return 0
             return self._exchange.receive(self._sock, buffer)
         window = memoryview(buffer)[: len(self._ahead)]
         window[:] = self._ahead[: len(window)]
@@ -58,6 +75,22 @@ class _Wire(io.RawIOBase):
             self._hold.close()
 
 
+class _Buffered(io.BufferedReader):
+    """A buffer over a `_Wire`. What is in it behind the response would be lost without a trace when it is closed.
+
+    If that is the first part of something, the rest arrives later and would begin the next response.
+    """
+
+    raw: _Wire
+
+    def close(self) -> None:
+        if not self.closed:
+            self.raw.end()
+            if self.peek(1):
+                self.raw.note_surplus()
+        super().close()
+
+
 class _Source:
     """What http.client takes for a socket, to make a file of it."""
 
@@ -66,7 +99,7 @@ class _Source:
 
     def makefile(self, mode: str) -> io.BufferedReader:
         raw = _Wire(self._sock, self._exchange, self._ahead)
-        wire: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", raw))
+        wire: io.BufferedReader = _Buffered(cast("io.RawIOBase", raw))
         return self._tunnel(wire) if self._exchange.is_connecting else wire
 
     def _tunnel(self, wire: io.BufferedReader) -> io.BufferedReader:
@@ -106,16 +139,10 @@ class _Chunks(io.RawIOBase):
 
     def _next(self) -> None:
         limits = self._exchange.limits
-        if self._begun and self._line(3) not in _ENDS:
-            msg = "sends a chunk that is longer than announced"
-            raise MalformedReply(msg)
+        if self._begun:
+            check_chunk_end(self._line(CHUNK_END))
         self._begun = True
-        line = self._line(limits.chunk_line)
-        size = _HEX.fullmatch(line.partition(b";")[0].strip())
-        if size is None:
-            msg = "sends a chunk without its length"
-            raise MalformedReply(msg)
-        self._left = int(size[0], 16)
+        self._left = chunk_size(self._line(limits.chunk_line))
         if not self._left:
             read_headers(self._wire, limits, limits.head_bytes)  # trailers: none of them is used
             self._over = True
@@ -125,8 +152,7 @@ class _Chunks(io.RawIOBase):
         if not line.endswith(b"\n"):
             if len(line) <= most:
                 raise http.client.IncompleteRead(b"")
-            msg = f"sends chunks with more than {most:,} bytes around them"
-            raise MalformedReply(msg)
+            raise line_too_long(most)
         return line
 
     def close(self) -> None:
@@ -173,7 +199,7 @@ class Arrived:
         if status < 200 or not stays or "transfer-encoding" in headers:
             return None
         body = stream.read()
-        if (0 if status in _BODILESS else body_length(headers)) != len(body):
+        if (0 if status in BODILESS else body_length(headers)) != len(body):
             return None
         exchange.headers = headers
         return cls(status, reason, body)
@@ -254,10 +280,10 @@ class Reply(http.client.HTTPResponse):
 
     def _frame(self, wire: io.BufferedReader, headers: dict[str, str], exchange: Exchange) -> None:
         """Determine where the body ends."""
-        chunked = is_chunked(headers)
+        chunked, length = is_chunked(headers), body_length(headers)
         self.chunked = False  # http.client never sees the framing
-        self.length = None if chunked else body_length(headers)
-        if self.status in _BODILESS or self.status < 200 or self._asked == "HEAD":
+        self.length = None if chunked else length
+        if self.status in BODILESS or self.status < 200 or self._asked == "HEAD":
             self.length, chunked = 0, False
         connection = headers.get("connection", "").lower()
         keeps = "close" not in connection if self.version == 11 else "keep-alive" in connection
@@ -274,8 +300,12 @@ def _final_head(
     for number in range(exchange.limits.interim + 1):
         if number or not awaited:
             exchange.await_head()
+        if number:
+            exchange.early = None  # an interim response may come while the request is sent
         head = read_head(wire, exchange.limits)
-        if head[1] >= 200 or head[1] == _SWITCHING:
+        if head[1] == _SWITCHING:
+            raise _protocol_switch()
+        if head[1] >= 200:
             return head
     msg = f"sent more than {exchange.limits.interim} interim (1xx) responses"
     raise MalformedReply(msg)
@@ -299,7 +329,7 @@ def read_head(fp: io.BufferedIOBase, limits: Limits) -> tuple[int, int, str, dic
         msg = "the connection was closed without a response"
         raise http.client.RemoteDisconnected(msg)
     if len(line) > limits.head_bytes:
-        raise _head_too_large(limits)
+        raise head_too_large(limits)
     text = line.decode("latin-1")
     version, status, reason = (*text.split(None, 2), "", "", "")[:3]
     if not version.startswith("HTTP/") or not (status.isascii() and status.isdecimal() and 100 <= int(status) <= 999):
@@ -317,28 +347,27 @@ def read_headers(fp: io.BufferedIOBase, limits: Limits, room: int) -> dict[str, 
         line = fp.readline(room + 1)
         room -= len(line)
         if room < 0:
-            raise _head_too_large(limits)
-        if line in _ENDS:
+            raise head_too_large(limits)
+        if line in ENDS:
             break
         if not line.endswith(b"\n"):
             msg = "the connection was closed within the headers"
             raise http.client.RemoteDisconnected(msg)
         lines.append(line.decode("latin-1"))
     else:
-        raise _too_many_lines(limits)
+        raise too_many_lines(limits)
     return _headers_of(lines)
 
 
-def final_head_of(lines: list[bytes], limits: Limits, *, has_body: bool) -> tuple[int, int, str, dict[str, str]] | None:
+def final_head_of(lines: list[bytes], limits: Limits) -> tuple[int, str, dict[str, str]] | None:
     """Return the first head in lines that is not of an interim response.
 
     Args:
-        lines: Lines of heads with their ends, and perhaps those of trailers.
+        lines: Lines of heads with their ends.
         limits: Limits of each head.
-        has_body: Whether a body follows, whose length has to be known.
 
     Returns:
-        Number of lines up to its end, status, reason and headers. None if it is incomplete.
+        Status, reason and headers. None if it is incomplete.
 
     Raises:
         HTTPException: It is not a head, or exceeds a limit.
@@ -353,8 +382,7 @@ def final_head_of(lines: list[bytes], limits: Limits, *, has_body: bool) -> tupl
             raise http.client.BadStatusLine(" ".join(first))
         status = int(first[1])
         if status == _SWITCHING:
-            msg = "switches to another protocol, which was not asked for"
-            raise MalformedReply(msg)
+            raise _protocol_switch()
         if status >= 200:
             break
         start = end + 1
@@ -363,26 +391,18 @@ def final_head_of(lines: list[bytes], limits: Limits, *, has_body: bool) -> tupl
         raise MalformedReply(msg)
     head = b"".join(lines[start + 1 : end])
     headers = parse_headers(head.decode("latin-1"), limits, len(lines[start]) + len(head))
-    if not is_chunked(headers) and has_body:
-        body_length(headers)
-    return end + 1, status, first[2].strip() if len(first) > 2 else "", headers
+    is_chunked(headers)
+    body_length(headers)
+    return status, first[2].strip() if len(first) > 2 else "", headers
 
 
-def check_trailers(lines: list[bytes], limits: Limits) -> None:
-    """Check the size of trailers, of which none is used.
-
-    Raises:
-        MalformedReply: They exceed a limit.
-    """
-    if len(lines) > limits.head_lines:
-        raise _too_many_lines(limits)
-    if sum(map(len, lines)) > limits.head_bytes:
-        raise _head_too_large(limits)
+def _protocol_switch() -> BrokenReply:
+    return BrokenReply("switches to another protocol, which was not asked for")
 
 
 def _index_of_blank(lines: list[bytes], start: int) -> int | None:
     """Return the index of the line that ends a head. None if it has not arrived yet."""
-    return next((index for index in range(start, len(lines)) if lines[index] in _ENDS), None)
+    return next((index for index in range(start, len(lines)) if lines[index] in ENDS), None)
 
 
 def parse_headers(text: str, limits: Limits, size: int) -> dict[str, str]:
@@ -397,9 +417,9 @@ def parse_headers(text: str, limits: Limits, size: int) -> dict[str, str]:
         MalformedReply: They exceed a limit.
     """
     if text.count("\n") > limits.head_lines:
-        raise _too_many_lines(limits)
+        raise too_many_lines(limits)
     if size > limits.head_bytes:
-        raise _head_too_large(limits)
+        raise head_too_large(limits)
     found = _FIELD.findall(text)
     headers = {name.lower(): value.strip() for name, value in found}
     if len(headers) < len(found) or "\n " in text or "\n\t" in text:  # repeated names, or folded lines
@@ -425,47 +445,9 @@ def _headers_of(lines: list[str]) -> dict[str, str]:
     return headers
 
 
-def _too_many_lines(limits: Limits) -> MalformedReply:
-    return MalformedReply(f"sends more than {limits.head_lines:,} header lines")
-
-
-def _head_too_large(limits: Limits) -> MalformedReply:
-    return MalformedReply(f"sends more than {limits.head_bytes >> 10:,} KiB of headers")
-
-
-def is_chunked(headers: Mapping[str, str]) -> bool:
-    """Return whether a body comes in chunks.
-
-    Raises:
-        MalformedReply: It comes with another transfer coding, which was not asked for.
-    """
-    coding = headers.get("transfer-encoding", "").lower()
-    if coding not in ("", "chunked", "identity"):
-        msg = f"sends a body with transfer coding {coding[:40]!r}, which was not asked for"
-        raise MalformedReply(msg)
-    return coding == "chunked"
-
-
 def is_short(response: Response, received: int) -> bool:
     """Return whether a body is shorter than announced. libcurl takes a length beyond its integers for none."""
-    if response.status in _BODILESS or is_chunked(response.headers):
+    if response.status in BODILESS or is_chunked(response.headers):
         return False
     length = body_length(response.headers)
     return length is not None and received < length
-
-
-def body_length(headers: Mapping[str, str]) -> int | None:
-    """Return the length of a body that headers announce. None if they announce none.
-
-    Raises:
-        MalformedReply: They announce several.
-    """
-    length = headers.get("content-length", "")
-    if length.isascii() and length.isdecimal():
-        return int(length)
-    lengths = {one.strip() for one in headers.get("content-length", "").split(",")}
-    if len(lengths) > 1:
-        msg = f"sends {len(lengths)} different lengths of one body"
-        raise MalformedReply(msg)
-    value = lengths.pop()
-    return int(value) if value.isascii() and value.isdecimal() else None

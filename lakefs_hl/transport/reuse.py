@@ -37,10 +37,10 @@ _LOGGER: Final = logging.getLogger("urllib3.connectionpool")
 class Answer:
     """A response whose body is still to be read; what `http.receive` needs of urllib3's."""
 
-    __slots__ = ("_connection", "_pool", "_received", "_reply")
+    __slots__ = ("_connection", "_exchange", "_pool", "_received", "_reply")
 
-    def __init__(self, pool: PlainPool, connection: Plain, reply: Arrived | Reply) -> None:
-        self._pool, self._connection, self._reply = pool, connection, reply
+    def __init__(self, pool: PlainPool, connection: Plain, exchange: Exchange, reply: Arrived | Reply) -> None:
+        self._pool, self._connection, self._exchange, self._reply = pool, connection, exchange, reply
         self._received = 0
 
     @property
@@ -85,10 +85,12 @@ class Answer:
         self.release_conn()
 
     def release_conn(self) -> None:
-        """Give the connection back; it is closed if the body was not read to its end."""
+        """Give the connection back; it is closed if the body was not read to its end, or if more came behind it."""
         if not self._reply.isclosed():
             self._connection.close()
         self._reply.close()
+        if self._exchange.is_out_of_step:
+            self._connection.close()
         self._pool.put_back(self._connection)
 
 
@@ -115,6 +117,7 @@ def ask(
 
     Raises:
         OSError, HTTPException, NewConnectionError: There is no response.
+        UnusableConnectionError: The connection cannot be used any more, and nothing was sent.
     """
     if _LOGGER.isEnabledFor(logging.DEBUG):  # its log has every request
         return None
@@ -131,7 +134,7 @@ def ask(
         connection.close()
         pool.put_back(connection)
         raise
-    return Answer(pool, connection, reply)
+    return Answer(pool, connection, exchange, reply)
 
 
 def _exchange(

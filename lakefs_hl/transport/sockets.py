@@ -25,7 +25,7 @@ from urllib3.response import HTTPResponse  # noqa: TC002 - loaded by the others 
 from urllib3.util.ssl_ import resolve_cert_reqs
 
 from lakefs_hl.spec.secret import reveal
-from lakefs_hl.transport.exchange import Exchange, current, shut
+from lakefs_hl.transport.exchange import Exchange, current, has_input, shut
 from lakefs_hl.transport.reply import Reply
 
 #: A kept-alive socket that was idle longer is not used for a request that is unsafe to repeat: it may be closing.
@@ -58,6 +58,7 @@ class Plain(HTTPConnection):
         self._spoiled = False
         self._used = time.monotonic()
         self._host_header = b""
+        self._has_responded = False
 
     def __del__(self) -> None:
         # an interrupt can come when it was taken from its pool and nothing else refers to it yet
@@ -83,15 +84,22 @@ class Plain(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Return False to make the pool reconnect: after a shutdown, or when idle too long for a careful exchange."""
-        exchange = current()
-        idle = exchange is not None and exchange.careful and time.monotonic() - self._used > IDLE_SECONDS
-        return not self._spoiled and not idle and super().is_connected
+        """Return False to make the pool reconnect.
+
+        After a shutdown, when idle too long for a careful exchange, and if anything has arrived that no request asked
+        for, with the last response or later.
+        """
+        exchange, last = current(), self._owner
+        if self._sock is None or self._spoiled or (last is not None and last.is_out_of_step):
+            return False
+        if exchange is not None and exchange.careful and time.monotonic() - self._used > IDLE_SECONDS:
+            return False
+        return not has_input(self._sock)
 
     def connect(self) -> None:
         """Connect; the exchange checks the peer's address before anything is sent."""
         exchange = current()
-        self._spoiled = False
+        self._spoiled = self._has_responded = False
         if exchange is None:
             super().connect()
         else:
@@ -146,6 +154,7 @@ class Plain(HTTPConnection):
     def note_use(self) -> None:
         """Note that a response has begun."""
         self._used = time.monotonic()
+        self._has_responded = True
 
     def own(self, exchange: Exchange) -> None:
         """Let the exchange's scope shut this connection down, until another exchange has it.
@@ -157,6 +166,7 @@ class Plain(HTTPConnection):
             if self._spoiled:
                 raise NewConnectionError(self, "the connection was shut down by a cancelled exchange")
             self._owner = exchange
+            exchange.is_kept = self._has_responded
         if exchange.scope is not None:
             exchange.scope.attach(partial(self._shut, exchange))
 

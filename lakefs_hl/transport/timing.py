@@ -39,15 +39,17 @@ class Timing:
         now: The time of the monotonic clock.
 
     Attributes:
+        bounds: As given.
         since: When it began.
         until: When its time limit is reached.
         read: Longest time without progress in seconds.
     """
 
-    __slots__ = ("_bounds", "_head_at", "_limits", "_mark", "_moved", "_moved_at", "read", "since", "until")
+    __slots__ = ("_head_at", "_limits", "_mark", "_moved", "_moved_at", "bounds", "read", "since", "until")
 
     def __init__(self, bounds: Bounds, limits: Limits, now: float) -> None:
-        self._bounds, self._limits = bounds, limits
+        self.bounds: Bounds = bounds
+        self._limits = limits
         self.since: float = now
         self.until: float = now + bounds.within
         self.read: float = bounds.read
@@ -87,7 +89,7 @@ class Timing:
         return ""
 
     def _slow_body(self, payload: int, now: float) -> str:
-        window, (since, had) = self._bounds.window, self._mark
+        window, (since, had) = self.bounds.window, self._mark
         if window is None or now - since < window:
             return ""
         self._mark = now, payload

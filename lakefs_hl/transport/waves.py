@@ -3,28 +3,22 @@
 For a transport that handles many requests at once, on the calling thread: the embedded lake, where a batch costs one
 sync, and threads would only wait for each other. All ops advance to their next `Send`; these go together, and each op
 gets its own response. What else an op asks for is done at once, except for waiting: others go on meanwhile.
-
-Rules of the room: an interrupt may come between any two lines. Every op is in `_live` before it begins, and what has
-begun there is ended, whatever raises.
+The rules are those of `turns`.
 """
 
 from __future__ import annotations
 
-import heapq
-import inspect
-import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Any, Final
 
-from lakefs_hl.ops.effects import Call, Cancelled, Effect, Gather, Op, Send, Sleep
+from lakefs_hl.ops.effects import Gather
 from lakefs_hl.spec.wire import FileSlice, Request, Response, TransportError
 from lakefs_hl.transport.base import Outcome, SendMany, Transport
-from lakefs_hl.transport.deadlines import UNWINDING_SECONDS, cut_sleep, deadline_error, remaining
-from lakefs_hl.transport.metrics import note_retry
+from lakefs_hl.transport.deadlines import UNWINDING_SECONDS, deadline_error, remaining
 from lakefs_hl.transport.scope import Scope
 from lakefs_hl.transport.telemetry import many_sender, sender
+from lakefs_hl.transport.turns import Driver, Turns
 
 #: Requests of one wave, at most. A sync and the pages that each transaction writes are shared by more then, and the
 #: embedded lake is held for no longer: it bounds that by itself.
@@ -35,15 +29,7 @@ BYTES: Final = 32 << 20
 FILES: Final = 128
 
 
-class Driver(Protocol):
-    """What a wave needs of the driver of single ops."""
-
-    def _perform(self, effect: Effect, scope: Scope | None, until: float) -> Any: ...
-    def _unwind(self, op: Op[Any], error: BaseException | None, until: float) -> Any: ...
-    def _pause(self, seconds: float, scope: Scope | None) -> None: ...
-
-
-class Waves:
+class Waves(Turns):
     """One Gather: reads ops as others end, sends what they ask for together, and ends all on the first failure.
 
     Args:
@@ -55,14 +41,9 @@ class Waves:
     """
 
     def __init__(self, effect: Gather, send_many: SendMany, driver: Driver, scope: Scope | None, until: float) -> None:
-        self._ops: Iterator[tuple[int, Op[Any]]] = enumerate(effect.ops)
-        self._on_result = effect.on_result
-        self._limit = width_of(effect.limit)
-        self._send_many, self._driver, self._scope, self._until = send_many, driver, scope, until
-        self._live: dict[int, Op[Any]] = {}
+        super().__init__(effect, driver, scope, until)
+        self._limit, self._send_many = width_of(effect.limit), send_many
         self._ready: list[tuple[int, Request]] = []
-        self._asleep: list[tuple[float, int, float]] = []  # until when, whose, how long
-        self._kept: dict[int, Any] = {}
         self._weight = Weight()
 
     def run(self) -> list[Any] | None:
@@ -72,56 +53,28 @@ class Waves:
             while more or self._live:
                 more = more and self._fill()
                 if self._ready:
-                    self._send()
+                    self._send_wave()
                 self._wake()
         except BaseException:
             self._end()
             raise
-        return None if self._on_result else [self._kept[index] for index in range(len(self._kept))]
+        return self._results()
 
     def _fill(self) -> bool:
         """Begin ops until a wave is full; return False if there are no more."""
         live, ready, weight = self._live, self._ready, self._weight
         while len(live) < self._limit and not weight.is_full:
-            found = next(self._ops, None)
-            if found is None:
+            index = self._begin()
+            if index is None:
                 return False
-            index, live[index] = found[0], found[1]
-            self._advance(index, None, None)
             if ready and ready[-1][0] == index:
                 weight.add(ready[-1][1])
         return True
 
-    def _advance(self, index: int, value: Any, error: BaseException | None) -> None:
-        """Run an op to its next request or pause, or to its end."""
-        op = self._live[index]
-        while True:
-            try:
-                effect = op.send(value) if error is None else op.throw(error)
-            except StopIteration as stop:
-                result = stop.value
-                break
-            value = error = None
-            if type(effect) is Send:
-                self._ready.append((index, effect.request))
-                return
-            if type(effect) is Sleep:
-                self._put_to_sleep(index, effect)
-                return
-            try:
-                if type(effect) is Call and self._scope is None:
-                    value = effect.function()
-                else:
-                    value = self._driver._perform(effect, self._scope, self._until)
-            except Exception as exc:  # noqa: BLE001 - thrown into the op, which decides
-                error = exc
-        del self._live[index]
-        if self._on_result is not None:
-            self._on_result(index, result)
-        else:
-            self._kept[index] = result
+    def _send(self, index: int, request: Request) -> None:
+        self._ready.append((index, request))
 
-    def _send(self) -> None:
+    def _send_wave(self) -> None:
         """Send what the ops ask for, and let each go on with its own response."""
         wave, self._ready = self._ready, []
         self._weight = Weight()
@@ -134,38 +87,20 @@ class Waves:
         for _, request in self._ready:
             self._weight.add(request)
 
-    def _put_to_sleep(self, index: int, effect: Sleep) -> None:
-        effect = cut_sleep(effect, self._until)
-        seconds = max(effect.atleast, random.uniform(0.0, effect.upto))
-        note_retry(effect, seconds)
-        heapq.heappush(self._asleep, (time.monotonic() + seconds, index, seconds))
-
     def _wake(self) -> None:
         """Let the ops go on whose pauses are over; wait for the first of them if nothing else is to be done."""
-        asleep = self._asleep
-        if not asleep:
+        if not self._asleep:
             return
-        if not self._ready and len(asleep) == len(self._live):
-            self._driver._pause(max(0.0, asleep[0][0] - time.monotonic()), self._scope)
-        now = time.monotonic()
-        while asleep and asleep[0][0] <= now:
-            _, index, seconds = heapq.heappop(asleep)
-            self._advance(index, seconds, None)
+        if not self._ready and len(self._asleep) == len(self._live):
+            self._driver._pause(self._seconds_asleep(), self._scope)
+        self._wake_due()
 
     def _end(self) -> None:
         """End all ops: each in turn unwinds for a while. A second interrupt ends the rest at once."""
-        until = time.monotonic() + UNWINDING_SECONDS
         try:
-            for op in self._live.values():
-                if inspect.getgeneratorstate(op) == inspect.GEN_SUSPENDED:
-                    try:
-                        self._driver._unwind(op, Cancelled(), until)
-                    except (Exception, Cancelled):  # noqa: BLE001, S112 - the first error is raised, not the others
-                        continue
+            self._unwind(time.monotonic() + UNWINDING_SECONDS)
         finally:
-            for op in self._live.values():
-                with suppress(BaseException):  # whatever it makes of it: nothing of it is left running
-                    op.close()
+            self._close()
 
 
 def send_all(transport: Transport, requests: Sequence[Request], scope: Scope | None, until: float) -> list[Outcome]:

@@ -1,8 +1,9 @@
-"""A branch of a lake in memory, and a local directory."""
+"""A branch of a lake in memory, or of one that is served, and a local directory."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,58 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl.spec.wire import Request, Response, TransportError
+from lakefs_hl.transport import fast
+from lakefs_hl.transport.http import Http
+from tests.drawing import deselect, parameters, repeats
+from tests.lakes import served_lake as served_lake
+from tests.serving import Served
+
+#: For tests that make many requests in one Gather: the same on a lake in memory, over libcurl and over threads.
+every_way = pytest.mark.parametrize("way", ["in process", "lane", "threads"], indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run each test on every way, but over a network with one of the values of its other parameters."""
+    here = [item for item in items if item.path.parent == Path(__file__).parent]
+    served = [item for item in here if parameters(item).get("way") in ("lane", "threads")]
+    left_out = repeats(served, config.option.hypothesis_seed, "message", "operation", "update")
+    deselect(config, items, left_out.__contains__)
 
 
 @pytest.fixture
-def branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[lakefs_hl.Branch]:
+def way(request: pytest.FixtureRequest) -> str:
+    """How the requests of `branch` are made. In process, unless the test is marked with `every_way`."""
+    return str(getattr(request, "param", "in process"))
+
+
+@pytest.fixture
+def branch(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[lakefs_hl.Branch]:
     monkeypatch.setenv("LAKEFS_HL_CACHE_DIR", str(tmp_path / "cache"))
-    with lakefs_hl.Client("mem://") as client:
-        yield lakefs_hl.repository("example", client=client).create().branch("main")
+    if way == "in process":
+        with lakefs_hl.Client("mem://") as client:
+            yield lakefs_hl.repository("example", client=client).create().branch("main")
+        return
+    if way == "threads":
+        monkeypatch.setattr(fast, "ENABLED", False)
+    elif fast.multi_class() is None:
+        pytest.skip("the lane needs pycurl: pip install -e '.[fast]'")
+    gathers, open_multi = list[str](), Http.open_multi
+
+    def opened(transport: Http) -> Any:
+        multi = open_multi(transport)
+        gathers.append("threads" if multi is None else "lane")
+        return multi
+
+    monkeypatch.setattr(Http, "open_multi", opened)
+    served: Served = request.getfixturevalue("served_lake")
+    with lakefs_hl.Client(served.url, served.key, served.secret) as client:
+        namespace = f"local://{secrets.token_hex(8)}"  # that of a deleted repository is refused
+        yield lakefs_hl.repository("example", client=client).create(namespace).branch("main")
+        for repository in lakefs_hl.repositories(client=client):
+            repository.delete(force=True)
+    assert set(gathers) == {way}, "the test has no Gather, so it needs no `every_way`"
 
 
 @pytest.fixture
@@ -63,6 +109,10 @@ class Tap:
         client._transport.send = self.send  # type: ignore[method-assign]
         if hasattr(self._transport, "send_many"):
             client._transport.send_many = self.send_many  # type: ignore[attr-defined]
+        if isinstance(self._transport, Http):
+            self._open, self._keep = self._transport.open_multi, self._transport.keep_multi
+            client._transport.open_multi = self.open_multi  # type: ignore[attr-defined]
+            client._transport.keep_multi = self.keep_multi  # type: ignore[attr-defined]
 
     def send(self, request: Request, scope: Any = None, within: float | None = None) -> Response:
         self.seen.append(request.endpoint.operation)
@@ -77,6 +127,41 @@ class Tap:
             return self.send(request, scope, within)
         except TransportError as exc:
             return exc
+
+    def open_multi(self) -> Any:
+        multi = self._open()
+        return None if multi is None else TappedMulti(self, multi)
+
+    def keep_multi(self, multi: Any) -> None:
+        self._keep(multi.bare)
+
+
+class TappedMulti:
+    """Exchanges on the lane, as a `Tap` watches them.
+
+    Attributes:
+        bare: What makes them.
+    """
+
+    def __init__(self, tap: Tap, multi: Any) -> None:
+        self.bare = multi
+        self._tap = tap
+        self._refused = list[tuple[int, Response]]()
+
+    def start(self, request: Request, index: int, within: float | None) -> None:
+        self._tap.seen.append(request.endpoint.operation)
+        found = self._tap.refuse(request)
+        if found is None:
+            self.bare.start(request, index, within)
+        else:
+            self._refused.append((index, found))
+
+    def poll(self, seconds: float) -> list[tuple[int, Any]]:
+        refused, self._refused = self._refused, []
+        return [*refused, *self.bare.poll(0.0 if refused else seconds)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bare, name)
 
 
 @pytest.fixture

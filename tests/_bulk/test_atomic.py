@@ -13,7 +13,7 @@ from lakefs_hl import aio, exceptions
 from lakefs_hl.aio.default import of
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.types import TransferEvent
-from tests._bulk.conftest import Tap, files, objects
+from tests._bulk.conftest import Tap, every_way, files, objects
 
 
 class Interrupt(BaseException):
@@ -24,6 +24,7 @@ def kept(branch: lakefs_hl.Branch) -> list[str]:
     return [each.state for each in lakefs_hl.repository("example", client=branch._client).transactions()]
 
 
+@every_way
 def test_a_refused_merge_is_made_by_the_same_call(branch: lakefs_hl.Branch, folder: Path, tap: Tap) -> None:
     def meddle(event: TransferEvent) -> None:
         if event.kind == "complete" and not branch.exists("staged by others"):
@@ -43,6 +44,7 @@ def test_a_refused_merge_is_made_by_the_same_call(branch: lakefs_hl.Branch, fold
     assert kept(branch) == []
 
 
+@every_way
 def test_a_transaction_that_was_discarded_starts_anew(branch: lakefs_hl.Branch, folder: Path, tap: Tap) -> None:
     tap.refuse = lambda request: (
         Response(403) if request.endpoint.operation == "uploadObject" and "d1" in str(request.query) else None
@@ -57,6 +59,7 @@ def test_a_transaction_that_was_discarded_starts_anew(branch: lakefs_hl.Branch, 
 
 
 @pytest.mark.parametrize("operation", ["createBranch", "commit", "mergeIntoBranch", "deleteBranch"])
+@every_way
 def test_an_interrupt_at_any_step_leaves_all_or_nothing(
     branch: lakefs_hl.Branch, folder: Path, tap: Tap, operation: str
 ) -> None:
@@ -78,6 +81,7 @@ def test_an_interrupt_at_any_step_leaves_all_or_nothing(
     assert sum(commit.message == "all of it" for commit in branch.log(first_parent=True)) == 1
 
 
+@every_way
 def test_a_cancelled_upload_goes_on_in_the_same_call(branch: lakefs_hl.Branch, folder: Path, tap: Tap) -> None:
     here = aio.Branch("example", "main", of(branch._client))
 

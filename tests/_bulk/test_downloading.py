@@ -16,7 +16,8 @@ from lakefs_hl._bulk.download import IN_MEMORY, Spool, Wanted, can_continue
 from lakefs_hl._folders import names
 from lakefs_hl._folders.found import Found
 from lakefs_hl.spec.wire import Request, Response, TransportError
-from tests._bulk.conftest import Tap, files, objects, write
+from lakefs_hl.types import TransferEvent
+from tests._bulk.conftest import Tap, every_way, files, objects, write
 from tests._folders.hostile import HOSTILE
 from tests._folders.swapping import swap
 
@@ -28,6 +29,7 @@ def filled(branch: lakefs_hl.Branch, folder: Path) -> lakefs_hl.Branch:
     return branch
 
 
+@every_way
 def test_a_prefix_becomes_files_with_their_times(filled: lakefs_hl.Branch, folder: Path, tmp_path: Path) -> None:
     report = filled.download_dir("raw", tmp_path / "out")
     assert (report.transferred, report.bytes) == (14, sum(map(len, files(folder).values())))
@@ -66,6 +68,7 @@ def test_a_local_edit_in_the_second_of_the_upload_stays(branch: lakefs_hl.Branch
     assert branch.download("raw/a") == b"mine", "the other way it is sent"
 
 
+@every_way
 def test_a_commit_is_read_whatever_happens_to_the_branch(filled: lakefs_hl.Branch, tmp_path: Path, tap: Tap) -> None:
     filled.commit_changes("first")
     tag = lakefs_hl.Tag("example", "v1", filled._client).create("main")
@@ -79,15 +82,14 @@ def test_a_commit_is_read_whatever_happens_to_the_branch(filled: lakefs_hl.Branc
     assert tag.download_dir("raw", tmp_path / "out").transferred == 14
 
 
+@every_way
 def test_an_object_that_changes_after_the_listing_is_a_failure(
     filled: lakefs_hl.Branch, tmp_path: Path, tap: Tap
 ) -> None:
     def meddle(request: Request) -> None:
-        if request.endpoint.operation == "getObject" and request.query["path"] in ("raw/top.txt", "raw/large.bin"):
-            tap.refuse = lambda request: None
-            filled.upload(b"other", "raw/top.txt")
-            filled.upload(b"other", "raw/large.bin")
-            tap.refuse = meddle
+        path = str(request.query.get("path"))
+        if request.endpoint.operation == "getObject" and path in ("raw/top.txt", "raw/large.bin"):
+            filled.upload(b"other", path)
 
     tap.refuse = meddle
     report = filled.download_dir("raw", tmp_path / "out", on_error="return")
@@ -99,6 +101,7 @@ def test_an_object_that_changes_after_the_listing_is_a_failure(
     assert (tmp_path / "out/top.txt").read_bytes() == b"other"
 
 
+@every_way
 def test_update_never_replaces_newer_data(filled: lakefs_hl.Branch, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     filled.download_dir("raw", out)
@@ -115,6 +118,7 @@ def test_update_never_replaces_newer_data(filled: lakefs_hl.Branch, folder: Path
     assert files(out) == files(folder)
 
 
+@every_way
 def test_delete_comes_last_and_only_if_nothing_failed(
     filled: lakefs_hl.Branch, folder: Path, tmp_path: Path, tap: Tap
 ) -> None:
@@ -166,6 +170,7 @@ def test_no_hostile_name_leaves_the_directory(branch: lakefs_hl.Branch, tmp_path
     assert files(outside) == {"canary": b"alive"}
 
 
+@every_way
 def test_names_are_checked_before_anything_is_written(branch: lakefs_hl.Branch, tmp_path: Path) -> None:
     branch.upload_many([("d/a", b"1"), ("d/b/../c", b"2"), ("d/z", b"3")])
     with pytest.raises(exceptions.PartialFailureError, match=r"'d/b/../c'.*on_invalid='skip' or 'encode'") as caught:
@@ -194,6 +199,7 @@ def test_collisions_are_reported_before_anything_is_written(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
+@every_way
 def test_nothing_is_written_through_links(filled: lakefs_hl.Branch, tmp_path: Path) -> None:
     out, outside = tmp_path / "out", tmp_path / "outside"
     write(outside / "f00", b"alive")
@@ -258,6 +264,34 @@ def test_an_interrupted_download_goes_on_where_it_was(
     assert filled.download_dir("raw", tmp_path / "out").transferred == 14, "success has removed the journal"
 
 
+@every_way
+def test_what_has_arrived_before_an_interrupt_is_not_fetched_again(
+    filled: lakefs_hl.Branch, folder: Path, tmp_path: Path, tap: Tap
+) -> None:
+    done = set[str]()
+
+    def stop(event: TransferEvent) -> None:
+        if event.kind == "complete":
+            done.add(event.path)
+            if len(done) == 5:
+                raise Interrupt
+
+    with pytest.raises(Interrupt):
+        filled.download_dir("raw", tmp_path / "out", progress=stop)
+    fetched = set[str]()
+
+    def note(request: Request) -> None:
+        if request.endpoint.operation == "getObject":
+            fetched.add(str(request.query["path"]).removeprefix("raw/"))
+
+    tap.refuse = note
+    report = filled.download_dir("raw", tmp_path / "out")
+    assert report.transferred + report.skipped == 14
+    assert report.transferred >= len(fetched), "what was complete, and did not have its name yet, only gets that"
+    assert fetched.isdisjoint(done)
+    assert files(tmp_path / "out") == files(folder)
+
+
 def test_a_large_object_is_continued_and_verified_as_a_whole(
     filled: lakefs_hl.Branch, folder: Path, tmp_path: Path, tap: Tap
 ) -> None:
@@ -286,6 +320,7 @@ def test_a_large_object_is_continued_and_verified_as_a_whole(
     assert [path.name for path in out.iterdir()] == ["large.bin"]
 
 
+@every_way
 def test_a_part_with_other_bytes_is_fetched_anew(filled: lakefs_hl.Branch, folder: Path, tmp_path: Path) -> None:
     content = (folder / "large.bin").read_bytes()
     write(tmp_path / "out/large.bin", b"x" * 1000, 1_700_000_000)
@@ -295,6 +330,7 @@ def test_a_part_with_other_bytes_is_fetched_anew(filled: lakefs_hl.Branch, folde
     assert (tmp_path / "out/large.bin").read_bytes() == content
 
 
+@every_way
 def test_a_failed_download_leaves_the_old_file(filled: lakefs_hl.Branch, tmp_path: Path, tap: Tap) -> None:
     write(tmp_path / "out/top.txt", b"old")
     write(tmp_path / "out/large.bin", b"old")
@@ -312,6 +348,7 @@ def test_a_failed_download_leaves_the_old_file(filled: lakefs_hl.Branch, tmp_pat
 # -- plans -------------------------------------------------------------------------------------------------------------
 
 
+@every_way
 def test_a_plan_does_nothing_and_apply_does_what_it_says(
     filled: lakefs_hl.Branch, folder: Path, tmp_path: Path
 ) -> None:
@@ -337,6 +374,7 @@ def test_a_plan_does_nothing_and_apply_does_what_it_says(
     assert files(out) == objects(filled, "raw/")
 
 
+@every_way
 def test_a_plan_replaces_what_it_saw_and_no_other_file(filled: lakefs_hl.Branch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for path in ("top.txt", "d0/f00", "extra", "more"):
@@ -375,6 +413,7 @@ def test_what_was_left_out_at_the_beginning_is_not_deleted_at_the_end(filled: la
 
 
 @pytest.mark.parametrize("update", [True, "checksum"])
+@every_way
 def test_update_replaces_no_file_that_changed_meanwhile(filled: lakefs_hl.Branch, tmp_path: Path, update: Any) -> None:
     out = tmp_path / "out"
     for path in ("top.txt", "large.bin"):
@@ -417,6 +456,7 @@ def test_a_spool_gives_back_what_it_took() -> None:
     assert IN_MEMORY < 32 << 20
 
 
+@every_way
 def test_a_planned_deletion_that_was_done_is_skipped(filled: lakefs_hl.Branch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     filled.download_dir("raw", out)

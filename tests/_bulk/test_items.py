@@ -101,7 +101,7 @@ def test_a_file_that_is_closed_by_its_owner_is_still_read(tmp_path: Path) -> Non
     assert (os.pread(part.fd, part.length, part.offset), part.offset) == (b"content", 8)
     part.check()
     (tmp_path / "a").write_bytes(b"other")
-    with pytest.raises(IntegrityError, match="the file changed while it was uploaded"):
+    with pytest.raises(IntegrityError, match=r"the file '.*a' changed while it was uploaded"):
         part.check()
     found.body.close()
     found.body.close()
@@ -110,7 +110,7 @@ def test_a_file_that_is_closed_by_its_owner_is_still_read(tmp_path: Path) -> Non
 def test_a_copy_of_a_descriptor_is_closed_with_its_last_reference(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
     with (tmp_path / "a").open("rb") as file:
-        held = Held(FileSlice(file.fileno(), 0, 1))
+        held = Held(FileSlice(file.fileno(), 0, 1), "a")
     fd = held.open().fd
     os.fstat(fd)
     del held

@@ -18,11 +18,11 @@ from tests.serving import Served, start, stop
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 MIB = 1 << 20
-SIZE = 256 * MIB
+SIZE = 128 * MIB
 LINE = b"a line of sixty-four bytes, as many as the file has room for...\n"
 OBJECTS = 200_000
 #: Directories, files in each, and their size: as much as a large object, so that keeping them all would be seen.
-PARTS, PART = 32, 8 * MIB
+PARTS, PART = 16, 8 * MIB
 
 PROGRAM = """
 import re, sys
@@ -48,10 +48,10 @@ match work:
         count = branch.upload_file(folder / "large", "uploaded").size_bytes
     case "upload an iterable":
         block = bytes(1 << 20)
-        count = branch.upload((block for _ in range(256)), "iterable").size_bytes
+        count = branch.upload((block for _ in range(128)), "iterable").size_bytes
     case "write":
         with branch.open("written", "wb") as file:
-            for _ in range(256):
+            for _ in range(128):
                 count += file.write(bytes(1 << 20))
     case "download to a file":
         branch.download("large", folder / "downloaded")
@@ -60,7 +60,7 @@ match work:
         branch.download_file("large", folder / "verified")
         count = (folder / "verified").stat().st_size
     case "read a range of it":
-        for start in range(0, 256 << 20, 8 << 20):
+        for start in range(0, 128 << 20, 8 << 20):
             count += len(branch.download("large", start=start, end=start + (8 << 20)))
     case "stream":
         with branch.stream("large") as chunks:
@@ -94,7 +94,7 @@ print(count, most() - before)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("memory")
     with (found / "large").open("wb") as file:
-        for _ in range(256):
+        for _ in range(SIZE // MIB):
             file.write(LINE * (MIB // len(LINE)))
     for number in range(PARTS):
         (found / "parts").mkdir(exist_ok=True)

@@ -85,6 +85,18 @@ def test_a_fast_first_range_is_followed_by_the_rest(
     assert watch.starts == [0, LENGTH]
 
 
+def test_a_store_that_is_slow_to_begin_is_asked_once(
+    branch: lakefs_hl.Branch, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(number: int, request: Request, response: Response) -> None:
+        response.seconds += 1000
+
+    monkeypatch.setattr(ranges, "FAST", LENGTH / 1000)
+    watch.change = wait
+    branch.download_file("big", tmp_path / "out", progress=False)
+    assert watch.starts == [0, LENGTH]
+
+
 def test_what_was_killed_is_continued_where_it_was_complete(
     branch: lakefs_hl.Branch, watch: Watch, tmp_path: Path
 ) -> None:

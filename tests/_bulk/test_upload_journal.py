@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import msgspec
 import pytest
 from pytest_mock import MockerFixture
 
-from lakefs_hl._bulk.upload_journal import _MOST_SECONDS, UploadJournal
+from lakefs_hl._bulk.upload_journal import _LAST_SECONDS, _MOST_SECONDS, UploadJournal
 from lakefs_hl._folders.found import Found
-from lakefs_hl.ops.parts import Part, Upload
+from lakefs_hl.ops.parts import Expired, Part, Upload
 from lakefs_hl.spec.errors import InvalidConfigError
 
 FOUND = Found("a", 100, 5, 6, 7, 8)
@@ -116,7 +117,40 @@ def test_a_full_disk_ends_a_journal_and_closes_it_no_sooner_than_its_upload(
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_old_journals_are_removed(tmp_path: Path, left: Path) -> None:
-    os.utime(left, (0, left.stat().st_mtime - _MOST_SECONDS - 10))
-    assert load(tmp_path, path="other") == (None, None)
+def test_an_old_journal_stays_until_its_upload_was_aborted(tmp_path: Path, left: Path) -> None:
+    def aged(seconds: float) -> UploadJournal:
+        os.utime(left, (0, time.time() - seconds))
+        made = journal(tmp_path, path="other")
+        made.load(16)
+        made.end()
+        return made
+
+    expired = Expired("r", "b", "a", Upload("u1", UPLOAD.address, 16, {part.number: part for part in PARTS}))
+    assert aged(_MOST_SECONDS - 60).expired == []
+    made = aged(_MOST_SECONDS + 60)
+    assert made.expired == [expired]
+    assert left.exists()
+    running = journal(tmp_path)
+    running.load(16)
+    assert aged(_MOST_SECONDS + 60).expired == []
+    running.close()
+    made.forget(expired)
     assert not left.exists()
+    made.forget(expired)
+
+
+def test_journals_that_nothing_can_abort_are_removed_in_the_end(tmp_path: Path, left: Path) -> None:
+    content = left.read_bytes()
+    elsewhere = content.replace(b"http://lake", b"http://other")
+    for text, age, stays in (
+        (elsewhere, _MOST_SECONDS, True),
+        (elsewhere, _LAST_SECONDS, False),
+        (content, _LAST_SECONDS, False),
+        (b"damaged", _MOST_SECONDS, False),
+    ):
+        left.write_bytes(text)
+        os.utime(left, (0, time.time() - age - 60))
+        made = journal(tmp_path, path="other")
+        made.load(16)
+        made.end()
+        assert (made.expired, left.exists()) == ([], stays)

@@ -23,11 +23,12 @@ from lakefs_hl._bulk.local import look
 from lakefs_hl._bulk.upload import file_put
 from lakefs_hl._folders.directories import Directories
 from lakefs_hl._folders.walk import walk
-from lakefs_hl.spec.wire import Response
+from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.types import TransferEvent
-from tests._bulk.conftest import Tap, files, objects, write
+from tests._bulk.conftest import Tap, every_way, files, objects, write
 
 
+@every_way
 def test_a_directory_is_uploaded_with_the_times_of_its_files(branch: lakefs_hl.Branch, folder: Path) -> None:
     report = branch.upload_dir(folder, "raw", metadata={"k": "v"})
     assert (report.transferred, report.skipped, report.ok) == (14, 0, True)
@@ -58,6 +59,7 @@ def test_nothing_changed_costs_a_listing_and_no_reads(
         assert set(tap.seen) == {"getBranch", "listObjects"}
 
 
+@every_way
 def test_update_sends_what_is_newer_or_missing_and_never_over_newer_data(
     branch: lakefs_hl.Branch, folder: Path
 ) -> None:
@@ -77,6 +79,7 @@ def test_update_sends_what_is_newer_or_missing_and_never_over_newer_data(
     assert objects(branch, "raw/") == files(folder)
 
 
+@every_way
 def test_delete_comes_last_and_only_if_nothing_failed(branch: lakefs_hl.Branch, folder: Path, tap: Tap) -> None:
     branch.upload_dir(folder, "raw")
     branch.upload(b"", "raw/extra/1")
@@ -100,6 +103,7 @@ def test_delete_comes_last_and_only_if_nothing_failed(branch: lakefs_hl.Branch, 
     assert branch.exists("rawer")
 
 
+@every_way
 def test_a_retry_is_the_same_call_with_what_failed(branch: lakefs_hl.Branch, folder: Path, tap: Tap) -> None:
     tap.refuse = lambda request: (
         Response(403) if request.endpoint.operation == "uploadObject" and "d1" in str(request.query) else None
@@ -108,7 +112,7 @@ def test_a_retry_is_the_same_call_with_what_failed(branch: lakefs_hl.Branch, fol
         branch.upload_dir(folder, "raw")
     report = caught.value.report
     assert {failure.path for failure in report.failed} == {f"raw/d1/f{number:02}" for number in (1, 4, 7, 10)}
-    assert report.failed[0].local_path == str(folder / "d1/f01")
+    assert {failure.local_path for failure in report.failed} >= {str(folder / "d1/f01")}
     tap.refuse = lambda request: None
     tap.seen.clear()
     again = branch.upload_dir(folder, "raw", only=report.failed)
@@ -219,6 +223,7 @@ def test_no_path_of_only_leaves_the_directory(branch: lakefs_hl.Branch, folder: 
     assert objects(branch) == {}
 
 
+@every_way
 def test_an_object_has_the_time_of_the_content_that_was_sent(branch: lakefs_hl.Branch, folder: Path) -> None:
     def change(event: TransferEvent) -> None:
         if event.kind == "start" and event.path in ("large.bin", "top.txt"):
@@ -233,6 +238,7 @@ def test_an_object_has_the_time_of_the_content_that_was_sent(branch: lakefs_hl.B
         assert branch.download(f"raw/{path}") == (folder / path).read_bytes()
 
 
+@every_way
 def test_a_file_that_grows_is_sent_as_one_version(branch: lakefs_hl.Branch, folder: Path) -> None:
     large = folder / "large.bin"
 
@@ -313,6 +319,7 @@ def test_an_interrupted_commit_goes_on_where_it_was(branch: lakefs_hl.Branch, fo
     assert "createBranch" in tap.seen, "success has removed the journal"
 
 
+@every_way
 def test_an_interrupted_commit_compares_with_what_others_committed_since(
     branch: lakefs_hl.Branch, folder: Path, tap: Tap
 ) -> None:
@@ -332,6 +339,7 @@ def test_an_interrupted_commit_compares_with_what_others_committed_since(
     assert [found.id for found in repository.list_branches(hidden=True)] == ["main"]
 
 
+@every_way
 def test_a_file_that_is_older_again_is_not_committed_as_it_was_meanwhile(
     branch: lakefs_hl.Branch, folder: Path, tap: Tap
 ) -> None:
@@ -380,6 +388,35 @@ def test_an_interrupted_upload_without_a_commit_goes_on_too(branch: lakefs_hl.Br
     assert branch.upload_dir(folder, "raw").transferred == 14
 
 
+@every_way
+@pytest.mark.parametrize("message", [None, "all of it"])
+def test_what_was_acknowledged_before_an_interrupt_is_not_sent_again(
+    branch: lakefs_hl.Branch, folder: Path, tap: Tap, message: str | None
+) -> None:
+    done = set[str]()
+
+    def stop(event: TransferEvent) -> None:
+        if event.kind == "complete":
+            done.add(event.path)
+            if len(done) == 5:
+                raise Interrupt
+
+    with pytest.raises(Interrupt):
+        branch.upload_dir(folder, "raw", commit_message=message, progress=stop)
+    sent = set[str]()
+
+    def note(request: Request) -> None:
+        if request.endpoint.operation == "uploadObject":
+            sent.add(str(request.query["path"]).removeprefix("raw/"))
+
+    tap.refuse = note
+    report = branch.upload_dir(folder, "raw", commit_message=message)
+    assert (report.transferred, report.transferred + report.skipped) == (len(sent), 14)
+    assert sent.isdisjoint(done)
+    assert objects(branch, "raw/") == files(folder)
+
+
+@every_way
 def test_a_failed_file_keeps_the_transaction_for_the_same_call(
     branch: lakefs_hl.Branch, folder: Path, tap: Tap
 ) -> None:
@@ -397,6 +434,7 @@ def test_a_failed_file_keeps_the_transaction_for_the_same_call(
     assert objects(branch) == files(folder)
 
 
+@every_way
 def test_nothing_changed_makes_no_commit(branch: lakefs_hl.Branch, folder: Path) -> None:
     first = branch.upload_dir(folder, commit_message="one", commit_metadata={"by": "me"})
     assert branch.get_commit().metadata()["by"] == "me"
@@ -418,6 +456,7 @@ def test_a_dirty_branch_is_refused_before_anything_is_sent(branch: lakefs_hl.Bra
 # -- plans -------------------------------------------------------------------------------------------------------------
 
 
+@every_way
 def test_a_plan_does_nothing_and_apply_does_what_it_says(branch: lakefs_hl.Branch, folder: Path, tap: Tap) -> None:
     branch.upload_dir(folder, "raw")
     branch.upload(b"", "raw/extra")
@@ -444,6 +483,7 @@ def test_a_plan_does_nothing_and_apply_does_what_it_says(branch: lakefs_hl.Branc
     assert objects(branch, "raw/") == files(folder)
 
 
+@every_way
 def test_a_plan_replaces_no_object_that_came_since(branch: lakefs_hl.Branch, folder: Path) -> None:
     plan = branch.sync_from(folder, "raw", dry_run=True)
     branch.upload(b"of others", "raw/top.txt")
@@ -455,6 +495,7 @@ def test_a_plan_replaces_no_object_that_came_since(branch: lakefs_hl.Branch, fol
     assert branch.download("raw/top.txt") == b"of others"
 
 
+@every_way
 def test_an_interrupted_plan_is_applied_by_the_same_call(branch: lakefs_hl.Branch, folder: Path, tap: Tap) -> None:
     updates: tuple[bool | Literal["checksum"], ...] = (False, True, "checksum")
     for number, update in enumerate(updates):
@@ -477,6 +518,7 @@ def test_a_plan_of_another_lake_is_refused(branch: lakefs_hl.Branch, folder: Pat
     assert lakefs_hl.Plan.load(tmp_path / "plan", client=branch._client).apply().commit_id == branch.get_commit().id
 
 
+@every_way
 def test_events_are_relative_to_the_directory(branch: lakefs_hl.Branch, folder: Path) -> None:
     events = list[TransferEvent]()
     branch.upload_dir(folder, "raw", progress=events.append)
@@ -606,6 +648,7 @@ def test_a_lake_that_is_gone_hinders_no_transfer(branch: lakefs_hl.Branch, folde
         assert branch.upload_dir(folder, "raw").skipped == 0
 
 
+@every_way
 def test_a_planned_deletion_that_was_done_is_skipped(branch: lakefs_hl.Branch, folder: Path) -> None:
     branch.upload_many([(f"raw/old{number}", b"1") for number in range(3)])
     plan = branch.sync_from(folder, "raw", delete=True, dry_run=True)
@@ -617,6 +660,7 @@ def test_a_planned_deletion_that_was_done_is_skipped(branch: lakefs_hl.Branch, f
     assert objects(branch, "raw/") == files(folder)
 
 
+@every_way
 def test_a_planned_deletion_of_what_must_stay_now_fails(branch: lakefs_hl.Branch, folder: Path) -> None:
     branch.upload(b"1", "raw/old")
     plan = branch.sync_from(folder, "raw", delete=True, dry_run=True)

@@ -40,7 +40,7 @@ def test_a_file_that_changed_since_is_noticed(tmp_path: Path) -> None:
     with replayable(path) as body:
         assert isinstance(body, FileSlice)
         path.write_bytes(b"01234567890")
-        with pytest.raises(IntegrityError, match="it had 10 bytes and has 11 now"):
+        with pytest.raises(IntegrityError, match="it had 10 bytes, and now has 11"):
             whole(body)
 
 

@@ -19,6 +19,7 @@ import pytest
 from lakefs_hl._folders import checksums
 from lakefs_hl._folders.checksums import NAME, Checksums
 from lakefs_hl._folders.found import Found
+from tests.processes import ending
 
 OLD_NS = 1_700_000_000_000_000_000
 #: Long after the files below changed.
@@ -220,7 +221,8 @@ def test_several_processes_use_one_cache(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(base)], cwd=Path(__file__).parents[2])
         for base in (1000, 2000)
     ]
-    assert [child.wait(60) for child in children] == [0, 0]
+    with ending(*children):
+        assert [child.wait(60) for child in children] == [0, 0]
     with Checksums(tmp_path) as cache:
         numbers = [*range(1000, 1200), *range(2000, 2200)]
         assert known(cache, *numbers) == numbers

@@ -178,6 +178,35 @@ def test_a_large_file_is_watched_while_it_is_open(tmp_path: Path) -> None:
     file.close()
 
 
+def test_content_is_noticed_whose_time_was_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, found = one(tmp_path, b"12345")
+
+    def write(content: bytes) -> None:
+        path = tmp_path / "a/file"
+        before = path.stat().st_ctime_ns
+        while path.stat().st_ctime_ns == before:  # the clock of a file system goes by steps
+            with path.open("r+b") as changed:
+                changed.write(content)
+            os.utime(path, ns=(found.mtime_ns, found.mtime_ns))
+
+    with reading.Watched(source, "a/file") as file:
+        write(b"67890")
+        with pytest.raises(FileChangedError, match="its attributes were modified, and maybe its content") as caught:
+            file.check()
+    assert caught.value.filename == str(tmp_path / "a/file")
+    read, done = os.read, list[int]()
+
+    def disturbed(fd: int, count: int) -> bytes:
+        content = read(fd, count)
+        if not done:
+            done.append(fd)
+            write(b"abcde")
+        return content
+
+    monkeypatch.setattr(os, "read", disturbed)
+    assert reading.read(source, found)[0] == b"abcde"
+
+
 def test_a_file_that_is_replaced_is_no_change_of_the_one_that_is_open(tmp_path: Path) -> None:
     source, found = one(tmp_path, b"12345")
     with reading.Watched(source, "a/file") as file:

@@ -51,8 +51,7 @@ def lake() -> Any:
     with lakefs_hl.Client("mem://") as client:
         main = lakefs_hl.repository("example", client=client).create().branch("main")
         with main.transaction("many") as tx:
-            for number in range(2500):
-                tx.upload(b"", f"many/{number:04}")
+            tx.upload_many((f"many/{number:04}", b"") for number in range(2500))
         main.upload(CONTENT, "large")
         yield client
 

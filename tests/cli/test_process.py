@@ -17,6 +17,7 @@ import lakefs_hl
 from lakefs_hl import cli
 from tests import serving
 from tests.lakes import served_lake as served_lake
+from tests.processes import ending
 
 COMMAND = [sys.executable, "-m", "lakefs_hl"]
 START_MS, START_RATIO, ROUNDS = 250.0, 5.0, 5
@@ -121,14 +122,14 @@ def test_a_closed_pipe_is_silent(lake: Path) -> None:
         )
         for arguments in (("fs", "cat", f"{MAIN}/big"), ("fs", "ls", MAIN))
     ]
-    for process in processes:
-        assert process.stdout is not None
-        process.stdout.close()
-    for process in processes:
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-        assert process.wait(timeout=60) == cli.CLOSED_PIPE
-        process.stderr.close()
+    with ending(*processes):
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.close()
+        for process in processes:
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+            assert process.wait(timeout=60) == cli.CLOSED_PIPE
 
 
 def test_ctrl_c_ends_a_transfer_without_traceback(lake: Path) -> None:
@@ -138,11 +139,12 @@ def test_ctrl_c_ends_a_transfer_without_traceback(lake: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert process.stdin is not None
-    process.stdin.write(b"x" * 4_000_000)  # more than a pipe holds: it is reading
-    process.stdin.flush()
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
+    with ending(process):
+        assert process.stdin is not None
+        process.stdin.write(b"x" * 4_000_000)  # more than a pipe holds: it is reading
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")
     assert errors.decode() == "lakefs-hl fs cp: interrupted\n"
     assert run("fs", "stat", f"{MAIN}/streamed", lake=lake)[0] == 3
@@ -156,9 +158,10 @@ def in_terminal(lake: Path, *arguments: str, **environ: str) -> bytes:
         [*COMMAND, "--lake", f"local:{lake}", *arguments], stdout=theirs, env={"TERM": "xterm", **variables, **environ}
     )
     os.close(theirs)
-    shown = b"".join(_read(ours))
-    os.close(ours)
-    assert process.wait(timeout=60) == 0
+    with ending(process):
+        shown = b"".join(_read(ours))
+        os.close(ours)
+        assert process.wait(timeout=60) == 0
     return shown
 
 

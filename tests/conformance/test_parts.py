@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,15 @@ import pytest
 
 import lakefs_hl
 from lakefs_hl import aio, exceptions
+from lakefs_hl._bulk import comparing, download, files
+from lakefs_hl._folders.tree import Tree
 from lakefs_hl.local.api.presign import Settings
 from lakefs_hl.local.engine import multipart
 from lakefs_hl.local.serve.server import HttpServer
-from lakefs_hl.ops import parts, presign
+from lakefs_hl.ops import parts, presign, ranges, stream
 from lakefs_hl.spec import endpoints
-from lakefs_hl.spec.multipart import combined_etag
+from lakefs_hl.spec import multipart as spec
+from lakefs_hl.spec.multipart import EtagHash, combined_etag
 from lakefs_hl.spec.wire import Request, Response, TransportError
 from lakefs_hl.transport import fast
 from lakefs_hl.transport.http import Http
@@ -39,8 +45,9 @@ import os, signal, sys
 import lakefs_hl
 from lakefs_hl._bulk import upload_journal
 from lakefs_hl.ops import parts, presign
+from lakefs_hl.spec import multipart as spec
 
-parts.THRESHOLD = parts.PART_BYTES = 100_000
+parts.THRESHOLD = spec.PART_BYTES = 100_000
 parts.WIDTH = 1
 add, added = upload_journal.UploadJournal.add, []
 
@@ -61,7 +68,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServ
     monkeypatch.setenv("LAKEFS_HL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(multipart, "SHORTEST_PART", 1)
     monkeypatch.setattr(parts, "THRESHOLD", PART)
-    monkeypatch.setattr(parts, "PART_BYTES", PART)
+    monkeypatch.setattr(spec, "PART_BYTES", PART)
     with serving(tmp_path, signing=Settings("http", 1 << 20)) as found:
         yield found
 
@@ -218,3 +225,169 @@ def test_a_completion_with_a_lost_response_is_not_repeated(
     made = branch.upload(BODY, "a", metadata={"k": "v"})
     assert (made.checksum, made.metadata) == (CHECKSUM, {"k": "v"})
     assert sent.count("completePresignMultipartUpload") == 1
+
+
+# -- what is read -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def damage(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Bytes that come before those of a block, when it is hashed; of another block each."""
+    left, update = list[bytes](), EtagHash.update
+
+    def damaged(self: EtagHash, block: Any, /) -> None:
+        update(self, left.pop() if left else b"")
+        update(self, block)
+
+    monkeypatch.setattr(EtagHash, "update", damaged)
+    return left
+
+
+def in_ranges(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    for name, value in (("LEAST", 1), ("FIRST", PART // 3), ("LENGTH", PART // 2), ("FAST", float("inf"))):
+        monkeypatch.setattr(ranges, name, value)
+    return into_a_file(branch, path, monkeypatch)
+
+
+def into_a_file(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    monkeypatch.setattr(files, "SMALL", PART)
+    branch.download_file("big", path, progress=False)
+    return path.read_bytes()
+
+
+def gone_on_with(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    with Tree(path.parent) as tree:
+        part = tree.resume(path.name, CHECKSUM, len(BODY))
+        os.pwrite(part.fd, BODY[: PART + 7], 0)
+        part.size = PART + 7
+        part.keep()
+    return into_a_file(branch, path, monkeypatch)
+
+
+def in_a_directory(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    monkeypatch.setattr(download, "SMALL", PART)
+    branch.download_dir("", path.parent, progress=False)
+    return (path.parent / "big").read_bytes()
+
+
+def into_memory(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return branch.download("big")
+
+
+def through_the_server(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return branch.download("big", pre_signed=False)
+
+
+def to_a_path(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    monkeypatch.setattr(stream, "FIRST", PART // 2)
+    branch.download("big", path)
+    return path.read_bytes()
+
+
+def to_a_writer(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    monkeypatch.setattr(stream, "FIRST", PART // 2)
+    written = io.BytesIO()
+    branch.download("big", written)
+    return written.getvalue()
+
+
+def in_chunks(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    return b"".join(branch.stream("big"))
+
+
+def by_a_file_object(branch: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    with branch.open("big", "rb") as reader:
+        return reader.read()
+
+
+READS = [in_ranges, into_a_file, gone_on_with, in_a_directory, into_memory, through_the_server, to_a_path]
+PASSED_ON = [to_a_writer, in_chunks, by_a_file_object]
+
+
+@pytest.mark.parametrize("read", [*READS, *PASSED_ON], ids=lambda read: read.__name__)
+def test_an_object_in_parts_is_compared_with_its_checksum(
+    branch: Any,
+    client: lakefs_hl.Client,
+    sent: list[str],
+    damage: list[bytes],
+    read: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def count() -> int:
+        """Read, and return the number of requests for content."""
+        sent.clear()
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        assert read(branch, folder / "out", monkeypatch) == BODY
+        return sum(operation in ("getObject", "presignedGet") for operation in sent)
+
+    branch.upload(BODY, "big")
+    least, known = count(), client._session.incomparable
+    damage.append(b"damage")
+    if read in PASSED_ON:
+        with pytest.raises(exceptions.IntegrityError, match=f"the object has {CHECKSUM}|the ETag is {CHECKSUM}"):
+            count()
+    else:
+        assert least < count() <= 2 * least
+    assert damage == []
+    assert count() == least
+    assert not known
+
+
+@pytest.mark.parametrize("read", [into_a_file, in_ranges], ids=lambda read: read.__name__)
+def test_a_file_is_hashed_while_it_is_received(
+    branch: Any, read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hash_file = comparing.hash_file
+
+    def hash_what_was_there(fd: int, hashed: Any) -> Any:
+        assert not os.fstat(fd).st_size, "what was received is not read again"
+        return hash_file(fd, hashed)
+
+    monkeypatch.setattr(comparing, "hash_file", hash_what_was_there)
+    branch.upload(BODY, "big")
+    assert read(branch, tmp_path / "out", monkeypatch) == BODY
+
+
+def test_it_is_compared_from_asyncio_and_in_the_fast_lane(
+    server: HttpServer, branch: Any, damage: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch.upload(BODY, "big")
+    damage.append(b"damage")
+    assert in_ranges(branch, tmp_path / "lane", monkeypatch) == BODY
+    assert damage == []
+
+    async def download() -> bytes:
+        async with aio.Client(server.url, PAIR.access_key_id, PAIR.secret_access_key) as client:
+            there = aio.repository("repo", client=client).branch("main")
+            damage.append(b"damage")
+            await there.download_file("big", tmp_path / "aio")
+            assert damage == []
+            damage.append(b"damage")
+            found: bytes = await there.download("big")
+            assert damage == []
+            return found
+
+    assert asyncio.run(download()) == BODY
+    assert (tmp_path / "aio").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("read", [into_a_file, into_memory, to_a_path, *PASSED_ON], ids=lambda read: read.__name__)
+def test_parts_of_an_unusual_length_are_read_twice_for_the_first_object_only(
+    branch: Any,
+    client: lakefs_hl.Client,
+    sent: list[str],
+    read: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    branch.upload(BODY, "big")
+    monkeypatch.setattr(spec, "PART_BYTES", PART - 1000)  # of six parts too
+    counts = list[int]()
+    for _ in range(2):
+        sent.clear()
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        assert read(branch, folder / "out", monkeypatch) == BODY
+        counts.append(sum(operation in ("getObject", "presignedGet") for operation in sent))
+    assert counts[0] > counts[1]
+    assert len(client._session.incomparable) == 1

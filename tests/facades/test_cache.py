@@ -26,6 +26,7 @@ from lakefs_hl import exceptions
 from lakefs_hl.facades import snapshot_index
 from lakefs_hl.facades.cache import COARSE_SECONDS, GRACE_SECONDS, KEPT_SECONDS, Cache, Choice, Wanted
 from lakefs_hl.facades.holds import USES
+from tests.processes import ending
 
 CHOICE = Choice("mem://x", "", "repo", "", None, None, "error")
 MD5 = "9003d1df22eb4d3820015070385194c8"  # of b"pwd"
@@ -455,7 +456,8 @@ def lake(tmp_path: Path) -> tuple[str, list[str]]:
 def test_processes_share_snapshots_and_a_killed_one_leaves_no_half(lake: tuple[str, list[str]], tmp_path: Path) -> None:
     host, found = lake
     killed = start(host, tmp_path / "cache", 70, found[1])
-    assert killed.communicate()[0] == ""
+    with ending(killed):
+        assert killed.communicate(timeout=100)[0] == ""
     assert killed.returncode == -signal.SIGKILL
     cache = Cache(tmp_path / "cache" / "snapshots")
     assert cache.entries() == []
@@ -464,10 +466,11 @@ def test_processes_share_snapshots_and_a_killed_one_leaves_no_half(lake: tuple[s
     assert sum(file.is_file() for file in part.rglob("*")) >= 60
     running = [start(host, tmp_path / "cache", "", *order) for order in (found, found[::-1], found, found[::-1])]
     lines = list[list[str]]()
-    for process in running:
-        out, errors = process.communicate()
-        assert process.returncode == 0, errors
-        lines += [line.split() for line in out.splitlines()]
+    with ending(*running):
+        for process in running:
+            out, errors = process.communicate(timeout=100)
+            assert process.returncode == 0, errors
+            lines += [line.split() for line in out.splitlines()]
     assert len({(path, files, digest) for path, files, digest, _ in lines}) == 2
     assert {files for _, files, _, _ in lines} == {"150", "300"}
     # each was downloaded by one process, but for what the killed one has left

@@ -16,6 +16,7 @@ import pytest
 from lakefs_hl.facades import jobs
 from lakefs_hl.facades.jobs import Job
 from lakefs_hl.facades.records import Entry
+from tests.processes import ending
 
 IDENTITY = {"source": "a", "destination": "b"}
 
@@ -239,6 +240,7 @@ print(len(taken))
 job.close()
 """
     running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(3)]
-    counts = [int(each.communicate(timeout=100)[0]) for each in running]
+    with ending(*running):
+        counts = [int(each.communicate(timeout=100)[0]) for each in running]
     assert [each.returncode for each in running] == [0, 0, 0]
     assert sum(counts) == 1000

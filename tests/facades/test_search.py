@@ -24,6 +24,7 @@ from lakefs_hl.facades import index, texts
 from lakefs_hl.facades.index import OF_OBJECT, PATH, DamagedError, Index, Item, UnusableError
 from lakefs_hl.local.keys import Key, Keys
 from tests import serving
+from tests.processes import ending
 
 ITEMS = [Item(PATH, f"data/{number:03}.csv") for number in range(300)]
 
@@ -415,9 +416,10 @@ def test_many_processes_on_a_damaged_index(tmp_path: Path, client: lakefs_hl.Cli
     """
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), f"local:{tmp_path / 'lake'}"]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
-    for process in running:
-        _, errors = process.communicate(timeout=50)
-        assert process.returncode == 0, errors.decode()
+    with ending(*running):
+        for process in running:
+            _, errors = process.communicate(timeout=50)
+            assert process.returncode == 0, errors.decode()
     assert found(client) == ["path", "commit"]
 
 

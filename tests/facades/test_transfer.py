@@ -20,6 +20,7 @@ from lakefs_hl.compression import compress, decompress
 from lakefs_hl.facades._sync.stores import store_of
 from lakefs_hl.facades.records import Put
 from tests.facades.conftest import Colour
+from tests.processes import ending
 
 STORES = ["lake", "file", "mem", "memory"]
 CONTENTS = {"a": b"a" * 1000, "b/c.txt": b"hello", "b/empty": b"", "é": b"\0" * 5000}
@@ -518,7 +519,8 @@ def start(*arguments: object) -> subprocess.Popen[bytes]:
 
 
 def end(process: subprocess.Popen[bytes]) -> list[int]:
-    output, _ = process.communicate(timeout=100)
+    with ending(process):
+        output, _ = process.communicate(timeout=100)
     assert process.returncode == 0
     return [int(number) for number in output.split()]
 
@@ -546,7 +548,9 @@ def check_target(tmp_path: Path, count: int) -> None:
 
 def test_processes_share_a_job_and_do_nothing_twice(tmp_path: Path) -> None:
     source, target, job, log = many(tmp_path, 300)
-    counts = [end(process) for process in [start(source, target, job, log, 0) for _ in range(3)]]
+    running = [start(source, target, job, log, 0) for _ in range(3)]
+    with ending(*running):
+        counts = [end(process) for process in running]
     assert sum(count[0] for count in counts) == 300
     assert all(sum(count) == 300 for count in counts)
     assert set(writes(log).values()) == {1}
@@ -558,13 +562,14 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     source, target, job, log = many(tmp_path, 300)
     killed = 0
     for last in (1, 7, 8, 9, 30):
-        process = start(source, target, job, log, last)
-        process.communicate(timeout=100)
+        with ending(process := start(source, target, job, log, last)):
+            process.communicate(timeout=100)
         killed += process.returncode == -signal.SIGKILL
     assert killed == 5
     survivor, victim = start(source, target, job, log, 0), start(source, target, job, log, 5)
-    done = end(survivor)
-    victim.communicate(timeout=100)
+    with ending(survivor, victim):
+        done = end(survivor)
+        victim.communicate(timeout=100)
     assert sum(done) == 300
     assert done[2] == 0
     check_target(tmp_path, 300)
@@ -622,6 +627,8 @@ def told(self, number):
 jobs.Job.take = told
 lakefs_hl.init(lake)
 report = lakefs_hl.transfer(source, target, job=job, block_size=8, progress=False)
+for failure in report.failed:
+    print(failure, file=sys.stderr)
 print(report.transferred, report.skipped, report.failed_count)
 """
 
@@ -636,9 +643,9 @@ def test_processes_share_a_job_into_a_lake(tmp_path: Path) -> None:
 
         def begin(role: str) -> subprocess.Popen[bytes]:
             command = [sys.executable, "-c", LAKE_WORK, lake, source, target, str(job), role]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            stack.enter_context(process)
-            stack.callback(process.kill)
+            # unbuffered: what `readline` had read ahead, `communicate` would not return
+            process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stack.enter_context(ending(process))
             return process
 
         victim = begin("victim")
@@ -651,7 +658,7 @@ def test_processes_share_a_job_into_a_lake(tmp_path: Path) -> None:
         victim.kill()
         assert victim.wait(100) == -signal.SIGKILL
         counts = [end(process) for process in others]
-    assert all(sum(count) == 120 and count[2] == 0 for count in counts)
+    assert [(sum(count), count[2]) for count in counts] == [(120, 0)] * 2
     with lakefs_hl.Client(lake) as client:
         branch = lakefs_hl.repository("shared", client=client).branch("main")
         rows = list(branch.list_objects(prefix="data/", delimiter=""))

@@ -37,8 +37,7 @@ def few(branch: lakefs_hl.Branch) -> lakefs_hl.Branch:
 def many(tapped: lakefs_hl.Branch, tap: Tap) -> lakefs_hl.Branch:
     """2,345 objects, as over a network."""
     with tapped.transaction("many") as tx:
-        for path in NAMES:
-            tx.upload(b"", path)
+        tx.upload_many((path, b"") for path in NAMES)
     tap.requests.clear()
     return tapped
 

@@ -20,8 +20,7 @@ PATHS = [f"d/{top}/{name}" for top in range(40) for name in ("a.csv", "b.txt")]
 
 def fill(branch: lakefs_hl.Branch, paths: list[str], content: str = "") -> None:
     with branch.transaction("fill") as tx:
-        for path in paths:
-            tx.upload(content or path, path, metadata={"at": path})
+        tx.upload_many({"path": path, "data": content or path, "metadata": {"at": path}} for path in paths)
 
 
 @pytest.fixture

@@ -39,8 +39,8 @@ def use_lane(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def way(request: pytest.FixtureRequest, rng: random.Random, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Draw how requests are made, by the printed seed: in a quarter of the tests on the lane, which takes longer."""
-    if fast.multi_class() is None or rng.random() < 0.75:
+    """Draw how requests are made, by the printed seed: in half of the tests on the lane."""
+    if fast.multi_class() is None or rng.random() < 0.5:
         monkeypatch.setattr(fast, "ENABLED", False)
         return "urllib3"
     use_lane(monkeypatch)

@@ -13,7 +13,7 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -43,7 +43,7 @@ LIMITS: Final = limits.LIMITS._replace(record=4 << 20)
 #: Seconds that no call may take, whatever the machine is busy with: deadline, and a look afterwards, doubled.
 MOST_SECONDS: Final = 12.0
 #: Cases of one test that run side by side: most of their time they wait.
-SIDE_BY_SIDE: Final = 8
+SIDE_BY_SIDE: Final = 16
 #: How often the transport itself sends a request again, unseen: libcurl does on a connection that it has used before.
 resent = 0
 #: How often a request of a random schedule meets a fault.
@@ -270,10 +270,14 @@ def run_random(
         return [one for wrong in pool.map(play, range(len(seeds))) for one in wrong]
 
 
-def run_all(cases: list[Case], served: Served, ground: Ground, colour: str, elsewhere: str) -> list[str]:
-    """Plays cases side by side, each in a place of its own; returns all that is wrong."""
+def run_all(cases: list[Case], served: Served, ground: Ground, colours: Sequence[str], elsewhere: str) -> list[str]:
+    """Plays cases side by side, each in a place of its own, in the colours by turns; returns all that is wrong.
+
+    Those that are made of waiting come first, so that at the end nobody waits for the last of them alone.
+    """
+    numbered = sorted(enumerate(cases), key=lambda numbered: not numbered[1].kind.slow)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         found = pool.map(
-            lambda numbered: run(numbered[1], served, ground, numbered[0], colour, elsewhere), enumerate(cases)
+            lambda one: run(one[1], served, ground, one[0], colours[one[0] % len(colours)], elsewhere), numbered
         )
         return [one for wrong in found for one in wrong]

@@ -113,7 +113,7 @@ def test_every_call_reports_correctly(
         ground = Ground(client, f"keys-{secrets.token_hex(4)}", tmp_path)
         cases = [Case(operation, kind) for kind in KINDS if fits(operation, kind)]
         own = cases[COLOURS.index(colour) :: len(COLOURS)]
-        wrong = run_all(own, lake, ground, colour, elsewhere.url + "/")
+        wrong = run_all(own, lake, ground, [colour], elsewhere.url + "/")
         for key in lakefs_hl.admin(client).credentials.list(prefix="c"):
             lakefs_hl.admin(client).credentials.delete(key)
     assert not elsewhere.asked, "followed a redirect to a stranger"

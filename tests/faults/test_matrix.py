@@ -53,7 +53,6 @@ every_call = pytest.mark.parametrize(
         for number, each in enumerate(each for each in OPERATIONS if not each.rare)
     ],
 )
-both_colours = pytest.mark.parametrize("colour", COLOURS)
 
 
 def firsts() -> tuple[Operation, ...]:
@@ -107,22 +106,20 @@ def ground(direct: lakefs_hl.Client, tmp_path: Path) -> Ground:
     return Ground(direct, f"matrix-{secrets.token_hex(4)}", tmp_path)
 
 
-@both_colours
 @every_call
 def test_every_call_reports_correctly_whether_it_was_applied(
     operation: Operation,
-    colour: str,
     served_lake: Served,
     ground: Ground,
     elsewhere: Peer,
     way: str,
 ) -> None:
     # Each case in one of the colours, which run the same operations; `tests/long` runs all in both.
-    own = cases(operation)[COLOURS.index(colour) :: len(COLOURS)]
+    own = cases(operation)
     if way == "lane":
         # The next request is under way at once, and bytes behind a response that come later are taken for its own.
         own = [case for case in own if case.kind.row != "F12"]
-    wrong = run_all(own, served_lake, ground, colour, elsewhere.url + "/")
+    wrong = run_all(own, served_lake, ground, COLOURS, elsewhere.url + "/")
     assert not elsewhere.asked, f"{operation.name}: followed a redirect to a stranger"
     assert not wrong, f"{len(wrong)} wrong verdicts over {way}:\n" + "\n".join(wrong)
 

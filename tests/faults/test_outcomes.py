@@ -54,7 +54,7 @@ def test_changes_by_others_after_a_lost_response_are_kept(
 ) -> None:
     kinds = [kind for kind in KINDS if kind.lost and "late" not in kind.name and "body" not in kind.name]
     cases = [Case(operation, kind, foreign=foreign, meddling=True) for kind in kinds]
-    wrong = run_all(cases, served_lake, ground, colour, "http://127.0.0.1:9/")
+    wrong = run_all(cases, served_lake, ground, [colour], "http://127.0.0.1:9/")
     assert not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong)
 
 

@@ -65,6 +65,7 @@ def test_a_file_that_is_read_from_its_start_is_verified_all_the_same(branch: lak
 
     assert read(RawReader(branch, "t.parquet", expected_size=SIZE)) == content(SIZE)
     raw = RawReader(branch, "t.parquet", expected_size=SIZE)
+    assert raw._hashed is not None
     raw._hashed.update(b"as if the bytes that came were others")
     with pytest.raises(IntegrityError, match="have the MD5"):
         read(raw)

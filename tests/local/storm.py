@@ -179,7 +179,7 @@ class Storm:
         database = self.engine.lake.database
         self.engine.imports.close()
         for thread in threading.enumerate():  # also one whose start was interrupted
-            if thread.name == "lake-import":
+            if thread.name == "lake-import" and thread._started.wait(1.0):  # type: ignore[attr-defined]  # else it never does
                 thread.join(STUCK)
         database._deputy.retire(STUCK)  # behind what was abandoned
         gc.collect()  # as before a fork: an interrupt may leave a reader in a cycle of frames and errors

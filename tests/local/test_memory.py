@@ -8,6 +8,7 @@ from pathlib import Path
 
 import lakefs_hl
 from lakefs_hl import local
+from tests.processes import ending
 
 MAKE = """
 import os, sys
@@ -29,7 +30,7 @@ def start() -> tuple[subprocess.Popen[str], Path]:
 def test_one_of_a_killed_process_goes_with_the_next_that_is_made() -> None:
     killed, left = start()
     alive, kept = start()
-    with killed, alive:
+    with ending(killed, alive):
         killed.kill()
         killed.wait()
         assert (left / "lake" / "format.json").exists()

@@ -14,6 +14,8 @@ from typing import Final
 
 import pytest
 
+from tests.processes import ending
+
 ROLES: Final = (
     "writer",
     "follower",
@@ -51,7 +53,8 @@ def rage(folder: Path, roles: Sequence[str], seed: str, seconds: float, soon: fl
         )
         for role in roles
     }
-    told = {role: process.communicate(timeout=seconds * 1.4 + 60)[0] for role, process in started.items()}
+    with ending(*started.values()):
+        told = {role: process.communicate(timeout=seconds * 1.4 + 60)[0] for role, process in started.items()}
     for role, process in started.items():
         assert process.returncode == 0, f"{role}, seed {seed}:\n{told[role]}"
         assert "signals " in told[role]

@@ -40,7 +40,7 @@ def test_every_call_reports_correctly_in_the_whole_matrix(
         for always in (False, True)
         if fits(operation, kind) and not (always and kind.row in ("F1", "F15"))
     ]
-    wrong = run_all(cases, served_lake, ground, colour, elsewhere.url + "/")
+    wrong = run_all(cases, served_lake, ground, [colour], elsewhere.url + "/")
     assert not elsewhere.asked
     assert not wrong, f"{len(wrong)} wrong verdicts:\n" + "\n".join(wrong)
 

@@ -193,7 +193,7 @@ class Part:
         self.on_move: Callable[[int], None] | None = None
         self.calls = list[str]()
 
-    def hash_start(self) -> Any:
+    def hash_start(self, compared: Any) -> Any:
         return hashlib.md5(os.pread(self.fd, self.filled, 0))
 
     def spread(self, hashed: Any) -> None:
@@ -205,10 +205,10 @@ class Part:
     def collect(self) -> str | None:
         raise AssertionError
 
-    def check(self, md5: str | None) -> str | None:
-        self.calls.append(f"check {md5 is not None}")
-        found = hashlib.md5(os.pread(self.fd, 100, 0)).hexdigest()
-        return None if found == self.expected else "the content is wrong"
+    def check(self, found: str | None, compared: Any) -> str | None:
+        self.calls.append(f"check {found is not None}")
+        read = hashlib.md5(os.pread(self.fd, 100, 0)).hexdigest()
+        return None if read == self.expected else "the content is wrong"
 
     def restart(self) -> None:
         self.calls.append("restart")

@@ -11,8 +11,8 @@ import pytest
 from lakefs_hl.ops import parts
 from lakefs_hl.ops import upload as ops
 from lakefs_hl.ops.effects import Op
-from lakefs_hl.ops.parts import Part, Upload
-from lakefs_hl.spec import errors, models
+from lakefs_hl.ops.parts import Expired, Part, Upload
+from lakefs_hl.spec import errors, models, multipart
 from lakefs_hl.spec.multipart import combined_etag
 from lakefs_hl.spec.wire import FileSlice, Response
 from tests.ops.script import Play, Step, lost, no, ok, session, step
@@ -32,7 +32,7 @@ GONE = no(500, "NoSuchUpload: The specified upload does not exist.")
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "THRESHOLD", 9)
-    monkeypatch.setattr(parts, "PART_BYTES", 4)
+    monkeypatch.setattr(multipart, "PART_BYTES", 4)
 
 
 class Journal:
@@ -40,6 +40,8 @@ class Journal:
 
     def __init__(self, kept: Upload | None = None, outdated: Upload | None = None) -> None:
         self.kept, self.outdated = kept, outdated
+        self.expired = list[Expired]()
+        self.forgotten = list[Expired]()
         self.ended = False
 
     def load(self, part_size: int) -> Upload | None:
@@ -56,6 +58,9 @@ class Journal:
 
     def end(self) -> None:
         self.ended = True
+
+    def forget(self, expired: Expired) -> None:
+        self.forgotten.append(expired)
 
 
 def upload(body: bytes = DATA, journal: Journal | None = None, **options: Any) -> Op[models.ObjectStats]:
@@ -135,9 +140,9 @@ def test_what_no_store_takes_in_one_request_goes_through_the_server(monkeypatch:
 
 
 def test_parts_grow_with_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "PART_BYTES", 16 << 20)
+    monkeypatch.setattr(multipart, "PART_BYTES", 16 << 20)
     for length in (1, 100 << 20, 156 << 30, 1 << 40, 5 << 40):
-        size = parts.part_size(length)
+        size = multipart.part_size(length)
         assert size >= 16 << 20
         assert -(-length // size) <= 10_000
         assert size <= 1 << 30
@@ -265,6 +270,28 @@ def test_what_is_left_of_another_content_is_aborted() -> None:
         abort = step("abortPresignMultipartUpload", "r", "b", "old", answer=answer)
         journal = Journal(outdated=Upload("old", ADDRESS, 4, {}))
         Play(abort, begin(), *sent(1, 2, 3), complete()).run(upload(journal=journal))
+
+
+@pytest.mark.parametrize(
+    ("answers", "forgets"),
+    [
+        ([ok()], True),
+        ([GONE] * 2, True),
+        ([no(400, "link address expired")], True),
+        ([no(404, "repository not found")], True),
+        ([no(403, "insufficient permissions")], False),
+        ([lost()] * 2, False),
+    ],
+)
+def test_an_upload_that_has_expired_is_aborted_before_it_is_forgotten(answers: list[Any], forgets: bool) -> None:
+    journal, where = Journal(), ("other", "branch", "old")
+    expired = Expired("other", "branch", "path", Upload("old", ADDRESS, 4, {}))
+    journal.expired.append(expired)
+    query = {"path": "path"}
+    aborts = [step("abortPresignMultipartUpload", *where, answer=answer, query=query) for answer in answers]
+    Play(*aborts, begin(), *sent(1, 2, 3), complete()).run(upload(journal=journal))
+    assert journal.forgotten == [expired] * forgets
+    assert journal.ended
 
 
 def test_a_failure_that_may_pass_is_gone_on_with() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lakefs_hl.ops import stream
 from lakefs_hl.ops.stream import FIRST, SPAN, ToFile, ToFunction
-from lakefs_hl.spec import errors, models
+from lakefs_hl.spec import errors, models, multipart
 from lakefs_hl.spec.wire import FileSlice, Request, Response
 from lakefs_hl.transport.body import md5 as hash_of
 from tests.ops.script import Play, breaking, ok, session, step
@@ -37,7 +37,7 @@ class File:
         self.restarts += 1
 
 
-def part(content: bytes, start: int = 0, size: int = 10, etag: str = MD5) -> Any:
+def part(content: bytes, start: int = 0, size: int = 10, etag: str = MD5, encryption: str = "") -> Any:
     """A range, put into the sink."""
 
     def answer(request: Request) -> Response:
@@ -47,7 +47,9 @@ def part(content: bytes, start: int = 0, size: int = 10, etag: str = MD5) -> Any
         if hashed is not None:
             hashed.update(content)
         headers = {"etag": f'"{etag}"', "content-range": f"bytes {start}-{start + len(content) - 1}/{size}"}
-        return Response(206, headers, b"", filled=len(content), hashed=hashed)
+        return Response(
+            206, {**headers, "x-amz-server-side-encryption": encryption}, b"", filled=len(content), hashed=hashed
+        )
 
     return answer
 
@@ -176,3 +178,14 @@ def test_a_file_whose_content_was_not_hashed_is_not_taken_for_verified() -> None
         target, play = ToFile(file.fileno()), Play(step(*GET, answer=to_file(DATA, 0, 10, MD5, tells=False)))
         op = stream.copy_to(S, "r", "b", "k", target, pre_signed=False)
         play.fails(op, errors.IntegrityError, "the content was not hashed while it was received")
+
+
+def test_what_the_store_encrypts_with_a_key_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multipart, "PART_BYTES", 4)
+    for restarts in (True, False):
+        file, made = File(), session()
+        restart, target = file.restart if restarts else None, ToFunction(file.write)
+        read = stream.copy_to(made, "r", "b", "k", target, pre_signed=False, restart=restart)
+        assert Play(step(*GET, answer=part(DATA, etag=f"{'f' * 32}-3", encryption="aws:kms"))).run(read) == 10
+        assert (file.blocks, file.restarts) == ([DATA], 0)
+        assert made.incomparable == {("r", 4)}

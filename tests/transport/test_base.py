@@ -357,7 +357,8 @@ def test_a_users_iterable_may_raise(colour: Colour, way: Way) -> None:
 
     with pytest.raises(ZeroDivisionError):
         colour.run(gather(stream(), 2), way())
-    assert ended == begun >= {0, 1, 2}  # every op that began has ended
+    assert ended == begun  # every op that began has ended
+    assert len(begun) >= 3  # the first two are read at once; a thread may begin one of them after all others
 
 
 @ways

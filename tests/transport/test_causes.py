@@ -23,7 +23,7 @@ from lakefs_hl.spec.wire import Phase
 from lakefs_hl.transport.causes import explain, fault_of
 from lakefs_hl.transport.deadlines import Bounds
 from lakefs_hl.transport.exchange import Exchange
-from lakefs_hl.transport.reply import MalformedReply
+from lakefs_hl.transport.framing import MalformedReply
 
 WHERE = "h.example:443"
 POOL, CONNECTION = HTTPConnectionPool("h.example"), HTTPConnection("h.example")

@@ -94,7 +94,7 @@ def test_a_hash_goes_on_from_what_it_has_and_little_is_hashed_here() -> None:
 def test_what_cannot_be_hashed_is_raised_and_the_thread_ends() -> None:
     threads = _thread._count()
     hashed = background(hashlib.md5(), None)
-    hashed.update("text")  # type: ignore[arg-type]
+    hashed.update("text")
     with pytest.raises(TypeError, match="Strings must be encoded"):
         hashed.hexdigest()
     close(hashed)

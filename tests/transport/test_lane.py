@@ -13,11 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import BuiltinFunctionType
 from typing import Any, Final
 
 import msgspec
 import pytest
+from pytest_mock import MockerFixture
 
 import lakefs_hl
 from lakefs_hl.ops.effects import Call, Gather, Op, SendAll, gather, gather_each, now, once, send, sleep
@@ -33,6 +36,8 @@ from lakefs_hl.types import Retry
 from tests.transport.peers import CERTIFICATES, Peer, answer, answering, peer
 
 pytest.importorskip("pycurl")
+
+from lakefs_hl.transport.easy import Easy, Kind, Trust
 
 AUTHORITY: Final = str(CERTIFICATES / "authority.pem")
 WHERE: Final = ("r", "main")
@@ -73,6 +78,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Http, "send", noted)
     return found
+
+
+@pytest.fixture
+def slow_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers of TLS in this process may be faster than any over a network, and would be asked twice now and then."""
+    monkeypatch.setattr("lakefs_hl.transport.easy._AT_ONCE_SECONDS", -1.0)
 
 
 # -- what it does like threads -----------------------------------------------------------------------------------------
@@ -548,7 +559,9 @@ def test_heads_end_with_their_first_blank_line_however_lines_end() -> None:
 
 @pytest.mark.parametrize("way", ["lane", "loop"])
 @pytest.mark.parametrize("certificate", [None, "localhost"])
-def test_what_comes_on_an_idle_connection_is_the_response_to_no_request(certificate: str | None, way: str) -> None:
+def test_what_comes_on_an_idle_connection_is_the_response_to_no_request(
+    certificate: str | None, way: str, slow_peers: None
+) -> None:
     idle, strange = threading.Event(), threading.Event()
 
     def handle(server: Peer, conn: socket.socket, number: int) -> None:
@@ -697,6 +710,47 @@ print(lost, max(0, more - 40), sum(isinstance(one, Easy) for one in gc.get_objec
 """
 
 
+def test_no_callback_is_a_function_of_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An interrupt at its start would be printed and lost."""
+    import pycurl
+
+    found = dict[int, Any]()
+
+    class Recorded(pycurl.Curl):  # type: ignore[misc]  # pycurl has no types
+        def setopt(self, option: int, value: Any, **more: Any) -> None:
+            if callable(value):
+                found[option] = value
+            super().setopt(option, value, **more)
+
+    monkeypatch.setattr(pycurl, "Curl", Recorded)
+    (tmp_path / "f").write_bytes(b"x" * 500)
+    with answering(answer(b"{}")) as server, (tmp_path / "f").open("rb") as file:
+        where = server.url.partition("//")[2]
+        with contextlib.closing(Http(server.url, allowed_storage_hosts=[where])) as http:
+            signed = Request(endpoints.PRESIGNED_PUT, WHERE, body=b"data", url=f"{server.url}/k")
+            answers = on_lane(http, STAT, put(FileSlice(file.fileno(), 0, 500)), signed)
+    assert [one.status for one in answers] == [200] * 3
+    assert {pycurl.SEEKFUNCTION, pycurl.OPENSOCKETFUNCTION, pycurl.WRITEFUNCTION, pycurl.READFUNCTION} <= found.keys()
+    for callback in found.values():
+        for each in (callback.func, *callback.keywords.values()) if isinstance(callback, partial) else (callback,):
+            assert isinstance(each, BuiltinFunctionType), each
+
+
+def test_a_body_is_begun_again_from_its_start_only(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x" * 500)
+    trust, kind = Trust(True, "", ""), Kind("PUT", "file", "", False)
+    with (tmp_path / "f").open("rb") as file:
+        made = Easy(kind, trust, LIMITS)
+        made._request = put(FileSlice(file.fileno(), 0, 500), digest=True)
+        begin = partial(max, True, key=made._callbacks[3].send)
+        assert [begin(0, 0), begin(1, 0), begin(0, 2), begin(0, 0)] == [0, 1, 1, 0]
+        assert made._reader.read(1000) == b"x" * 500
+        del made._request
+        assert begin(0, 0) == 1
+        assert isinstance(made._kept, AttributeError)
+        made.close()
+
+
 def test_no_interrupt_is_lost_and_none_leaves_anything_behind() -> None:
     with answering(answer(b"{}")) as server:
         command = [sys.executable, "-c", INTERRUPTED, server.url, "200"]
@@ -751,7 +805,7 @@ def test_a_wake_is_not_sent_to_what_gets_its_descriptor() -> None:
     assert bytes_sent == [b"\0"]
 
 
-def test_a_child_leaves_the_connections_of_its_parent_alone() -> None:
+def test_a_child_leaves_the_connections_of_its_parent_alone(slow_peers: None) -> None:
     with answering(answer(b"{}"), certificate="localhost") as server:
         with contextlib.closing(Http(server.url, ca_cert=AUTHORITY)) as http:
             on_lane(http, STAT)
@@ -783,6 +837,58 @@ def test_connections_are_kept_until_the_client_is_closed() -> None:
 
         Blocking(http).run(gather([closing(), closing()], 2))
         assert not http._multis
+
+
+def connected_to(port: int) -> int:
+    """The number of descriptors of this process that are connections to a port."""
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
+    found = 0
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the listing itself is closed
+            found += str(path.readlink()) in sockets
+    return found
+
+
+@pytest.mark.parametrize("certificate", [None, "localhost"])
+def test_a_gather_leaves_no_more_connections_than_threads_would(certificate: str | None, slow_peers: None) -> None:
+    width = threading.Barrier(12)
+
+    def handle(server: Peer, conn: socket.socket, number: int) -> None:
+        while server.read(conn, number) is not None:
+            if number <= 12:
+                width.wait(10)
+            conn.sendall(answer(b"{}"))
+
+    with peer(handle, certificate=certificate) as server:
+        with contextlib.closing(Http(server.url, ca_cert=AUTHORITY, fan_out=4, width=12)) as http:
+            Blocking(http).run(gather((send(STAT) for _ in range(12)), 12))
+            assert server.connections == 12
+            assert connected_to(server.port) == 4 == len(http._multis[0].resting)
+
+
+def test_a_multi_that_is_kept_while_its_transport_is_closed_is_closed(mocker: MockerFixture) -> None:
+    with answering(answer(b"{}")) as server, contextlib.closing(Http(server.url)) as http:
+        for moment in ("trim", "append"):
+            on_lane(http, STAT)
+            multi: Any = http.open_multi()
+            if moment == "trim":  # just before it is kept
+                mocker.patch.object(multi, "trim", side_effect=lambda _: http.close())
+            else:  # just after
+                http._multis = Closing(http)
+            http.keep_multi(multi)
+            assert not http._multis
+            assert not connected_to(server.port)
+
+
+class Closing(list[Any]):
+    def __init__(self, http: Http) -> None:
+        super().__init__()
+        self._http = http
+
+    def append(self, one: Any) -> None:
+        super().append(one)
+        self._http.close()
 
 
 @pytest.mark.parametrize("why", ["old", "broken", "gevent", "gate", ""])

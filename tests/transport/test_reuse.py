@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
+from urllib3.util import wait_for_read
 
 from lakefs_hl.spec import endpoints
 from lakefs_hl.spec.secret import Secret
@@ -84,7 +84,7 @@ def outcome(reply: bytes, request: Request = STAT) -> Response | TransportError:
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("prefix", ["", "/lake%2Ffs"])
 def test_a_request_is_the_one_that_urllib3_sends(name: str, prefix: str, mocker: MockerFixture) -> None:
-    with answering(answer(b"{}")) as server:
+    with answering(lambda asked: answer(b"" if asked.method == "HEAD" else b"{}", content_length="2")) as server:
         transport = Http(server.url + prefix)
         first = transport.send(REQUESTS[name])
         urlopen = mocker.spy(PlainPool, "urlopen")
@@ -242,7 +242,7 @@ def wait_for_end(transport: Http) -> None:
     """Wait until the end of the server's connection has arrived."""
     kept: Any = transport._lane(transport._endpoint).pool.pool
     connection = kept.get()
-    select.select([connection.sock], [], [], 30)
+    assert wait_for_read(connection.sock, timeout=30)
     kept.put(connection)
 
 

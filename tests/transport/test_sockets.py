@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 
 import pytest
 from pytest_mock import MockerFixture
 from urllib3.exceptions import NewConnectionError
+from urllib3.util import wait_for_read
 
 from lakefs_hl.spec.secret import Secret
 from lakefs_hl.transport import exchange
@@ -17,6 +19,7 @@ from lakefs_hl.transport.deadlines import Bounds
 from lakefs_hl.transport.exchange import Exchange
 from lakefs_hl.transport.scope import Scope
 from lakefs_hl.transport.sockets import IDLE_SECONDS, Plain, PlainPool, Secure, SecurePool
+from tests.transport.peers import CERTIFICATES, Peer, peer
 
 BOUNDS = Bounds(connect=5.0, read=5.0, within=30.0, window=None)
 
@@ -114,3 +117,18 @@ def test_a_pre_signed_url_is_in_no_log(
     with caplog.at_level(logging.DEBUG, "urllib3.connectionpool"):
         logging.getLogger("urllib3.connectionpool").debug("%s %s", "GET", "/a?signature=1")
     assert caplog.messages == [line]
+
+
+def test_what_a_tls_layer_has_decrypted_is_input() -> None:
+    def both(server: Peer, conn: socket.socket, number: int) -> None:
+        conn.sendall(b"ab")
+        conn.recv(1)
+
+    with peer(both, certificate="localhost") as server, socket.create_connection(("127.0.0.1", server.port)) as plain:
+        trust = ssl.create_default_context(cafile=CERTIFICATES / "authority.pem")
+        with trust.wrap_socket(plain, server_hostname="localhost") as sock:
+            assert sock.recv(1) == b"a"
+            assert not wait_for_read(sock, timeout=0)
+            assert exchange.has_input(sock)
+            assert sock.recv(1) == b"b"
+            assert not exchange.has_input(sock)

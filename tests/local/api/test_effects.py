@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import tarfile
 from collections.abc import Callable, Iterator
@@ -136,16 +137,17 @@ def test_a_kill_at_any_point_of_a_transaction(tmp_path: Path, operation: Operati
     assert ask(twin, operation).status in operation.endpoint.ok
     whole, dead = counts(twin), 0
     twin.close()
+    engine = opened(tmp_path / "prepared")
+    prepare(engine, REPO)
+    if operation.before:
+        operation.before(engine, REPO)
+    engine.close()
     for point in ("db.begin", "db.commit", "db.committed"):
         number = 0
         while True:
             number += 1
             folder = tmp_path / f"{point}-{number}"
-            engine = opened(folder)
-            prepare(engine, REPO)
-            if operation.before:
-                operation.before(engine, REPO)
-            engine.close()
+            shutil.copytree(tmp_path / "prepared", folder)
             survived = not killed_at(point, number, partial(_ask_once, folder, operation))
             engine = opened(folder)
             answer = ask(engine, operation, KEY)

@@ -115,6 +115,8 @@ class Launcher:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._from, select.POLLIN)
         self._said = b""
         self._life: Life | None = None
 
@@ -137,7 +139,7 @@ class Launcher:
         """
         end = time.monotonic() + seconds
         while b"\n" not in self._said:
-            if not select.select([self._from], [], [], max(0.0, end - time.monotonic()))[0]:
+            if not self._poll.poll(max(0.0, end - time.monotonic()) * 1000):
                 assert missing, f"no {words} within {seconds:g} s"
                 return []
             data = os.read(self._from, 1 << 16)
