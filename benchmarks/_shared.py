@@ -95,6 +95,21 @@ class Result:
         """Return what a client did in a row, to be added to."""
         return self.rows.setdefault(row, {}).setdefault(who, Cell())
 
+    def keep_rows(self, before: Result) -> None:
+        """Take the rows of an earlier result, if it is of the same day, machine, versions and scale.
+
+        Raises:
+            SystemExit: It is not.
+        """
+        if (self.date, self.machine, self.versions, self.scale) != (
+            before.date,
+            before.machine,
+            before.versions,
+            before.scale,
+        ):
+            raise SystemExit("the output file is of another day, machine, version or scale: name another one")
+        self.rows = before.rows
+
     def write(self, path: Path) -> None:
         """Write the result to a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,11 +176,14 @@ def _file_system(folder: Path) -> str:
 
 
 def own_version() -> str:
-    """Return the version of this package, with the commit if it is a checkout."""
+    """Return the version of this package, with the last commit that changed it if it is a checkout."""
     found = metadata.version("lakefs-hl")
     root = Path(__file__).resolve().parent.parent
     done = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False
+        ["git", "-C", str(root), "log", "-1", "--format=%h", "--abbrev=10", "--", "lakefs_hl", "pyproject.toml"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return f"{found} ({done.stdout.strip()})" if done.returncode == 0 else found
 

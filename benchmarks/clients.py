@@ -6,7 +6,8 @@ downloaded is counted afterwards. Clients with a number of threads or connection
 which is found before, for each row.
 
 Without `--endpoint` the server is an embedded lake in another process. With it, LAKEFS_HL_TEST_ACCESS_KEY_ID and
-LAKEFS_HL_TEST_SECRET_ACCESS_KEY are its keys. `--rivals` names a Python that has lakefs, lakefs-spec and s3fs.
+LAKEFS_HL_TEST_SECRET_ACCESS_KEY are its keys. `--rivals` names a Python that has lakefs, lakefs-spec and s3fs. With
+`--only`, the other rows of an output file of the same day, machine and versions stay in it.
 """
 
 from __future__ import annotations
@@ -297,13 +298,13 @@ class Bench:
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def choose(self, row: str, who: str) -> int:
-        """Return the number of threads that is fastest for a client in a row of many objects, on a fifth of them."""
+        """Return the number of threads that is fastest for a client in a row of many objects, on half of them."""
         if not is_many(row):
             return 1 if who == "urllib3" else 0
         if who not in CHOSEN:
             return FIXED.get(who, 0)
         share = SHARES.get(who, 1.0)
-        SHARES[who] = share / 5
+        SHARES[who] = share / 2
         try:
             method, job, _, _ = self.job(row, who, 0, f"up/{secrets.token_hex(6)}")
             return int(self.call(who, method, {**job, "choices": THREADS}).get("threads", 0))
@@ -488,6 +489,8 @@ def main() -> None:
         settings = {"server": server.name, "note": chosen.note}
         result = Result("clients", chosen.scale, find_versions(chosen.rivals, commands), settings)
         result.machine = _shared.describe_machine(disk)
+        if chosen.only and chosen.output and chosen.output.exists():
+            result.keep_rows(_shared.read_result(chosen.output))
         name = f"clients-{secrets.token_hex(4)}"
         namespace = f"{chosen.namespace.rstrip('/')}/{name}" if chosen.namespace else None
         repo = lakefs.repository(name, client=client).create(namespace)
@@ -495,6 +498,7 @@ def main() -> None:
             repo.branch("main").upload(b"warm", "warm")
             bench = Bench(server, folder, chosen.rivals, commands, chosen.scale, repo, result, chosen.storage_host)
             for row in rows:
+                result.rows[row] = {}
                 bench.measure(row, clients, chosen.runs)
                 if chosen.output:
                     result.write(chosen.output)

@@ -46,17 +46,17 @@ def test_a_row_that_is_lost_stays_with_its_reason(tmp_path: Path, monkeypatch: p
     assert "| `lakefs_hl` | 3,750 | – |" in page
     assert "| `lakectl` | 4,500 (0.88 ×) |" in page
     assert "| `lakefs` | 375 (6.67 ×) |" in page
-    assert "| 1 KiB up, to `lakectl` | ≥ 1.15 × | 0.88 × | **missed** |" in page
+    assert "| 1 KiB up, to `lakectl` | ≥ 1.15 × | 0.88 × | **missed**: not examined yet |" in page
     assert "| 1 KiB up, to `lakefs` | ≥ 3.5 × | 6.67 × | met |" in page
     assert "| 1 KiB down, to `lakefs` | ≥ 3.5 × | – | not measured |" in page
-    assert "| 1 KiB up | `lakectl` | 1.14 × | not examined yet |" in page
+    assert "| 1 KiB up: `lakectl` | 1.14 × | not examined yet |" in page
     assert "`s3fs`: not installed (s3fs)" in page
     assert "| 1 KiB up | `urllib3` |" not in page  # not a client
     assert page.count("Not measured yet") == 2
     assert "A note." in page
     assert "Not a result" not in page
     monkeypatch.setitem(report.REASONS, ("clients", "up 1 KiB", "lakectl"), "the reason")
-    assert "| 1 KiB up | `lakectl` | 1.14 × | the reason |" in report.render(tmp_path)
+    assert "| 1 KiB up: `lakectl` | 1.14 × | the reason |" in report.render(tmp_path)
 
 
 def test_a_run_of_less_than_all_is_no_result(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_versions_and_sizes_are_on_the_page(tmp_path: Path) -> None:
     Result("scale", 1.0, {}, {}, scaled, {}, MACHINE).write(tmp_path / "scale.json")
     page = report.render(tmp_path)
     assert "| `git` | 3.00 s (3.00 ×) | failed: x | 1.00 MiB (0.50 ×) |" in page
-    assert "| 50,000 files of 120 B: space | `git` | 2.00 × | git compresses every file" in page
+    assert "| 50,000 files of 120 B: space: `git` | 2.00 × | git compresses every file" in page
     assert "| `git` | 4.00 ms | none |" in page
     assert "| objects loaded per second | 20.0 |" in page
 
