@@ -414,8 +414,8 @@ class Easy:
         if self._kept is not None:
             return self._kept_error(now)
         curl = self.curl
-        chunked = self._chunks is not None and self._receiver is not None  # of these the framing is not counted
-        came = self._receiver.received if chunked and self._receiver else curl.getinfo(pycurl.SIZE_DOWNLOAD_T)
+        taker = None if self._chunks is None else self._receiver  # what is around chunks is no progress
+        came = curl.getinfo(pycurl.SIZE_DOWNLOAD_T) if taker is None else taker.received
         payload = curl.getinfo(pycurl.SIZE_UPLOAD_T) + came
         moved = Moved(self._phase(0), payload, curl.getinfo(pycurl.HEADER_SIZE), bool(self._lines))
         fault = self.timing.check(place(self._target.url), moved, now)

@@ -14,10 +14,7 @@ from lakefs_hl.aio.default import of
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.types import TransferEvent
 from tests._bulk.conftest import Tap, every_way, files, objects
-
-
-class Interrupt(BaseException):
-    """A Ctrl-C."""
+from tests._bulk.interrupts import Interrupt
 
 
 def kept(branch: lakefs_hl.Branch) -> list[str]:

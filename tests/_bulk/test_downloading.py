@@ -16,8 +16,8 @@ from lakefs_hl._bulk.download import IN_MEMORY, Spool, Wanted, can_continue
 from lakefs_hl._folders import names
 from lakefs_hl._folders.found import Found
 from lakefs_hl.spec.wire import Request, Response, TransportError
-from lakefs_hl.types import TransferEvent
 from tests._bulk.conftest import Tap, every_way, files, objects, write
+from tests._bulk.interrupts import Interrupt, interrupted_after
 from tests._folders.hostile import HOSTILE
 from tests._folders.swapping import swap
 
@@ -236,10 +236,6 @@ def test_a_directory_that_is_swapped_for_a_link_lets_nothing_escape(branch: lake
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 
-class Interrupt(BaseException):
-    """A Ctrl-C."""
-
-
 def test_an_interrupted_download_goes_on_where_it_was(
     filled: lakefs_hl.Branch, folder: Path, tmp_path: Path, tap: Tap
 ) -> None:
@@ -268,14 +264,7 @@ def test_an_interrupted_download_goes_on_where_it_was(
 def test_what_has_arrived_before_an_interrupt_is_not_fetched_again(
     filled: lakefs_hl.Branch, folder: Path, tmp_path: Path, tap: Tap
 ) -> None:
-    done = set[str]()
-
-    def stop(event: TransferEvent) -> None:
-        if event.kind == "complete":
-            done.add(event.path)
-            if len(done) == 5:
-                raise Interrupt
-
+    done, stop = interrupted_after(5)
     with pytest.raises(Interrupt):
         filled.download_dir("raw", tmp_path / "out", progress=stop)
     fetched = set[str]()

@@ -26,6 +26,7 @@ from lakefs_hl._folders.walk import walk
 from lakefs_hl.spec.wire import Request, Response
 from lakefs_hl.types import TransferEvent
 from tests._bulk.conftest import Tap, every_way, files, objects, write
+from tests._bulk.interrupts import Interrupt, interrupted_after
 
 
 @every_way
@@ -278,10 +279,6 @@ def test_an_asynchronous_filter_needs_the_other_colour(branch: lakefs_hl.Branch,
 # -- one commit, resume ------------------------------------------------------------------------------------------------
 
 
-class Interrupt(BaseException):
-    """A Ctrl-C, or what kills a process as far as it can tell."""
-
-
 def interrupt(tap: Tap, after: int) -> None:
     """Raise instead of an upload, after a number of them."""
     count = [0]
@@ -393,14 +390,7 @@ def test_an_interrupted_upload_without_a_commit_goes_on_too(branch: lakefs_hl.Br
 def test_what_was_acknowledged_before_an_interrupt_is_not_sent_again(
     branch: lakefs_hl.Branch, folder: Path, tap: Tap, message: str | None
 ) -> None:
-    done = set[str]()
-
-    def stop(event: TransferEvent) -> None:
-        if event.kind == "complete":
-            done.add(event.path)
-            if len(done) == 5:
-                raise Interrupt
-
+    done, stop = interrupted_after(5)
     with pytest.raises(Interrupt):
         branch.upload_dir(folder, "raw", commit_message=message, progress=stop)
     sent = set[str]()

@@ -1,4 +1,4 @@
-"""The ways that requests take over a network: the same request is made on each, one after the other."""
+"""All transports of requests over a network, so that a test makes the same requests over each."""
 
 from __future__ import annotations
 
